@@ -1,0 +1,2 @@
+/** Programs we run: plugin executables found on CNI_PATH, and iptables when that backend is chosen. */
+export type * from "./iptables.ts";

@@ -1,0 +1,200 @@
+import type { Address, Prefix } from "../net/index.ts";
+import type { Conntrack } from "./conntrack.ts";
+import type { Nftables } from "./nftables.ts";
+
+/**
+ * One network namespace as a handle. Its sockets were opened inside the namespace and remember it,
+ * so nothing here changes the calling thread's namespace for longer than one synchronous call.
+ */
+export interface Namespace {
+  /** The path it was opened by, as given; "" for the namespace this process runs in. */
+  readonly path: string;
+  /** Descriptor of the namespace, for IFLA_NET_NS_FD. */
+  readonly fd: number;
+  readonly links: Links;
+  readonly addresses: Addresses;
+  readonly routes: Routes;
+  readonly bridgeVlans: BridgeVlans;
+  readonly sysctl: Sysctl;
+  /** Opened at first use. */
+  readonly nftables: Nftables;
+  /** Opened at first use. */
+  readonly conntrack: Conntrack;
+  close(): void;
+}
+
+/** What the kernel says of a link. */
+export interface Link {
+  /** From 1. */
+  readonly index: number;
+  readonly name: string;
+  /** Lower case, colon separated; absent for links without a hardware address. */
+  readonly mac?: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly loopback: boolean;
+  /** How many times promiscuous mode was asked for (IFLA_PROMISCUITY). */
+  readonly promiscuity: number;
+  readonly operState: OperState;
+  /** ifindex of the master (IFLA_MASTER), e.g. the bridge it is a port of. */
+  readonly master?: number;
+  /** ifindex of the peer or lower link (IFLA_LINK), in the namespace IFLA_LINK_NETNSID names. */
+  readonly parent?: number;
+  readonly group: number;
+  readonly alias?: string;
+  readonly txQueueLength?: number;
+  /** IFLA_INFO_KIND with the decoded IFLA_INFO_DATA of kinds we know; absent for physical links. */
+  readonly info?: LinkInfo;
+  /** Decoded IFLA_INFO_SLAVE_DATA when the link is a bridge port. */
+  readonly bridgePort?: BridgePort;
+}
+
+export type OperState =
+  | "unknown" | "notpresent" | "down" | "lowerlayerdown" | "testing" | "dormant" | "up";
+
+export type MacvlanMode = "private" | "vepa" | "bridge" | "passthru" | "source";
+
+export interface BridgePort {
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+}
+
+/** A link kind with its settings; kinds the codec does not know carry their name only. */
+export type LinkInfo =
+  | { readonly kind: "bridge"; readonly vlanFiltering?: boolean }
+  | { readonly kind: "veth" }
+  | { readonly kind: "macvlan"; readonly mode?: MacvlanMode; readonly bcQueueLength?: number }
+  | { readonly kind: string };
+
+/** A link to be created; absent fields are left to the kernel. */
+export interface NewLink {
+  readonly name: string;
+  readonly info: LinkInfo;
+  readonly mtu?: number;
+  readonly mac?: string;
+  readonly txQueueLength?: number;
+  readonly master?: number;
+  /** ifindex of the lower link, in `parentNamespace` when given, else in the namespace the request goes to. */
+  readonly parent?: number;
+  readonly parentNamespace?: Namespace;
+  /** veth only: the other end. */
+  readonly peer?: VethPeer;
+}
+
+export interface VethPeer {
+  readonly name: string;
+  /** Where the peer is made; absent: the same namespace. */
+  readonly namespace?: Namespace;
+  readonly mtu?: number;
+  readonly mac?: string;
+  readonly txQueueLength?: number;
+}
+
+/** Changes to a link; absent fields stay as they are. */
+export interface LinkChanges {
+  readonly name?: string;
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: string;
+  readonly promiscuous?: boolean;
+  readonly txQueueLength?: number;
+  /** 0 clears the master. */
+  readonly master?: number;
+  /** "" clears the alias. */
+  readonly alias?: string;
+  /** Moves the link to that namespace, where the kernel gives it an index anew unless the old one is free. */
+  readonly namespace?: Namespace;
+}
+
+/** Names and indexes are interchangeable: a string is a name, a number an ifindex. Missing links throw NetlinkError ENODEV. */
+export interface Links {
+  get(link: number | string): Link;
+  find(link: number | string): Link | undefined;
+  list(): readonly Link[];
+  /** Creates (CREATE | EXCL) and returns nothing: read the link back when its index is needed. EEXIST when the name is taken. */
+  add(link: NewLink): void;
+  set(index: number, changes: LinkChanges): void;
+  setBridgePort(index: number, changes: Partial<BridgePort>): void;
+  delete(index: number): void;
+  /** Deletes all of them in one request (one RCU wait), through a link group nothing else uses. Missing ones are skipped. */
+  deleteAll(indexes: readonly number[]): void;
+}
+
+/** What the kernel says of one address on a link. */
+export interface LinkAddress extends Prefix {
+  readonly index: number;
+  /** rtnetlink scope: 0 global, 253 link, 254 host. */
+  readonly scope: number;
+  readonly broadcast?: Address;
+  readonly tentative: boolean;
+  readonly dadFailed: boolean;
+}
+
+export interface Addresses {
+  /** The addresses of one link, or of all links when no index is given; primary first. */
+  list(index?: number): readonly LinkAddress[];
+  /** EEXIST when present. `broadcast` is computed by the caller. */
+  add(index: number, address: Prefix, options?: { readonly broadcast?: Address; readonly scope?: number }): void;
+  delete(index: number, address: Prefix): void;
+}
+
+/** A route; `dst` with 0 prefix bits is the default route, table 254 is main, scope and protocol as in rtnetlink. */
+export interface KernelRoute {
+  readonly dst: Prefix;
+  readonly gateway?: Address;
+  /** Output link. */
+  readonly index?: number;
+  /** Preferred source. */
+  readonly source?: Address;
+  readonly table: number;
+  readonly metric?: number;
+  readonly scope: number;
+  readonly protocol: number;
+  /** rtm_type: 1 unicast, 2 local ... */
+  readonly type: number;
+}
+
+export interface NewRoute {
+  readonly dst: Prefix;
+  readonly gateway?: Address;
+  readonly index?: number;
+  readonly source?: Address;
+  readonly table?: number;
+  readonly metric?: number;
+  /** Absent: link (253) for IPv4 without a gateway, else global (0), as `ip route` chooses. */
+  readonly scope?: number;
+  readonly mtu?: number;
+  readonly advmss?: number;
+}
+
+export interface Routes {
+  /** All routes of a family, narrowed by output link and table; local and broadcast routes included when the table is 255. */
+  list(family: 4 | 6, filter?: { readonly index?: number; readonly table?: number }): readonly KernelRoute[];
+  /** CREATE without EXCL or REPLACE: equal IPv6 routes become multipath, an identical IPv4 route is EEXIST. Protocol boot. */
+  add(route: NewRoute): void;
+  replace(route: NewRoute): void;
+  delete(route: NewRoute): void;
+  /** The route the kernel would take to `to` (RTM_GETROUTE for one destination); undefined when unreachable. */
+  lookup(to: Address): KernelRoute | undefined;
+}
+
+/** VLAN ids on bridge ports and bridges (AF_BRIDGE, IFLA_BRIDGE_VLAN_INFO). */
+export interface BridgeVlans {
+  list(index: number): readonly BridgeVlan[];
+  /** `self`: on the bridge itself instead of the port's master side. */
+  add(index: number, vlan: BridgeVlan): void;
+  delete(index: number, id: number): void;
+}
+
+export interface BridgeVlan {
+  readonly id: number;
+  readonly pvid: boolean;
+  readonly untagged: boolean;
+}
+
+/** Files below /proc/sys, read and written inside the namespace. Names are paths: `net/ipv4/ip_forward`. */
+export interface Sysctl {
+  /** Without the final newline. */
+  get(name: string): string;
+  set(name: string, value: string): void;
+}

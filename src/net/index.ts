@@ -1,0 +1,2 @@
+/** IP addresses, prefixes, hardware addresses and interface names as values. */
+export * from "./address.ts";

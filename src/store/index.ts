@@ -1,0 +1,2 @@
+/** State on disk: results, scratch files and address reservations, whole or absent, interchangeable with the reference's. */
+export type * from "./leases.ts";
