@@ -1,0 +1,28 @@
+/** IFNAMSIZ (linux/if.h) is 16 and counts the closing zero byte. */
+const longestInterfaceNameBytes = 15;
+
+/**
+ * What makes a text unusable as an interface name, to be put after a colon; undefined when it is fine.
+ * The rule is the reference's: 1 to 15 bytes, not `.` or `..`, no `/`, `:` or Unicode white space; nor a zero byte,
+ * where the kernel's name would end.
+ */
+export function interfaceNameProblem(name: string): string | undefined {
+  if (name === "") return "it is empty, expected 1 to 15 bytes";
+  if (new TextEncoder().encode(name).length > longestInterfaceNameBytes) return "it is longer than 15 bytes";
+  if (name === "." || name === "..") return "it is a directory's name";
+  if (/[/:\0\p{White_Space}]/u.test(name)) return 'it holds "/", ":" or white space';
+  return undefined;
+}
+
+/** Whether a text can name an interface. */
+export function isInterfaceName(name: string): boolean {
+  return interfaceNameProblem(name) === undefined;
+}
+
+/** What container ids and network names must look like. */
+export const identifierPattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+/** Whether a text can be a container id or a network name; such a text is also a safe file name. */
+export function isIdentifier(text: string): boolean {
+  return identifierPattern.test(text);
+}
