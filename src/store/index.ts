@@ -1,2 +1,3 @@
 /** State on disk: results, scratch files and address reservations, whole or absent, interchangeable with the reference's. */
 export type * from "./leases.ts";
+export * from "./whole-file.ts";

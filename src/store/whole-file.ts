@@ -1,0 +1,100 @@
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** How a file is written whole or not at all. */
+export interface WholeFileOptions {
+  /** Permission bits, before the umask; 0600 when absent. */
+  readonly mode?: number;
+  /** Waits until content and name are on the disk: for state whose loss in a power cut would leak something. */
+  readonly durable?: boolean;
+  /** Directory of the temporary file, on the same file system; the file's own when absent. */
+  readonly temporaryDirectory?: string;
+}
+
+/**
+ * Writes a file so that every reader sees the old content or the new one, whole: temporary file, then rename(2).
+ *
+ * @throws the file system's error (ENOENT when the directory is missing); the temporary file is gone then
+ */
+export function writeWholeFile(path: string, content: string | Uint8Array, options: WholeFileOptions = {}): void {
+  const temporary = writeTemporary(path, content, options);
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    removeIfPresent(temporary);
+    throw error;
+  }
+  if (options.durable) syncDirectory(dirname(path));
+}
+
+/**
+ * Creates a file that must not exist yet, whole or not at all: temporary file, then link(2), which never replaces.
+ * O_EXCL and a write would leave an empty file behind when the process dies in between.
+ *
+ * @returns false when the name is taken
+ */
+export function createWholeFile(path: string, content: string | Uint8Array, options: WholeFileOptions = {}): boolean {
+  const temporary = writeTemporary(path, content, options);
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  } finally {
+    removeIfPresent(temporary);
+  }
+  if (options.durable) syncDirectory(dirname(path));
+  return true;
+}
+
+/** Deletes a file; false when there was none. */
+export function removeIfPresent(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** The errno name of a file system error ("ENOENT"), or undefined for any other value. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+function writeTemporary(path: string, content: string | Uint8Array, options: WholeFileOptions): string {
+  const temporary = join(options.temporaryDirectory ?? dirname(path), temporaryName());
+  const fd = openSync(temporary, "wx", options.mode ?? 0o600);
+  try {
+    writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
+    if (options.durable) fsyncSync(fd);
+  } catch (error) {
+    closeSync(fd);
+    removeIfPresent(temporary);
+    throw error;
+  }
+  closeSync(fd);
+  return temporary;
+}
+
+/** A process id alone would not do: writers may live in different PID namespaces. */
+function temporaryName(): string {
+  const random = Math.floor(Math.random() * 2 ** 48).toString(16);
+  return `.polynic-${process.pid}-${random}.tmp`;
+}
+
+/** write(2) may take less than it is given. */
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
