@@ -1,0 +1,3 @@
+/** Netlink as values: bytes to values and back, one table per kernel object; pure. */
+export type { Expression, NftFamily } from "./nftables/index.ts";
+export * as nft from "./nftables/index.ts";

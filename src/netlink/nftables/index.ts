@@ -1,0 +1,11 @@
+/** nftables over nfnetlink as values: expressions, rules that read like nft text, and the messages that carry them. */
+export type { AnonymousSet, Expression, NftData, NftFamily } from "./expression.ts";
+export { NftExpressionError, rule } from "./rule.ts";
+export type { RulePart } from "./rule.ts";
+export type { Operator } from "./field.ts";
+export {
+  ctMark, ctState, ctStatus, daddr, dport, etherDaddr, etherSaddr, fibDaddrType, iifname, l4proto, mark, oifname,
+  saddr, sport, transportProtocol,
+} from "./matches.ts";
+export type { PortProtocol, Span } from "./matches.ts";
+export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict, setMark } from "./statements.ts";
