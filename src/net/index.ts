@@ -10,3 +10,4 @@ export type { Address } from "./address.ts";
 export * from "./mac.ts";
 export * from "./name.ts";
 export * from "./prefix.ts";
+export * from "./taken-view.ts";
