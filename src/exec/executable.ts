@@ -1,0 +1,177 @@
+import { statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { CniError, code } from "../cni/index.ts";
+
+/** One call of a plugin executable: the CNI_* variables and what it reads on stdin. */
+export interface ExecutableCall {
+  readonly file: string;
+  /** For messages. */
+  readonly type: string;
+  readonly command: string;
+  readonly containerId: string;
+  readonly netns: string;
+  readonly ifName: string;
+  readonly args: string;
+  readonly path: readonly string[];
+  readonly stdin: string;
+  readonly timeoutMs?: number;
+}
+
+/** Longest run of one plugin executable; runtimes give up on a sandbox after two to four minutes. */
+export const executableTimeoutMs = 240_000;
+
+/** Starting a file that is just being replaced fails with ETXTBSY; the reference tries 5 more times, a second apart. */
+const busyRetries = 5;
+const busyPauseMs = 1000;
+
+/** Between SIGTERM, which lets a plugin tidy up, and SIGKILL. */
+const killDelayMs = 2000;
+const outputBytesMax = 8 * 1024 * 1024;
+const quotedLengthMax = 400;
+
+/**
+ * The first regular file of that name in the directories; the execute bit is not tested, as in the reference.
+ *
+ * @returns undefined when there is none, or when `type` is no plain file name
+ */
+export function findExecutable(type: string, directories: readonly string[]): string | undefined {
+  if (type === "" || type.includes("/") || type === "." || type === "..") return undefined;
+  return directories.filter((directory) => directory !== "").map((directory) => join(directory, type))
+    .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
+}
+
+/**
+ * Runs a plugin executable and returns its stdout; its stderr is forwarded when it succeeds.
+ *
+ * @throws CniError the plugin's own where it printed one, else code 112 with what it said and how it ended
+ * @see CNI specification 1.1.0, section 4 "Delegating"; the environment is ours with every CNI_* variable replaced
+ */
+export async function runExecutable(call: ExecutableCall): Promise<string> {
+  for (let retry = 0; ; retry++) {
+    const ended = await start(call);
+    if (ended.errno === "ETXTBSY" && retry < busyRetries) {
+      await new Promise((resolve) => setTimeout(resolve, busyPauseMs));
+      continue;
+    }
+    if (ended.failed) throw failure(call, ended);
+    forward(ended.stderr);
+    return ended.stdout;
+  }
+}
+
+/**
+ * The cniVersions an executable says it speaks. One that does not know VERSION is of 0.1.0; an answer without a list
+ * and of 0.2.0 is that of the first plugins that knew the verb.
+ */
+export async function probeVersions(type: string, file: string): Promise<readonly string[]> {
+  const dummy = "dummy";
+  let answer: unknown;
+  try {
+    answer = JSON.parse(await runExecutable({
+      file, type, command: "VERSION", containerId: "", netns: dummy, ifName: dummy, args: "", path: [dummy],
+      stdin: JSON.stringify({ cniVersion: "1.1.0" }),
+    }));
+  } catch (error) {
+    if (error instanceof CniError && error.message.includes("unknown CNI_COMMAND: VERSION")) return ["0.1.0"];
+    if (error instanceof CniError) throw error;
+    throw new CniError(code.executable, `Cannot read the VERSION answer of plugin "${type}" (${file}): it is not JSON`, { cause: error });
+  }
+  const versions = field(answer, "supportedVersions");
+  if (Array.isArray(versions) && versions.every((version) => typeof version === "string")) return versions;
+  if (field(answer, "cniVersion") === "0.2.0") return ["0.1.0", "0.2.0"];
+  throw new CniError(code.executable,
+    `Cannot read the VERSION answer of plugin "${type}" (${file}): expected an object with "cniVersion" and "supportedVersions"`);
+}
+
+/** How a run ended, whichever way. */
+interface Ended {
+  readonly failed: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly errno: string | undefined;
+  /** "it ended with status 1"; the reason in words. */
+  readonly reason: string;
+}
+
+async function start(call: ExecutableCall): Promise<Ended> {
+  // Late: node:child_process and execa cost more than a whole in-process ADD.
+  const { execa } = await import("execa");
+  const timeoutMs = call.timeoutMs ?? executableTimeoutMs;
+  const result = await execa(call.file, [], {
+    input: call.stdin,
+    env: environment(call),
+    reject: false,
+    stripFinalNewline: false,
+    timeout: timeoutMs,
+    forceKillAfterDelay: killDelayMs,
+    maxBuffer: outputBytesMax,
+  });
+  return {
+    failed: result.failed,
+    stdout: result.stdout,
+    stderr: result.stderr,
+    errno: result.exitCode === undefined ? result.code : undefined,
+    reason: result.timedOut ? `it was still running after ${timeoutMs} ms and was ended`
+      : result.isMaxBuffer ? `it printed more than ${outputBytesMax} bytes`
+      : result.signal !== undefined ? `it was ended by ${result.signal}`
+      : result.exitCode !== undefined ? `it ended with status ${result.exitCode}`
+      : `it could not be started (${result.code ?? result.originalMessage ?? "reason unknown"})`,
+  };
+}
+
+/** Every CNI_* variable is set, even to nothing, so that none of our own shines through. */
+function environment(call: ExecutableCall): Record<string, string> {
+  return {
+    CNI_COMMAND: call.command,
+    CNI_CONTAINERID: call.containerId,
+    CNI_NETNS: call.netns,
+    CNI_ARGS: call.args,
+    CNI_IFNAME: call.ifName,
+    CNI_PATH: call.path.join(":"),
+  };
+}
+
+/** The error object on stdout where there is one, else the best words to be had. */
+function failure(call: ExecutableCall, ended: Ended): CniError {
+  const where = `plugin "${call.type}" (${call.file}) for ${call.command}`;
+  if (ended.stdout.trim() === "") {
+    const said = ended.stderr.trim();
+    return new CniError(code.executable, `Cannot run ${where}: ${ended.reason}${said === "" ? "" : ` and said: ${quoted(said)}`}`);
+  }
+  const parsed = parsedError(ended.stdout);
+  if (parsed !== undefined) return parsed;
+  return new CniError(code.executable, `Cannot read the error of ${where}: ${ended.reason} and printed ${quoted(ended.stdout)}, expected a CNI error object`);
+}
+
+function parsedError(stdout: string): CniError | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(stdout);
+  } catch {
+    return undefined;
+  }
+  const message = field(value, "msg");
+  if (typeof message !== "string") return undefined;
+  const number = field(value, "code"), details = field(value, "details");
+  return new CniError(typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : code.internal, message,
+    typeof details === "string" && details !== "" ? { details } : {});
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined;
+}
+
+function quoted(text: string): string {
+  const short = text.length > quotedLengthMax ? `${text.slice(0, quotedLengthMax)}...` : text;
+  return JSON.stringify(short);
+}
+
+/** A closed stderr must not fail a network that is up. */
+function forward(text: string): void {
+  if (text === "") return;
+  try {
+    writeSync(2, text);
+  } catch {
+    return;
+  }
+}
