@@ -1,3 +1,11 @@
-/** Netlink as values: bytes to values and back, one table per kernel object; pure. */
+/**
+ * Netlink bytes as values, and back; pure. Tables say what a message holds (`attrs`, `struct`, scalars named by their
+ * byte order), one file per kernel object. Nothing here opens a socket.
+ */
+export * from "./payload.ts";
+export * from "./scalars.ts";
+export * from "./struct.ts";
+export * from "./attrs.ts";
+export * from "./message.ts";
 export type { Expression, NftFamily } from "./nftables/index.ts";
 export * as nft from "./nftables/index.ts";

@@ -1,0 +1,93 @@
+import { closeSync, openSync, statfsSync, statSync, writeSync } from "node:fs";
+import { enterNetworkNamespace } from "./libc.ts";
+
+/**
+ * Network namespaces. A namespace belongs to a thread, and Node has several: its worker pool inherits the namespace of
+ * the moment it starts, or stays outside it, and both are silent. So a namespace is entered only for one synchronous
+ * call on this thread, which opens what it needs (a socket remembers where it was opened) and comes back.
+ */
+export interface Netns {
+  /** As given; "" for the namespace this process runs in. */
+  readonly path: string;
+  readonly fd: number;
+}
+
+/** CNI_NETNS or another path that cannot be used as a network namespace. */
+export class NetnsError extends Error {
+  override readonly name = "NetnsError";
+  readonly path: string;
+  /** Nothing is there any more, as opposed to something else being there. */
+  readonly gone: boolean;
+
+  constructor(path: string, problem: string, options: { gone: boolean; cause?: unknown }) {
+    super(`Cannot open network namespace "${path}": ${problem}`, { cause: options.cause });
+    this.path = path;
+    this.gone = options.gone;
+  }
+}
+
+/** Where a thread finds the namespace it is in. */
+const ownPath = "/proc/thread-self/ns/net";
+/** linux/magic.h; /proc/PID/ns/net was a file of procfs before it was one of nsfs. */
+const NSFS_MAGIC = 0x6e73_6673;
+const PROC_SUPER_MAGIC = 0x9fa0;
+
+export function openOwnNetns(): Netns {
+  return { path: "", fd: openSync(ownPath, "r") };
+}
+
+/** @throws NetnsError when nothing is there (`gone`), or when it is a file of another kind */
+export function openNetns(path: string): Netns {
+  try {
+    const { type } = statfsSync(path);
+    if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
+      throw new NetnsError(path, "it is an ordinary file, expected a namespace (nsfs)", { gone: false });
+    }
+    return { path, fd: openSync(path, "r") };
+  } catch (error) {
+    if (error instanceof NetnsError) throw error;
+    // Node's file errors carry the errno's name as `code`.
+    const { code } = error as NodeJS.ErrnoException;
+    // ESRCH: /proc/PID/ns/net of a process that ended a moment ago.
+    if (code === "ENOENT" || code === "ESRCH") {
+      throw new NetnsError(path, "nothing is there", { gone: true, cause: error });
+    }
+    throw new NetnsError(path, `the system said ${code}`, { gone: false, cause: error });
+  }
+}
+
+export function closeNetns(netns: Netns): void {
+  closeSync(netns.fd);
+}
+
+/** Whether `path` names the namespace this process runs in; false when nothing is there. */
+export function isOwnNetns(path: string): boolean {
+  const own = statSync(ownPath);
+  const other = statSync(path, { throwIfNoEntry: false });
+  return other !== undefined && own.ino === other.ino && own.dev === other.dev;
+}
+
+/** Runs `work` inside `container`, then returns to `host`. The type refuses a promise; the file comment says why. */
+export function inNetns<T>(container: Netns, host: Netns, work: () => T extends PromiseLike<unknown> ? never : T): T {
+  try {
+    enterNetworkNamespace(container.fd);
+  } catch (error) {
+    // setns says EINVAL to namespaces of other kinds.
+    throw new NetnsError(container.path, "it cannot be entered, expected a network namespace", { gone: false, cause: error });
+  }
+  try {
+    return work();
+  } finally {
+    returnTo(host);
+  }
+}
+
+function returnTo(host: Netns): void {
+  try {
+    enterNetworkNamespace(host.fd);
+  } catch (error) {
+    // Whatever ran next would change the container's network believing it is the host's.
+    writeSync(2, `polynic: cannot return to the host's network namespace, stopping at once: ${String(error)}\n`);
+    process.abort();
+  }
+}

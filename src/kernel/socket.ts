@@ -1,0 +1,259 @@
+import { closeSync } from "node:fs";
+import {
+  findMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
+  Output, readAck, writeMessage, type Ack, type Body, type FoundMessage, type Payload,
+} from "../netlink/index.ts";
+import { AF_NETLINK, receive, send, setSocketOption, SO_RCVBUFFORCE, socket, SOL_SOCKET } from "./libc.ts";
+import { NetlinkError } from "./netlink-error.ts";
+
+// linux/netlink.h
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+/** One request: what it is called in errors, and its message. NLM_F_REQUEST is added to the flags. */
+export interface Request<H, A> {
+  /** The act and its object: `add link "eth0"`. */
+  readonly operation: string;
+  readonly type: number;
+  readonly flags?: number;
+  readonly body: Body<H, A>;
+  readonly header: Partial<H>;
+  readonly attributes: A;
+}
+
+/** A request whose types only its own tables know; lists of requests of several kinds hold these. */
+export type AnyRequest = Request<unknown, unknown>;
+
+/** The bytes below a netlink socket: the seam where a scripted kernel plugs in. Nothing here waits. */
+export interface Transport {
+  /** Sends the first `count` bytes. */
+  send(bytes: Uint8Array, count: number): void;
+  /** Receives one datagram: its length, more than the buffer's when it was cut; undefined when none is there. */
+  receive(into: Uint8Array): number | undefined;
+  close(): void;
+}
+
+/**
+ * A netlink socket: synchronous, one request at a time. The kernel works while `send` runs and its answer lies ready
+ * afterwards, so an answer that is not there is an error and nothing here ever waits.
+ */
+export class NetlinkSocket {
+  readonly #transport: Transport;
+  #sequence = 0;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** In the namespace the calling thread is in at this moment; it remembers that one. */
+  static open(protocol: number): NetlinkSocket {
+    return new NetlinkSocket(openTransport(protocol));
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  /** Sends one request and returns when the kernel has done it. */
+  execute<H, A>(request: Request<H, A>): void {
+    const { operation } = request;
+    const sequence = this.#send([request], NLM_F_ACK);
+    this.#receiveUntil(operation, (message) => {
+      if (message.sequence !== sequence || message.type !== NLMSG_ERROR) return undefined;
+      throwRefusal(operation, readAck(received.view, message));
+      return true;
+    });
+  }
+
+  /** Sends one request that is answered by one message, and returns that. */
+  get<H, A, T>(request: Request<H, A>, reply: Payload<T>): T {
+    const { operation } = request;
+    const sequence = this.#send([request], 0);
+    return this.#receiveUntil(operation, (message) => {
+      if (message.sequence !== sequence) return undefined;
+      if (message.type !== NLMSG_ERROR) return reply.read(received.view, message.start, message.end);
+      const ack = readAck(received.view, message);
+      throwRefusal(operation, ack);
+      throw new NetlinkError(operation, EBADMSG, "the kernel answered without a message");
+    });
+  }
+
+  /**
+   * Everything the kernel lists. `pick` sees each decoded message and may drop it by returning undefined.
+   * A dump that changes under our hands is started over, five times at most.
+   */
+  dump<H, A, T, R>(request: Request<H, A>, reply: Payload<T>, pick: (value: T) => R | undefined): R[] {
+    for (let tries = 0; tries < maxDumpTries; tries++) {
+      const { values, interrupted } = this.#dumpOnce(request, reply, pick);
+      if (!interrupted) return values;
+    }
+    throw new NetlinkError(request.operation, EINTR, `the list changed while it was read, ${maxDumpTries} times`);
+  }
+
+  /**
+   * Sends several requests as one datagram, which nfnetlink needs for a transaction and rtnetlink works off in order.
+   * Waits for an answer to each that has NLM_F_ACK set; the others answer only when they fail, which is noticed too.
+   * Answers queue in the receive buffer (1 MiB, about 1000 of them), so a long batch had better set the flag on its last.
+   *
+   * @returns per request the error the kernel gave, or undefined
+   */
+  executeAll(requests: readonly AnyRequest[]): readonly (NetlinkError | undefined)[] {
+    const first = this.#send(requests, 0) - requests.length + 1;
+    const errors: (NetlinkError | undefined)[] = requests.map(() => undefined);
+    const open = new Set<number>();
+    for (const [index, { flags = 0 }] of requests.entries()) if ((flags & NLM_F_ACK) !== 0) open.add(index);
+
+    const operation = requests.at(-1)?.operation ?? "send nothing";
+    this.#receiveAll(operation, (message) => {
+      const index = (message.sequence - first) >>> 0;
+      const request = requests[index];
+      if (request === undefined || message.type !== NLMSG_ERROR) return;
+      open.delete(index);
+      const { errno, text, offset } = readAck(received.view, message);
+      if (errno !== 0) errors[index] ??= new NetlinkError(request.operation, errno, text, offset);
+    });
+    // A transaction that fails early leaves the rest unanswered.
+    if (open.size > 0 && errors.every((error) => error === undefined)) throw noAnswer(operation);
+    return errors;
+  }
+
+  #dumpOnce<H, A, T, R>(request: Request<H, A>, reply: Payload<T>, pick: (value: T) => R | undefined) {
+    const { operation } = request;
+    const sequence = this.#send([request], NLM_F_DUMP);
+    const values: R[] = [];
+    let interrupted = false;
+    let count = 0;
+
+    this.#receiveWhole(operation, (message) => {
+      if (message.sequence !== sequence) return undefined;
+      if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
+      if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
+        throwRefusal(operation, readAck(received.view, message));
+        return true;
+      }
+      if (++count > maxDumpMessages) throw new NetlinkError(operation, EMSGSIZE, `more than ${maxDumpMessages} entries`);
+      const value = pick(reply.read(received.view, message.start, message.end));
+      if (value !== undefined) values.push(value);
+      return undefined;
+    });
+    return { values, interrupted };
+  }
+
+  /** Sends the requests as one datagram and returns the sequence number of the last. */
+  #send(requests: readonly AnyRequest[], flags: number): number {
+    output.length = 0;
+    for (const { type, flags: own = 0, body, header, attributes } of requests) {
+      this.#sequence = (this.#sequence + 1) >>> 0;
+      const head = { type, flags: NLM_F_REQUEST | flags | own, sequence: this.#sequence };
+      writeMessage(output, head, body, { header, attributes });
+    }
+    this.#transport.send(output.bytes, output.length);
+    return this.#sequence;
+  }
+
+  /** Hands over received messages until `take` returns a value. */
+  #receiveUntil<R>(operation: string, take: (message: FoundMessage) => R | undefined): R {
+    for (let datagrams = 0; datagrams < maxDatagrams; datagrams++) {
+      const end = this.#receive(operation);
+      if (end === undefined) break;
+      for (let at = 0; at < end; ) {
+        const message = findMessage(received.view, at, end);
+        if (message.type === NLMSG_OVERRUN) throw new NetlinkError(operation, ENOBUFS, "answers were lost");
+        const result = message.type === NLMSG_NOOP ? undefined : take(message);
+        if (result !== undefined) return result;
+        at = message.next;
+      }
+    }
+    throw noAnswer(operation);
+  }
+
+  /** As above; an error on the way leaves nothing in the socket, where an unfinished dump would make the next one EBUSY. */
+  #receiveWhole<R>(operation: string, take: (message: FoundMessage) => R | undefined): R {
+    try {
+      return this.#receiveUntil(operation, take);
+    } catch (error) {
+      this.#receiveAll(operation, () => undefined);
+      throw error;
+    }
+  }
+
+  /** Hands over received messages until there are no more. */
+  #receiveAll(operation: string, take: (message: FoundMessage) => void): void {
+    for (let datagrams = 0; datagrams < maxDatagrams; datagrams++) {
+      const end = this.#receive(operation);
+      if (end === undefined) return;
+      for (let at = 0; at < end; ) {
+        const message = findMessage(received.view, at, end);
+        take(message);
+        at = message.next;
+      }
+    }
+  }
+
+  #receive(operation: string): number | undefined {
+    const length = this.#transport.receive(received.bytes);
+    if (length !== undefined && length > received.bytes.length) {
+      throw new NetlinkError(operation, EMSGSIZE, `an answer of ${length} bytes, expected at most ${received.bytes.length}`);
+    }
+    return length;
+  }
+}
+
+/** More than a node has of links, addresses, routes or rules; keeps a runaway list from filling the memory. */
+const maxDumpMessages = 1_000_000;
+const maxDumpTries = 5;
+/** A dump's datagram holds at least one message, so this never cuts a permitted one short. */
+const maxDatagrams = maxDumpMessages;
+/** Requests are small; a transaction of firewall rules for hundreds of ports still fits. */
+const outputBytes = 256 * 1024;
+/** The kernel fills at most 32 KiB per dump datagram, and a link with hundreds of virtual functions takes less than this. */
+const receivedBytes = 128 * 1024;
+const receiveQueueBytes = 1024 * 1024;
+
+// errno.h
+const EINTR = 4;
+const EAGAIN = 11;
+const EBADMSG = 74;
+const EMSGSIZE = 90;
+const ENOBUFS = 105;
+
+// One pair of buffers serves all sockets: a request is written, sent, answered and decoded without anything in between.
+const output = new Output(outputBytes);
+const received = makeBuffer(receivedBytes);
+
+function makeBuffer(count: number): { readonly bytes: Uint8Array; readonly view: DataView } {
+  const bytes = new Uint8Array(count);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
+function throwRefusal(operation: string, { errno, text, offset }: Ack): void {
+  if (errno !== 0) throw new NetlinkError(operation, errno, text, offset);
+}
+
+function noAnswer(operation: string): NetlinkError {
+  return new NetlinkError(operation, EAGAIN, "the kernel gave no answer");
+}
+
+// linux/netlink.h
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+
+function openTransport(protocol: number): Transport {
+  const fd = socket(AF_NETLINK, protocol);
+  try {
+    setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+    setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
+    setSocketOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveQueueBytes);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return {
+    send: (bytes, count) => send(fd, bytes, count),
+    receive: (into) => receive(fd, into),
+    close: () => closeSync(fd),
+  };
+}
