@@ -1,0 +1,77 @@
+// npm run build: leaves an installable tree in dist/. It can be copied anywhere, to any machine of the same architecture
+// with glibc; nothing in it refers to this checkout.
+//
+//   dist/bin/polynic          the launcher, and a link to it for every other name
+//   dist/lib/polynic/node     the runtime
+//   dist/lib/polynic/*.js     the bundle and the packages loaded late, each with its code cache
+//   dist/lib/polynic/modules  the built-in WASM modules
+//   dist/share/licenses       whose work this is
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pinnedNode, root, run } from "./setup.mjs";
+
+// The code cache is bound to the version of V8 that makes it, and the names below are TypeScript.
+if (realpathSync(process.execPath) !== realpathSync(pinnedNode)) {
+  run(pinnedNode, [import.meta.filename]);
+  process.exit();
+}
+const { bundle, koffiBinary } = await import("./bundle.mjs");
+const { nodeFlags, runtimeLicence, shipRuntime } = await import("./runtime.mjs");
+const { multiplexerNames, pluginNames } = await import("../src/bin/names.ts");
+
+for (const script of ["build-schemas.mjs", "build-wasm.mjs"]) run(pinnedNode, [join(import.meta.dirname, script)]);
+
+// Built aside and moved in place whole: whoever runs the old tree meanwhile keeps running it.
+const tree = join(root, `dist.${process.pid}`);
+const bin = join(tree, "bin");
+const lib = join(tree, "lib", "polynic");
+const licences = join(tree, "share", "licenses");
+for (const directory of [bin, lib, join(lib, "fallback"), join(lib, "modules"), licences]) mkdirSync(directory, { recursive: true });
+
+writeLauncher();
+shipRuntime(lib);
+await writeBundle();
+copyModules();
+copyLicences();
+replaceDist();
+
+function writeLauncher() {
+  const launcher = join(bin, multiplexerNames[0]);
+  const text = readFileSync(join(root, "src", "bin", "launcher.sh"), "utf8");
+  writeFileSync(launcher, text.replace("@NODE_FLAGS@", nodeFlags.join(" ")));
+  chmodSync(launcher, 0o755);
+  for (const name of [...multiplexerNames.slice(1), ...pluginNames]) symlinkSync(multiplexerNames[0], join(bin, name));
+}
+
+async function writeBundle() {
+  copyFileSync(join(root, "src", "bin", "start.cjs"), join(lib, "start.cjs"));
+  writeFileSync(join(lib, "koffi.node"), koffiBinary());
+  const codeCache = join(import.meta.dirname, "code-cache.mjs");
+  for (const { name, text } of await bundle("src/bin/cni.ts")) {
+    const source = join(lib, `${name}.js`);
+    writeFileSync(source, text);
+    execFileSync(pinnedNode, [...nodeFlags, codeCache, source, join(lib, `${name}.cache`)]);
+  }
+}
+
+function copyModules() {
+  const built = join(root, "build", "wasm");
+  for (const name of readdirSync(built).filter((name) => name.endsWith(".wasm"))) {
+    copyFileSync(join(built, name), join(lib, "modules", name));
+  }
+}
+
+function copyLicences() {
+  const packages = { koffi: "LICENSE.txt", "ipaddr.js": "LICENSE", execa: "license", ajv: "LICENSE" };
+  const files = [["polynic", join(root, "LICENSE")], runtimeLicence,
+    ...Object.entries(packages).map(([name, file]) => [name, join(root, "node_modules", name, file)])];
+  for (const [name, file] of files) copyFileSync(file, join(licences, name));
+}
+
+function replaceDist() {
+  const dist = join(root, "dist"), old = join(root, `dist.old.${process.pid}`);
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(tree, dist);
+  rmSync(old, { recursive: true, force: true });
+}

@@ -1,0 +1,82 @@
+// Bundles the executable: one script for everything an ADD or DEL runs through, and one for each package that only some
+// of them need. Written in full, not minified: with the code cache it starts no slower, and a stack trace can be read.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { root } from "./setup.mjs";
+
+/**
+ * @param {string} entry  the TypeScript file the executable starts in
+ * @returns {Promise<{ name: string, text: string }[]>} scripts, "polynic" first; each is one function expression with
+ *   the parameters (exports, require, module, __filename, __dirname), in ASCII, the same for the same sources
+ */
+export async function bundle(entry) {
+  const late = new Map();
+  const scripts = [{ name: "polynic", text: await bundleOne(entry, [nativeKoffi, latePackages(late)]) }];
+  // A package may itself load others late; the map grows while it is walked.
+  for (const [name, { specifier, resolveDir }] of late) {
+    const stdin = { contents: `export * from ${JSON.stringify(specifier)};`, resolveDir };
+    scripts.push({ name, text: await bundleOne({ stdin }, [latePackages(late)]) });
+  }
+  return scripts;
+}
+
+async function bundleOne(entry, plugins) {
+  const { outputFiles: [file], warnings } = await build({
+    ...(typeof entry === "string" ? { entryPoints: [entry] } : entry),
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "cjs",
+    target: "node26",
+    charset: "ascii",
+    legalComments: "inline",
+    plugins,
+    // import() of one of Node's modules would bring up the loader of ECMAScript modules, 8 ms; as require() it does not.
+    supported: { "dynamic-import": false },
+    define: {
+      POLYNIC_INSTALLED: "true",
+      "import.meta.dirname": "__dirname",
+      "import.meta.filename": "__filename",
+    },
+  });
+  if (warnings.length > 0) process.exitCode = 1;
+  return `(function (exports, require, module, __filename, __dirname) {${file.text}\n})\n`;
+}
+
+/**
+ * koffi's own front end looks for its binary on many paths and costs ten times what loading it does. Only the native
+ * part is shipped; its functions are the same but for the deprecated names.
+ */
+const nativeKoffi = {
+  name: "native koffi",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^koffi$/ }, () => ({ path: "koffi", namespace: "native" }));
+    onLoad({ filter: /^koffi$/, namespace: "native" }, () => ({
+      contents: "process.dlopen(module, `${__dirname}/koffi.node`);",
+      loader: "js",
+    }));
+  },
+};
+
+/** Turns import("package") into a script of its own, gathered in `late`; our own files stay in the bundle. */
+function latePackages(late) {
+  return {
+    name: "late packages",
+    setup({ onResolve }) {
+      onResolve({ filter: /^[^.]/ }, ({ kind, path, resolveDir }) => {
+        if (kind !== "dynamic-import" || path.startsWith("node:")) return undefined;
+        const name = path.replace(/[^\w-]+/g, "-");
+        late.set(name, { specifier: path, resolveDir });
+        return { path: `./${name}`, external: true };
+      });
+    },
+  };
+}
+
+/** koffi's binary for this architecture and glibc. */
+export function koffiBinary() {
+  const path = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
+  return readFileSync(join(root, path));
+}

@@ -1,0 +1,52 @@
+// The pinned Node runtime as it is shipped, and the flags it is started with.
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync, realpathSync, existsSync, mkdtempSync, rmSync, copyFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { pinnedNode } from "./setup.mjs";
+
+/**
+ * Flags of the shipped runtime. The code cache is bound to them: V8 refuses a cache made under other flags.
+ *
+ * - no-rehash-snapshot: keeps the hash seed V8's own start-up snapshot was built with; drawing a new one and hashing
+ *   everything again takes a sixth of a bare start. The price, predictable hashes, matters to a server that strangers
+ *   can fill with chosen keys; this process reads one bounded configuration and exits.
+ * - v8-pool-size=1: one helper thread instead of four; nothing here lives long enough to be optimised in the background.
+ * - disable-sigusr1: a stray SIGUSR1 must not open a debugger in a process that runs as root.
+ */
+export const nodeFlags = ["--no-rehash-snapshot", "--v8-pool-size=1", "--disable-sigusr1"];
+
+/** Puts the runtime, stripped where binutils are at hand, and the one library small systems lack into `directory`. */
+export function shipRuntime(directory) {
+  writeWhole(join(directory, "node"), stripped(realpathSync(pinnedNode)), 0o755);
+  const libatomic = sharedObjects().find((path) => basename(path) === "libatomic.so.1");
+  if (libatomic !== undefined) writeWhole(join(directory, "fallback", "libatomic.so.1"), readFileSync(libatomic), 0o644);
+}
+
+/** The licences of what is shipped beside our own code, as [name, file]. */
+export const runtimeLicence = ["node", join(dirname(realpathSync(pinnedNode)), "..", "LICENSE")];
+
+function stripped(path) {
+  const directory = mkdtempSync(join(tmpdir(), "polynic-build-"));
+  const copy = join(directory, "node");
+  try {
+    copyFileSync(path, copy);
+    execFileSync("strip", [copy], { stdio: "ignore" });
+    return readFileSync(copy);
+  } catch {
+    return readFileSync(path);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** One write of the whole file: the kernel then caches it in large folios, and every start takes fewer page faults. */
+function writeWhole(path, bytes, mode) {
+  writeFileSync(path, bytes, { mode });
+}
+
+/** Shared libraries the runtime was loaded with. */
+function sharedObjects() {
+  const report = "process.stdout.write(JSON.stringify(process.report.getReport().sharedObjects))";
+  return JSON.parse(execFileSync(pinnedNode, ["-e", report], { encoding: "utf8" })).filter(existsSync);
+}

@@ -1,0 +1,23 @@
+// Runs the bundle with V8's code cache, which saves half of what the bundle adds to a bare start. An ordinary require()
+// would compile every function again; Node's own compile cache is keyed by user id and wants a directory to write to.
+"use strict";
+const { readFileSync } = require("node:fs");
+const { Script } = require("node:vm");
+
+load("polynic");
+
+/** Evaluates one of our scripts and returns its exports. A cache that V8 refuses is only ignored: slower, never wrong. */
+function load(name) {
+  const filename = `${__dirname}/${name}.js`;
+  // The bundler writes ASCII only, which latin1 reads without a check of every byte.
+  const source = readFileSync(filename, "latin1");
+  const script = new Script(source, { filename, cachedData: readFileSync(`${__dirname}/${name}.cache`) });
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, requireFromBundle, module, filename, __dirname);
+  return module.exports;
+}
+
+/** The bundle reaches for Node's own modules, and late for packages that are scripts of their own. */
+function requireFromBundle(id) {
+  return id.startsWith("./") ? load(id.slice(2)) : require(id);
+}
