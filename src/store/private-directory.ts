@@ -1,0 +1,28 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { CniError, code } from "../cni/index.ts";
+import { errnoOf, writeWholeFile } from "./whole-file.ts";
+
+/**
+ * Writes `<directory>/<name>` whole, mode 0600; the directory is made (0700) when it turns out to be missing.
+ *
+ * @throws CniError 5 naming the path
+ */
+export function writeIntoDirectory(directory: string, name: string, content: string): void {
+  const path = join(directory, name);
+  try {
+    writeMakingDirectory(directory, path, content);
+  } catch (error) {
+    throw new CniError(code.ioFailure, `Cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function writeMakingDirectory(directory: string, path: string, content: string): void {
+  try {
+    writeWholeFile(path, content);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeWholeFile(path, content);
+  }
+}
