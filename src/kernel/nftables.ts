@@ -1,29 +1,9 @@
-import type { Expression, NftFamily } from "../netlink/index.ts";
+import { nft, type ChainName, type NftChange } from "../netlink/index.ts";
+import { SystemCallError } from "./libc.ts";
+import { isErrno, NetlinkError } from "./netlink-error.ts";
+import type { NetlinkSocket } from "./socket.ts";
 
-/** Where a rule lives. */
-export interface ChainName {
-  readonly family: NftFamily;
-  readonly table: string;
-  readonly chain: string;
-}
-
-/** What makes a chain a base chain. */
-export interface BaseChain {
-  readonly type: "filter" | "nat" | "route";
-  readonly hook: "prerouting" | "input" | "forward" | "output" | "postrouting";
-  readonly priority: number;
-  readonly policy?: "accept" | "drop";
-}
-
-/** One step of a transaction. Adding a table or chain that exists is no error; deleting or flushing a missing one is. */
-export type NftChange =
-  | { readonly do: "add table"; readonly family: NftFamily; readonly table: string; readonly comment?: string }
-  | ({ readonly do: "add chain"; readonly base?: BaseChain; readonly comment?: string } & ChainName)
-  | ({ readonly do: "flush chain" } & ChainName)
-  | ({ readonly do: "delete chain" } & ChainName)
-  | ({ readonly do: "add rule"; readonly expressions: readonly Expression[]; readonly comment?: string } & ChainName)
-  | ({ readonly do: "delete rule"; readonly handle: bigint } & ChainName)
-  | { readonly do: "delete table"; readonly family: NftFamily; readonly table: string };
+export type { BaseChain, ChainName, NftChange } from "../netlink/index.ts";
 
 /** A rule as listed: what finding and deleting it needs. */
 export interface NftRule {
@@ -33,10 +13,117 @@ export interface NftRule {
 
 /** nftables of one namespace, over nfnetlink. */
 export interface Nftables {
-  /** One transaction: all changes in order, or none. */
+  /**
+   * One transaction: all changes in order, or none.
+   *
+   * @throws NetlinkError naming the first change the kernel refused
+   */
   commit(changes: readonly NftChange[]): void;
+  /**
+   * Commits what `plan` makes of the rules it lists. If anyone else commits between the listing and our commit, the
+   * plan is made anew, so a handle in it is never one that is gone.
+   */
+  update(plan: () => readonly NftChange[]): void;
   /** The rules of a chain in order; undefined when the table or chain is missing. */
   rules(chain: ChainName): readonly NftRule[] | undefined;
   /** False when this kernel has no nf_tables or refuses a dry transaction in this namespace. */
   usable(): boolean;
 }
+
+/** Every try that fails means that somebody else's transaction went through. */
+const maxUpdateTries = 100;
+
+/**
+ * nftables of the namespace that `socket` opens its NETLINK_NETFILTER socket in. It is asked at every use and
+ * stays the owner of what it returns.
+ */
+export function openNftables(socket: () => NetlinkSocket): Nftables {
+  return {
+    commit: (changes) => commit(socket(), changes),
+    update: (plan) => update(socket(), plan),
+    rules: (chain) => rules(socket(), chain),
+    usable: () => usable(socket),
+  };
+}
+
+function commit(socket: NetlinkSocket, changes: readonly NftChange[], generation?: number): void {
+  const messages = nft.transaction(changes, generation === undefined ? {} : { generation });
+  if (messages.length === 0) return;
+  const refusal = socket.executeAll(messages).find((error) => error !== undefined);
+  if (refusal !== undefined) throw refusal;
+}
+
+function update(socket: NetlinkSocket, plan: () => readonly NftChange[]): void {
+  for (let tries = 1; ; tries += 1) {
+    const generation = currentGeneration(socket);
+    const changes = plan();
+    try {
+      return commit(socket, changes, generation);
+    } catch (error) {
+      if (!isErrno(error, "ERESTART") || tries === maxUpdateTries) throw error;
+    }
+  }
+}
+
+/** NFT_MSG_GETGEN: the number of the last transaction in the namespace. */
+function currentGeneration(socket: NetlinkSocket): number {
+  const operation = "read the nftables generation";
+  const request = { operation, type: nft.nftMessage.getGen, body: nft.generationBody, header: {}, attributes: {} };
+  const { id } = socket.get(request, nft.generationBody).attributes;
+  if (id === undefined) throw new NetlinkError(operation, EBADMSG, "the answer holds no NFTA_GEN_ID");
+  return id;
+}
+
+/** A dump does not tell a missing chain from an empty one, so an empty list is looked at twice. */
+function rules(socket: NetlinkSocket, chain: ChainName): readonly NftRule[] | undefined {
+  const header = { family: nft.nfproto[chain.family] };
+  const listed = socket.dump(
+    {
+      operation: `list the rules of ${nft.chainText(chain)}`,
+      type: nft.nftMessage.getRule, body: nft.listedRuleBody, header,
+      attributes: { table: chain.table, chain: chain.chain },
+    },
+    nft.listedRuleBody,
+    ({ attributes }) => toRule(chain, attributes),
+  );
+  return listed.length > 0 || chainExists(socket, chain) ? listed : undefined;
+}
+
+/** Kernels before 3.16 ignore the filter of a dump, and the comparison costs nothing. */
+function toRule(
+  { table, chain }: ChainName, listed: { table?: string | undefined; chain?: string | undefined; handle?: bigint | undefined; comment?: string | undefined },
+): NftRule | undefined {
+  const { handle, comment } = listed;
+  if (listed.table !== table || listed.chain !== chain || handle === undefined) return undefined;
+  return comment === undefined ? { handle } : { handle, comment };
+}
+
+function chainExists(socket: NetlinkSocket, chain: ChainName): boolean {
+  const request = {
+    operation: `find ${nft.chainText(chain)}`,
+    type: nft.nftMessage.getChain, body: nft.chainBody, header: { family: nft.nfproto[chain.family] },
+    attributes: { table: chain.table, name: chain.chain },
+  };
+  try {
+    socket.get(request, nft.chainBody);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** Tries to add a table and has the kernel undo it, as `nft --check` does. */
+function usable(socket: () => NetlinkSocket): boolean {
+  const messages = nft.transaction([{ do: "add table", family: "inet", table: "polynic-usable" }], { dry: true });
+  try {
+    return socket().executeAll(messages).every((error) => error === undefined);
+  } catch (error) {
+    // Without NETLINK_NETFILTER in the kernel there is not even a socket.
+    if (error instanceof NetlinkError || error instanceof SystemCallError) return false;
+    throw error;
+  }
+}
+
+// errno.h
+const EBADMSG = 74;

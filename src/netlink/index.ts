@@ -7,5 +7,5 @@ export * from "./scalars.ts";
 export * from "./struct.ts";
 export * from "./attrs.ts";
 export * from "./message.ts";
-export type { Expression, NftFamily } from "./nftables/index.ts";
+export type { BaseChain, ChainName, Expression, NftChange, NftFamily } from "./nftables/index.ts";
 export * as nft from "./nftables/index.ts";

@@ -6,11 +6,13 @@
  * a rule reads like nft text, and `expression-attrs.ts` has their wire form.
  */
 
+import type { Span } from "./set.ts";
+
 /** Where tables live; the numbers on the wire are NFPROTO_* (linux/netfilter.h). */
-export type NftFamily = "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev";
+export type NftFamily = "ip" | "ip6" | "inet" | "bridge";
 
 /** NFPROTO_*: the nfgen_family of every message about a table of that family. */
-export const nfproto: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 };
+export const nfproto: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, bridge: 7, ip6: 10 };
 
 /** One instruction, in the kernel's terms: attribute values are numbers and bytes as the wire has them. */
 export type Expression =
@@ -37,8 +39,8 @@ export interface NftData {
 export interface AnonymousSet {
   readonly keyType: SetKeyType;
   readonly keyBytes: number;
-  /** From the first to the last value, both included, each `keyBytes` long, in network order. Sorted and apart when `interval`. */
-  readonly elements: readonly { readonly first: Uint8Array; readonly last: Uint8Array }[];
+  /** Sorted, each `keyBytes` long; neither overlapping nor touching when `interval`. */
+  readonly elements: readonly Span[];
   /** NFT_SET_INTERVAL: some element is more than one value. */
   readonly interval: boolean;
 }

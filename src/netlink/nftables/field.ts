@@ -1,9 +1,9 @@
 /** The fields a match reads, and how a comparison with one value, a prefix, a range or a set of them is put. */
-import { compareBytes, successor } from "./bytes.ts";
+import { compareBytes } from "./bytes.ts";
 import { compare, loadMeta, loadPayload, lookup, maskXor, metaKey, outsideRange, payloadBase } from "./expression.ts";
-import type { AnonymousSet, Expression, SetKeyType } from "./expression.ts";
-import { NftExpressionError } from "./rule.ts";
-import type { RulePart } from "./rule.ts";
+import type { Expression, SetKeyType } from "./expression.ts";
+import { NftExpressionError, type RulePart } from "./rule.ts";
+import { mergeSpans, type Span } from "./set.ts";
 
 export type Operator = "==" | "!=";
 
@@ -86,7 +86,7 @@ export function one(value: Uint8Array): Operand {
 /**
  * The instructions that compare the field with one operand, or with the set of several.
  *
- * @throws NftExpressionError for no operand, too many, overlapping ones, or a range that ends before it starts
+ * @throws NftExpressionError for no operand, too many, or a range that ends before it starts
  */
 export function match(field: Field, op: Operator, operands: readonly Operand[]): RulePart {
   const [first] = operands;
@@ -128,19 +128,12 @@ function matchSet(field: Field, op: Operator, operands: readonly Operand[]): rea
       `Cannot match ${field.name} with a set of ${operands.length} elements: at most ${maxSetElements} are supported`, field.name,
     );
   }
-  const elements = operands.map((operand) => span(field, operand)).sort((a, b) => compareBytes(a.first, b.first));
-  elements.forEach((element, index) => {
-    const before = elements[index - 1];
-    if (before !== undefined && compareBytes(before.last, element.first) >= 0) {
-      throw new NftExpressionError(`Cannot match ${field.name} with a set: two of its elements overlap`, field.name);
-    }
-  });
-  const interval = elements.some(({ first, last }) => compareBytes(first, last) !== 0);
-  const set: AnonymousSet = { keyType: field.keyType, keyBytes: field.bytes, elements, interval };
+  const spans = operands.map((operand) => span(field, operand));
+  const set = { keyType: field.keyType, keyBytes: field.bytes, ...mergeSpans(spans) };
   return [field.load(field.bytes), lookup(set, op === "==" ? "in" : "not in")];
 }
 
-function span(field: Field, operand: Operand): AnonymousSet["elements"][number] {
+function span(field: Field, operand: Operand): Span {
   switch (operand.is) {
     case "one": return { first: operand.value, last: operand.value };
     case "range": return { first: operand.from, last: operand.to };
@@ -150,22 +143,6 @@ function span(field: Field, operand: Operand): AnonymousSet["elements"][number] 
       return { first, last: first.map((byte, index) => byte | (~(mask[index] ?? 0) & 0xff)) };
     }
   }
-}
-
-/** The set as nft hands it over: with intervals, where each starts and where the values after it start. */
-export function setBoundaries(set: AnonymousSet): readonly { readonly key: Uint8Array; readonly end: boolean; readonly open: boolean }[] {
-  if (!set.interval) return set.elements.map(({ first }) => ({ key: first, end: false, open: false }));
-  const zero = new Uint8Array(set.keyBytes);
-  const boundaries = set.elements.flatMap(({ first, last }, index) => {
-    const after = successor(last);
-    const next = set.elements[index + 1];
-    const start = { key: first, end: false, open: after === undefined };
-    const adjacent = after !== undefined && next !== undefined && compareBytes(after, next.first) === 0;
-    return after === undefined || adjacent ? [start] : [start, { key: after, end: true, open: false }];
-  });
-  const [lowest] = set.elements;
-  const startsAtZero = lowest !== undefined && compareBytes(lowest.first, zero) === 0;
-  return startsAtZero ? boundaries : [{ key: zero, end: true, open: false }, ...boundaries];
 }
 
 function refuseEmptyRange(field: Field, operand: Operand): void {

@@ -1,5 +1,10 @@
 /** nftables over nfnetlink as values: expressions, rules that read like nft text, and the messages that carry them. */
+export type { BaseChain, ChainName, NftChange } from "./change.ts";
+export { nfproto } from "./expression.ts";
 export type { AnonymousSet, Expression, NftData, NftFamily } from "./expression.ts";
+export { chainBody, generationBody, listedRuleBody, nftMessage } from "./object.ts";
+export { chainText, transaction } from "./transaction.ts";
+export type { NftMessage } from "./transaction.ts";
 export { NftExpressionError, rule } from "./rule.ts";
 export type { RulePart } from "./rule.ts";
 export type { Operator } from "./field.ts";

@@ -56,9 +56,8 @@ function headersOf(family: NftFamily): readonly [Header["layer"], Header["protoc
   switch (family) {
     case "ip": return [["network", 4]];
     case "ip6": return [["network", 6]];
-    case "bridge":
-    case "netdev": return [["link", "ether"]];
-    default: return [];
+    case "bridge": return [["link", "ether"]];
+    case "inet": return [];
   }
 }
 
@@ -67,10 +66,9 @@ function guardFor(
 ): readonly Expression[] {
   const present = known.get(needs.layer);
   if (present === needs.protocol) return [];
-  if (present !== undefined || family === "arp") {
+  if (present !== undefined) {
     throw new NftExpressionError(
-      `Cannot match ${headerText(needs.protocol)} in a rule of family "${family}"`
-        + (present === undefined ? "" : `: the packet is already known to be ${headerText(present)}`),
+      `Cannot match ${headerText(needs.protocol)} in a rule of family "${family}": the packet is already known to be ${headerText(present)}`,
       headerText(needs.protocol),
     );
   }
@@ -84,7 +82,7 @@ function guardFor(
 
 /** Below the IP layer a packet's ethertype says what it is; in inet the hook it came by does. */
 function networkGuard(family: NftFamily, protocol: 4 | 6): readonly Expression[] {
-  if (family === "bridge" || family === "netdev") {
+  if (family === "bridge") {
     return [loadMeta(metaKey.protocol), compare("eq", u16beBytes(protocol === 4 ? 0x0800 : 0x86dd))]; // ETH_P_IP, ETH_P_IPV6
   }
   return [loadMeta(metaKey.nfproto), compare("eq", Uint8Array.of(nfproto[protocol === 4 ? "ip" : "ip6"]))];
