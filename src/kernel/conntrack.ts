@@ -1,5 +1,70 @@
+import { conntrackBody, conntrackMessage, filterField, NLM_F_ACK, type conntrackAttrs, type ValueOf } from "../netlink/index.ts";
+import type { NetlinkSocket } from "./socket.ts";
+
 /** Connection tracking entries of one namespace (nfnetlink, ctnetlink). */
 export interface Conntrack {
   /** Deletes entries whose original direction has this protocol number and destination port; says how many. */
-  deleteByOriginalPort(entry: { readonly family: 4 | 6; readonly protocol: number; readonly destinationPort: number }): number;
+  deleteByOriginalPort(entry: OriginalPort): number;
+}
+
+export interface OriginalPort {
+  readonly family: 4 | 6;
+  /** IPPROTO_*: 17 is UDP. */
+  readonly protocol: number;
+  readonly destinationPort: number;
+}
+
+/**
+ * Connection tracking of the namespace that `socket` opens its NETLINK_NETFILTER socket in. It is asked at every use
+ * and stays the owner of what it returns.
+ */
+export function openConntrack(socket: () => NetlinkSocket): Conntrack {
+  return {
+    deleteByOriginalPort: (entry) => {
+      const opened = socket();
+      return deleteEntries(opened, entry, list(opened, entry));
+    },
+  };
+}
+
+type Entry = ValueOf<typeof conntrackAttrs>;
+
+/** So many requests, 100 bytes each, go into one datagram; the answers fit into the receive buffer. */
+const deletesPerDatagram = 256;
+
+/** linux/socket.h AF_INET, AF_INET6. */
+const addressFamily = { 4: 2, 6: 10 } as const;
+
+function list(socket: NetlinkSocket, { family, protocol, destinationPort }: OriginalPort): readonly Entry[] {
+  return socket.dump(
+    {
+      operation: `list connections of protocol ${protocol} to port ${destinationPort}`,
+      type: conntrackMessage.get, body: conntrackBody, header: { family: addressFamily[family] },
+      attributes: {
+        original: { protocol: { number: protocol, destinationPort } },
+        filter: { originalFlags: filterField.protocol | filterField.destinationPort, replyFlags: 0 },
+      },
+    },
+    conntrackBody,
+    // Kernels before 5.8 list everything.
+    ({ header, attributes }) => header.family === addressFamily[family]
+      && attributes.original?.protocol?.number === protocol
+      && attributes.original.protocol.destinationPort === destinationPort ? attributes : undefined,
+  );
+}
+
+/** Entries that went away since they were listed are not counted. */
+function deleteEntries(socket: NetlinkSocket, { family, protocol, destinationPort }: OriginalPort, entries: readonly Entry[]): number {
+  let deleted = 0;
+  for (let start = 0; start < entries.length; start += deletesPerDatagram) {
+    const errors = socket.executeAll(entries.slice(start, start + deletesPerDatagram).map(({ original, id, zone }) => ({
+      operation: `delete a connection of protocol ${protocol} to port ${destinationPort}`,
+      type: conntrackMessage.delete, flags: NLM_F_ACK, body: conntrackBody,
+      header: { family: addressFamily[family] }, attributes: { original, id, zone },
+    })));
+    const refusal = errors.find((error) => error !== undefined && error.errnoName !== "ENOENT");
+    if (refusal !== undefined) throw refusal;
+    deleted += errors.filter((error) => error === undefined).length;
+  }
+  return deleted;
 }

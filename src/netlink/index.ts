@@ -9,3 +9,5 @@ export * from "./attrs.ts";
 export * from "./message.ts";
 export type { BaseChain, ChainName, Expression, NftChange, NftFamily } from "./nftables/index.ts";
 export * as nft from "./nftables/index.ts";
+export * from "./nfnetlink.ts";
+export * from "./conntrack.ts";
