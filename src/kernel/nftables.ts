@@ -9,6 +9,8 @@ export type { BaseChain, ChainName, NftChange } from "../netlink/index.ts";
 export interface NftRule {
   readonly handle: bigint;
   readonly comment?: string;
+  /** The chain it jumps or goes to; rules that iptables made tell it too. */
+  readonly jump?: string;
 }
 
 /** nftables of one namespace, over nfnetlink. */
