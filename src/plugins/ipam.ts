@@ -1,0 +1,51 @@
+import type { IpConfig, Result } from "../cni/index.ts";
+import { CniError, code } from "../cni/index.ts";
+import type { AddContext, DelContext, GcRequest, Handles, PluginRequest } from "./plugin.ts";
+
+/** The IPAM plugin of one call: the same request and handles, only the verb is chosen. */
+export interface Ipam {
+  /**
+   * What IPAM gives: at least one address, routes and dns; no interfaces yet.
+   *
+   * @throws CniError 7 when the answer holds no address; what it reserved is released by its own undo step
+   */
+  add(context: AddContext): Promise<Result>;
+  del(context: DelContext): Promise<void>;
+  check(handles: Handles): Promise<void>;
+  status(handles: Handles): Promise<void>;
+  gc(handles: Handles): Promise<void>;
+}
+
+/**
+ * Binds the IPAM plugin of that type, built in or executed, to the request of the plugin that delegates to it.
+ * A type that does not exist ends an ADD before anything is touched, and a DEL only where it would have been called.
+ */
+export function bindIpam(type: string, verb: string, request: PluginRequest, handles: Handles): Ipam {
+  const plugin = verb === "ADD" ? constant(handles.plugin(type)) : () => handles.plugin(type);
+  return {
+    async add(context) {
+      const answer = await plugin().add(request, context);
+      if (answer.ips.length === 0) {
+        throw new CniError(code.invalidConfig, `Cannot use the answer of IPAM "${type}" in network "${request.conf.name}": it holds no address, expected at least one`);
+      }
+      // A delegated answer has no interfaces, and its addresses belong to none (CNI specification 1.1.0, section 4).
+      return { ...answer, interfaces: [], ips: answer.ips.map(withoutInterface) };
+    },
+    del: async (context) => await plugin().del(request, context),
+    check: async (handles) => await plugin().check(request, handles),
+    status: async (handles) => await plugin().status(request, handles),
+    gc: async (handles) => await plugin().gc(isGc(request) ? request : { ...request, validAttachments: undefined }, handles),
+  };
+}
+
+function constant<T>(value: T): () => T {
+  return () => value;
+}
+
+function withoutInterface({ address, gateway }: IpConfig): IpConfig {
+  return { address, ...(gateway === undefined ? {} : { gateway }) };
+}
+
+function isGc(request: PluginRequest): request is GcRequest {
+  return "validAttachments" in request;
+}
