@@ -1,0 +1,28 @@
+// npm run bench: how long ADD and DEL take, against the reference plugins and against the kernel's own work.
+// Runs in network, mount and process namespaces of its own. MULTUS=/path/to/multus adds that executable to the table.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { fetchNewerPlugins } from "./reference-plugins.mjs";
+import { installPackages, installPrograms, pinnedNode, root, run } from "./setup.mjs";
+
+const limitMs = 15 * 60_000;
+
+if (process.getuid?.() !== 0) {
+  console.error("Cannot run the benchmark as an ordinary user: making network namespaces needs root");
+  process.exit(1);
+}
+installPackages();
+installPrograms({ reference: true });
+fetchNewerPlugins();
+run("npm", ["run", "--silent", "build"]);
+
+const mountPoints = ["/run/netns", "/var/lib/cni"].filter((path) => !existsSync(path));
+for (const path of mountPoints) mkdirSync(path, { recursive: true });
+const script = "mount -t tmpfs tmpfs /run; mkdir -p /run/netns /run/lock; mount -t tmpfs tmpfs /var/lib/cni; exec \"$@\"";
+const bench = spawnSync("unshare", [
+  "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private", "--",
+  "sh", "-ec", script, "sh", pinnedNode, join(root, "test", "bench", "main.ts"), ...process.argv.slice(2),
+], { cwd: root, stdio: "inherit", timeout: limitMs, env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
+for (const path of mountPoints) rmdirSync(path);
+process.exit(bench.status ?? 1);

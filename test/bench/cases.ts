@@ -1,0 +1,57 @@
+// What is measured: networks as plugin lists, the same for polynic and for the reference plugins.
+
+/** One network: a name and its chain. */
+export interface Network {
+  readonly name: string;
+  readonly plugins: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface Case {
+  readonly title: string;
+  readonly networks: readonly Network[];
+  /** What the runtime passes to the first network. */
+  readonly runtimeConfig?: Readonly<Record<string, unknown>>;
+  /** Needs plugins that know `ipMasqBackend` and portmap's `backend`. */
+  readonly nftables?: boolean;
+}
+
+export const cniVersion = "1.0.0";
+/** The lower link of the macvlan networks, made by the benchmark. */
+export const uplink = "uplink0";
+
+export const cases: readonly Case[] = [
+  { title: "1 network (bridge)", networks: [bridge(0)] },
+  { title: "3 networks (2 bridge, macvlan)", networks: [bridge(0), bridge(1), macvlan(2)] },
+  { title: "8 networks (bridge)", networks: Array.from({ length: 8 }, (_, index) => bridge(index)) },
+  firewalled("iptables"),
+  firewalled("nftables"),
+];
+
+function bridge(index: number): Network {
+  return { name: `bench${index}`, plugins: [{ type: "bridge", bridge: `bench${index}`, ipam: ipam(index) }] };
+}
+
+function macvlan(index: number): Network {
+  return { name: `bench${index}`, plugins: [{ type: "macvlan", master: uplink, ipam: ipam(index) }] };
+}
+
+function firewalled(backend: "iptables" | "nftables"): Case {
+  // Older reference plugins know the iptables backend only and refuse nothing, so the keys are left out there.
+  const ours = backend === "nftables";
+  return {
+    title: `bridge + ipMasq + portmap, ${backend}`,
+    nftables: ours,
+    runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
+    networks: [{
+      name: "masq",
+      plugins: [
+        { type: "bridge", bridge: "masq0", isDefaultGateway: true, ipMasq: true, ...(ours ? { ipMasqBackend: backend } : {}), ipam: ipam(20) },
+        { type: "portmap", ...(ours ? { backend } : {}), capabilities: { portMappings: true } },
+      ],
+    }],
+  };
+}
+
+function ipam(index: number): Readonly<Record<string, unknown>> {
+  return { type: "host-local", ranges: [[{ subnet: `10.${100 + index}.0.0/24` }]] };
+}

@@ -1,0 +1,61 @@
+// Whole-process ADD and DEL of every runtime, in turns (A B C A B C ...), so that a machine changing its speed hits all alike.
+import { execFileSync } from "node:child_process";
+import { cases, uplink } from "./cases.ts";
+import type { Runtime } from "./runtimes.ts";
+import { ms, ratio, summarize, table } from "./statistics.ts";
+
+/**
+ * Measures every case and returns a table a case and verb: medians, and each runtime's ratio to the first of the others.
+ *
+ * @param ours    the runtime the ratios are of
+ * @param others  what it is compared with
+ * @param count   counted runs of each; one more is run first and not counted
+ */
+export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[], count: number): string {
+  const runtimes = [ours, ...others];
+  const header = ["", ...runtimes.map(({ title }) => `${title} ms`), ...others.map(({ title }) => `ratio to ${title}`)];
+  const rows: string[][] = [];
+  for (const one of cases) {
+    const able = runtimes.filter((runtime) => runtime.supports(one));
+    const times = new Map(able.map((runtime) => [runtime, { add: [] as number[], del: [] as number[] }]));
+    for (let round = 0; round <= count; round++) {
+      for (const runtime of able) {
+        const attachment = { containerId: `bench-${round}-${able.indexOf(runtime)}`, netns: makeContainer() };
+        const addMs = runtime.add(one, attachment), delMs = runtime.del(one, attachment);
+        removeContainer();
+        if (round === 0) continue;
+        times.get(runtime)?.add.push(addMs);
+        times.get(runtime)?.del.push(delMs);
+      }
+    }
+    for (const verb of ["add", "del"] as const) {
+      const medians = runtimes.map((runtime) => summarize(times.get(runtime)?.[verb] ?? []).medianMs);
+      const [own = Number.NaN, ...rest] = medians;
+      rows.push([`${verb.toUpperCase()} ${one.title}`, ...medians.map(shown), ...rest.map((other) => Number.isNaN(other) ? "" : ratio(own, other))]);
+    }
+  }
+  return table(header, rows);
+}
+
+/** lo up and a lower link for macvlan, whose other end is a machine that nobody talks to. */
+export function prepareHost(): void {
+  sh(`ip link set lo up; sysctl -qw net.ipv4.ip_forward=1; ip netns add lan
+      ip link add ${uplink} type veth peer name eth0 netns lan; ip link set ${uplink} up; ip -n lan link set eth0 up`);
+}
+
+export function makeContainer(): string {
+  sh("ip netns add container; ip -n container link set lo up");
+  return "/run/netns/container";
+}
+
+export function removeContainer(): void {
+  sh("ip netns delete container");
+}
+
+function sh(script: string): void {
+  execFileSync("sh", ["-ec", script], { timeout: 20_000 });
+}
+
+function shown(value: number): string {
+  return Number.isNaN(value) ? "" : ms(value);
+}
