@@ -75,6 +75,16 @@ export function nameField(which: "iifname" | "oifname"): Field {
   return { name: which, bytes: ifNameBytes, keyType: keyTypes.ifName, load: () => loadMeta(metaKey[which]) };
 }
 
+/** `protocol` of `struct iphdr`, `nexthdr` of `struct ipv6hdr`: the next header, which for IPv6 need not be the transport's. */
+export function nextHeaderField(family: 4 | 6): Field {
+  return {
+    name: family === 4 ? "ip protocol" : "ip6 nexthdr",
+    bytes: 1,
+    keyType: keyTypes.inetProtocol,
+    load: (bytes) => loadPayload(payloadBase.network, family === 4 ? 9 : 6, bytes),
+  };
+}
+
 export const l4protoField: Field = {
   name: "meta l4proto", bytes: 1, keyType: keyTypes.inetProtocol, load: () => loadMeta(metaKey.l4proto),
 };

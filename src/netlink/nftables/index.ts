@@ -9,8 +9,9 @@ export { NftExpressionError, rule } from "./rule.ts";
 export type { RulePart } from "./rule.ts";
 export type { Operator } from "./field.ts";
 export {
-  ctMark, ctState, ctStatus, daddr, dport, etherDaddr, etherSaddr, fibDaddrType, iifname, l4proto, mark, oifname,
-  saddr, sport, transportProtocol,
+  ctMark, ctState, ctStatus, daddr, dport, etherDaddr, etherSaddr, fibDaddrType, iifname, l4proto, mark, nextHeader, nfprotocol,
+  oifname, saddr, sport, transportProtocol,
 } from "./matches.ts";
 export type { PortProtocol, Span } from "./matches.ts";
 export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict, setMark } from "./statements.ts";
+export { parseMatch } from "./parse-match.ts";

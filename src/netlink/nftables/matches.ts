@@ -1,9 +1,9 @@
 /** The conditions of a rule, named as nft names them. */
 import type { Address, Prefix } from "../../net/index.ts";
 import { u16beBytes, u32Bytes } from "./bytes.ts";
-import { compare, ctKey, loadCt, loadDestinationType, loadMeta, maskXor, metaKey } from "./expression.ts";
+import { compare, ctKey, loadCt, loadDestinationType, loadMeta, maskXor, metaKey, nfproto } from "./expression.ts";
 import type { Expression } from "./expression.ts";
-import { addressField, equality, etherField, ifNameBytes, l4protoField, match, nameField, one, portField } from "./field.ts";
+import { addressField, equality, etherField, ifNameBytes, l4protoField, match, nameField, nextHeaderField, one, portField } from "./field.ts";
 import type { Operand, Operator } from "./field.ts";
 import { NftExpressionError } from "./rule.ts";
 import type { RulePart } from "./rule.ts";
@@ -56,11 +56,23 @@ export function sport(protocol: PortProtocol, op: Operator, ...ports: readonly S
 
 /** `meta l4proto tcp`; later parts of the rule may read that protocol's header. */
 export function l4proto(op: Operator, ...protocols: readonly number[]): RulePart {
-  const part = match(l4protoField, op, protocols.map((protocol) => one(Uint8Array.of(protocol))));
-  const [only] = protocols;
-  return op === "==" && protocols.length === 1 && only !== undefined
-    ? { ...part, establishes: { layer: "transport", protocol: only } }
-    : part;
+  return { ...match(l4protoField, op, protocols.map((protocol) => one(Uint8Array.of(protocol)))), ...establishes(op, protocols) };
+}
+
+/** `ip protocol tcp` for family 4, `ip6 nexthdr tcp` for 6; later parts of the rule may read that protocol's header. */
+export function nextHeader(family: 4 | 6, op: Operator, ...protocols: readonly number[]): RulePart {
+  return {
+    needs: { layer: "network", protocol: family },
+    ...match(nextHeaderField(family), op, protocols.map((protocol) => one(Uint8Array.of(protocol)))),
+    ...establishes(op, protocols),
+  };
+}
+
+/** `meta nfproto ipv4`; for inet, where both families pass. */
+export function nfprotocol(op: Operator, family: 4 | 6): RulePart {
+  const value = Uint8Array.of(nfproto[family === 4 ? "ip" : "ip6"]);
+  const expressions = [loadMeta(metaKey.nfproto), compare(equality(op), value)];
+  return op === "==" ? { establishes: { layer: "network", protocol: family }, expressions } : { expressions };
 }
 
 /** `meta mark 0x1`, or with a mask `meta mark & 0xff == 0x1`. */
@@ -99,6 +111,12 @@ export const addressType = {
 /** `fib daddr type local`: the packet is for an address of this host. */
 export function fibDaddrType(op: Operator, type: keyof typeof addressType): RulePart {
   return { expressions: [loadDestinationType(), compare(equality(op), u32Bytes(addressType[type]))] };
+}
+
+function establishes(op: Operator, protocols: readonly number[]): Pick<RulePart, "establishes"> {
+  const [only] = protocols;
+  if (op !== "==" || protocols.length !== 1 || only === undefined) return {};
+  return { establishes: { layer: "transport", protocol: only } };
 }
 
 function matchNames(which: "iifname" | "oifname", op: Operator, names: readonly string[]): RulePart {

@@ -32,8 +32,8 @@ export class NftExpressionError extends Error {
   override readonly name = "NftExpressionError";
   readonly token: string;
 
-  constructor(message: string, token: string) {
-    super(message);
+  constructor(message: string, token: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.token = token;
   }
 }
