@@ -48,10 +48,10 @@ async function writeBundle() {
   copyFileSync(join(root, "src", "bin", "start.cjs"), join(lib, "start.cjs"));
   writeFileSync(join(lib, "koffi.node"), koffiBinary());
   const codeCache = join(import.meta.dirname, "code-cache.mjs");
-  for (const { name, text } of await bundle("src/bin/cni.ts")) {
+  for (const { name, text, late } of await bundle("src/bin/cni.ts")) {
     const source = join(lib, `${name}.js`);
     writeFileSync(source, text);
-    execFileSync(pinnedNode, [...nodeFlags, codeCache, source, join(lib, `${name}.cache`)]);
+    execFileSync(pinnedNode, [...(late ? [] : nodeFlags), codeCache, source, join(lib, `${name}.cache`)]);
   }
 }
 

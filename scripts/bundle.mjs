@@ -7,16 +7,18 @@ import { root } from "./setup.mjs";
 
 /**
  * @param {string} entry  the TypeScript file the executable starts in
- * @returns {Promise<{ name: string, text: string }[]>} scripts, "polynic" first; each is one function expression with
- *   the parameters (exports, require, module, __filename, __dirname), in ASCII, the same for the same sources
+ * @returns {Promise<{ name: string, text: string, late: boolean }[]>} scripts, "polynic" first, then those loaded late;
+ *   each is one function expression with the parameters (exports, require, module, __filename, __dirname), in ASCII, the
+ *   same for the same sources
  */
 export async function bundle(entry) {
   const late = new Map();
-  const scripts = [{ name: "polynic", text: await bundleOne(entry, [nativeKoffi, latePackages(late)]) }];
+  const scripts = [{ name: "polynic", late: false, text: await bundleOne(entry, [nativeKoffi, latePackages(late)]) }];
   // A package may itself load others late; the map grows while it is walked.
   for (const [name, { specifier, resolveDir }] of late) {
+    // Named exports only: a default one cannot be passed on without knowing whether there is one.
     const stdin = { contents: `export * from ${JSON.stringify(specifier)};`, resolveDir };
-    scripts.push({ name, text: await bundleOne({ stdin }, [latePackages(late)]) });
+    scripts.push({ name, late: true, text: await bundleOne({ stdin }, [latePackages(late)]) });
   }
   return scripts;
 }
@@ -60,13 +62,17 @@ const nativeKoffi = {
   },
 };
 
-/** Turns import("package") into a script of its own, gathered in `late`; our own files stay in the bundle. */
+/**
+ * Turns import("package") into a script of its own, gathered in `late`, and import("node:x") into what start.cjs knows
+ * to be heavy; our own files stay in the bundle.
+ */
 function latePackages(late) {
   return {
     name: "late packages",
     setup({ onResolve }) {
       onResolve({ filter: /^[^.]/ }, ({ kind, path, resolveDir }) => {
-        if (kind !== "dynamic-import" || path.startsWith("node:")) return undefined;
+        if (kind !== "dynamic-import") return undefined;
+        if (path.startsWith("node:")) return { path: `./${path}`, external: true };
         const name = path.replace(/[^\w-]+/g, "-");
         late.set(name, { specifier: path, resolveDir });
         return { path: `./${name}`, external: true };

@@ -1,4 +1,5 @@
-// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE. Runs under the shipped runtime's flags.
+// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE. Run it under the flags the script will run under:
+// V8 refuses a cache made under others.
 //
 // Every function is compiled, not only those a trial run would reach: such a cache starts as fast, serves all plugins
 // alike and needs neither root nor a namespace at build time.

@@ -6,11 +6,12 @@ import { basename, dirname, join } from "node:path";
 import { pinnedNode } from "./setup.mjs";
 
 /**
- * Flags of the shipped runtime. The code cache is bound to them: V8 refuses a cache made under other flags.
+ * Flags of the shipped runtime.
  *
  * - no-rehash-snapshot: keeps the hash seed V8's own start-up snapshot was built with; drawing a new one and hashing
  *   everything again takes a sixth of a bare start. The price, predictable hashes, matters to a server that strangers
- *   can fill with chosen keys; this process reads one bounded configuration and exits.
+ *   can fill with chosen keys; this process reads one bounded configuration and exits. A flag of V8, so a code cache is
+ *   valid either with it or without: see scripts/code-cache.mjs and src/bin/start.cjs.
  * - v8-pool-size=1: one helper thread instead of four; nothing here lives long enough to be optimised in the background.
  * - disable-sigusr1: a stray SIGUSR1 must not open a debugger in a process that runs as root.
  */

@@ -17,7 +17,18 @@ function load(name) {
   return module.exports;
 }
 
-/** The bundle reaches for Node's own modules, and late for packages that are scripts of their own. */
+/** The bundler writes import("x") as require("./x"): what is imported late is heavy, of Node's own modules or of ours. */
 function requireFromBundle(id) {
-  return id.startsWith("./") ? load(id.slice(2)) : require(id);
+  if (!id.startsWith("./")) return require(id);
+  acceptNodeCaches();
+  const name = id.slice("./".length);
+  return name.startsWith("node:") ? require(name) : load(name);
+}
+
+/**
+ * --no-rehash-snapshot has done its work once this runs, and while it is set V8 refuses the code caches built into
+ * Node, which belong to the default flags. Few modules are compiled on the usual way, but dozens by a heavy import.
+ */
+function acceptNodeCaches() {
+  require("node:v8").setFlagsFromString("--rehash-snapshot");
 }

@@ -1,0 +1,150 @@
+// The tree that npm run build leaves, copied elsewhere: it must start under every name, from anywhere, with nothing.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { multiplexerNames, pluginNames } from "../../src/bin/names.ts";
+import { builtDist } from "../helpers/dist.ts";
+
+const names = [...multiplexerNames, ...pluginNames];
+const runLimitMs = 20_000;
+
+interface Place {
+  /** Holds everything a test makes. */
+  readonly directory: string;
+  /** The copied tree, on a path with a space in it. */
+  readonly dist: string;
+}
+
+const dist = suite<Place>("dist");
+
+dist.before((place) => {
+  // mkdtemp names are unique, so suites that share the machine cannot meet.
+  const directory = mkdtempSync(join(tmpdir(), "polynic-dist-"));
+  const copy = join(directory, "a copy");
+  mkdirSync(copy);
+  // Through tar, as an image layer or a release archive would carry it.
+  const archive = execFileSync("tar", ["-C", builtDist(), "-cf", "-", "."], { maxBuffer: 512 * 1024 * 1024 });
+  execFileSync("tar", ["-C", copy, "-xf", "-"], { input: archive });
+  Object.assign(place, { directory, dist: copy });
+});
+
+dist.after(({ directory }) => rmSync(directory, { recursive: true }));
+
+dist("has the executable and a link for every other name", ({ dist }) => {
+  assert.equal(readdirSync(join(dist, "bin")).sort(), [...names].sort());
+});
+
+for (const name of names) {
+  dist(`answers VERSION as ${name} with nothing else in its environment`, ({ dist }) => {
+    assertVersions(run(join(dist, "bin", name), { cwd: "/" }));
+  });
+}
+
+dist("runs through links in other directories, one after the other, relative or not", ({ directory, dist }) => {
+  const far = join(directory, "opt", "cni", "bin");
+  mkdirSync(far, { recursive: true });
+  symlinkSync("../../../a copy/bin/bridge", join(far, "relative"));
+  symlinkSync(join(dist, "bin", "bridge"), join(far, "bridge"));
+  symlinkSync("bridge", join(far, "again"));
+  for (const link of ["relative", "bridge", "again"]) assertVersions(run(join(far, link), { cwd: "/" }));
+});
+
+dist("runs when its own directory is reached through a link", ({ directory, dist }) => {
+  symlinkSync(dist, join(directory, "linked"));
+  assertVersions(run(join(directory, "linked", "bin", "host-local"), { cwd: "/" }));
+});
+
+dist("runs by a relative path", ({ dist }) => {
+  assertVersions(run("./bridge", { cwd: join(dist, "bin") }));
+  assertVersions(run("bin/bridge", { cwd: dist }));
+});
+
+dist("runs with an empty PATH, also through a link", ({ directory, dist }) => {
+  symlinkSync(join(dist, "bin", "bridge"), join(directory, "bridge"));
+  for (const file of [join(dist, "bin", "bridge"), join(directory, "bridge")]) {
+    assertVersions(run(file, { cwd: "/", env: { PATH: "" } }));
+  }
+});
+
+dist("uses its own runtime, never a node found on PATH", ({ directory, dist }) => {
+  const trap = join(directory, "trap");
+  mkdirSync(trap);
+  for (const program of ["node", "sh", "readlink", "env"]) {
+    writeFileSync(join(trap, program), `#!/bin/sh\n: > "${join(trap, "sprung")}"\n`, { mode: 0o755 });
+  }
+  symlinkSync(join(dist, "bin", "bridge"), join(directory, "trapped"));
+  for (const file of [join(dist, "bin", "bridge"), join(directory, "trapped")]) {
+    assertVersions(run(file, { cwd: "/", env: { PATH: trap } }));
+  }
+  assert.not.ok(existsSync(join(trap, "sprung")));
+});
+
+dist("is not moved by what the caller's environment tells Node", ({ directory, dist }) => {
+  const required = join(directory, "required.cjs");
+  writeFileSync(required, "process.exit(99);");
+  const env = {
+    NODE_OPTIONS: `--require ${JSON.stringify(required)} --no-such-option`,
+    NODE_COMPILE_CACHE: join(directory, "cache"),
+    NODE_V8_COVERAGE: join(directory, "coverage"),
+    NODE_DEBUG_NATIVE: "code_cache",
+  };
+  const answer = run(join(dist, "bin", "bridge"), { cwd: "/", env });
+  assertVersions(answer);
+  assert.is(answer.stderr, "");
+  assert.not.ok(existsSync(env.NODE_COMPILE_CACHE) || existsSync(env.NODE_V8_COVERAGE));
+});
+
+dist("says in the shape of a CNI error that its library is missing", ({ directory, dist }) => {
+  const stray = join(directory, "stray");
+  writeFileSync(stray, readFileSync(join(dist, "bin", "polynic")), { mode: 0o755 });
+  const answer = run(stray, { cwd: "/" });
+  assert.is(answer.status, 1);
+  assert.is(JSON.parse(answer.stdout).code, 100);
+});
+
+dist("starts from its code cache and loads no heavy module of Node on the way to VERSION", ({ dist }) => {
+  const lib = join(dist, "lib", "polynic");
+  const command = readFileSync(join(dist, "bin", "polynic"), "utf8").match(/^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m);
+  const flags = command?.[1]?.split(" ") ?? [];
+  const compiled = run(join(lib, "node"), {
+    cwd: "/", args: [...flags, join(lib, "start.cjs"), "bridge"], env: { NODE_DEBUG_NATIVE: "code_cache" },
+  });
+  // Beyond the start-up snapshot Node compiles the runner of the main script, and node:vm for the code cache.
+  const modules = [...compiled.stderr.matchAll(/^Compiling (\S+) with/gm)].map(([, name]) => name);
+  assert.equal(modules, ["internal/main/run_main_module", "vm"]);
+
+  for (const name of readdirSync(lib).filter((file) => file.endsWith(".js")).map((file) => file.slice(0, -".js".length))) {
+    const late = name !== "polynic";
+    const check = `const { Script } = require("node:vm"), { readFileSync } = require("node:fs");
+      const [source, cache] = process.argv.slice(1);
+      const script = new Script(readFileSync(source, "latin1"), { cachedData: readFileSync(cache) });
+      require("node:fs").writeSync(1, String(script.cachedDataRejected));`;
+    const args = [...(late ? [] : flags), "-e", check, join(lib, `${name}.js`), join(lib, `${name}.cache`)];
+    assert.is(run(join(lib, "node"), { cwd: "/", args }).stdout, "false", name);
+  }
+});
+
+dist.run();
+
+interface Answer {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs VERSION with nothing in the environment but CNI_COMMAND and `env`. */
+function run(file: string, { cwd, args = [], env = {} }: { cwd: string; args?: readonly string[]; env?: Readonly<Record<string, string>> }): Answer {
+  const { status, stdout, stderr } = spawnSync(file, args, {
+    cwd, env: { CNI_COMMAND: "VERSION", ...env }, input: '{"cniVersion":"1.0.0"}', encoding: "utf8", timeout: runLimitMs,
+  });
+  return { status, stdout, stderr };
+}
+
+function assertVersions({ status, stdout, stderr }: Answer): void {
+  assert.is(stderr, "");
+  assert.is(status, 0);
+  assert.ok(JSON.parse(stdout).supportedVersions.includes("1.0.0"));
+}

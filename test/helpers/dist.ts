@@ -1,0 +1,34 @@
+/** The installable tree that tests of the executable run. */
+import { spawnSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..", "..");
+const buildLimitMs = 120_000;
+
+/**
+ * dist/, built first when it is missing or older than what it is built from; POLYNIC_DIST names another tree instead.
+ *
+ * @throws Error with the build's output when it fails
+ */
+export function builtDist(): string {
+  const given = process.env["POLYNIC_DIST"];
+  if (given !== undefined) return given;
+
+  const dist = join(root, "dist");
+  if (changedAt(join(dist, "lib", "polynic", "polynic.js")) > newestSource()) return dist;
+  const build = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")], { encoding: "utf8", timeout: buildLimitMs });
+  if (build.status !== 0) throw new Error(`Cannot build dist/: ${build.stdout}${build.stderr}`);
+  return dist;
+}
+
+function newestSource(): number {
+  const folders = ["src", "scripts", "wasm-plugins"].map((folder) => join(root, folder));
+  const files = folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)));
+  return Math.max(...[join(root, "package-lock.json"), ...files].map(changedAt));
+}
+
+/** Milliseconds since the epoch; 0 for what is not there. */
+function changedAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
