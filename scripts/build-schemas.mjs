@@ -47,6 +47,7 @@ function loadSchemas(folder) {
 function validators(schemas) {
   const ajv = new Ajv({
     code: { source: true, esm: true },
+    allErrors: true, // lenient reading drops every refused value
     verbose: true, // an error carries the value and its schema, from which readConf makes the message
     messages: false,
     allowUnionTypes: true,

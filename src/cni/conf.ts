@@ -5,9 +5,21 @@ import { CniError, code } from "./errors.ts";
 
 export type { SchemaName } from "../../build/schemas.mjs";
 
+/** A schema with the type it describes: declared once, next to that type. */
+export interface ConfSchema<T> {
+  readonly name: SchemaName;
+  /** Never there; it ties `T` to the value. */
+  readonly conf?: T;
+}
+
+/** The schema in `<name>.schema.json`; `T` must be the type it describes. */
+export function confSchema<T>(name: SchemaName): ConfSchema<T> {
+  return { name };
+}
+
 export interface ReadConfOptions {
-  /** With DEL or GC a refused optional value counts as absent, so that what was set up can be taken away. */
-  readonly verb?: string;
+  /** A refused value counts as absent, a required one too: what was set up must stay deletable. */
+  readonly lenient?: boolean;
   /** What is being read, for the message; absent: `network "<name>"`. */
   readonly subject?: string;
 }
@@ -18,19 +30,22 @@ export interface ReadConfOptions {
  * Keys match the schema's in any case, at every level it knows (the last scalar or list wins, objects merge); null is
  * absent; keys it does not know are dropped, free maps stay as they are. `raw` is not changed.
  *
- * @param schema  the name of a `<name>.schema.json`; `T` must be the type that schema describes
  * @throws CniError 7: `Cannot read network "blue": mtu is "1500", expected an integer`
  */
-export function readConf<T>(schema: SchemaName, raw: unknown, options: ReadConfOptions = {}): T {
-  const { validate, keys } = schemas[schema];
+export function readConf<T>(schema: ConfSchema<T>, raw: unknown, options: ReadConfOptions & { readonly lenient: true }): Partial<T>;
+export function readConf<T>(schema: ConfSchema<T> | SchemaName, raw: unknown, options?: ReadConfOptions): T;
+export function readConf<T>(schema: ConfSchema<T> | SchemaName, raw: unknown, options: ReadConfOptions = {}): T | Partial<T> {
+  const { validate, keys } = schemas[typeof schema === "string" ? schema : schema.name];
   const conf = fold(raw, keys);
-  const lenient = options.verb === "DEL" || options.verb === "GC";
   while (!validate(conf)) {
     const errors = validate.errors ?? [];
-    const error = mostTelling(errors);
-    if (!lenient || !dropValue(conf, error)) throw new CniError(code.invalidConfig, `Cannot read ${subject(raw, options)}: ${explain(error)}`);
+    if (options.lenient === true && isObject(conf)) {
+      if (dropRefused(conf, errors)) continue;
+      break;
+    }
+    throw new CniError(code.invalidConfig, `Cannot read ${subject(raw, options)}: ${explain(mostTelling(errors))}`);
   }
-  // The validator of that schema has accepted it, and the caller names the type the schema describes.
+  // The validator of that schema has accepted it or lost what it refused, and confSchema ties the type to the schema.
   return conf as T;
 }
 
@@ -54,12 +69,12 @@ function foldObject(value: JsonObject, names: Readonly<Record<string, string>>, 
   for (const key of Object.keys(value)) {
     const entry = value[key];
     const name = names[key.toLowerCase()];
-    if (entry === null) continue;
     if (name === undefined) {
-      const kept = table.open === true || table.values !== undefined;
-      if (kept) define(folded, key, foldAny(entry, table.values));
+      if (table.values !== undefined && entry !== null) define(folded, key, fold(entry, table.values));
+      else if (table.open === true) define(folded, key, entry);
       continue;
     }
+    if (entry === null) continue;
     const nested = foldAny(entry, table.nested?.[name]);
     folded[name] = merged(folded[name], nested);
   }
@@ -83,25 +98,29 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** ajv reports the alternatives of anyOf before anyOf itself, which says what all of them would have been. */
+/** The first error, or the anyOf around it where the schema says in words what all alternatives would have been. */
 function mostTelling(errors: readonly SchemaError[]): SchemaError {
-  const last = errors.findLast((error) => error.keyword !== "if");
-  if (last === undefined) throw new Error("a validator refused a value without saying why");
-  return last;
+  const [first] = errors;
+  if (first === undefined) throw new Error("a validator refused a value without saying why");
+  const around = errors.find((error) => /^(any|one)Of$/.test(error.keyword) && first.instancePath.startsWith(error.instancePath));
+  return around?.parentSchema["expected"] === undefined ? first : around;
 }
 
-/** Removes the smallest optional property the refused value is in; false when there is none. */
-function dropValue(conf: unknown, error: SchemaError): boolean {
-  const steps = stepsOf(error.instancePath);
-  let owner: { object: JsonObject; key: string } | undefined;
-  let value = conf;
-  for (const step of steps) {
-    if (isObject(value)) owner = { object: value, key: step };
-    value = child(value, step);
+/** Removes the properties the refused values are in; false when there are none, only keys missing at the top. */
+function dropRefused(conf: JsonObject, errors: readonly SchemaError[]): boolean {
+  let dropped = false;
+  for (const error of errors) {
+    let owner: { object: JsonObject; key: string } | undefined;
+    let value: unknown = conf;
+    for (const step of stepsOf(error.instancePath)) {
+      if (isObject(value)) owner = { object: value, key: step };
+      value = child(value, step);
+    }
+    if (owner === undefined) continue;
+    delete owner.object[owner.key];
+    dropped = true;
   }
-  if (owner === undefined) return false;
-  delete owner.object[owner.key];
-  return true;
+  return dropped;
 }
 
 function subject(raw: unknown, options: ReadConfOptions): string {

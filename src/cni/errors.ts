@@ -59,3 +59,13 @@ export class CniError extends Error {
     this.details = options.details;
   }
 }
+
+/**
+ * What a failed command prints on stdout: indented JSON without an end of line, `details` only when there are any.
+ *
+ * @param cniVersion  the configuration's; the newest when it could not be read
+ */
+export function printError(error: CniError, cniVersion: string): string {
+  const details = error.details === undefined || error.details === "" ? {} : { details: error.details };
+  return JSON.stringify({ cniVersion, code: error.code, msg: error.message, ...details }, null, 4);
+}

@@ -1,10 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError, readConf } from "../../src/cni/index.ts";
+import { CniError, confSchema, readConf } from "../../src/cni/index.ts";
 
 const reading = suite("readConf");
 
-const read = (raw: unknown, verb?: string): unknown => readConf<unknown>("plugin-conf", raw, verb === undefined ? {} : { verb });
+const schema = confSchema<unknown>("plugin-conf");
+const read = (raw: unknown): unknown => readConf(schema, raw);
+const readLeniently = (raw: unknown): unknown => readConf(schema, raw, { lenient: true });
 
 for (const [title, raw, conf] of [
   ["takes keys in any case at every level", '{"NAME":"a","Ipam":{"TYPE":"x"},"dns":{"NameServers":["1.1.1.1"]}}', { name: "a", ipam: { type: "x" }, dns: { nameservers: ["1.1.1.1"] } }],
@@ -47,15 +49,19 @@ reading("does not change what it was given", () => {
   assert.equal(raw, { TYPE: "a", dns: { Domain: null } });
 });
 
-reading("takes a refused value for absent when deleting", () => {
-  const raw = { name: "a", dns: { domain: 5, search: ["a", 5] }, ipam: { type: "x" } };
-  assert.equal(read(raw, "DEL"), { name: "a", dns: {}, ipam: { type: "x" } });
-  assert.equal(read(raw, "GC"), { name: "a", dns: {}, ipam: { type: "x" } });
-  assert.throws(() => read(raw, "CHECK"));
+reading("takes refused values for absent when lenient", () => {
+  const raw = { name: "a", dns: { domain: 5, search: ["a", 5], options: ["x"] }, ipam: { type: "x" }, capabilities: { a: 1, b: true } };
+  assert.equal(readLeniently(raw), { name: "a", dns: { options: ["x"] }, ipam: { type: "x" }, capabilities: { b: true } });
+  assert.throws(() => read(raw));
 });
 
-reading("still refuses what is no configuration at all when deleting", () => {
-  assert.throws(() => read([], "DEL"), (error: unknown) => error instanceof CniError && error.code === 7);
+reading("takes missing keys for absent when lenient, and drops what is incomplete below the top", () => {
+  assert.equal(readConf("network-list", { plugins: [{ type: "a" }], disableCheck: 5 }, { lenient: true }), { plugins: [{ type: "a" }] });
+  assert.throws(() => readConf("network-list", { plugins: [{ type: "a" }] }), "Cannot read the network configuration: name is missing, expected a string");
+});
+
+reading("still refuses what is no configuration at all when lenient", () => {
+  assert.throws(() => readLeniently([]), (error: unknown) => error instanceof CniError && error.code === 7);
 });
 
 for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {

@@ -1,0 +1,59 @@
+import { CniError, code } from "./errors.ts";
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Deeper input could not be printed again: JSON.stringify is recursive. Real configurations nest below 20. */
+export const jsonDepthMax = 500;
+
+/**
+ * The JSON value of a text.
+ *
+ * @param what  names the text in the message: `stdin`, `/etc/cni/net.d/10-blue.conf`
+ * @throws CniError 6 when it is not JSON, or nested deeper than 500
+ */
+export function parseJson(text: string, what: string): unknown {
+  if (isTooDeep(text)) throw new CniError(code.decodingFailure, `Cannot read ${what}: it is nested too deeply, expected at most ${jsonDepthMax} levels`);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = text.trim() === "" ? "it is empty" : "it is not JSON";
+    throw new CniError(code.decodingFailure, `Cannot read ${what}: ${reason}, expected a JSON object`, { details: String(cause), cause });
+  }
+}
+
+/** The same for text that must hold an object. */
+export function parseJsonObject(text: string, what: string): JsonObject {
+  const value = parseJson(text, what);
+  if (!isJsonObject(value)) throw new CniError(code.decodingFailure, `Cannot read ${what}: it is ${kindOf(value)}, expected a JSON object`);
+  return value;
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+}
+
+const quoteChar = 0x22, backslash = 0x5c;
+const opening: ReadonlySet<number> = new Set([0x5b, 0x7b]);
+const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+
+function isTooDeep(text: string): boolean {
+  if (text.length <= jsonDepthMax) return false;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (inString) {
+      if (char === backslash) i++;
+      else if (char === quoteChar) inString = false;
+    } else if (char === quoteChar) inString = true;
+    else if (opening.has(char)) {
+      if (++depth > jsonDepthMax) return true;
+    } else if (closing.has(char)) depth--;
+  }
+  return false;
+}
