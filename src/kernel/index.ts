@@ -1,4 +1,11 @@
-/** The running kernel: network namespaces as handles for links, addresses, routes, VLANs, sysctls and nftables. */
+/**
+ * The running kernel: network namespaces as handles for links, addresses, routes, VLANs, sysctls, nftables and conntrack,
+ * over netlink sockets of our own; and the few other things we ask of the C library, file locks among them.
+ */
 export type * from "./namespace.ts";
 export type * from "./nftables.ts";
 export type * from "./conntrack.ts";
+export { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "./namespace-handle.ts";
+export { isOwnNetns, NetnsError } from "./netns.ts";
+export { isErrno, NetlinkError } from "./netlink-error.ts";
+export { randomBytes, SystemCallError } from "./libc.ts";

@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import {
   findMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
-  Output, readAck, writeMessage, type Ack, type Body, type FoundMessage, type Payload,
+  Output, readAck, writeMessage, type Ack, type Body, type FoundMessage, type Reader,
 } from "../netlink/index.ts";
 import { AF_NETLINK, receive, send, setSocketOption, SO_RCVBUFFORCE, socket, SOL_SOCKET } from "./libc.ts";
 import { NetlinkError } from "./netlink-error.ts";
@@ -66,7 +66,7 @@ export class NetlinkSocket {
   }
 
   /** Sends one request that is answered by one message, and returns that. */
-  get<H, A, T>(request: Request<H, A>, reply: Payload<T>): T {
+  get<H, A, T>(request: Request<H, A>, reply: Reader<T>): T {
     const { operation } = request;
     const sequence = this.#send([request], 0);
     return this.#receiveUntil(operation, (message) => {
@@ -82,7 +82,7 @@ export class NetlinkSocket {
    * Everything the kernel lists. `pick` sees each decoded message and may drop it by returning undefined.
    * A dump that changes under our hands is started over, five times at most.
    */
-  dump<H, A, T, R>(request: Request<H, A>, reply: Payload<T>, pick: (value: T) => R | undefined): R[] {
+  dump<H, A, T, R>(request: Request<H, A>, reply: Reader<T>, pick: (value: T) => R | undefined): R[] {
     for (let tries = 0; tries < maxDumpTries; tries++) {
       const { values, interrupted } = this.#dumpOnce(request, reply, pick);
       if (!interrupted) return values;
@@ -117,7 +117,7 @@ export class NetlinkSocket {
     return errors;
   }
 
-  #dumpOnce<H, A, T, R>(request: Request<H, A>, reply: Payload<T>, pick: (value: T) => R | undefined) {
+  #dumpOnce<H, A, T, R>(request: Request<H, A>, reply: Reader<T>, pick: (value: T) => R | undefined) {
     const { operation } = request;
     const sequence = this.#send([request], NLM_F_DUMP);
     const values: R[] = [];

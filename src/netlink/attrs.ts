@@ -76,14 +76,15 @@ export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
 }
 
 /** A row that may come several times; its value is the list of them. */
-export function repeated<T>(each: Payload<T>): Payload<readonly T[]> {
+export function repeated<P extends Payload<unknown>>(each: P): Payload<readonly ValueOf<P>[]> {
   return {
     each,
     ...(each.nested === undefined ? {} : { nested: each.nested }),
     write(out, value) {
       for (const item of value) each.write(out, item);
     },
-    read: (input, start, end) => [each.read(input, start, end)],
+    // What P reads is what ValueOf<P> says.
+    read: (input, start, end) => [each.read(input, start, end) as ValueOf<P>],
   };
 }
 

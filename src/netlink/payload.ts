@@ -2,13 +2,17 @@
  * What can stand inside an attribute or message: something that knows how to write and read itself.
  * Scalars, structs, attribute tables and message bodies are all payloads, so they nest.
  */
-export interface Payload<T> {
+export interface Payload<T> extends Reader<T> {
   /** Attributes inside: NLA_F_NESTED is set on the attribute that carries it. */
   readonly nested?: boolean;
   /** A payload that may come several times under one attribute type; the value is then a list of these. */
   readonly each?: Payload<unknown>;
   /** Appends the value. `siblings` is the value of the surrounding table. */
   write(out: Output, value: T, siblings?: Siblings): void;
+}
+
+/** The reading half of a payload. */
+export interface Reader<T> {
   /** The value in bytes `start` to `end` (exclusive) of `input`; owns its bytes. Throws CodecError when they do not fit. */
   read(input: DataView, start: number, end: number, siblings?: Siblings): T;
 }
@@ -17,7 +21,7 @@ export interface Payload<T> {
 export type Siblings = Readonly<Record<string, unknown>>;
 
 /** The type of a payload's value. */
-export type ValueOf<P> = P extends Payload<infer T> ? T : never;
+export type ValueOf<P> = P extends Reader<infer T> ? T : never;
 
 /** Bytes that are not what a table says, or a value that does not fit into its bytes. */
 export class CodecError extends Error {

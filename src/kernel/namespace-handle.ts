@@ -1,0 +1,86 @@
+import { addressesOf } from "./addresses.ts";
+import { bridgeVlansOf } from "./bridge-vlans.ts";
+import { openConntrack } from "./conntrack.ts";
+import { linksOf } from "./links.ts";
+import type { Namespace } from "./namespace.ts";
+import { closeNetns, inNetns, NetnsError, openNetns, openOwnNetns, type Netns } from "./netns.ts";
+import { openNftables } from "./nftables.ts";
+import { routesOf } from "./routes.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./socket.ts";
+import { sysctlIn, type Inside } from "./sysctl.ts";
+
+/** The namespace this process runs in. */
+export function openOwnNamespace(): Namespace {
+  const own = openOwnNetns();
+  return namespaceHandle(own, (work) => work(), () => closeNetns(own));
+}
+
+/**
+ * The namespace at a path such as CNI_NETNS.
+ *
+ * @throws NetnsError when nothing is there (`gone`), or something that is no network namespace
+ */
+export function openNamespace(path: string): Namespace {
+  const netns = openNetns(path);
+  const own = openOwnNetns();
+  const close = (): void => {
+    closeNetns(netns);
+    closeNetns(own);
+  };
+  const inside: Inside = (work) => inNetns(netns, own, work);
+  try {
+    // Only entering tells a network namespace from others.
+    inside(() => undefined);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return namespaceHandle(netns, inside, close);
+}
+
+/** The namespace at a path, or undefined when the path is empty or nothing is there any more, as a DEL may find it. */
+export function openNamespaceIfPresent(path: string): Namespace | undefined {
+  if (path === "") return undefined;
+  try {
+    return openNamespace(path);
+  } catch (error) {
+    if (error instanceof NetnsError && error.gone) return undefined;
+    throw error;
+  }
+}
+
+function namespaceHandle(netns: Netns, inside: Inside, closeDescriptors: () => void): Namespace {
+  const sockets = new Map<number, NetlinkSocket>();
+  let closed = false;
+
+  /** Opened at first use; every later request goes to that namespace whatever the thread is in. */
+  function socket(protocol: number): NetlinkSocket {
+    const open = sockets.get(protocol);
+    if (open !== undefined) return open;
+    if (closed) throw new Error(`Cannot use network namespace "${netns.path}": it was closed`);
+    const opened = inside(() => NetlinkSocket.open(protocol));
+    sockets.set(protocol, opened);
+    return opened;
+  }
+
+  const route = (): NetlinkSocket => socket(NETLINK_ROUTE);
+  const netfilter = (): NetlinkSocket => socket(NETLINK_NETFILTER);
+  return {
+    path: netns.path,
+    fd: netns.fd,
+    links: linksOf(route),
+    addresses: addressesOf(route),
+    routes: routesOf(route),
+    bridgeVlans: bridgeVlansOf(route),
+    sysctl: sysctlIn(inside),
+    nftables: openNftables(netfilter),
+    conntrack: openConntrack(netfilter),
+    close() {
+      if (closed) return;
+      closed = true;
+      for (const open of sockets.values()) open.close();
+      sockets.clear();
+      closeDescriptors();
+    },
+  };
+}

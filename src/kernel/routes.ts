@@ -1,0 +1,132 @@
+import {
+  NLM_F_CREATE, NLM_F_REPLACE, routeBody, RT_SCOPE_LINK, RT_SCOPE_NOWHERE, RT_SCOPE_UNIVERSE, RT_TABLE_LOCAL, RT_TABLE_MAIN,
+  RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTN_UNICAST, RTN_UNREACHABLE, RTPROT_BOOT, type ValueOf,
+} from "../netlink/index.ts";
+import { formatAddress, type Address } from "../net/index.ts";
+import { AF_INET, described, familyNumber, toIp } from "./addresses.ts";
+import type { KernelRoute, NewRoute, Routes } from "./namespace.ts";
+import { isErrno } from "./netlink-error.ts";
+import type { NetlinkSocket, Request } from "./socket.ts";
+
+type RouteMessage = ValueOf<typeof routeBody>;
+type RouteRequest = Request<RouteMessage["header"], RouteMessage["attributes"]>;
+
+/** The routes of the namespace a socket was opened in. */
+export function routesOf(socket: () => NetlinkSocket): Routes {
+  return {
+    list(family, { index, table } = {}) {
+      try {
+        return socket().dump(
+          {
+            operation: `list IPv${family} routes`,
+            type: RTM_GETROUTE, body: routeBody, header: { family: familyNumber(family) }, attributes: { index, table },
+          },
+          routeBody,
+          (message) => (table === undefined && tableOf(message) === RT_TABLE_LOCAL ? undefined : toRoutes(message)),
+        ).flat().filter((route) => index === undefined || route.index === index);
+      } catch (error) {
+        // A table is made with its first route.
+        if (table !== undefined && isErrno(error, "ENOENT")) return [];
+        throw error;
+      }
+    },
+
+    add(route) {
+      socket().execute({ ...newRoute("add", route), flags: NLM_F_CREATE });
+    },
+
+    replace(route) {
+      socket().execute({ ...newRoute("replace", route), flags: NLM_F_CREATE | NLM_F_REPLACE });
+    },
+
+    delete(route) {
+      const { operation, body, header, attributes } = newRoute("delete", route);
+      // Unset, these match any route.
+      const loose = { ...header, protocol: 0, type: 0, scope: route.scope ?? RT_SCOPE_NOWHERE };
+      socket().execute({ operation, type: RTM_DELROUTE, body, header: loose, attributes });
+    },
+
+    lookup(to) {
+      const request = {
+        operation: `look up the route to ${formatAddress(to)}`,
+        type: RTM_GETROUTE, body: routeBody,
+        header: { family: familyNumber(to.family), dstBits: to.bytes.length * 8 },
+        attributes: { dst: to.bytes },
+      };
+      try {
+        const message = socket().get(request, routeBody);
+        return message.header.type === RTN_UNREACHABLE ? undefined : toRoutes(message)[0];
+      } catch (error) {
+        if (isErrno(error, "ENETUNREACH", "EHOSTUNREACH")) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+function newRoute(verb: string, route: NewRoute): RouteRequest {
+  const { dst, gateway, index, source, table = RT_TABLE_MAIN, metric, mtu, advmss } = route;
+  const { family } = dst.address;
+  const via = gateway === undefined ? "" : ` via ${formatAddress(gateway)}`;
+  const link = index === undefined ? "" : ` on link ${index}`;
+  return {
+    operation: `${verb} route ${described(dst)}${via}${link}`,
+    type: RTM_NEWROUTE,
+    body: routeBody,
+    header: {
+      family: familyNumber(family),
+      dstBits: dst.prefixBits,
+      // RTA_TABLE says it all; this byte is for tables that fit.
+      table: table < 256 ? table : 0,
+      protocol: RTPROT_BOOT,
+      scope: route.scope ?? (family === 4 && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
+      type: RTN_UNICAST,
+    },
+    attributes: {
+      dst: dst.prefixBits === 0 ? undefined : dst.address.bytes,
+      index,
+      ...(gateway?.family === family ? { gateway: gateway.bytes } : {}),
+      ...(gateway === undefined || gateway.family === family
+        ? {}
+        : { via: { family: familyNumber(gateway.family), address: gateway.bytes } }),
+      metric,
+      source: source?.bytes,
+      ...(mtu === undefined && advmss === undefined ? {} : { metrics: { mtu, advmss } }),
+      table,
+    },
+  };
+}
+
+function tableOf({ header, attributes }: RouteMessage): number {
+  return attributes.table ?? header.table;
+}
+
+/** One entry per gateway: a multipath route is several. */
+function toRoutes(message: RouteMessage): readonly KernelRoute[] {
+  const { header, attributes } = message;
+  const { family } = header;
+  const source = toIp(family, attributes.source);
+  const route = {
+    dst: { address: toIp(family, attributes.dst) ?? unspecified(family), prefixBits: header.dstBits },
+    ...(source === undefined ? {} : { source }),
+    table: tableOf(message),
+    ...(attributes.metric === undefined ? {} : { metric: attributes.metric }),
+    scope: header.scope,
+    protocol: header.protocol,
+    type: header.type,
+  };
+  if (attributes.multipath !== undefined) {
+    return attributes.multipath.map((hop) => ({ ...route, index: hop.index, ...gatewayIn(family, hop.attributes) }));
+  }
+  const { index } = attributes;
+  return [{ ...route, ...(index === undefined ? {} : { index }), ...gatewayIn(family, attributes) }];
+}
+
+function gatewayIn(family: number, { gateway, via }: Pick<RouteMessage["attributes"], "gateway" | "via">): { gateway?: Address } {
+  const address = via === undefined ? toIp(family, gateway) : toIp(via.family, via.address);
+  return address === undefined ? {} : { gateway: address };
+}
+
+function unspecified(family: number): Address {
+  return family === AF_INET ? { family: 4, bytes: new Uint8Array(4) } : { family: 6, bytes: new Uint8Array(16) };
+}

@@ -1,0 +1,13 @@
+import { attrs } from "../attrs.ts";
+import { bool } from "../scalars.ts";
+
+/** IFLA_BR_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "bridge" (linux/if_link.h). */
+export const bridgeAttrs = attrs({
+  vlanFiltering: [7, bool], // IFLA_BR_VLAN_FILTERING
+});
+
+/** IFLA_BRPORT_*, inside IFLA_INFO_SLAVE_DATA when IFLA_INFO_SLAVE_KIND is "bridge". */
+export const bridgePortAttrs = attrs({
+  hairpin:  [4, bool],  // IFLA_BRPORT_MODE: frames may leave by the port they came in
+  isolated: [33, bool], // IFLA_BRPORT_ISOLATED: no traffic with other isolated ports
+});

@@ -1,0 +1,9 @@
+import { attrs } from "../attrs.ts";
+import { named, u32 } from "../scalars.ts";
+
+/** IFLA_MACVLAN_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "macvlan" (linux/if_link.h). */
+export const macvlanAttrs = attrs({
+  // IFLA_MACVLAN_MODE: enum macvlan_mode, one bit each although they exclude each other
+  mode:          [1, named(u32, { private: 1, vepa: 2, bridge: 4, passthru: 8, source: 16 })],
+  bcQueueLength: [7, u32], // IFLA_MACVLAN_BC_QUEUE_LEN: broadcasts waiting; the kernel uses the longest asked for on a parent
+});
