@@ -1,3 +1,3 @@
 /** Programs we run: plugin executables found on CNI_PATH, and iptables when that backend is chosen. */
-export type * from "./iptables.ts";
+export * from "./iptables.ts";
 export * from "./executable.ts";

@@ -1,12 +1,186 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { CniError, code } from "../cni/index.ts";
+
+/** A change of one table, decided from what the table holds. */
+export interface IptablesChange {
+  readonly family: 4 | 6;
+  readonly table: string;
+  /**
+   * Lines tried first, before the table was read. They must fail by themselves where their assumption is wrong:
+   * `-N CHAIN` fails when the chain exists, `-C CHAIN rule` when the rule does not.
+   */
+  readonly guess?: readonly string[] | undefined;
+  /** From what `save` gives to the lines to restore; none when there is nothing to do. Asked again when another program was faster. */
+  decide(saved: readonly string[]): readonly string[];
+}
+
 /**
- * The iptables tools of one family, run as child processes in the namespace of this process.
- * One batch is one `iptables-restore --noflush --wait`: all of its lines or none.
+ * The iptables tools of both families, run as child processes in the namespace of this process.
+ * One batch is one `iptables-restore --noflush --wait`: all of its lines or none. A line `:CHAIN - [0:0]` would flush a chain
+ * that others share, so chains are made with `-N`.
  */
 export interface Iptables {
-  /** The binaries are there and `filter INPUT` can be listed. */
+  /** The program is there; no process is started to find out. */
+  present(family: 4 | 6): boolean;
+  /** The program is there and `filter INPUT` can be listed. */
   usable(family: 4 | 6): Promise<boolean>;
+  /** Tables of the older kernel interface (ip_tables) that exist, as far as the program reaches them; no process is started. */
+  legacyTables(family: 4 | 6): readonly string[];
   /** The table as `iptables-save` prints it, one rule or chain line an entry; [] when the table has nothing. */
   save(family: 4 | 6, table: string): Promise<readonly string[]>;
-  /** Lines of one table as `iptables-restore` reads them (`:CHAIN - [0:0]`, `-A ...`, `-D ...`), without `*table` and `COMMIT`. */
+  /** Lines of one table as `iptables-restore` reads them (`-N ...`, `-A ...`, `-D ...`), without `*table` and `COMMIT`. */
   restore(family: 4 | 6, table: string, lines: readonly string[]): Promise<void>;
+  /** The first of the rules (`CHAIN words...`) that the table lacks; undefined when it holds all of them. */
+  missing(family: 4 | 6, table: string, rules: readonly string[]): Promise<string | undefined>;
+  /** Reads, decides and restores, alone among processes that share the lock. */
+  change(change: IptablesChange): Promise<void>;
+}
+
+export interface IptablesOptions {
+  /** Runs `work` while no other process of ours changes tables. Absent: only the tools' own locking. */
+  readonly exclusive?: <T>(work: () => T) => T;
+  /** Where the programs are looked for, before the usual places; PATH when absent. */
+  readonly path?: string;
+}
+
+/** Longest run of one process; the tool itself gives up on the xtables lock after `lockWaitSeconds`. */
+const timeoutMs = 30_000;
+const lockWaitSeconds = 10;
+/** A node with tens of thousands of services prints a few MiB. */
+const outputBytesMax = 256 * 1024 * 1024;
+/** How often a change is decided anew because the table was another one when it was to be made. */
+const attemptsMax = 5;
+/** Runtimes start plugins with whatever PATH they have; the tools live here. */
+const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];
+
+/** Nothing is looked for or started before it is needed. */
+export function openIptables(options: IptablesOptions = {}): Iptables {
+  const directories = [...(options.path ?? process.env["PATH"] ?? "").split(":").filter((one) => one.startsWith("/")), ...usualDirectories];
+  const found = new Map<string, string | undefined>();
+  const usable = new Map<4 | 6, boolean>();
+
+  function locate(program: string): string | undefined {
+    if (!found.has(program)) found.set(program, directories.map((directory) => join(directory, program)).find(isExecutable));
+    return found.get(program);
+  }
+
+  function run(family: 4 | 6, suffix: string, args: readonly string[], input = ""): Ended {
+    const program = `${family === 4 ? "iptables" : "ip6tables"}${suffix}`;
+    const file = locate(program);
+    if (file === undefined) throw new CniError(code.executable, `Cannot run ${program}: there is no such program on PATH, expected the iptables package`);
+    return start(program, file, args, input);
+  }
+
+  function save(family: 4 | 6, table: string): readonly string[] {
+    const ended = run(family, "-save", ["-t", table]);
+    if (ended.status !== 0) throw refusal(ended, `read table "${table}"`);
+    return ended.stdout.split("\n").filter((line) => line.startsWith("-A ") || line.startsWith(":"));
+  }
+
+  function tryRestore(family: 4 | 6, table: string, lines: readonly string[]): Ended {
+    const input = [`*${table}`, ...lines, "COMMIT", ""].join("\n");
+    return run(family, "-restore", ["--noflush", `--wait=${lockWaitSeconds}`], input);
+  }
+
+  function changeNow({ family, table, guess, decide }: IptablesChange): void {
+    if (guess !== undefined && tryRestore(family, table, guess).status === 0) return;
+    let before = "";
+    for (let attempt = 1; ; attempt++) {
+      const lines = decide(save(family, table));
+      if (lines.length === 0) return;
+      const ended = tryRestore(family, table, lines);
+      if (ended.status === 0) return;
+      // Refused twice over an unchanged table: the lines are at fault, not another program.
+      const text = lines.join("\n");
+      if (text === before || attempt === attemptsMax) throw refusal(ended, `change table "${table}"`, lines);
+      before = text;
+    }
+  }
+
+  return {
+    present: (family) => locate(family === 4 ? "iptables-restore" : "ip6tables-restore") !== undefined,
+
+    async usable(family) {
+      const known = usable.get(family);
+      if (known !== undefined) return known;
+      const answer = locate(family === 4 ? "iptables" : "ip6tables") !== undefined
+        && run(family, "", [`--wait=${lockWaitSeconds}`, "-t", "filter", "-S", "INPUT", "1"]).status === 0;
+      usable.set(family, answer);
+      return answer;
+    },
+
+    legacyTables(family) {
+      const file = locate(family === 4 ? "iptables" : "ip6tables");
+      // The tool over nf_tables ("xtables-nft-multi") never sees the older kernel interface.
+      if (file !== undefined && realpathSync(file).includes("nft")) return [];
+      try {
+        return readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "utf8").split("\n").filter((name) => name !== "");
+      } catch {
+        return []; // the kernel has no ip_tables, or has not loaded it
+      }
+    },
+
+    save: async (family, table) => save(family, table),
+
+    async restore(family, table, lines) {
+      const ended = tryRestore(family, table, lines);
+      if (ended.status !== 0) throw refusal(ended, `change table "${table}"`, lines);
+    },
+
+    async missing(family, table, rules) {
+      const lines = rules.map((rule) => `-C ${rule}`);
+      const ended = tryRestore(family, table, lines);
+      if (ended.status === 0) return undefined;
+      const rule = rules[lineOf(ended) - 1];
+      if (ended.status === 1 && rule !== undefined) return rule;
+      throw refusal(ended, `check table "${table}"`, lines);
+    },
+
+    async change(change) {
+      if (options.exclusive === undefined) changeNow(change);
+      else options.exclusive(() => changeNow(change));
+    },
+  };
+}
+
+interface Ended {
+  readonly program: string;
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Synchronous on purpose: the first asynchronous spawn of a process costs 2 ms more than the first spawnSync (it loads
+ * net and streams), as much as the tool itself takes; and with no `await` inside, a change cannot interleave with another.
+ */
+function start(program: string, file: string, args: readonly string[], input: string): Ended {
+  const { status, signal, stdout, stderr, error } = spawnSync(file, args, { input, encoding: "utf8", timeout: timeoutMs, maxBuffer: outputBytesMax });
+  if (error !== undefined) throw new CniError(code.executable, `Cannot run ${program} (${file}): ${error.message}`, { cause: error });
+  return { program, status, stdout, stderr: status === null ? `${stderr}ended by ${signal}` : stderr };
+}
+
+function refusal(ended: Ended, act: string, lines: readonly string[] = []): CniError {
+  const said = ended.stderr.split("\n").map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("Try `") && !line.startsWith("#")).join("; ");
+  const line = lines[lineOf(ended) - 1];
+  const at = line === undefined ? "" : ` at ${JSON.stringify(line)}`;
+  return new CniError(code.kernel, `Cannot ${act} with ${ended.program}${at}: ${said === "" ? `it ended with status ${ended.status}` : said}`);
+}
+
+/** Which of our lines the tool stopped at, from 1; line 1 of its input is `*table`. 0 when it did not say. */
+function lineOf(ended: Ended): number {
+  const [, line] = /line:? (\d+)/.exec(ended.stderr) ?? [];
+  return line === undefined ? 0 : Number(line) - 1;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,13 @@
-import type { Nftables } from "../kernel/index.ts";
+/**
+ * MAC spoof check (`macspoofchk`): frames that enter the bridge through a container's port with another source MAC are dropped.
+ *
+ * The port's frames take a jump from the base chain of table `bridge nat` to a chain of the attachment's own, and from there
+ * to a second one that returns for the right MAC and drops the rest. Every rule is found again by its comment.
+ */
+import type { ChainName, NftChange, Nftables, NftRule } from "../kernel/index.ts";
+import { parseMac } from "../net/index.ts";
+import { nft } from "../netlink/index.ts";
+import { retryWhenGone } from "./nftables-change.ts";
 import type { Undo } from "./plugin.ts";
 
 /** Whose frames are checked: `hostLink` is the name of the bridge port, `mac` the only source it may use. */
@@ -9,8 +18,78 @@ export interface SpoofCheck {
   readonly mac: string;
 }
 
+type Owner = Pick<SpoofCheck, "containerId" | "ifName">;
+
+const family = "bridge";
+const table = "nat";
+const prerouting: ChainName = { family, table, chain: "PREROUTING" };
+
 /** Drops frames that enter the bridge through `hostLink` with another source MAC; registers its own undo. */
-export type SetupSpoofCheck = (nftables: Nftables, check: SpoofCheck, undo: Undo) => void;
+export function setupSpoofCheck(nftables: Nftables, check: SpoofCheck, undo: Undo): void {
+  undo.add("delete the MAC spoof check", () => teardownSpoofCheck(nftables, check));
+  retryWhenGone(() => nftables.commit(spoofCheckSetup(nftables.rules(prerouting) ?? [], check)));
+}
 
 /** Missing is success. Throws what went wrong, joined, after having tried everything; DEL logs it and goes on. */
-export type TeardownSpoofCheck = (nftables: Nftables, check: Pick<SpoofCheck, "containerId" | "ifName">) => void;
+export function teardownSpoofCheck(nftables: Nftables, owner: Owner): void {
+  const errors: unknown[] = [];
+  const attempt = (work: () => void): void => {
+    try {
+      retryWhenGone(work);
+    } catch (error) {
+      errors.push(error);
+    }
+  };
+  attempt(() => {
+    const jumps = entriesOf(nftables.rules(prerouting) ?? [], owner);
+    if (jumps.length > 0) nftables.commit(jumps);
+  });
+  attempt(() => {
+    const { iface, mac } = chainsOf(owner);
+    const present = [iface, mac].filter((chain) => nftables.rules(chain) !== undefined);
+    // The first jumps to the second: both are emptied before either goes.
+    if (present.length > 0) nftables.commit([...present.map((chain) => change("flush chain", chain)), ...present.map((chain) => change("delete chain", chain))]);
+  });
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) {
+    throw new AggregateError(errors, errors.map((error) => error instanceof Error ? error.message : String(error)).join("\n"));
+  }
+}
+
+/** The transaction that makes the objects, empties what the attachment had before and adds its rules. */
+export function spoofCheckSetup(existing: readonly NftRule[], check: SpoofCheck): readonly NftChange[] {
+  const { iface, mac } = chainsOf(check);
+  const comment = commentOf(check);
+  return [
+    { do: "add table", family, table },
+    { do: "add chain", ...prerouting, base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" } },
+    { do: "add chain", ...iface },
+    { do: "add chain", ...mac },
+    ...entriesOf(existing, check),
+    { do: "flush chain", ...iface },
+    { do: "flush chain", ...mac },
+    { do: "add rule", ...prerouting, comment, expressions: nft.rule(family, nft.iifname("==", check.hostLink), nft.jump(iface.chain)) },
+    { do: "add rule", ...iface, comment, expressions: nft.rule(family, nft.jump(mac.chain)) },
+    { do: "add rule", ...mac, comment, expressions: nft.rule(family, nft.etherSaddr("==", parseMac(check.mac)), nft.returnVerdict()) },
+    { do: "add rule", ...mac, comment, expressions: nft.rule(family, nft.drop()) },
+  ];
+}
+
+function entriesOf(rules: readonly NftRule[], owner: Owner): readonly NftChange[] {
+  const comment = commentOf(owner);
+  return rules.filter((one) => one.comment === comment).map(({ handle }) => ({ do: "delete rule", ...prerouting, handle }));
+}
+
+function change(act: "flush chain" | "delete chain", chain: ChainName): NftChange {
+  return { do: act, ...chain };
+}
+
+function chainsOf({ containerId, ifName }: Owner): { readonly iface: ChainName; readonly mac: ChainName } {
+  const chain = `cni-br-iface-${containerId}-${ifName}`;
+  return { iface: { family, table, chain }, mac: { family, table, chain: `${chain}-mac` } };
+}
+
+/** Container ids of runtimes leave room; a comment longer than nft's 128 bytes is refused by the codec. */
+function commentOf({ containerId, ifName }: Owner): string {
+  return `macspoofchk-${containerId}-${ifName}`;
+}

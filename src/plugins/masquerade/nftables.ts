@@ -1,0 +1,91 @@
+/**
+ * Masquerade with nftables: one table for all networks, with a rule for each address. A rule is found again by its
+ * comment, which starts with a hash of the network and one of interface and container.
+ */
+import type { ChainName, NftChange, Nftables, NftRule } from "../../kernel/index.ts";
+import { networkOf, parsePrefix } from "../../net/index.ts";
+import { nft } from "../../netlink/index.ts";
+import { retryWhenGone } from "../nftables-change.ts";
+import type { ValidAttachment } from "../plugin.ts";
+import { sha512Hex } from "../sha512.ts";
+import type { Masquerade } from "./index.ts";
+
+type Owner = Omit<Masquerade, "addresses">;
+
+const family = "inet";
+const table = "cni_plugins_masquerade";
+const checks: ChainName = { family, table, chain: "masq_checks" };
+const postrouting: ChainName = { family, table, chain: "postrouting" };
+
+/** The kernel's limit on what a rule keeps for user space leaves nft 128 bytes of comment. */
+const commentBytesMax = 128;
+
+export function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): void {
+  retryWhenGone(() => nftables.commit(masqueradeSetup(nftables.rules(checks) ?? [], masquerade)));
+}
+
+export function deleteMasqueradeRules(nftables: Nftables, owner: Owner): void {
+  retryWhenGone(() => {
+    const rules = nftables.rules(checks) ?? [];
+    commitAny(nftables, deletions(rules.filter((one) => one.comment?.startsWith(commentPrefix(owner)))));
+  });
+}
+
+/** Deletes rules of this network that no valid attachment accounts for. */
+export function collectMasqueradeRules(nftables: Nftables, network: string, valid: readonly ValidAttachment[]): void {
+  retryWhenGone(() => commitAny(nftables, deletions(staleMasqueradeRules(nftables.rules(checks) ?? [], network, valid))));
+}
+
+/** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
+export function masqueradeSetup(existing: readonly NftRule[], masquerade: Masquerade): readonly NftChange[] {
+  const prefix = commentPrefix(masquerade);
+  const comment = masqueradeRuleComment(masquerade);
+  return [
+    { do: "add table", family, table, comment: "IP masquerade for CNI networks" },
+    { do: "add chain", ...checks, comment: "one rule for each address that is masqueraded" },
+    { do: "add chain", ...postrouting, base: { type: "nat", hook: "postrouting", priority: 100 } },
+    { do: "flush chain", ...postrouting },
+    { do: "add rule", ...postrouting, expressions: nft.rule(family, nft.daddr("==", parsePrefix("224.0.0.0/4")), nft.returnVerdict()) },
+    { do: "add rule", ...postrouting, expressions: nft.rule(family, nft.daddr("==", parsePrefix("ff00::/8")), nft.returnVerdict()) },
+    { do: "add rule", ...postrouting, expressions: nft.rule(family, nft.goto(checks.chain)) },
+    ...deletions(existing.filter((one) => one.comment?.startsWith(prefix))),
+    ...masquerade.addresses.map((address): NftChange => ({
+      do: "add rule", ...checks, comment,
+      expressions: nft.rule(family, nft.saddr("==", address.address), nft.daddr("!=", networkOf(address)), nft.masquerade()),
+    })),
+  ];
+}
+
+export function staleMasqueradeRules(rules: readonly NftRule[], network: string, valid: readonly ValidAttachment[]): readonly NftRule[] {
+  const kept = new Set(valid.map(({ containerID, ifname }) => masqueradeRuleComment({ network, containerId: containerID, ifName: ifname })));
+  const prefix = `${networkHash(network)}-`;
+  return rules.filter(({ comment }) => comment?.startsWith(prefix) === true && !kept.has(comment));
+}
+
+/** `<hash of network>-<hash of interface and container>, net: ..., if: ..., id: ...`, cut where nft would refuse more. */
+export function masqueradeRuleComment(owner: Owner): string {
+  const plain = (text: string) => text.replaceAll('"', "");
+  const comment = `${commentPrefix(owner)}, net: ${plain(owner.network)}, if: ${plain(owner.ifName)}, id: ${plain(owner.containerId)}`;
+  const bytes = new TextEncoder().encode(comment);
+  return bytes.length <= commentBytesMax ? comment : new TextDecoder().decode(bytes.subarray(0, commentBytesMax), { stream: true });
+}
+
+function commentPrefix({ network, ifName, containerId }: Owner): string {
+  return `${networkHash(network)}-${attachmentHash(ifName, containerId)}`;
+}
+
+export function networkHash(network: string): string {
+  return sha512Hex(network).slice(0, 16);
+}
+
+export function attachmentHash(ifName: string, containerId: string): string {
+  return sha512Hex(`${ifName}:${containerId}`).slice(0, 16);
+}
+
+function deletions(rules: readonly NftRule[]): readonly NftChange[] {
+  return rules.map(({ handle }) => ({ do: "delete rule", ...checks, handle }));
+}
+
+function commitAny(nftables: Nftables, changes: readonly NftChange[]): void {
+  if (changes.length > 0) nftables.commit(changes);
+}
