@@ -42,6 +42,11 @@ export class AddressList {
     this.#count++;
   }
 
+  /** Forgets what was added after the first `count`. */
+  truncate(count: number): void {
+    this.#count = Math.min(this.#count, count);
+  }
+
   addAddress(address: Address): void {
     const words = wordsOf(address);
     this.add(words[0], words[1], words[2], words[3]);

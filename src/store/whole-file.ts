@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, linkSync, openSync, readdirSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** How a file is written whole or not at all. */
@@ -47,6 +47,16 @@ export function createWholeFile(path: string, content: string | Uint8Array, opti
   return true;
 }
 
+/** Deletes temporary files in a directory that a process left when it died: older than a minute. */
+export function removeStaleTemporaries(directory: string): void {
+  const oldest = Date.now() - staleAfterMs;
+  for (const name of readdirSync(directory).filter((name) => temporaryPattern.test(name))) {
+    const path = join(directory, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined && stat.mtimeMs < oldest) removeIfPresent(path);
+  }
+}
+
 /** Deletes a file; false when there was none. */
 export function removeIfPresent(path: string): boolean {
   try {
@@ -78,6 +88,10 @@ function writeTemporary(path: string, content: string | Uint8Array, options: Who
   closeSync(fd);
   return temporary;
 }
+
+/** No write takes so long. */
+const staleAfterMs = 60_000;
+const temporaryPattern = /^\.polynic-[0-9]+-[0-9a-f]+\.tmp$/;
 
 /** A process id alone would not do: writers may live in different PID namespaces. */
 function temporaryName(): string {

@@ -1,0 +1,226 @@
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { CniError, code } from "../cni/index.ts";
+import type { Address, Span, TakenView } from "../net/index.ts";
+import { AddressList, addAddressName, isIdentifier, takenView } from "../net/index.ts";
+import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, writeCursor } from "./lease-file.ts";
+import type { LeaseIndex } from "./lease-index.ts";
+import { openLeaseIndex } from "./lease-index.ts";
+import type { LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
+import { inTurn } from "./turns.ts";
+import { errnoOf, removeStaleTemporaries } from "./whole-file.ts";
+
+/** flock(2) on a file, created with `mode` when missing; throws when it is not had in time, or cannot be opened. */
+export type LockFile = (path: string, options: { readonly timeoutMs: number; readonly mode: number }) => { close(): void };
+
+export interface FileLeasesOptions {
+  /** Holds one directory for every network; made when missing. */
+  readonly dataDir: string;
+  readonly lockFile: LockFile;
+}
+
+/**
+ * Reservations as files, interchangeable with the reference host-local: see lease-file.ts. Ours alone is `.polynic` beside
+ * the networks, which no network can be called: the index, and files while they are being written.
+ */
+export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseStore {
+  const network = (scope: string) => openNetwork(dataDir, scope);
+  const locked = async <T>(net: Network, work: () => T | Promise<T>): Promise<T> =>
+    await inTurn(net.directory, async () => {
+      const lock = takeLock(lockFile, net);
+      try {
+        return await work();
+      } finally {
+        lock.close();
+      }
+    });
+  return {
+    async exclusively(scope, work) {
+      const net = network(scope);
+      make(net.directory);
+      make(net.temporaryDirectory);
+      return await locked(net, work);
+    },
+    view(scope, request) {
+      const net = network(scope);
+      const names = readNames(net.directory);
+      return {
+        views: takenViews(names, request),
+        mine: heldBy(net, request.owner, names).map(({ address }) => address),
+        cursors: Array.from({ length: request.sets }, (_, set) => readCursor(net.directory, set)),
+      };
+    },
+    commit: (scope, leases, owner) => commit(network(scope), leases, owner),
+    async release(scope, owner) {
+      const net = network(scope);
+      if (!existsSync(net.directory)) return [];
+      return await locked(net, () => release(net, owner));
+    },
+    list(scope, owner) {
+      const net = network(scope);
+      const names = readNames(net.directory);
+      return owner === undefined ? readLeases(net.directory, names) : findHeld(net, owner) ?? leasesOf(readLeases(net.directory, names), owner);
+    },
+    async collect(scope, listed, isValid) {
+      const net = network(scope);
+      if (!existsSync(net.directory)) return [];
+      return await locked(net, () => collect(net, listed.filter((lease) => !isValid(lease))));
+    },
+    status: () => whyNotWritable(dataDir),
+  };
+}
+
+interface Network {
+  readonly directory: string;
+  readonly temporaryDirectory: string;
+  readonly index: LeaseIndex;
+}
+
+function openNetwork(dataDir: string, scope: string): Network {
+  if (!isIdentifier(scope)) {
+    throw new CniError(code.invalidConfig, `Cannot use network name ${JSON.stringify(scope)} as a directory: expected letters, digits, "_", "." and "-", a letter or digit first`);
+  }
+  const directory = join(dataDir, scope);
+  const own = join(dataDir, ".polynic");
+  return { directory, temporaryDirectory: own, index: openLeaseIndex(join(own, scope), directory) };
+}
+
+function make(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    throw new CniError(code.ioFailure, `Cannot make directory ${directory}: ${errnoOf(cause) ?? "unknown error"}`, { cause });
+  }
+}
+
+/** Deciding takes about a millisecond under the lock; whoever holds it for longer than this is stuck. */
+const lockTimeoutMs = 5000;
+
+function takeLock(lockFile: LockFile, net: Network): { close(): void } {
+  const path = join(net.directory, "lock");
+  try {
+    return lockFile(path, { timeoutMs: lockTimeoutMs, mode: 0o750 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CniError(code.tryAgainLater, `Cannot lock ${path} within ${lockTimeoutMs} ms: ${why}`, { cause });
+  }
+}
+
+function readNames(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return [];
+    throw new CniError(code.ioFailure, `Cannot list ${directory}: ${errnoOf(cause) ?? "unknown error"}`, { cause });
+  }
+}
+
+/** One view a span. Names are parsed once a family; what is reserved for one span comes and goes at the list's end. */
+function takenViews(names: readonly string[], request: ViewRequest): readonly TakenView[] {
+  const lists = new Map<4 | 6, AddressList>();
+  return request.spans.map((span, index) => {
+    const family = span.first.family;
+    const list = lists.get(family) ?? addressesOf(names, family);
+    lists.set(family, list);
+    return viewWith(list, span, request.reserved[index] ?? []);
+  });
+}
+
+function addressesOf(names: readonly string[], family: 4 | 6): AddressList {
+  const list = new AddressList(names.length);
+  for (const name of names) addAddressName(list, family, name);
+  return list;
+}
+
+function viewWith(list: AddressList, span: Span, reserved: readonly Address[]): TakenView {
+  const count = list.count;
+  for (const address of reserved.filter(({ family }) => family === span.first.family)) list.addAddress(address);
+  const view = takenView(span, list);
+  list.truncate(count);
+  return view;
+}
+
+/** What the owner holds according to the index, verified; undefined when only a full reading can tell. */
+function findHeld(net: Network, owner: Owner): readonly ListedLease[] | undefined {
+  const hints = net.index.hints(owner).map((address) => readLease(net.directory, address)).filter((lease) => lease !== undefined);
+  const held = leasesOf(hints, owner);
+  return held.length > 0 || isComplete(net) ? held : undefined;
+}
+
+function isComplete(net: Network): boolean {
+  return existsSync(net.directory) && net.index.isComplete();
+}
+
+/** The same, with the full reading kept for next time. The lock is held. */
+function heldBy(net: Network, owner: Owner, names: readonly string[]): readonly ListedLease[] {
+  const held = findHeld(net, owner);
+  if (held !== undefined) return held;
+  const all = readLeases(net.directory, names);
+  make(net.temporaryDirectory);
+  net.index.replaceScan(all);
+  net.index.seal();
+  return leasesOf(all, owner);
+}
+
+/** All or none: what was created before a conflict is taken back. */
+function commit(net: Network, leases: readonly NewLease[], owner: Owner): ReturnType<LeaseStore["commit"]> {
+  const complete = net.index.isComplete();
+  const addresses = leases.map(({ address }) => address);
+  const created: Address[] = [];
+  net.index.add(owner, addresses);
+  try {
+    for (const address of addresses) {
+      if (!createLease(net.directory, net.temporaryDirectory, address, owner)) {
+        takeBack(net, owner, created, addresses);
+        return { committed: false, conflicts: [address] };
+      }
+      created.push(address);
+    }
+    for (const { set, address } of leases) writeCursor(net.directory, net.temporaryDirectory, set, address);
+  } catch (cause) {
+    takeBack(net, owner, created, addresses);
+    throw new CniError(code.ioFailure, `Cannot reserve addresses in ${net.directory}: ${errnoOf(cause) ?? String(cause)}`, { cause });
+  }
+  if (complete) net.index.seal();
+  return { committed: true };
+}
+
+function takeBack(net: Network, owner: Owner, created: readonly Address[], hinted: readonly Address[]): void {
+  for (const address of created) deleteLease(net.directory, address);
+  net.index.remove(owner, hinted);
+}
+
+function release(net: Network, owner: Owner): readonly Address[] {
+  const complete = net.index.isComplete();
+  const held = heldBy(net, owner, complete ? [] : readNames(net.directory)).map(({ address }) => address);
+  const stillComplete = net.index.isComplete();
+  for (const address of held) deleteLease(net.directory, address);
+  net.index.remove(owner, held);
+  if (stillComplete && held.length > 0) net.index.seal();
+  return held;
+}
+
+/** A lease that was renewed since it was listed has another version and stays. */
+function collect(net: Network, candidates: readonly ListedLease[]): readonly Address[] {
+  const complete = net.index.isComplete();
+  const collected = candidates.filter(({ address, owner, version }) => {
+    const now = readLease(net.directory, address);
+    if (now?.version !== version || !deleteLease(net.directory, address)) return false;
+    net.index.remove(owner, [address]);
+    return true;
+  });
+  if (complete && collected.length > 0) net.index.seal();
+  if (existsSync(net.temporaryDirectory)) removeStaleTemporaries(net.temporaryDirectory);
+  return collected.map(({ address }) => address);
+}
+
+/** Directories that are missing would be made: their first existing parent counts. */
+function whyNotWritable(dataDir: string): string | undefined {
+  if (!existsSync(dataDir) && dirname(dataDir) !== dataDir) return whyNotWritable(dirname(dataDir));
+  try {
+    accessSync(dataDir, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (cause) {
+    return `${dataDir} is not writable: ${errnoOf(cause) ?? "unknown error"}`;
+  }
+}

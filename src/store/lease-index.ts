@@ -1,0 +1,114 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Address } from "../net/index.ts";
+import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
+import { readCursor, readIfPresent } from "./lease-file.ts";
+import type { Lease, Owner } from "./leases.ts";
+import { removeIfPresent, writeWholeFile } from "./whole-file.ts";
+
+/**
+ * Who holds what in one network, so that nobody has to read every reservation: hints only, each verified by reading the
+ * reservation it points to. Missing, corrupt or outdated files of the index cost time, never correctness.
+ *
+ *   <ifname>:<container id>   addresses of one owner, one a line; written before the reservations
+ *   scan                      what the last full reading found, for reservations that other programs made
+ *   stamp                     the state of the network's directory that both together describe completely
+ *
+ * Calls that change something are made under the network's lock.
+ */
+export interface LeaseIndex {
+  /** Whether the directory is as it was when the index was sealed: then an owner without hints holds nothing. */
+  isComplete(): boolean;
+  /** Addresses the owner, or an old file of its container, may hold. */
+  hints(owner: Owner): readonly Address[];
+  /** To be called before the owner's reservations are made. */
+  add(owner: Owner, addresses: readonly Address[]): void;
+  /** To be called after those reservations are gone. */
+  remove(owner: Owner, addresses: readonly Address[]): void;
+  /** Takes in what a full reading found. */
+  replaceScan(leases: readonly Lease[]): void;
+  /** Declares the index complete for the directory as it is now. */
+  seal(): void;
+}
+
+/** The index in `path` of the network whose reservations are in `directory`. */
+export function openLeaseIndex(path: string, directory: string): LeaseIndex {
+  const scanPath = join(path, "scan");
+  const stampPath = join(path, "stamp");
+  return {
+    isComplete: () => readIfPresent(stampPath) === stampOf(directory),
+    hints(owner) {
+      const own = readIfPresent(ownerPath(path, owner))?.split("\n") ?? [];
+      return [...own, ...scannedFor(scanPath, owner)].filter(isAddress).map(parseAddress);
+    },
+    add(owner, addresses) {
+      mkdirSync(path, { recursive: true, mode: 0o755 });
+      const known = readIfPresent(ownerPath(path, owner)) ?? "";
+      writeFileSync(ownerPath(path, owner), known + addresses.map((address) => `${formatAddress(address)}\n`).join(""), { mode: 0o600 });
+    },
+    remove(owner, addresses) {
+      const gone = new Set(addresses.map(formatAddress));
+      const lines = readIfPresent(ownerPath(path, owner))?.split("\n") ?? [];
+      const left = lines.filter((line) => isAddress(line) && !gone.has(line));
+      if (left.length === 0) removeIfPresent(ownerPath(path, owner));
+      else writeFileSync(ownerPath(path, owner), left.map((line) => `${line}\n`).join(""));
+    },
+    replaceScan(leases) {
+      mkdirSync(path, { recursive: true, mode: 0o755 });
+      writeWholeFile(scanPath, `\n${leases.map(({ owner, address }) => `${scanKey(owner)}${formatAddress(address)}\n`).join("")}`);
+    },
+    seal() {
+      mkdirSync(path, { recursive: true, mode: 0o755 });
+      writeFileSync(stampPath, stampOf(directory), { mode: 0o600 });
+    },
+  };
+}
+
+/**
+ * A directory's time moves in steps of some milliseconds on older kernels, and another program may create a file in the
+ * step of our own last change. Whoever reserves also writes a cursor, so the cursors are part of the stamp.
+ */
+function stampOf(directory: string): string {
+  const { ino, mtimeNs } = statSync(directory, { bigint: true });
+  let stamp = `${ino} ${mtimeNs}`;
+  for (let set = 0; ; set++) {
+    const cursor = readCursor(directory, set);
+    if (cursor === undefined) return stamp;
+    stamp += ` ${formatAddress(cursor)}`;
+  }
+}
+
+/** NAME_MAX (linux/limits.h) is 255. Owners whose names agree that far share a file: its lines are hints only. */
+const longestNameBytes = 255;
+
+/** No part holds ":" or "/" once encoded. */
+function ownerPath(path: string, owner: Owner): string {
+  const name = `${owner.ifName}:${owner.containerId.trim()}`.toWellFormed();
+  return join(path, name.split(":").map(encodeURIComponent).join(":").slice(0, longestNameBytes));
+}
+
+function scanKey(owner: Owner): string {
+  return `${JSON.stringify([owner.containerId.trim(), owner.ifName])} `;
+}
+
+/** Every line of the owner and of its container's old files, without parsing the other 100,000. */
+function scannedFor(scanPath: string, owner: Owner): string[] {
+  let scan: Buffer;
+  try {
+    scan = readFileSync(scanPath);
+  } catch {
+    return []; // no full reading was ever needed
+  }
+  return [owner, { ...owner, ifName: "" }].flatMap((each) => linesStarting(scan, scanKey(each)));
+}
+
+function linesStarting(text: Buffer, key: string): string[] {
+  const lines: string[] = [];
+  const start = Buffer.from(`\n${key}`);
+  for (let at = text.indexOf(start); at >= 0; at = text.indexOf(start, at + 1)) {
+    const from = at + start.length;
+    const end = text.indexOf("\n", from);
+    lines.push(text.toString("utf8", from, end < 0 ? text.length : end));
+  }
+  return lines;
+}

@@ -1,0 +1,97 @@
+import type { Dns, Route } from "../cni/index.ts";
+import type { Address } from "../net/index.ts";
+import { compareAddresses, formatAddress, isAddress, parseAddress, parsePrefix, sameAddress, viewHolds } from "../net/index.ts";
+import type { Answer } from "./answer.ts";
+import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from "./answer.ts";
+import type { AllocateDecision, AllocateRequest, ModuleRange } from "./modules.ts";
+
+/** The JSON of an `allocate` request: wasm.md 2.3. */
+export function allocateJson(request: AllocateRequest): string {
+  const { attempt, attachment, config, requested } = request;
+  return JSON.stringify({
+    op: "allocate", attempt, attachment, pod: null, node: null, config, requested,
+    ranges: request.ranges.map(({ subnet, gateway }) => ({ subnet, gateway: gateway === undefined ? null : formatAddress(gateway) })),
+    mine: request.mine.map((address) => ({ address: formatAddress(address), state: "active" })),
+  });
+}
+
+const listLimit = 64;
+
+/**
+ * The decision in an answer, checked against what was offered: canonical addresses inside their range, not taken, not
+ * the gateway, each range set exactly once, requested addresses honoured.
+ *
+ * @throws CniError 145 for a wrong shape, 146 for a wrong decision
+ */
+export function checkAllocation(name: string, answer: Answer, request: AllocateRequest): AllocateDecision {
+  refuseOtherKeys(name, "the answer", answer, ["ips", "routes", "dns", "log"]);
+  const entries = listAt(name, answer, "ips", listLimit) ?? [];
+  const ips = entries.map((entry) => checkAddress(name, entry, request.ranges));
+  refuseOtherSets(name, ips.map(({ range }) => request.ranges[range]), request.ranges);
+  for (const text of request.requested) {
+    const wanted = parseAddress(text);
+    if (!ips.some(({ address }) => sameAddress(address, wanted))) throw decisionError(name, `requested address ${text} is not among its addresses`);
+  }
+  const routes = listAt(name, answer, "routes", listLimit)?.map((route) => checkRoute(name, route));
+  const dns = answer["dns"] === undefined ? undefined : checkDns(name, answer["dns"]);
+  return { ips, ...(routes === undefined ? {} : { routes }), ...(dns === undefined ? {} : { dns }) };
+}
+
+function checkAddress(name: string, entry: unknown, ranges: readonly ModuleRange[]): { range: number; address: Address } {
+  if (!isObject(entry)) throw answerError(name, "an entry of ips is not an object");
+  refuseOtherKeys(name, "an entry of ips", entry, ["range", "address"]);
+  const { range: index, address: text } = entry;
+  const range = typeof index === "number" ? ranges[index] : undefined;
+  if (typeof index !== "number" || range === undefined) throw answerError(name, `range is ${JSON.stringify(index)}, expected 0 to ${ranges.length - 1}`);
+  if (typeof text !== "string" || !isAddress(text)) throw answerError(name, `address is ${JSON.stringify(text)}, expected an IP address`);
+  const address = parseAddress(text);
+  if (formatAddress(address) !== text) throw decisionError(name, `address ${text} is not written canonically, expected ${formatAddress(address)}`);
+  const inside = address.family === range.first.family && compareAddresses(range.first, address) <= 0 && compareAddresses(address, range.last) <= 0;
+  if (!inside) throw decisionError(name, `address ${text} lies outside its range ${formatAddress(range.first)}-${formatAddress(range.last)}`);
+  if (range.gateway !== undefined && sameAddress(range.gateway, address)) throw decisionError(name, `address ${text} is the gateway of its range`);
+  if (viewHolds(range.view, range, address)) throw decisionError(name, `address ${text} is taken`);
+  return { range: index, address };
+}
+
+function refuseOtherSets(name: string, chosen: readonly (ModuleRange | undefined)[], ranges: readonly ModuleRange[]): void {
+  const wanted = [...new Set(ranges.map(({ set }) => set))].sort((a, b) => a - b);
+  const given = chosen.map((range) => range?.set ?? -1).sort((a, b) => a - b);
+  if (wanted.join() !== given.join()) throw decisionError(name, `it gives addresses of range sets [${given.join(", ")}], expected each of [${wanted.join(", ")}] once`);
+}
+
+/** One route of a module's own making. */
+function checkRoute(name: string, route: unknown): Route {
+  if (!isObject(route)) throw answerError(name, "an entry of routes is not an object");
+  refuseOtherKeys(name, "an entry of routes", route, ["dst", "gw", ...routeNumbers]);
+  const { dst, gw } = route;
+  if (typeof dst !== "string" || !isPrefix(dst)) throw decisionError(name, `route dst is ${JSON.stringify(dst)}, expected a CIDR`);
+  if (gw !== undefined && (typeof gw !== "string" || !isAddress(gw))) throw decisionError(name, `route gw is ${JSON.stringify(gw)}, expected an IP address`);
+  for (const key of routeNumbers) {
+    const value = route[key];
+    if (value !== undefined && (!Number.isInteger(value) || Number(value) < 0)) throw decisionError(name, `route ${key} is ${JSON.stringify(value)}, expected a number from 0`);
+  }
+  // Every key of Route was looked at above, and no other is there.
+  return route as unknown as Route;
+}
+
+const routeNumbers = ["mtu", "advmss", "priority", "table", "scope"] as const;
+
+function checkDns(name: string, dns: unknown): Dns {
+  if (!isObject(dns)) throw answerError(name, "dns is not an object");
+  refuseOtherKeys(name, "dns", dns, ["nameservers", "domain", "search", "options"]);
+  if (dns["domain"] !== undefined && typeof dns["domain"] !== "string") throw answerError(name, "dns.domain is not a string");
+  for (const key of ["nameservers", "search", "options"]) {
+    if (listAt(name, dns, key, listLimit)?.some((text) => typeof text !== "string")) throw answerError(name, `dns.${key} holds something that is not a string`);
+  }
+  // Every key of Dns was looked at above, and no other is there.
+  return dns as Dns;
+}
+
+function isPrefix(text: string): boolean {
+  try {
+    parsePrefix(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,182 @@
+import { CniError, code } from "../cni/index.ts";
+
+/** A module compiled and looked over, ready for calls. */
+export interface CompiledModule {
+  readonly name: string;
+  readonly module: WebAssembly.Module;
+  /** Whether its code counts fuel (see meter.ts). */
+  readonly metered: boolean;
+}
+
+/** Op numbers of ABI 1. */
+export const op = { allocate: 1, release: 2, check: 3, merge: 16, review: 32 } as const;
+
+/** The export metered modules keep their fuel in; no module may use the name itself. */
+export const fuelExport = "polynic_fuel";
+
+/** Fuel of one call, its start section included: wasm.md 6.2. */
+export const defaultFuel = 50_000_000n;
+
+const answerLimitBytes = 64 * 1024;
+const pageBytes = 65_536;
+const memoryLimitPages = 256;
+const abiMajor = 1;
+const faultLimitBytes = 1024;
+
+/**
+ * Compiles module bytes; nothing of the module runs yet.
+ *
+ * @throws CniError 142 when the bytes are no module, import something or lack an export of ABI 1
+ */
+export function compileModule(name: string, bytes: Uint8Array<ArrayBuffer>): CompiledModule {
+  const refused = (what: string, cause?: unknown) =>
+    new CniError(code.moduleRefused, `Cannot use module "${name}": ${what}`, cause === undefined ? {} : { cause });
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(bytes);
+  } catch (cause) {
+    throw refused(cause instanceof Error ? cause.message : "it does not compile", cause);
+  }
+  const imported = WebAssembly.Module.imports(module)[0];
+  if (imported !== undefined) throw refused(`it imports ${imported.module}.${imported.name}, expected no import`);
+  const exported = new Map(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind]));
+  for (const [wanted, kind] of [["memory", "memory"], ["abi", "function"], ["alloc", "function"], ["call", "function"]] as const) {
+    if (exported.get(wanted) !== kind) throw refused(`it has no ${kind} "${wanted}", expected the exports of ABI ${abiMajor}`);
+  }
+  return { name, module, metered: exported.get(fuelExport) === "global" };
+}
+
+/**
+ * Runs one op on a frame in an instance of its own and gives the answer's text; the module keeps nothing.
+ *
+ * @throws CniError 143 (fuel), 144 (trap, stack, memory), 145 (answer out of bounds or not UTF-8)
+ */
+export function runModule(compiled: CompiledModule, opNumber: number, frame: Uint8Array, fuel = defaultFuel): string {
+  const run: Run = { compiled, fuel, exports: undefined };
+  try {
+    const exports = start(run);
+    refuseOtherAbi(compiled.name, exports);
+    const at = exports.alloc(frame.length) >>> 0;
+    // A fresh look at the memory after every call: growing it empties the buffer of before.
+    const memory = exports.memory;
+    refuseLargeMemory(compiled.name, memory);
+    if (at === 0) throw new CniError(code.moduleTrap, `Cannot call module "${compiled.name}": it has no memory for a request of ${frame.length} bytes`);
+    if (at + frame.length > memory.buffer.byteLength) throw outOfBounds(compiled.name, "request", at, frame.length, memory);
+    new Uint8Array(memory.buffer).set(frame, at);
+    const packed = BigInt.asUintN(64, exports.call(opNumber, at, frame.length));
+    refuseLargeMemory(compiled.name, memory);
+    return readAnswer(compiled.name, memory, packed);
+  } catch (error) {
+    if (error instanceof CniError) throw error;
+    throw trapped(run, error);
+  }
+}
+
+/** The exports of ABI 1; their types were looked at before. */
+interface ModuleExports {
+  readonly memory: WebAssembly.Memory;
+  readonly abi: () => number;
+  readonly alloc: (bytes: number) => number;
+  readonly call: (op: number, at: number, bytes: number) => bigint;
+  readonly fault: (() => bigint) | undefined;
+  readonly fuel: WebAssembly.Global<"i64"> | undefined;
+}
+
+interface Run {
+  readonly compiled: CompiledModule;
+  readonly fuel: bigint;
+  exports: ModuleExports | undefined;
+}
+
+/**
+ * A metered module starts with the fuel of one call, written into its global by the meter: the start section runs on it.
+ * What that left is topped down to the caller's fuel, never up.
+ */
+function start(run: Run): ModuleExports {
+  const { exports } = new WebAssembly.Instance(run.compiled.module, {});
+  const { memory, abi, alloc, call, fault } = exports;
+  const fuel = exports[fuelExport];
+  if (!(memory instanceof WebAssembly.Memory) || !isFunction(abi) || !isFunction(alloc) || !isFunction(call)) {
+    throw new CniError(code.moduleRefused, `Cannot use module "${run.compiled.name}": it lacks exports of ABI ${abiMajor}`);
+  }
+  const typed: ModuleExports = {
+    memory,
+    abi: () => Number(abi()),
+    alloc: (bytes) => Number(alloc(bytes)),
+    call: (opNumber, at, bytes) => toBigInt(run.compiled.name, call(opNumber, at, bytes)),
+    fault: isFunction(fault) ? () => toBigInt(run.compiled.name, fault()) : undefined,
+    // compileModule saw that it is a global, and only the meter exports that name: a mutable i64.
+    fuel: run.compiled.metered ? fuel as WebAssembly.Global<"i64"> : undefined,
+  };
+  if (typed.fuel !== undefined && typed.fuel.value > run.fuel) typed.fuel.value = run.fuel;
+  run.exports = typed;
+  return typed;
+}
+
+function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === "function";
+}
+
+function toBigInt(name: string, value: unknown): bigint {
+  if (typeof value !== "bigint") throw new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": expected address and length as one i64`);
+  return value;
+}
+
+function refuseOtherAbi(name: string, exports: ModuleExports): void {
+  const major = exports.abi() >>> 16;
+  if (major !== abiMajor) throw new CniError(code.moduleRefused, `Cannot use module "${name}": it speaks ABI ${major}, expected ${abiMajor}`);
+}
+
+function refuseLargeMemory(name: string, memory: WebAssembly.Memory): void {
+  const pages = memory.buffer.byteLength / pageBytes;
+  if (pages > memoryLimitPages) {
+    throw new CniError(code.moduleTrap, `Cannot call module "${name}": its memory grew to ${pages} pages, expected at most ${memoryLimitPages}`);
+  }
+}
+
+function readAnswer(name: string, memory: WebAssembly.Memory, packed: bigint): string {
+  const at = Number(packed >> 32n);
+  const bytes = Number(packed & 0xffff_ffffn);
+  if (bytes > answerLimitBytes) {
+    throw new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": it is ${bytes} bytes long, expected at most ${answerLimitBytes}`);
+  }
+  if (at + bytes > memory.buffer.byteLength) throw outOfBounds(name, "answer", at, bytes, memory);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(memory.buffer, at, bytes));
+  } catch (cause) {
+    throw new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": it is not UTF-8`, { cause });
+  }
+}
+
+function outOfBounds(name: string, what: string, at: number, bytes: number, memory: WebAssembly.Memory): CniError {
+  return new CniError(code.moduleAnswer,
+    `Cannot read the ${what} of module "${name}": address ${at} and ${bytes} bytes lie outside its memory of ${memory.buffer.byteLength} bytes`);
+}
+
+function trapped(run: Run, error: unknown): CniError {
+  const { name } = run.compiled;
+  if (run.compiled.metered && fuelLeft(run) < 0n) {
+    return new CniError(code.moduleFuel, `Cannot finish the call of module "${name}": its fuel of ${run.fuel} instructions is used up`, { cause: error });
+  }
+  const last = run.exports === undefined ? undefined : readFault(run.exports);
+  const what = last ?? (error instanceof Error ? error.message : String(error));
+  return new CniError(code.moduleTrap, `Cannot finish the call of module "${name}": it trapped, ${what}`, { cause: error });
+}
+
+/** Below zero when the fuel ran out. A start section that trapped leaves no exports to look at: it counts as a trap. */
+function fuelLeft(run: Run): bigint {
+  return run.exports?.fuel?.value ?? 0n;
+}
+
+/** The module's own last words, when it has any; its pointer is as little to be trusted as any other. */
+function readFault(exports: ModuleExports): string | undefined {
+  try {
+    const packed = BigInt.asUintN(64, exports.fault?.() ?? 0n);
+    const at = Number(packed >> 32n);
+    const bytes = Number(packed & 0xffff_ffffn);
+    if (bytes === 0 || bytes > faultLimitBytes || at + bytes > exports.memory.buffer.byteLength) return undefined;
+    return new TextDecoder("utf-16le").decode(new Uint8Array(exports.memory.buffer, at, bytes));
+  } catch {
+    return undefined; // the words are gone; the trap itself is reported
+  }
+}
