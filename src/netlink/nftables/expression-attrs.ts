@@ -54,7 +54,7 @@ const bitwiseAttrs = attrs({
 });
 
 /** NFTA_IMMEDIATE_*. */
-const immediateAttrs = attrs({
+export const immediateAttrs = attrs({
   dreg: [1, u32be],
   data: [2, dataAttrs],
 });

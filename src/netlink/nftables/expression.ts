@@ -14,6 +14,9 @@ export type NftFamily = "ip" | "ip6" | "inet" | "bridge";
 /** NFPROTO_*: the nfgen_family of every message about a table of that family. */
 export const nfproto: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, bridge: 7, ip6: 10 };
 
+/** IPPROTO_* by the names nft gives them (linux/in.h). */
+export const transportProtocol = { tcp: 6, udp: 17, udplite: 136, dccp: 33, sctp: 132, icmp: 1, icmpv6: 58 } as const;
+
 /** One instruction, in the kernel's terms: attribute values are numbers and bytes as the wire has them. */
 export type Expression =
   | { readonly name: "meta"; readonly data: { readonly dreg?: number; readonly key: number; readonly sreg?: number } }

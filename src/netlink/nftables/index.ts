@@ -1,8 +1,8 @@
 /** nftables over nfnetlink as values: expressions, rules that read like nft text, and the messages that carry them. */
 export type { BaseChain, ChainName, NftChange } from "./change.ts";
-export { nfproto } from "./expression.ts";
+export { nfproto, transportProtocol } from "./expression.ts";
 export type { AnonymousSet, Expression, NftData, NftFamily } from "./expression.ts";
-export { chainBody, generationBody, listedRuleBody, nftMessage } from "./object.ts";
+export { chainBody, generationBody, listedRuleAttrs, listedRuleBody, nftMessage } from "./object.ts";
 export { chainText, transaction } from "./transaction.ts";
 export type { NftMessage } from "./transaction.ts";
 export { NftExpressionError, rule } from "./rule.ts";
@@ -10,7 +10,7 @@ export type { RulePart } from "./rule.ts";
 export type { Operator } from "./field.ts";
 export {
   ctMark, ctState, ctStatus, daddr, dport, etherDaddr, etherSaddr, fibDaddrType, iifname, l4proto, mark, nextHeader, nfprotocol,
-  oifname, saddr, sport, transportProtocol,
+  oifname, saddr, sport,
 } from "./matches.ts";
 export type { PortProtocol, Span } from "./matches.ts";
 export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict, setMark } from "./statements.ts";

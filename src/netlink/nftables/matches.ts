@@ -1,15 +1,12 @@
 /** The conditions of a rule, named as nft names them. */
 import type { Address, Prefix } from "../../net/index.ts";
 import { u16beBytes, u32Bytes } from "./bytes.ts";
-import { compare, ctKey, loadCt, loadDestinationType, loadMeta, maskXor, metaKey, nfproto } from "./expression.ts";
+import { compare, ctKey, loadCt, loadDestinationType, loadMeta, maskXor, metaKey, nfproto, transportProtocol } from "./expression.ts";
 import type { Expression } from "./expression.ts";
 import { addressField, equality, etherField, ifNameBytes, l4protoField, match, nameField, nextHeaderField, one, portField } from "./field.ts";
 import type { Operand, Operator } from "./field.ts";
 import { NftExpressionError } from "./rule.ts";
 import type { RulePart } from "./rule.ts";
-
-/** IPPROTO_* by the names nft gives them (linux/in.h). */
-export const transportProtocol = { tcp: 6, udp: 17, udplite: 136, dccp: 33, sctp: 132, icmp: 1, icmpv6: 58 } as const;
 
 /** The protocols whose header starts with a source and a destination port. */
 export type PortProtocol = "tcp" | "udp" | "udplite" | "dccp" | "sctp";

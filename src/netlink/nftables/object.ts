@@ -1,9 +1,9 @@
 /** The objects of nftables on the wire: tables, chains, rules and the sets rules bring along (linux/netfilter/nf_tables.h). */
-import { attrs, repeated } from "../attrs.ts";
+import { attrs, by, repeated } from "../attrs.ts";
 import { body } from "../message.ts";
 import { nfgenmsg, nfnetlinkSubsystem } from "../nfnetlink.ts";
 import { i32be, raw, stringz, u32be, u64be } from "../scalars.ts";
-import { dataAttrs, expressionAttrs } from "./expression-attrs.ts";
+import { dataAttrs, expressionAttrs, immediateAttrs } from "./expression-attrs.ts";
 import { commentUserdata } from "./userdata.ts";
 
 /** enum nf_tables_msg_types, with the subsystem in the upper byte. */
@@ -53,12 +53,19 @@ export const ruleAttrs = attrs({
   comment:     [7, commentUserdata],                             // NFTA_RULE_USERDATA
 });
 
-/** What listing rules reads of them; their expressions stay undecoded. */
+/** Of a rule's expressions a listing reads the verdicts, which tell the chain it jumps to. */
+const listedExpressionAttrs = attrs({
+  name: [1, stringz],
+  data: [2, by("name", { immediate: immediateAttrs })],
+});
+
+/** What listing rules reads of them. */
 export const listedRuleAttrs = attrs({
-  table:   [1, stringz],
-  chain:   [2, stringz],
-  handle:  [3, u64be],
-  comment: [7, commentUserdata],
+  table:       [1, stringz],
+  chain:       [2, stringz],
+  handle:      [3, u64be],
+  expressions: [4, attrs({ list: [1, repeated(listedExpressionAttrs)] })],  // NFTA_RULE_EXPRESSIONS of NFTA_LIST_ELEM
+  comment:     [7, commentUserdata],
 });
 
 /** NFTA_SET_*. */

@@ -4,11 +4,11 @@
  * by name, because a condition that was dropped silently would match too much.
  */
 import { AddressError, parseAddress, parseMac, parsePrefix, type Address, type Prefix } from "../../net/index.ts";
-import type { NftFamily } from "./expression.ts";
+import { transportProtocol, type NftFamily } from "./expression.ts";
 import type { Operator } from "./field.ts";
 import {
   addressType, ctMark, ctState, ctStateBit, ctStatus, ctStatusBit, daddr, dport, etherDaddr, etherSaddr, fibDaddrType, iifname,
-  l4proto, mark, nextHeader, nfprotocol, oifname, saddr, sport, transportProtocol, type PortProtocol, type Span,
+  l4proto, mark, nextHeader, nfprotocol, oifname, saddr, sport, type PortProtocol, type Span,
 } from "./matches.ts";
 import { NftExpressionError, rule, type RulePart } from "./rule.ts";
 

@@ -9,7 +9,7 @@
  * the check in front of the first field that needs it, unless the family or an earlier part has made it already.
  */
 import { u16beBytes, u16Bytes } from "./bytes.ts";
-import { compare, loadMeta, metaKey, nfproto } from "./expression.ts";
+import { compare, loadMeta, metaKey, nfproto, transportProtocol } from "./expression.ts";
 import type { Expression, NftFamily } from "./expression.ts";
 
 /** One match or statement of a rule. */
@@ -67,9 +67,9 @@ function guardFor(
   const present = known.get(needs.layer);
   if (present === needs.protocol) return [];
   if (present !== undefined) {
+    const wanted = headerText(needs.layer, needs.protocol);
     throw new NftExpressionError(
-      `Cannot match ${headerText(needs.protocol)} in a rule of family "${family}": the packet is already known to be ${headerText(present)}`,
-      headerText(needs.protocol),
+      `Cannot match ${wanted} in a rule of family "${family}": the packet is already known to be ${headerText(needs.layer, present)}`, wanted,
     );
   }
   known.set(needs.layer, needs.protocol);
@@ -88,6 +88,8 @@ function networkGuard(family: NftFamily, protocol: 4 | 6): readonly Expression[]
   return [loadMeta(metaKey.nfproto), compare("eq", Uint8Array.of(nfproto[protocol === 4 ? "ip" : "ip6"]))];
 }
 
-function headerText(protocol: Header["protocol"]): string {
-  return protocol === 4 ? "ip" : protocol === 6 ? "ip6" : `${protocol}`;
+function headerText(layer: Header["layer"], protocol: Header["protocol"]): string {
+  if (layer === "network") return protocol === 4 ? "ip" : "ip6";
+  const named = Object.entries(transportProtocol).find(([, number]) => number === protocol);
+  return named?.[0] ?? `protocol ${protocol}`;
 }

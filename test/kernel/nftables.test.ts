@@ -1,0 +1,360 @@
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import * as assert from "uvu/assert";
+import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
+import { openNftables, type ChainName, type NftChange, type Nftables } from "../../src/kernel/nftables.ts";
+import { parseAddress as a, parseMac, parsePrefix as net } from "../../src/net/index.ts";
+import { nft } from "../../src/netlink/index.ts";
+import { throws } from "../helpers/errors.ts";
+import { kernelSuite, makeNetns, nftJson, run, type TestNetns } from "../helpers/netns.ts";
+import { matchRows, statementRows, type RuleRow } from "../netlink/nftables/rule-rows.ts";
+
+function open(): Nftables {
+  const socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  return openNftables(() => socket);
+}
+
+/** What `nft` lists, without the handles, which count up from whatever was there before. */
+function ruleset(netns?: TestNetns): unknown[] {
+  return nftJson("list ruleset", netns)
+    .filter((entry) => entry.metainfo === undefined)
+    .map((entry) => JSON.parse(JSON.stringify(entry, (key, value) => (key === "handle" ? undefined : value))));
+}
+
+/** The same rules made by the nft tool in a namespace of its own. */
+function rulesetOf(script: string): unknown[] {
+  const netns = makeNetns();
+  netns.exec("nft", "-f", scriptFile(script));
+  const listed = ruleset(netns);
+  netns.remove();
+  return listed;
+}
+
+/** For `nft -f`; the suite has a /run of its own. */
+function scriptFile(script: string): string {
+  const path = "/run/script.nft";
+  writeFileSync(path, `${script}\n`);
+  return path;
+}
+
+function flush(): void {
+  run("nft", "flush", "ruleset");
+}
+
+const c = { family: "inet", table: "t", chain: "c" } as const;
+const c4 = { ...c, family: "ip" } as const;
+
+// ---- what nft prints of our rules
+
+const listing = kernelSuite("nftables commit, as nft lists it", import.meta.url, { needs: ["nft_nat"] });
+listing.before.each(flush);
+
+function sameAsNft({ family, text, parts }: RuleRow): void {
+  const chain = { family, table: "t", chain: "c" } as const;
+  open().commit([
+    { do: "add table", family, table: "t" },
+    { do: "add chain", ...chain, chain: "other" },
+    { do: "add chain", ...chain },
+    { do: "add rule", ...chain, expressions: nft.rule(family, ...parts), comment: "x" },
+  ]);
+  const script = `add table ${family} t\nadd chain ${family} t other\nadd chain ${family} t c\nadd rule ${family} t c ${text} comment "x"`;
+  assert.equal(ruleset(), rulesetOf(script));
+}
+
+for (const rule of [...matchRows, ...statementRows]) {
+  listing(`${rule.family}: ${rule.text}`, () => sameAsNft(rule));
+}
+
+listing("masquerading as the reference plugins lay it out", () => {
+  const table = { family: "inet", table: "cni_plugins_masquerade" } as const;
+  const checks = { ...table, chain: "masq_checks" } as const;
+  const postrouting = { ...table, chain: "postrouting" } as const;
+  const comment = "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one";
+  const add = (chain: ChainName, ...parts: Parameters<typeof nft.rule> extends [unknown, ...infer P] ? P : never): NftChange =>
+    ({ do: "add rule", ...chain, expressions: nft.rule("inet", ...parts) });
+  const changes: NftChange[] = [
+    { do: "add table", ...table, comment: "Masquerading" },
+    { do: "add chain", ...checks, comment: "Checks" },
+    { do: "add chain", ...postrouting, base: { type: "nat", hook: "postrouting", priority: 100 } },
+    { do: "flush chain", ...postrouting },
+    add(postrouting, nft.daddr("==", net("224.0.0.0/4")), nft.returnVerdict()),
+    add(postrouting, nft.daddr("==", net("ff00::/8")), nft.returnVerdict()),
+    add(postrouting, nft.goto("masq_checks")),
+    { ...add(checks, nft.saddr("==", a("10.0.0.2")), nft.daddr("!=", net("10.0.0.2/24")), nft.masquerade()), comment } as NftChange, // an "add rule"
+  ];
+  open().commit(changes);
+  assert.equal(ruleset(), rulesetOf(`
+    add table inet cni_plugins_masquerade { comment "Masquerading" ; }
+    add chain inet cni_plugins_masquerade masq_checks { comment "Checks" ; }
+    add chain inet cni_plugins_masquerade postrouting { type nat hook postrouting priority 100 ; }
+    flush chain inet cni_plugins_masquerade postrouting
+    add rule inet cni_plugins_masquerade postrouting ip daddr == 224.0.0.0/4 return
+    add rule inet cni_plugins_masquerade postrouting ip6 daddr == ff00::/8 return
+    add rule inet cni_plugins_masquerade postrouting goto masq_checks
+    add rule inet cni_plugins_masquerade masq_checks ip saddr == 10.0.0.2 ip daddr != 10.0.0.2/24 masquerade comment "${comment}"
+  `));
+});
+
+listing("the spoof check as the reference plugins lay it out", () => {
+  const table = { family: "bridge", table: "nat" } as const;
+  const prerouting = { ...table, chain: "PREROUTING" } as const;
+  const iface = { ...table, chain: "cni-br-iface-one-eth0" } as const;
+  const macs = { ...table, chain: "cni-br-iface-one-eth0-mac" } as const;
+  const comment = "macspoofchk-one-eth0";
+  const nftables = open();
+  nftables.commit([
+    { do: "add table", ...table },
+    { do: "add chain", ...prerouting, base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" } },
+    { do: "add chain", ...iface },
+    { do: "add chain", ...macs },
+    { do: "add rule", ...prerouting, expressions: nft.rule("bridge", nft.iifname("==", "veth0"), nft.jump(iface.chain)), comment },
+    { do: "add rule", ...iface, expressions: nft.rule("bridge", nft.jump(macs.chain)), comment },
+    { do: "add rule", ...macs, expressions: nft.rule("bridge", nft.etherSaddr("==", parseMac("02:00:00:00:00:01")), nft.returnVerdict()), comment },
+    { do: "add rule", ...macs, expressions: nft.rule("bridge", nft.drop()), comment },
+  ]);
+  assert.equal(ruleset(), rulesetOf(`
+    add table bridge nat
+    add chain bridge nat PREROUTING { type filter hook prerouting priority -300 ; policy accept ; }
+    add chain bridge nat ${iface.chain}
+    add chain bridge nat ${macs.chain}
+    add rule bridge nat PREROUTING iifname == "veth0" jump ${iface.chain} comment "${comment}"
+    add rule bridge nat ${iface.chain} jump ${macs.chain} comment "${comment}"
+    add rule bridge nat ${macs.chain} ether saddr == 02:00:00:00:00:01 return comment "${comment}"
+    add rule bridge nat ${macs.chain} drop comment "${comment}"
+  `));
+
+  const [first] = nftables.rules(prerouting) ?? [];
+  assert.is(first?.comment, comment);
+  // A chain goes with its rules, so the one that jumps goes first.
+  nftables.commit([
+    { do: "delete rule", ...prerouting, handle: first?.handle ?? 0n },
+    { do: "delete chain", ...iface },
+    { do: "delete chain", ...macs },
+  ]);
+  assert.equal(ruleset(), rulesetOf("add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority -300 ; policy accept ; }"));
+});
+
+listing("host ports as the reference plugins lay them out", () => {
+  const chain = (name: string) => ({ family: "ip", table: "cni_hostport", chain: name }) as const;
+  const base = (hook: "prerouting" | "output" | "postrouting", priority: number) => ({ type: "nat", hook, priority }) as const;
+  const conditions = nft.parseMatch(["ip", "saddr", "!=", "10.9.0.0/16"], "ip");
+  open().commit([
+    { do: "add table", family: "ip", table: "cni_hostport", comment: "host ports" },
+    ...["hostports", "hostip_hostports", "hostports_all"].map((name): NftChange => ({ do: "add chain", ...chain(name) })),
+    { do: "add chain", ...chain("prerouting"), base: base("prerouting", -100) },
+    { do: "add chain", ...chain("masquerading"), base: base("postrouting", 100) },
+    { do: "add rule", ...chain("prerouting"), expressions: nft.rule("ip", ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")) },
+    { do: "add rule", ...chain("hostports_all"), expressions: nft.rule("ip", nft.jump("hostip_hostports")) },
+    { do: "add rule", ...chain("hostports_all"), expressions: nft.rule("ip", nft.jump("hostports")) },
+    { do: "add rule", ...chain("hostports"), comment: "one",
+      expressions: nft.rule("ip", nft.daddr("==", a("192.168.0.2")), nft.dport("tcp", "==", 8080), nft.dnat(a("10.1.0.2"), 80)) },
+    { do: "add rule", ...chain("masquerading"), comment: "one",
+      expressions: nft.rule("ip", nft.saddr("==", a("127.0.0.1")), nft.daddr("==", a("10.1.0.2")), nft.masquerade()) },
+  ]);
+  assert.equal(ruleset(), rulesetOf(`
+    add table ip cni_hostport { comment "host ports" ; }
+    add chain ip cni_hostport hostports
+    add chain ip cni_hostport hostip_hostports
+    add chain ip cni_hostport hostports_all
+    add chain ip cni_hostport prerouting { type nat hook prerouting priority -100 ; }
+    add chain ip cni_hostport masquerading { type nat hook postrouting priority 100 ; }
+    add rule ip cni_hostport prerouting ip saddr != 10.9.0.0/16 fib daddr type local jump hostports_all
+    add rule ip cni_hostport hostports_all jump hostip_hostports
+    add rule ip cni_hostport hostports_all jump hostports
+    add rule ip cni_hostport hostports ip daddr 192.168.0.2 tcp dport 8080 dnat to 10.1.0.2:80 comment "one"
+    add rule ip cni_hostport masquerading ip saddr 127.0.0.1 ip daddr 10.1.0.2 masquerade comment "one"
+  `));
+});
+
+listing.run();
+
+// ---- transactions
+
+const commit = kernelSuite("nftables commit", import.meta.url);
+commit.before.each(flush);
+
+const skeleton: readonly NftChange[] = [{ do: "add table", family: "ip", table: "t" }, { do: "add chain", ...c4 }];
+
+commit("of nothing does nothing", () => {
+  open().commit([]);
+  assert.equal(ruleset(), []);
+});
+
+commit("twice leaves tables and chains as they are and appends the rules again", () => {
+  const nftables = open();
+  const changes: NftChange[] = [...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }];
+  nftables.commit(changes);
+  nftables.commit(changes);
+  assert.equal(ruleset(), rulesetOf("add table ip t\nadd chain ip t c\nadd rule ip t c accept\nadd rule ip t c accept"));
+});
+
+const refused: readonly [title: string, change: NftChange, errno: string, operation: string][] = [
+  ["a missing chain is deleted", { do: "delete chain", ...c4, chain: "nope" }, "ENOENT", 'delete chain "nope" of table "ip t"'],
+  ["a missing chain is flushed", { do: "flush chain", ...c4, chain: "nope" }, "ENOENT", 'flush chain "nope" of table "ip t"'],
+  ["a missing table is deleted", { do: "delete table", family: "ip6", table: "t" }, "ENOENT", 'delete table "ip6 t"'],
+  ["a missing rule is deleted", { do: "delete rule", ...c4, handle: 999n }, "ENOENT", 'delete rule 999 from chain "c" of table "ip t"'],
+  ["a chain gets into a missing table", { do: "add chain", ...c4, table: "u" }, "ENOENT", 'add chain "c" of table "ip u"'],
+  ["a rule jumps nowhere", { do: "add rule", ...c4, expressions: nft.rule("ip", nft.jump("nope")) }, "ENOENT", 'add rule to chain "c" of table "ip t"'],
+  ["a rule with a set gets into a missing chain", { do: "add rule", ...c4, chain: "nope", expressions: nft.rule("ip", nft.l4proto("==", 6, 17)) },
+    "ENOENT", 'add rule to chain "nope" of table "ip t"'],
+  ["a rule masquerades in a filter chain", { do: "add rule", ...c4, chain: "b", expressions: nft.rule("ip", nft.masquerade()) },
+    "EOPNOTSUPP", 'add rule to chain "b" of table "ip t"'],
+];
+
+for (const [title, change, errno, operation] of refused) {
+  commit(`changes nothing when ${title}, and names that change`, () => {
+    const nftables = open();
+    nftables.commit([...skeleton, { do: "add chain", ...c4, chain: "b", base: { type: "filter", hook: "output", priority: 0 } }]);
+    const before = ruleset();
+    const more = { do: "add table", family: "ip", table: "more" } as const;
+    for (const times of [1, 2]) {
+      const error = throws(() => nftables.commit([more, { do: "flush chain", ...c4 }, change, { ...more, table: "even more" }]), errno);
+      assert.match(error.message, `Cannot ${operation}: kernel said ${errno}`, `time ${times}`);
+    }
+    assert.equal(ruleset(), before);
+    nftables.commit([more]);
+    assert.is(ruleset().length, before.length + 1, "the socket still works");
+  });
+}
+
+commit("refuses to delete a chain that is jumped to", () => {
+  const nftables = open();
+  const other = { ...c4, chain: "other" } as const;
+  nftables.commit([...skeleton, { do: "add chain", ...other }, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.jump("other")) }]);
+  throws(() => nftables.commit([{ do: "delete chain", ...other }]), "EBUSY");
+  nftables.commit([{ do: "flush chain", ...c4 }, { do: "delete chain", ...other }]);
+  assert.equal(ruleset(), rulesetOf("add table ip t\nadd chain ip t c"));
+});
+
+commit("deletes a table with everything in it", () => {
+  const nftables = open();
+  nftables.commit([...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.l4proto("==", 6, 17)) }]);
+  nftables.commit([{ do: "delete table", family: "ip", table: "t" }]);
+  assert.equal(ruleset(), []);
+});
+
+commit("takes the rules of hundreds of ports at once", () => {
+  const nftables = open();
+  const ports = Array.from({ length: 250 }, (_, index): NftChange => ({
+    do: "add rule", ...c4, comment: "x".repeat(64),
+    expressions: nft.rule("ip", nft.daddr("==", a("192.168.0.2")), nft.dport("tcp", "==", 1000 + index), nft.dnat(a("10.1.0.2"), 80)),
+  }));
+  nftables.commit([...skeleton, ...ports]);
+  assert.is(nftables.rules(c4)?.length, 250);
+});
+
+commit.run();
+
+// ---- listing
+
+const rules = kernelSuite("nftables rules", import.meta.url);
+rules.before.each(flush);
+
+rules("tells a missing table or chain from an empty chain", () => {
+  const nftables = open();
+  assert.is(nftables.rules(c4), undefined);
+  nftables.commit([{ do: "add table", family: "ip", table: "t" }]);
+  assert.is(nftables.rules(c4), undefined);
+  nftables.commit(skeleton);
+  assert.equal(nftables.rules(c4), []);
+  assert.is(nftables.rules({ ...c4, family: "ip6" }), undefined);
+});
+
+rules("are those of the chain alone, in order, with the handles and comments nft knows", () => {
+  run("nft", "add table ip t; add chain ip t c; add chain ip t other; add table ip6 t; add chain ip6 t c");
+  run("nft", 'add rule ip t c tcp dport 80 accept comment "first"; add rule ip t other drop; add rule ip6 t c drop; add rule ip t c drop; insert rule ip t c tcp dport { 1, 2 } comment "zeroth"');
+  const listed = nftJson("list chain ip t c").filter((entry) => entry.rule !== undefined)
+    .map(({ rule: { handle, comment } }) => ({ handle: BigInt(handle), ...(comment === undefined ? {} : { comment }) }));
+  assert.equal(open().rules(c4), listed);
+  assert.equal(listed.map(({ comment }) => comment), ["zeroth", "first", undefined]);
+});
+
+rules("are all there when they fill many datagrams", () => {
+  run("nft", "-f", scriptFile(`add table ip t\nadd chain ip t c\n${Array.from({ length: 3000 }, (_, i) => `add rule ip t c tcp dport ${i} accept comment "${i}"`).join("\n")}`));
+  const comments = open().rules(c4)?.map(({ comment }) => comment);
+  assert.equal(comments, Array.from({ length: 3000 }, (_, i) => `${i}`));
+});
+
+rules.run();
+
+// ---- usable
+
+const usable = kernelSuite("nftables usable", import.meta.url);
+usable("is true and leaves nothing", () => {
+  assert.is(open().usable(), true);
+  assert.equal(ruleset(), []);
+});
+usable.run();
+
+// ---- several writers
+
+const writers = kernelSuite("nftables with several writers", import.meta.url);
+writers.before.each(flush);
+
+/** A process that runs `body`, in which `nftables`, `nft`, `c4` and `me` are known. */
+function writer(me: string, body: string): Promise<void> {
+  const source = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
+  const script = `
+    import { NetlinkSocket, NETLINK_NETFILTER } from "${source("kernel/socket.ts")}";
+    import { openNftables } from "${source("kernel/nftables.ts")}";
+    import { nft } from "${source("netlink/index.ts")}";
+    const socket = NetlinkSocket.open(NETLINK_NETFILTER);
+    const nftables = openNftables(() => socket);
+    const c4 = ${JSON.stringify(c4)};
+    const me = "${me}";
+    ${body}`;
+  const child = spawn(process.execPath, [...process.execArgv, "--input-type=module", "-e", script], { stdio: ["ignore", "inherit", "inherit"] });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (status) => (status === 0 ? resolve() : reject(new Error(`writer ${me} ended with ${status}`))));
+  });
+}
+
+writers("two processes that commit 50 times each lose nothing", async () => {
+  open().commit(skeleton);
+  const body = `for (let i = 0; i < 50; i++) nftables.commit([
+    { do: "add table", family: "ip", table: "t" }, { do: "add chain", ...c4 },
+    { do: "add rule", ...c4, expressions: nft.rule("ip", nft.dport("tcp", "==", i, 1000 + i), nft.accept()), comment: me + i },
+  ]);`;
+  await Promise.all([writer("a", body), writer("b", body)]);
+  const comments = nftJson("list chain ip t c").flatMap(({ rule: listed }) => (listed === undefined ? [] : [listed.comment]));
+  const expected = ["a", "b"].flatMap((me) => Array.from({ length: 50 }, (_, i) => `${me}${i}`));
+  assert.equal(comments.sort(), expected.sort());
+});
+
+writers("two processes that update replace each other's rule and never fail", async () => {
+  open().commit(skeleton);
+  const body = `for (let i = 0; i < 50; i++) nftables.update(() => [
+    ...nftables.rules(c4).map(({ handle }) => ({ do: "delete rule", ...c4, handle })),
+    { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()), comment: me + i },
+  ]);`;
+  await Promise.all([writer("a", body), writer("b", body)]);
+  assert.is(open().rules(c4)?.length, 1);
+});
+
+writers("update makes its plan anew when the rules changed under it", () => {
+  const nftables = open();
+  nftables.commit([...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }]);
+  let plans = 0;
+  nftables.update(() => {
+    const changes = (nftables.rules(c4) ?? []).map(({ handle }): NftChange => ({ do: "delete rule", ...c4, handle }));
+    plans += 1;
+    if (plans === 1) run("nft", "flush chain ip t c; add rule ip t c drop");
+    return changes;
+  });
+  assert.is(plans, 2);
+  assert.equal(nftables.rules(c4), []);
+});
+
+writers("update gives up in the end", () => {
+  const nftables = open();
+  nftables.commit(skeleton);
+  const error = throws(() => nftables.update(() => {
+    nftables.commit(skeleton);
+    nftables.commit([{ do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }]);
+    return [{ do: "flush chain", ...c4 }];
+  }), "ERESTART");
+  assert.match(error.message, "begin an nftables transaction");
+});
+
+writers.run();
