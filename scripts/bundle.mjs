@@ -13,7 +13,7 @@ import { root } from "./setup.mjs";
  */
 export async function bundle(entry) {
   const late = new Map();
-  const scripts = [{ name: "polynic", late: false, text: await bundleOne(entry, [nativeKoffi, latePackages(late)]) }];
+  const scripts = [{ name: "polynic", late: false, text: await bundleOne(entry, [nativeKoffi, lateNodeModules, latePackages(late)]) }];
   // A package may itself load others late; the map grows while it is walked.
   for (const [name, { specifier, resolveDir }] of late) {
     // Named exports only: a default one cannot be passed on without knowing whether there is one.
@@ -62,17 +62,37 @@ const nativeKoffi = {
   },
 };
 
+/** Node's modules that are in its start-up snapshot already, or next to nothing: required at once. */
+const lightNodeModules = new Set(["async_hooks", "buffer", "events", "fs", "path", "path/win32", "process", "string_decoder",
+  "timers", "timers/promises", "url", "util"].map((name) => `node:${name}`));
+
 /**
- * Turns import("package") into a script of its own, gathered in `late`, and import("node:x") into what start.cjs knows
- * to be heavy; our own files stay in the bundle.
+ * Loads Node's other modules when one of their names is first used, not where they are imported: each brings dozens of
+ * its own along, and most runs end without any. "./node:x" tells start.cjs that a heavy one is coming.
  */
+const lateNodeModules = {
+  name: "late node modules",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(\.\/)?node:/ }, ({ kind, path, namespace }) => {
+      if (lightNodeModules.has(path)) return undefined;
+      if (namespace === "late") return { path, external: true };
+      return kind === "dynamic-import" ? { path: `./${path}`, external: true } : { path, namespace: "late" };
+    });
+    onLoad({ filter: /^node:/, namespace: "late" }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path)).map((name) => JSON.stringify(name));
+      const getters = names.map((name) => `get ${name}() { return (loaded ??= require("./${path}"))[${name}]; },`);
+      return { contents: `let loaded;\nmodule.exports = {\n${getters.join("\n")}\n};`, loader: "js" };
+    });
+  },
+};
+
+/** Turns import("package") into a script of its own, gathered in `late`; our own files stay in the bundle. */
 function latePackages(late) {
   return {
     name: "late packages",
     setup({ onResolve }) {
       onResolve({ filter: /^[^.]/ }, ({ kind, path, resolveDir }) => {
         if (kind !== "dynamic-import") return undefined;
-        if (path.startsWith("node:")) return { path: `./${path}`, external: true };
         const name = path.replace(/[^\w-]+/g, "-");
         late.set(name, { specifier: path, resolveDir });
         return { path: `./${name}`, external: true };

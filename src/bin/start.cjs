@@ -4,6 +4,8 @@
 const { readFileSync } = require("node:fs");
 const { Script } = require("node:vm");
 
+let nodeCachesAccepted = false;
+
 load("polynic");
 
 /** Evaluates one of our scripts and returns its exports. A cache that V8 refuses is only ignored: slower, never wrong. */
@@ -17,7 +19,7 @@ function load(name) {
   return module.exports;
 }
 
-/** The bundler writes import("x") as require("./x"): what is imported late is heavy, of Node's own modules or of ours. */
+/** The bundler writes "./x" for what is loaded late because it is heavy: a script beside this one or a module of Node. */
 function requireFromBundle(id) {
   if (!id.startsWith("./")) return require(id);
   acceptNodeCaches();
@@ -30,5 +32,7 @@ function requireFromBundle(id) {
  * Node, which belong to the default flags. Few modules are compiled on the usual way, but dozens by a heavy import.
  */
 function acceptNodeCaches() {
+  if (nodeCachesAccepted) return;
+  nodeCachesAccepted = true;
   require("node:v8").setFlagsFromString("--rehash-snapshot");
 }
