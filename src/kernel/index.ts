@@ -9,3 +9,5 @@ export { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "./names
 export { isOwnNetns, NetnsError } from "./netns.ts";
 export { isErrno, NetlinkError } from "./netlink-error.ts";
 export { randomBytes, SystemCallError } from "./libc.ts";
+export { FileLockError, lockFile, type FileLock, type FileLockOptions } from "./file-lock.ts";
+export { ProgramError, runProgram, type ProgramOptions, type ProgramResult } from "./process.ts";
