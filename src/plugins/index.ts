@@ -2,9 +2,15 @@
  * CNI plugins as values, one file or small folder each. What they touch is handed to them; nothing here opens anything.
  * `builtIn` holds those that come with polynic, by type.
  */
+import { bridge } from "./bridge/index.ts";
+import { hostDevice } from "./host-device/index.ts";
+import { loopback } from "./loopback.ts";
+import { macvlan } from "./macvlan.ts";
 import type { Plugin } from "./plugin.ts";
 
 export type * from "./plugin.ts";
 
-/** The plugins that run in-process. */
-export const builtIn: ReadonlyMap<string, Plugin> = new Map(([] as readonly Plugin[]).map((plugin) => [plugin.type, plugin]));
+const plugins: readonly Plugin[] = [bridge, hostDevice, loopback, macvlan];
+
+/** The plugins that run in-process, by type. */
+export const builtIn: ReadonlyMap<string, Plugin> = new Map(plugins.map((plugin) => [plugin.type, plugin]));

@@ -1,0 +1,40 @@
+import type { Interface } from "../../cni/index.ts";
+import type { Link, Namespace } from "../../kernel/index.ts";
+import { broken, checkAddressesAndRoutes, checkedLink, containerInterface, requirePrevResult } from "../check-interface.ts";
+import type { Call } from "../define.ts";
+import type { Handles } from "../plugin.ts";
+import type { BridgeConf, BridgeSettings } from "./conf.ts";
+
+/** Bridge, container end and host end are as prevResult says, joined to each other, with the addresses and routes it lists. */
+export function checkBridge(call: Call<BridgeConf>, settings: BridgeSettings, { host, container }: Pick<Handles, "host" | "container">): void {
+  const result = requirePrevResult(call.prevResult, call.network);
+  const bridge = checkBridgeLink(host, result.interfaces, settings);
+  const link = checkedLink(container, containerInterface(result, call.attachment), "veth");
+  checkHostEnd(host, result.interfaces, bridge, link);
+  checkAddressesAndRoutes(container, link, result);
+}
+
+function checkBridgeLink(host: Namespace, interfaces: readonly Interface[], { bridge: name, promiscuous }: BridgeSettings): Link {
+  const entry = interfaces.find((candidate) => candidate.name === name && isOnHost(candidate));
+  if (entry === undefined) throw broken(`Cannot check bridge "${name}": prevResult does not list it`);
+  const bridge = checkedLink(host, entry, "bridge");
+  if (bridge.promiscuity > 0 !== promiscuous) {
+    throw broken(`Cannot accept bridge "${name}": promiscuous mode is ${promiscuous ? "off" : "on"}, expected it ${promiscuous ? "on" : "off"}`);
+  }
+  return bridge;
+}
+
+/** The port of the bridge whose other end is the container's; it must be among the result's host links. */
+function checkHostEnd(host: Namespace, interfaces: readonly Interface[], bridge: Link, containerEnd: Link): void {
+  const port = containerEnd.parent === undefined ? undefined : host.links.find(containerEnd.parent);
+  const entry = interfaces.find((candidate) => candidate.name === port?.name && isOnHost(candidate));
+  if (port === undefined || entry === undefined) {
+    throw broken(`Cannot find the host end of interface "${containerEnd.name}": ${port === undefined ? "it is gone" : `prevResult does not list "${port.name}"`}`);
+  }
+  checkedLink(host, entry, "veth");
+  if (port.master !== bridge.index) throw broken(`Cannot accept host link "${port.name}": it is no port of bridge "${bridge.name}"`);
+}
+
+function isOnHost({ sandbox = "" }: Interface): boolean {
+  return sandbox === "";
+}

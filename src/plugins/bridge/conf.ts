@@ -1,0 +1,111 @@
+import type { Dns } from "../../cni/index.ts";
+import { CniError, code } from "../../cni/index.ts";
+import type { BridgeVlan } from "../../kernel/index.ts";
+import { interfaceNameProblem } from "../../net/index.ts";
+
+/** As in schema.json. */
+export interface BridgeConf {
+  readonly bridge?: string;
+  readonly isGateway?: boolean;
+  readonly isDefaultGateway?: boolean;
+  readonly forceAddress?: boolean;
+  readonly ipMasq?: boolean;
+  readonly ipMasqBackend?: string;
+  readonly mtu?: number;
+  readonly hairpinMode?: boolean;
+  readonly promiscMode?: boolean;
+  readonly vlan?: number;
+  readonly vlanTrunk?: readonly VlanTrunkEntry[];
+  readonly preserveDefaultVlan?: boolean;
+  readonly macspoofchk?: boolean;
+  readonly enabledad?: boolean;
+  readonly disableContainerInterface?: boolean;
+  readonly portIsolation?: boolean;
+  readonly runtimeConfig?: { readonly mac?: string };
+  readonly args?: { readonly cni?: { readonly mac?: string } };
+  readonly dns?: Dns;
+}
+
+/** A range of VLAN ids, a single one, or both. */
+export interface VlanTrunkEntry {
+  readonly minID?: number;
+  readonly maxID?: number;
+  readonly id?: number;
+}
+
+/** The configuration with its defaults, checked as a whole. */
+export interface BridgeSettings {
+  readonly bridge: string;
+  /** Only with IPAM. */
+  readonly isGateway: boolean;
+  readonly isDefaultGateway: boolean;
+  readonly forceAddress: boolean;
+  /** 0: the kernel's. */
+  readonly mtu: number;
+  readonly hairpin: boolean;
+  readonly promiscuous: boolean;
+  readonly isolated: boolean;
+  /** 0: none. */
+  readonly vlan: number;
+  /** Sorted, each id once. */
+  readonly trunk: readonly number[];
+  /** Asked of a bridge this call creates; an existing one keeps its own. */
+  readonly vlanFiltering: boolean;
+  readonly preserveDefaultVlan: boolean;
+  readonly containerUp: boolean;
+}
+
+/** @throws CniError 7 for settings that exclude each other */
+export function bridgeSettings(conf: BridgeConf, hasIpam: boolean): BridgeSettings {
+  const { hairpinMode = false, promiscMode = false, disableContainerInterface = false, isDefaultGateway = false, vlan = 0, vlanTrunk } = conf;
+  if (disableContainerInterface && hasIpam) {
+    throw new CniError(code.invalidConfig, 'Cannot use "disableContainerInterface" together with "ipam": an interface that stays down gets no address');
+  }
+  if (hairpinMode && promiscMode) {
+    throw new CniError(code.invalidConfig, 'Cannot use "hairpinMode" together with "promiscMode": expected at most one of them');
+  }
+  const bridge = bridgeName(conf);
+  const problem = interfaceNameProblem(bridge);
+  if (problem !== undefined) throw new CniError(code.invalidConfig, `Cannot use bridge ${JSON.stringify(bridge)}: ${problem}`);
+  return {
+    bridge,
+    isGateway: conf.isGateway === true || isDefaultGateway,
+    isDefaultGateway,
+    forceAddress: conf.forceAddress ?? false,
+    mtu: conf.mtu ?? 0,
+    hairpin: hairpinMode,
+    promiscuous: promiscMode,
+    isolated: conf.portIsolation ?? false,
+    vlan,
+    trunk: trunkIds(vlanTrunk ?? []),
+    vlanFiltering: vlan !== 0 || vlanTrunk !== undefined,
+    preserveDefaultVlan: conf.preserveDefaultVlan ?? false,
+    containerUp: !disableContainerInterface,
+  };
+}
+
+export function bridgeName({ bridge = "" }: Pick<BridgeConf, "bridge">): string {
+  return bridge === "" ? "cni0" : bridge;
+}
+
+/** The ids a trunk lets through, sorted, each once. The schema has checked that each number is an id. */
+export function trunkIds(entries: readonly VlanTrunkEntry[]): readonly number[] {
+  const ids = new Set<number>();
+  for (const [i, { minID, maxID, id }] of entries.entries()) {
+    if (id !== undefined) ids.add(id);
+    if (minID === undefined && maxID === undefined) continue;
+    if (minID === undefined || maxID === undefined) {
+      throw new CniError(code.invalidConfig, `Cannot use vlanTrunk[${i}]: ${minID === undefined ? "minID" : "maxID"} is missing, expected both or neither`);
+    }
+    if (maxID < minID) throw new CniError(code.invalidConfig, `Cannot use vlanTrunk[${i}]: maxID ${maxID} is below minID ${minID}, expected it there or above`);
+    for (let member = minID; member <= maxID; member++) ids.add(member);
+  }
+  return [...ids].sort((a, b) => a - b);
+}
+
+/** The VLANs a port becomes a member of; none when neither is set. A trunk without a VLAN of its own has 1 as native one. */
+export function portVlans({ vlan, trunk }: Pick<BridgeSettings, "vlan" | "trunk">): readonly BridgeVlan[] {
+  const native = vlan !== 0 ? vlan : trunk.length > 0 ? 1 : undefined;
+  const tagged = trunk.filter((id) => id !== native).map((id) => ({ id, pvid: false, untagged: false }));
+  return native === undefined ? tagged : [...tagged, { id: native, pvid: true, untagged: true }];
+}

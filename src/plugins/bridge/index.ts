@@ -1,0 +1,181 @@
+/**
+ * bridge: joins the container to a bridge of the host by a veth pair.
+ *
+ * ADD    ensures the bridge, makes the pair with its host end as a port of the bridge, sets the port up (hairpin,
+ *        isolation, VLANs, spoof check), leases addresses and puts them on the container end; with `isGateway` the bridge
+ *        (with `vlan` a link of its own in that VLAN) holds the gateways; with `ipMasq` the container's traffic is masqueraded.
+ * DEL    deletes the pair, releases the addresses, removes spoof check and masquerading. Bridge, gateways and vlan
+ *        gateway links stay: they are shared, and no container owns them.
+ * CHECK  compares bridge, pair, MACs, addresses and routes with prevResult.
+ * GC     removes the masquerading of attachments that are no longer valid.
+ *
+ * Result: the bridge, the host end, the container end, and with vlan and isGateway the vlan gateway link.
+ * Source: linux/if_link.h IFLA_BR_*, IFLA_BRPORT_*; linux/if_bridge.h BRIDGE_VLAN_INFO_*
+ */
+import type { Interface, Result } from "../../cni/index.ts";
+import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
+import type { Link, Namespace } from "../../kernel/index.ts";
+import type { Prefix } from "../../net/index.ts";
+import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
+import { configureInterface } from "../configure-interface.ts";
+import type { Call } from "../define.ts";
+import { definePlugin } from "../define.ts";
+import { deleteInterface } from "../delete-interface.ts";
+import { setupSpoofCheck, teardownSpoofCheck } from "../mac-spoof-check.ts";
+import { gcMasquerade, parseMasqueradeBackend, setupMasquerade, teardownMasquerade } from "../masquerade/index.ts";
+import type { AddContext } from "../plugin.ts";
+import { requestedMac } from "../requested-mac.ts";
+import { configuredOrLeasedDns } from "../result-dns.ts";
+import type { MadeVeth } from "../veth.ts";
+import { createVeth } from "../veth.ts";
+import { ensureBridge, setPortVlans } from "./bridge-link.ts";
+import { checkBridge } from "./check.ts";
+import type { BridgeConf, BridgeSettings } from "./conf.ts";
+import { bridgeSettings } from "./conf.ts";
+import { ensureVlanGateway, gatewayPrefixes, holdGateways, vlanGatewayName, withDefaultRoutes, withGateways } from "./gateway.ts";
+
+export const bridge = definePlugin<BridgeConf>({
+  type: "bridge",
+  versions: allVersions,
+  schema: confSchema("bridge"),
+  delegatesIpam: true,
+
+  async add(call, context) {
+    const { attachment, conf, ipam } = call;
+    const { host, undo } = context;
+    const { containerId, ifName } = attachment;
+    const settings = bridgeSettings(conf, ipam !== undefined);
+    const backend = parseMasqueradeBackend(conf.ipMasqBackend);
+    const vlanGateway = ipam !== undefined && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined;
+    const mac = macOf(call);
+
+    const bridgeLink = ensureBridge(host, settings);
+    const pair = createVeth({ ifName, mac, mtu: settings.mtu, master: bridgeLink.index }, context);
+    setPort(host, pair.hostIndex, settings);
+    if (conf.macspoofchk === true) {
+      setupSpoofCheck(host.nftables, { containerId, ifName, hostLink: pair.hostName, mac: pair.containerLink.mac ?? "" }, undo);
+    }
+
+    const layer3 = ipam === undefined ? undefined : toLayer3(await ipam.add(context), settings);
+    if (layer3 === undefined) {
+      if (settings.containerUp) context.container.links.set(pair.containerLink.index, { up: true });
+    } else {
+      setAnnouncing(context.container, ifName, conf.enabledad === true);
+      // The container end is named as its own result lists it; the final one has it at index 2 as well.
+      await configureInterface({ link: pair.containerLink, result: { ...layer3, interfaces: placeholders(pair), dns: {} } }, context);
+      const gateways = settings.isGateway ? gatewayPrefixes(layer3.ips) : [];
+      const holder = vlanGateway === undefined ? bridgeLink : ensureVlanGateway(host, bridgeLink, settings);
+      holdGateways(host, holder, gateways, settings.forceAddress);
+      if (conf.ipMasq === true) {
+        const addresses = layer3.ips.map((ip) => parsePrefix(ip.address));
+        await setupMasquerade(context, { network: call.network, containerId, ifName, addresses }, backend, undo);
+      }
+    }
+
+    const hostEnd = settings.containerUp ? await waitUntilUp(pair, context) : host.links.get(pair.hostIndex);
+    const interfaces: Interface[] = [
+      hostInterface(host.links.get(bridgeLink.index)),
+      hostInterface(hostEnd),
+      { ...hostInterface(pair.containerLink), sandbox: attachment.netns },
+      ...(vlanGateway === undefined ? [] : [hostInterface(host.links.get(vlanGateway))]),
+    ];
+    const { ips, routes, dns } = layer3 ?? { ips: [], routes: [], dns: {} };
+    return { interfaces, ips, routes, dns: configuredOrLeasedDns(conf.dns, dns) };
+  },
+
+  async del({ attachment, conf, ipam, network, prevResult }, context) {
+    const { host, containerIfPresent: container, teardown, log } = context;
+    const { containerId, ifName } = attachment;
+    const link = deleteInterface(attachment, ipam, context);
+    if (conf.macspoofchk === true) {
+      teardown.after(`remove the spoof check of interface "${ifName}"`, () => {
+        try {
+          teardownSpoofCheck(host.nftables, { containerId, ifName });
+        } catch (error) {
+          // What is left names a host link that no longer exists, and stops nothing.
+          log.error(String(error));
+        }
+      });
+    }
+    if (conf.ipMasq === true) {
+      const addresses = addressesForTeardown(container, link, prevResult);
+      teardown.after(`stop masquerading interface "${ifName}"`, () => teardownMasquerade(context, { network, containerId, ifName, addresses }));
+    }
+  },
+
+  async check(call, handles) {
+    const { conf, ipam } = call;
+    const settings = bridgeSettings(conf, ipam !== undefined);
+    await ipam?.check(handles);
+    checkBridge(call, settings, handles);
+  },
+
+  async gc({ network, validAttachments }, handles) {
+    if (validAttachments !== undefined) await gcMasquerade(handles, network, validAttachments);
+  },
+});
+
+function macOf({ attachment, conf }: Call<BridgeConf>): string | undefined {
+  return requestedMac({ configured: conf.args?.cni?.mac, args: attachment.args, runtimeConfig: conf.runtimeConfig?.mac, stronger: "configured" });
+}
+
+/** A new port has neither flag, so only what is asked for is written. */
+function setPort(host: Namespace, port: number, settings: BridgeSettings): void {
+  const { hairpin, isolated } = settings;
+  if (hairpin || isolated) host.links.setBridgePort(port, { hairpin, isolated });
+  setPortVlans(host, port, settings);
+}
+
+/** IPAM's answer with gateways and default routes; its addresses belong to the container end, number 2 in the result. */
+export function toLayer3(lease: Result, { isGateway, isDefaultGateway }: Pick<BridgeSettings, "isGateway" | "isDefaultGateway">): Omit<Result, "interfaces"> {
+  const ips = withGateways(lease.ips, isGateway).map((ip) => ({ ...ip, interface: 2 }));
+  return { ips, routes: isDefaultGateway ? withDefaultRoutes(lease.routes, ips) : lease.routes, dns: lease.dns };
+}
+
+/** The interfaces in result order, as far as naming the owner of an address needs them. */
+function placeholders({ containerLink, hostName }: MadeVeth): readonly Interface[] {
+  return [{ name: "" }, { name: hostName }, { name: containerLink.name }];
+}
+
+/** The network learns of the addresses at once, and waits for no duplicate detection unless asked to. Best effort: a family may be off. */
+function setAnnouncing(container: Namespace, ifName: string, detectDuplicates: boolean): void {
+  const ipv6 = `net/ipv6/conf/${ifName}`;
+  const settings: readonly (readonly [string, string])[] = [
+    ...(detectDuplicates ? [[`${ipv6}/enhanced_dad`, "1"], [`${ipv6}/accept_dad`, "1"]] as const : [[`${ipv6}/accept_dad`, "0"]] as const),
+    [`net/ipv4/conf/${ifName}/arp_notify`, "1"],
+  ];
+  for (const [name, value] of settings) {
+    try {
+      container.sysctl.set(name, value);
+    } catch {
+      // Not there in this namespace.
+    }
+  }
+}
+
+/** When to look, counted from the first look. The kernel takes well under a millisecond once both ends are up. */
+const looksMs = [0, 1, 2, 5, 10, 20, 50, 100, 250, 550, 1550, 2550];
+
+/** The host end with carrier: without it the bridge drops what the container sends first. */
+async function waitUntilUp({ hostIndex, hostName }: MadeVeth, { host, sleep }: Pick<AddContext, "host" | "sleep">): Promise<Link> {
+  let waitedMs = 0;
+  for (const lookMs of looksMs) {
+    if (lookMs > waitedMs) await sleep(lookMs - waitedMs);
+    waitedMs = lookMs;
+    const link = host.links.get(hostIndex);
+    if (link.operState === "up") return link;
+  }
+  throw new CniError(code.tryAgainLater, `Cannot use bridge port "${hostName}": still without carrier after ${waitedMs} ms, expected it up`);
+}
+
+function hostInterface({ name, mac }: Link): Interface {
+  return { name, ...(mac === undefined ? {} : { mac }) };
+}
+
+/** What the container end holds, else what prevResult says it held; nothing of either is fine with an nftables teardown. */
+function addressesForTeardown(container: Namespace | undefined, link: Link | undefined, prevResult: Result | undefined): readonly Prefix[] {
+  if (container !== undefined && link !== undefined) {
+    return container.addresses.list(link.index).filter(({ address }) => isGlobalUnicast(address));
+  }
+  return (prevResult?.ips ?? []).map((ip) => parsePrefix(ip.address));
+}
