@@ -1,4 +1,4 @@
-import { nft, type ChainName, type NftChange } from "../netlink/index.ts";
+import { nft, type ChainName, type NftChange, type ValueOf } from "../netlink/index.ts";
 import { SystemCallError } from "./libc.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";
 import type { NetlinkSocket } from "./socket.ts";
@@ -92,12 +92,12 @@ function rules(socket: NetlinkSocket, chain: ChainName): readonly NftRule[] | un
 }
 
 /** Kernels before 3.16 ignore the filter of a dump, and the comparison costs nothing. */
-function toRule(
-  { table, chain }: ChainName, listed: { table?: string | undefined; chain?: string | undefined; handle?: bigint | undefined; comment?: string | undefined },
-): NftRule | undefined {
+function toRule({ table, chain }: ChainName, listed: ValueOf<typeof nft.listedRuleAttrs>): NftRule | undefined {
   const { handle, comment } = listed;
   if (listed.table !== table || listed.chain !== chain || handle === undefined) return undefined;
-  return comment === undefined ? { handle } : { handle, comment };
+  const jump = listed.expressions?.list?.map(({ data }) => data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain)
+    .find((target) => target !== undefined);
+  return { handle, ...(comment === undefined ? {} : { comment }), ...(jump === undefined ? {} : { jump }) };
 }
 
 function chainExists(socket: NetlinkSocket, chain: ChainName): boolean {
