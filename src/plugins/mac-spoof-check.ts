@@ -7,7 +7,6 @@
 import type { ChainName, NftChange, Nftables, NftRule } from "../kernel/index.ts";
 import { parseMac } from "../net/index.ts";
 import { nft } from "../netlink/index.ts";
-import { retryWhenGone } from "./nftables-change.ts";
 import type { Undo } from "./plugin.ts";
 
 /** Whose frames are checked: `hostLink` is the name of the bridge port, `mac` the only source it may use. */
@@ -27,28 +26,25 @@ const prerouting: ChainName = { family, table, chain: "PREROUTING" };
 /** Drops frames that enter the bridge through `hostLink` with another source MAC; registers its own undo. */
 export function setupSpoofCheck(nftables: Nftables, check: SpoofCheck, undo: Undo): void {
   undo.add("delete the MAC spoof check", () => teardownSpoofCheck(nftables, check));
-  retryWhenGone(() => nftables.commit(spoofCheckSetup(nftables.rules(prerouting) ?? [], check)));
+  nftables.update(() => spoofCheckSetup(nftables.rules(prerouting) ?? [], check));
 }
 
 /** Missing is success. Throws what went wrong, joined, after having tried everything; DEL logs it and goes on. */
 export function teardownSpoofCheck(nftables: Nftables, owner: Owner): void {
   const errors: unknown[] = [];
-  const attempt = (work: () => void): void => {
+  const attempt = (plan: () => readonly NftChange[]): void => {
     try {
-      retryWhenGone(work);
+      nftables.update(plan);
     } catch (error) {
       errors.push(error);
     }
   };
-  attempt(() => {
-    const jumps = entriesOf(nftables.rules(prerouting) ?? [], owner);
-    if (jumps.length > 0) nftables.commit(jumps);
-  });
+  attempt(() => entriesOf(nftables.rules(prerouting) ?? [], owner));
   attempt(() => {
     const { iface, mac } = chainsOf(owner);
     const present = [iface, mac].filter((chain) => nftables.rules(chain) !== undefined);
     // The first jumps to the second: both are emptied before either goes.
-    if (present.length > 0) nftables.commit([...present.map((chain) => change("flush chain", chain)), ...present.map((chain) => change("delete chain", chain))]);
+    return [...present.map((chain) => change("flush chain", chain)), ...present.map((chain) => change("delete chain", chain))];
   });
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) {

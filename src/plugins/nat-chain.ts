@@ -1,5 +1,6 @@
 /** A chain of iptables' nat table that belongs to one attachment: finding and deleting it, whichever iptables made it. */
 import type { Nftables, NftRule } from "../kernel/index.ts";
+import { hasErrno } from "./errno.ts";
 import { hasChain, rulesJumpingTo } from "./iptables-rule.ts";
 import type { Handles } from "./plugin.ts";
 
@@ -11,9 +12,6 @@ export interface NatChain {
   /** The chains that jump to it. */
   readonly entryChains: readonly string[];
 }
-
-/** How often a deletion is tried again because others deleted the same at the same time. */
-const attemptsMax = 10;
 
 /**
  * Deletes the chain and every rule that jumps to it; missing is success, and so is another process doing the same.
@@ -36,17 +34,18 @@ export function natChainTeardown(saved: readonly string[], chain: string): reado
 /** True when something other than the entry chains still jumps to it, which takes the tool's view of the whole table. */
 function deleteFromNftables(nftables: Nftables, { family, chain, entryChains }: NatChain): boolean {
   const inTable = (name: string) => ({ family: family === 4 ? "ip" : "ip6", table: "nat", chain: name } as const);
-  for (let attempt = 1; ; attempt++) {
-    if (rulesIfUsable(nftables, inTable(chain)) === undefined) return false;
-    const entries = entryChains.flatMap((entry) => (nftables.rules(inTable(entry)) ?? [])
-      .filter((rule) => rule.jump === chain).map((rule) => ({ do: "delete rule", ...inTable(entry), handle: rule.handle } as const)));
-    try {
-      nftables.commit([...entries, { do: "flush chain", ...inTable(chain) }, { do: "delete chain", ...inTable(chain) }]);
-      return false;
-    } catch {
-      // Someone else deletes the same chain, or a rule we do not know of holds it; looking again tells.
-      if (attempt === attemptsMax) return true;
-    }
+  if (rulesIfUsable(nftables, inTable(chain)) === undefined) return false;
+  try {
+    nftables.update(() => {
+      if (nftables.rules(inTable(chain)) === undefined) return [];
+      const entries = entryChains.flatMap((entry) => (nftables.rules(inTable(entry)) ?? [])
+        .filter((rule) => rule.jump === chain).map((rule) => ({ do: "delete rule", ...inTable(entry), handle: rule.handle } as const)));
+      return [...entries, { do: "flush chain", ...inTable(chain) }, { do: "delete chain", ...inTable(chain) }];
+    });
+    return false;
+  } catch (error) {
+    if (hasErrno(error, "EBUSY")) return true;
+    throw error;
   }
 }
 

@@ -5,7 +5,6 @@
 import type { ChainName, NftChange, Nftables, NftRule } from "../../kernel/index.ts";
 import { networkOf, parsePrefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
-import { retryWhenGone } from "../nftables-change.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
 import type { Masquerade } from "./index.ts";
@@ -21,19 +20,17 @@ const postrouting: ChainName = { family, table, chain: "postrouting" };
 const commentBytesMax = 128;
 
 export function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): void {
-  retryWhenGone(() => nftables.commit(masqueradeSetup(nftables.rules(checks) ?? [], masquerade)));
+  nftables.update(() => masqueradeSetup(nftables.rules(checks) ?? [], masquerade));
 }
 
 export function deleteMasqueradeRules(nftables: Nftables, owner: Owner): void {
-  retryWhenGone(() => {
-    const rules = nftables.rules(checks) ?? [];
-    commitAny(nftables, deletions(rules.filter((one) => one.comment?.startsWith(commentPrefix(owner)))));
-  });
+  const prefix = commentPrefix(owner);
+  nftables.update(() => deletions((nftables.rules(checks) ?? []).filter((one) => one.comment?.startsWith(prefix))));
 }
 
 /** Deletes rules of this network that no valid attachment accounts for. */
 export function collectMasqueradeRules(nftables: Nftables, network: string, valid: readonly ValidAttachment[]): void {
-  retryWhenGone(() => commitAny(nftables, deletions(staleMasqueradeRules(nftables.rules(checks) ?? [], network, valid))));
+  nftables.update(() => deletions(staleMasqueradeRules(nftables.rules(checks) ?? [], network, valid)));
 }
 
 /** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
@@ -84,8 +81,4 @@ export function attachmentHash(ifName: string, containerId: string): string {
 
 function deletions(rules: readonly NftRule[]): readonly NftChange[] {
   return rules.map(({ handle }) => ({ do: "delete rule", ...checks, handle }));
-}
-
-function commitAny(nftables: Nftables, changes: readonly NftChange[]): void {
-  if (changes.length > 0) nftables.commit(changes);
 }
