@@ -4,6 +4,7 @@
 // Every function is compiled, not only those a trial run would reach: such a cache starts as fast, serves all plugins
 // alike and needs neither root nor a namespace at build time.
 import { readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 
@@ -11,6 +12,7 @@ const [source, cache] = process.argv.slice(2);
 const text = readFileSync(source, "latin1");
 
 setFlagsFromString("--no-lazy");
-const script = new Script(text, { filename: source });
+// The name alone, so that a build anywhere gives the same bytes; the one who loads the cache says the path.
+const script = new Script(text, { filename: basename(source) });
 setFlagsFromString("--lazy");
 writeFileSync(cache, script.createCachedData());
