@@ -1,0 +1,143 @@
+/** The configuration of portmap, and what follows from it: which backend, which mappings, which address. */
+import { CniError, code } from "../../cni/index.ts";
+import type { Result } from "../../cni/index.ts";
+import { isUnspecified, parseAddress, parsePrefix } from "../../net/index.ts";
+import type { Address, Prefix } from "../../net/index.ts";
+import { parseFirewallBackend } from "../firewall-backend.ts";
+import type { FirewallBackend } from "../firewall-backend.ts";
+
+export interface PortmapConf {
+  readonly backend?: string;
+  readonly snat?: boolean;
+  readonly masqAll?: boolean;
+  readonly markMasqBit?: number;
+  readonly externalSetMarkChain?: string;
+  readonly conditionsV4?: readonly string[];
+  readonly conditionsV6?: readonly string[];
+  readonly runtimeConfig?: { readonly portMappings?: readonly MappingConf[] };
+}
+
+export interface MappingConf {
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: string;
+  readonly hostIP?: string;
+}
+
+export type MappedProtocol = "tcp" | "udp" | "sctp";
+
+/** One host port that leads into the container. */
+export interface PortMapping {
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: MappedProtocol;
+  /** The only host address it is for; its family limits the mapping even when it is `0.0.0.0` or `::`. */
+  readonly hostAddress?: Address;
+}
+
+/** Everything the rules of one attachment are made from, apart from the container's addresses. */
+export interface PortForwarding {
+  readonly network: string;
+  readonly containerId: string;
+  readonly mappings: readonly PortMapping[];
+  /** Hairpin and localhost traffic is masqueraded. */
+  readonly snat: boolean;
+  /** iptables only: traffic from anywhere is. */
+  readonly masqAll: boolean;
+  /** iptables only: the bit that marks what is to be masqueraded. */
+  readonly markBit: number;
+  /** iptables only: another program's chain that marks it, instead of ours. */
+  readonly externalSetMarkChain?: string;
+  readonly conditions: Readonly<Record<4 | 6, readonly string[]>>;
+}
+
+const defaultMarkBit = 13;
+
+/**
+ * Checks what the schema cannot.
+ *
+ * @returns the configured backend, if any, and the forwarding
+ * @throws CniError 7
+ */
+export function readForwarding(
+  conf: PortmapConf, owner: { readonly network: string; readonly containerId: string },
+): { readonly backend: FirewallBackend | undefined; readonly forwarding: PortForwarding } {
+  const { markMasqBit, externalSetMarkChain } = conf;
+  if (externalSetMarkChain !== undefined && markMasqBit !== undefined) {
+    throw refused("Cannot use both markMasqBit and externalSetMarkChain: expected one of them");
+  }
+  if (markMasqBit !== undefined && (markMasqBit < 0 || markMasqBit > 31)) {
+    throw refused(`Cannot use markMasqBit ${markMasqBit}: expected 0 to 31`);
+  }
+  return {
+    backend: parseFirewallBackend("backend", conf.backend),
+    forwarding: {
+      ...owner,
+      mappings: (conf.runtimeConfig?.portMappings ?? []).map(toMapping),
+      snat: conf.snat ?? true,
+      masqAll: conf.masqAll ?? false,
+      markBit: markMasqBit ?? defaultMarkBit,
+      conditions: { 4: conf.conditionsV4 ?? [], 6: conf.conditionsV6 ?? [] },
+      ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
+    },
+  };
+}
+
+/** Refuses (7) keys that are written in the words of the other backend, naming all of them. */
+export function refuseForeignStyle(backend: FirewallBackend, { externalSetMarkChain, conditions }: PortForwarding): void {
+  const styles = [
+    { key: "externalSetMarkChain", style: externalSetMarkChain === undefined ? undefined : "iptables" },
+    { key: "conditionsV4", style: styleOf(conditions[4]) },
+    { key: "conditionsV6", style: styleOf(conditions[6]) },
+  ];
+  const foreign = styles.filter(({ style }) => style !== undefined && style !== backend).map(({ key }) => key);
+  if (foreign.length > 0) {
+    throw refused(`Cannot use ${foreign.join(", ")} with backend ${backend}: written for the other one, expected ${backend === "iptables" ? "iptables options such as -s 10.0.0.0/8" : "nftables matches such as ip saddr 10.0.0.0/8"}`);
+  }
+}
+
+/** iptables options start with `-`, or with `!` for what they negate. */
+function styleOf([first = ""]: readonly string[]): FirewallBackend | undefined {
+  if (first === "") return undefined;
+  return first.startsWith("-") || first.startsWith("!") ? "iptables" : "nftables";
+}
+
+/** The mappings that apply to a family: those without a host address of the other one. */
+export function mappingsOf(family: 4 | 6, mappings: readonly PortMapping[]): readonly PortMapping[] {
+  return mappings.filter(({ hostAddress }) => hostAddress === undefined || hostAddress.family === family);
+}
+
+/** The host address a packet must be for; undefined for every one, which is also what `0.0.0.0` and `::` mean. */
+export function matchedHostAddress({ hostAddress }: PortMapping): Address | undefined {
+  return hostAddress === undefined || isUnspecified(hostAddress) ? undefined : hostAddress;
+}
+
+/**
+ * The container's address of each family, IPv4 first: the first one that belongs to no interface we know, or to the
+ * container's interface of that name.
+ */
+export function containerAddresses(result: Result, ifName: string): readonly Prefix[] {
+  const own = result.ips.filter(({ interface: index }) => {
+    const owner = index === undefined ? undefined : result.interfaces[index];
+    return owner === undefined || (owner.name === ifName && owner.sandbox !== undefined && owner.sandbox !== "");
+  }).map(({ address }) => parsePrefix(address));
+  return ([4, 6] as const).flatMap((family) => own.filter(({ address }) => address.family === family).slice(0, 1));
+}
+
+function toMapping({ hostPort, containerPort, protocol, hostIP }: MappingConf): PortMapping {
+  // The schema admits these three, in any case.
+  const mapping = { hostPort, containerPort, protocol: protocol.toLowerCase() as MappedProtocol };
+  return hostIP === undefined || hostIP === "" ? mapping : { ...mapping, hostAddress: parseHostIp(hostIP) };
+}
+
+function parseHostIp(hostIP: string): Address {
+  try {
+    return parseAddress(hostIP);
+  } catch (cause) {
+    throw new CniError(code.invalidConfig, `Cannot use hostIP ${JSON.stringify(hostIP)}: expected an IPv4 or IPv6 address`, { cause });
+  }
+}
+
+function refused(message: string): CniError {
+  return new CniError(code.invalidConfig, message);
+}

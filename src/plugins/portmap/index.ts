@@ -1,0 +1,155 @@
+/**
+ * portmap: ports of the host lead into the container (`runtimeConfig.portMappings`). Chained: it needs a prevResult.
+ *
+ * ADD    for each family the container has, IPv4 first: installs rules, forgets UDP connections to those ports, lets
+ *        localhost in (route_localnet). The result is prevResult.
+ * DEL    removes the rules of both families; already gone is success.
+ * CHECK  every rule is there.
+ * GC     removes the chains of containers of this network that are no longer valid (iptables; the other backend's rules do
+ *        not tell their network).
+ * Refuses (7) conditions written for the other backend.     Without mappings it does nothing.
+ */
+import type { Result } from "../../cni/index.ts";
+import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
+import type { Namespace } from "../../kernel/index.ts";
+import type { Address, Prefix } from "../../net/index.ts";
+import { formatAddress } from "../../net/index.ts";
+import type { Call } from "../define.ts";
+import { definePlugin } from "../define.ts";
+import { hasErrno } from "../errno.ts";
+import { onlyNftables, withBackend } from "../firewall-backend.ts";
+import type { FirewallBackend } from "../firewall-backend.ts";
+import type { Handles, Log } from "../plugin.ts";
+import { containerAddresses, readForwarding, refuseForeignStyle } from "./conf.ts";
+import type { PortForwarding, PortmapConf } from "./conf.ts";
+import * as iptables from "./iptables.ts";
+import * as nftables from "./nftables.ts";
+
+export const portmap = definePlugin<PortmapConf>({
+  type: "portmap",
+  versions: allVersions,
+  schema: confSchema("portmap"),
+
+  async add(call, context) {
+    const result = requirePrevResult(call);
+    const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
+    if (forwarding.mappings.length === 0) return result;
+    await withBackend(context, backend, async (chosen) => {
+      refuseForeignStyle(chosen, forwarding);
+      context.undo.add("delete the port mappings", () => teardown(context, chosen, forwarding));
+      for (const address of containerAddresses(result, call.attachment.ifName)) {
+        await addRules(context, chosen, address, forwarding);
+        forgetConnections(context.host, address, forwarding, context.log);
+        if (forwarding.snat && address.address.family === 4) allowLocalhost(context.host, address.address);
+      }
+    });
+    return result;
+  },
+
+  async del(call, context) {
+    if ((call.conf.runtimeConfig?.portMappings ?? []).length === 0) return;
+    const owner = ownerOf(call);
+    const { backend } = call.conf;
+    // With an unknown backend ADD has made nothing, and the attachment must stay deletable.
+    if (backend === "iptables" || backend === "nftables") return await teardown(context, backend, owner);
+    await teardown(context, "iptables", owner);
+    // What ADD has chosen by itself is asked for only where the other choice has left something.
+    if (nftablesHolds(context, owner) && await onlyNftables(context)) await teardown(context, "nftables", owner);
+  },
+
+  async check(call, handles) {
+    const result = requirePrevResult(call);
+    const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
+    if (forwarding.mappings.length === 0) return;
+    await withBackend(handles, backend, async (chosen) => {
+      refuseForeignStyle(chosen, forwarding);
+      for (const address of containerAddresses(result, call.attachment.ifName)) {
+        const missing = chosen === "iptables"
+          ? await iptables.missingPortmapRule(handles, address, forwarding)
+          : nftables.missingPortmapRules(handles.host.nftables, address, forwarding);
+        if (missing !== undefined) {
+          throw new CniError(code.attachmentBroken, `Cannot find the port mappings of container "${forwarding.containerId}" to ${formatAddress(address.address)}: ${missing}${chosen === "iptables" ? " is not in table nat" : ""}`);
+        }
+      }
+    });
+  },
+
+  async gc({ network, validAttachments }, handles) {
+    if (validAttachments === undefined) return;
+    for (const family of [4, 6] as const) await iptables.collectPortmapChains(handles, family, network, validAttachments);
+  },
+});
+
+type Owner = Pick<PortForwarding, "network" | "containerId">;
+
+function ownerOf({ network, attachment }: Call<never> | Call<Partial<PortmapConf>>): Owner {
+  return { network, containerId: attachment.containerId };
+}
+
+function requirePrevResult({ prevResult, network }: Call<PortmapConf>): Result {
+  if (prevResult !== undefined) return prevResult;
+  throw new CniError(code.invalidConfig, `Cannot map ports in network "${network}": prevResult is missing, expected portmap behind a plugin that makes the interface`);
+}
+
+async function addRules(handles: Pick<Handles, "host" | "iptables">, backend: FirewallBackend, address: Prefix, forwarding: PortForwarding): Promise<void> {
+  if (backend === "iptables") await iptables.addPortmapRules(handles, address, forwarding);
+  else nftables.addPortmapRules(handles.host.nftables, address, forwarding);
+}
+
+/** Both families, the second even when the first fails. */
+async function teardown(handles: Pick<Handles, "host" | "iptables">, backend: FirewallBackend, owner: Owner): Promise<void> {
+  const errors: unknown[] = [];
+  for (const family of [4, 6] as const) {
+    try {
+      if (backend === "iptables") await iptables.deletePortmapRules(handles, family, owner);
+      else if (nftablesHolds(handles, owner)) nftables.deletePortmapRules(handles.host.nftables, family, owner.containerId);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) {
+    throw new AggregateError(errors, errors.map((error) => error instanceof Error ? error.message : String(error)).join("\n"));
+  }
+}
+
+/** False too where nftables cannot be used. */
+function nftablesHolds({ host }: Pick<Handles, "host">, { containerId }: Owner): boolean {
+  try {
+    return nftables.holdsPortmapRules(host.nftables, containerId);
+  } catch (error) {
+    if (host.nftables.usable()) throw error;
+    return false;
+  }
+}
+
+/** IPPROTO_UDP (linux/in.h). */
+const udp = 17;
+
+/** UDP has no end: packets of an old connection would go on to the container that had the port before. */
+function forgetConnections(host: Namespace, { address }: Prefix, { mappings }: PortForwarding, log: Log): void {
+  for (const { protocol, hostPort } of mappings) {
+    if (protocol !== "udp") continue;
+    try {
+      host.conntrack.deleteByOriginalPort({ family: address.family, protocol: udp, destinationPort: hostPort });
+    } catch (error) {
+      log.warn(`Cannot delete connections to UDP port ${hostPort}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+/** Packets from 127.0.0.1 may leave by the link towards the container. Without a route to it there is none to open. */
+function allowLocalhost(host: Namespace, container: Address): void {
+  const index = routeIndex(host, container);
+  if (index === undefined) return;
+  host.sysctl.set(`net/ipv4/conf/${host.links.get(index).name}/route_localnet`, "1");
+}
+
+function routeIndex(host: Namespace, to: Address): number | undefined {
+  try {
+    return host.routes.lookup(to)?.index;
+  } catch (error) {
+    if (hasErrno(error, "ENETUNREACH", "EHOSTUNREACH")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Port mappings with nftables: in table `cni_hostport` of each family, one chain translates destinations for all containers
+ * and one masquerades. A container's rules are found again by their comment, which is its id.
+ */
+import type { ChainName, NftChange, Nftables } from "../../kernel/index.ts";
+import type { Prefix } from "../../net/index.ts";
+import { nft } from "../../netlink/index.ts";
+import { CniError, code } from "../../cni/index.ts";
+import { mappingsOf, matchedHostAddress } from "./conf.ts";
+import type { PortForwarding } from "./conf.ts";
+
+const table = "cni_hostport";
+
+/** The chains that hold containers' rules; older releases put those with a host address apart. */
+const containerChains = ["hostports", "hostip_hostports", "masquerading"] as const;
+
+type FamilyName = "ip" | "ip6";
+
+export function addPortmapRules(nftables: Nftables, address: Prefix, forwarding: PortForwarding): void {
+  nftables.commit(portmapSetup(address, forwarding));
+}
+
+/** The transaction that makes the skeleton, with the conditions of this attachment, and appends its rules. */
+export function portmapSetup(address: Prefix, forwarding: PortForwarding): readonly NftChange[] {
+  const family = familyName(address);
+  const chain = chainsOf(family);
+  const { containerId: comment, snat } = forwarding;
+  const conditions = parseConditions(family, forwarding);
+  const entry = nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all"));
+  return [
+    { do: "add table", family, table, comment: "CNI port mappings" },
+    { do: "add chain", ...chain("hostports") },
+    { do: "add chain", ...chain("hostip_hostports") },
+    { do: "add chain", ...chain("hostports_all") },
+    { do: "flush chain", ...chain("hostports_all") },
+    { do: "add rule", ...chain("hostports_all"), expressions: nft.rule(family, nft.jump("hostip_hostports")) },
+    { do: "add rule", ...chain("hostports_all"), expressions: nft.rule(family, nft.jump("hostports")) },
+    ...(["prerouting", "output"] as const).flatMap((hook): NftChange[] => [
+      { do: "add chain", ...chain(hook), base: { type: "nat", hook, priority: -100 } },
+      { do: "flush chain", ...chain(hook) },
+      { do: "add rule", ...chain(hook), expressions: entry },
+    ]),
+    ...(snat ? [{ do: "add chain", ...chain("masquerading"), base: { type: "nat", hook: "postrouting", priority: 100 } } as const] : []),
+    ...translations(address, forwarding).map((expressions): NftChange => ({ do: "add rule", ...chain("hostports"), expressions, comment })),
+    ...(snat ? masquerades(address) : []).map((expressions): NftChange => ({ do: "add rule", ...chain("masquerading"), expressions, comment })),
+  ];
+}
+
+function translations(address: Prefix, { mappings }: PortForwarding): readonly (readonly nft.Expression[])[] {
+  const family = familyName(address);
+  return mappingsOf(address.address.family, mappings).map((mapping) => {
+    const hostAddress = matchedHostAddress(mapping);
+    return nft.rule(family,
+      ...(hostAddress === undefined ? [] : [nft.daddr("==", hostAddress)]),
+      nft.dport(mapping.protocol, "==", mapping.hostPort),
+      nft.dnat(address.address, mapping.containerPort));
+  });
+}
+
+/** Hairpin, and for IPv4 what comes from localhost. */
+function masquerades({ address }: Prefix): readonly (readonly nft.Expression[])[] {
+  const family = familyName({ address });
+  const from = (source: typeof address) => nft.rule(family, nft.saddr("==", source), nft.daddr("==", address), nft.masquerade());
+  return address.family === 4 ? [from(address), from({ family: 4, bytes: Uint8Array.of(127, 0, 0, 1) })] : [from(address)];
+}
+
+/** Deletes the container's rules in one family. They do not tell the network, so those of all its networks go. */
+export function deletePortmapRules(nftables: Nftables, family: 4 | 6, containerId: string): void {
+  const chain = chainsOf(family === 4 ? "ip" : "ip6");
+  nftables.update(() => containerChains.flatMap((name) => (nftables.rules(chain(name)) ?? [])
+    .filter(({ comment }) => comment === containerId)
+    .map(({ handle }) => ({ do: "delete rule", ...chain(name), handle }) as const)));
+}
+
+/** Whether any rule is the container's. */
+export function holdsPortmapRules(nftables: Nftables, containerId: string): boolean {
+  return (["ip", "ip6"] as const).some((family) => containerChains.some((name) => countRules(nftables, chainsOf(family)(name), containerId) > 0));
+}
+
+/** Which chain has fewer of the container's rules than there should be, in words; undefined when none has. */
+export function missingPortmapRules(nftables: Nftables, address: Prefix, forwarding: PortForwarding): string | undefined {
+  const family = familyName(address);
+  const wanted = {
+    hostports: mappingsOf(address.address.family, forwarding.mappings).length,
+    masquerading: forwarding.snat ? masquerades(address).length : 0,
+  };
+  for (const name of ["hostports", "masquerading"] as const) {
+    if (wanted[name] === 0) continue;
+    const count = countRules(nftables, chainsOf(family)(name), forwarding.containerId);
+    if (count < wanted[name]) return `chain "${family} ${table} ${name}" has ${count} rules for it, expected ${wanted[name]}`;
+  }
+  return undefined;
+}
+
+function countRules(nftables: Nftables, chain: ChainName, containerId: string): number {
+  return (nftables.rules(chain) ?? []).filter(({ comment }) => comment === containerId).length;
+}
+
+function parseConditions(family: FamilyName, { conditions }: PortForwarding): readonly nft.RulePart[] {
+  const version = family === "ip" ? 4 : 6;
+  try {
+    return nft.parseMatch(conditions[version], family);
+  } catch (cause) {
+    throw new CniError(code.invalidConfig, `Cannot use conditionsV${version} "${conditions[version].join(" ")}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function familyName({ address }: { readonly address: Prefix["address"] }): FamilyName {
+  return address.family === 4 ? "ip" : "ip6";
+}
+
+function chainsOf(family: FamilyName): (chain: string) => ChainName {
+  return (chain) => ({ family, table, chain });
+}
