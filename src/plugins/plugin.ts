@@ -54,6 +54,8 @@ export interface Handles {
   readonly modules: ModuleHost;
   /** Address reservations below a host-local `dataDir`. */
   leases(dataDir: string): LeaseStore;
+  /** The text of a file that a configuration names (resolv.conf); CniError 5 when it cannot be read. */
+  readText(path: string): string;
   /** The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither. */
   plugin(type: string): Plugin;
   readonly log: Log;

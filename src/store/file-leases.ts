@@ -10,8 +10,8 @@ import type { LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./le
 import { inTurn } from "./turns.ts";
 import { errnoOf, removeStaleTemporaries } from "./whole-file.ts";
 
-/** flock(2) on a file, created with `mode` when missing; throws when it is not had in time, or cannot be opened. */
-export type LockFile = (path: string, options: { readonly timeoutMs: number; readonly mode: number }) => { close(): void };
+/** flock(2) on a file, made when missing; throws an error without an errno when it is not had in time. */
+export type LockFile = (path: string, options: { readonly timeoutMs: number }) => { close(): void };
 
 export interface FileLeasesOptions {
   /** Holds one directory for every network; made when missing. */
@@ -99,10 +99,11 @@ const lockTimeoutMs = 5000;
 function takeLock(lockFile: LockFile, net: Network): { close(): void } {
   const path = join(net.directory, "lock");
   try {
-    return lockFile(path, { timeoutMs: lockTimeoutMs, mode: 0o750 });
+    return lockFile(path, { timeoutMs: lockTimeoutMs });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CniError(code.tryAgainLater, `Cannot lock ${path} within ${lockTimeoutMs} ms: ${why}`, { cause });
+    const errno = errnoOf(cause);
+    if (errno !== undefined) throw new CniError(code.ioFailure, `Cannot lock ${path}: ${errno}`, { cause });
+    throw new CniError(code.tryAgainLater, `Cannot lock ${path}: others hold it for longer than ${lockTimeoutMs} ms, expected it to be free by then`, { cause });
   }
 }
 

@@ -1,0 +1,67 @@
+import type { Route } from "../../cni/index.ts";
+import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
+import type { Address } from "../../net/index.ts";
+import { AddressError, parseAddressOrPrefix } from "../../net/index.ts";
+
+/** A range as it is written; see ranges.ts for what it means. */
+export interface RangeConf {
+  readonly subnet?: string;
+  readonly rangeStart?: string;
+  readonly rangeEnd?: string;
+  readonly gateway?: string;
+}
+
+/** What host-local reads of its network. */
+export interface HostLocalConf {
+  readonly ipam?: RangeConf & {
+    readonly ranges?: readonly (readonly RangeConf[])[];
+    readonly routes?: readonly Route[];
+    readonly dataDir?: string;
+    readonly resolvConf?: string;
+  };
+  readonly args?: { readonly cni?: { readonly ips?: readonly string[] } };
+  readonly runtimeConfig?: { readonly ipRanges?: readonly (readonly RangeConf[])[]; readonly ips?: readonly string[] };
+}
+
+export const hostLocalSchema = confSchema<HostLocalConf>("host-local");
+
+const defaultDataDir = "/var/lib/cni/networks";
+
+/** Where the networks' reservations are. */
+export function dataDirOf(conf: HostLocalConf): string {
+  return conf.ipam?.dataDir || defaultDataDir;
+}
+
+/** The range sets in the order that numbers them: the runtime's, the one written directly in `ipam`, then `ranges`. */
+export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (readonly RangeConf[])[] {
+  const { ipam, runtimeConfig } = conf;
+  if (ipam === undefined) throw new CniError(code.invalidConfig, `Cannot use network "${network}": it has no ipam, expected one with ranges`);
+  const { subnet, rangeStart, rangeEnd, gateway } = ipam;
+  const direct = { subnet, ...(rangeStart === undefined ? {} : { rangeStart }), ...(rangeEnd === undefined ? {} : { rangeEnd }), ...(gateway === undefined ? {} : { gateway }) };
+  const sets = [
+    ...(runtimeConfig?.ipRanges ?? []),
+    ...(subnet === undefined || subnet === "" ? [] : [[{ ...direct, subnet }]]),
+    ...(ipam.ranges ?? []),
+  ];
+  if (sets.length === 0) throw new CniError(code.invalidConfig, `Cannot use network "${network}": it has no range, expected ipam.ranges or ipam.subnet`);
+  return sets;
+}
+
+/** The addresses asked for: CNI_ARGS, `args.cni.ips`, then the runtime's. A prefix length behind one is ignored. */
+export function requestedOf(conf: HostLocalConf, args: string): readonly Address[] {
+  const { IP } = parseArgs(args, ["IP"]);
+  return [
+    ...(IP === undefined || IP === "" ? [] : [requested("CNI_ARGS IP", IP)]),
+    ...(conf.args?.cni?.ips ?? []).map((text) => requested("args.cni.ips", text)),
+    ...(conf.runtimeConfig?.ips ?? []).map((text) => requested("runtimeConfig.ips", text)),
+  ];
+}
+
+function requested(where: string, text: string): Address {
+  try {
+    return parseAddressOrPrefix(text).address;
+  } catch (cause) {
+    if (!(cause instanceof AddressError)) throw cause;
+    throw new CniError(code.invalidConfig, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.3 or 10.1.2.3/24`, { cause });
+  }
+}

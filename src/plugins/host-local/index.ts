@@ -1,0 +1,66 @@
+import { CniError, allVersions, code } from "../../cni/index.ts";
+import { formatAddress, formatPrefix } from "../../net/index.ts";
+import type { Lease } from "../../store/index.ts";
+import { definePlugin } from "../define.ts";
+import type { Attachment, ValidAttachment } from "../plugin.ts";
+import { dataDirOf, hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
+import { normaliseRangeSets } from "./ranges.ts";
+import { reserve } from "./reserve.ts";
+import { parseResolvConf } from "./resolv-conf.ts";
+
+/**
+ * host-local: gives addresses from ranges kept in files on this node.
+ *
+ * ADD     reads `resolvConf`, then reserves one address for every range set, all or none, round robin or as requested.
+ * DEL     releases what the interface holds; only the network's name and `dataDir` are needed, nothing held is success.
+ * CHECK   looks for some reservation of the interface; which address it is does not matter.
+ * STATUS  whether `dataDir` can be written.
+ * GC      releases what no valid attachment holds; a file without an interface goes with its container.
+ */
+export const hostLocal = definePlugin({
+  type: "host-local",
+  versions: allVersions,
+  schema: hostLocalSchema,
+  async add({ conf, network, cniVersion, attachment }, context) {
+    const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
+    const requested = requestedOf(conf, attachment.args);
+    const resolvConf = conf.ipam?.resolvConf;
+    const dns = resolvConf === undefined || resolvConf === "" ? {} : parseResolvConf(context.readText(resolvConf));
+
+    const store = context.leases(dataDirOf(conf));
+    const owner = ownerOf(attachment);
+    const reserved = await reserve({ store, modules: context.modules, network, owner, sets, requested });
+    context.undo.add("release the addresses", async () => void await store.release(network, owner));
+
+    const ips = reserved.map(({ address, range }) => (
+      { address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }), gateway: formatAddress(range.gateway) }));
+    return { interfaces: [], ips, routes: conf.ipam?.routes ?? [], dns };
+  },
+  async del({ conf, network, attachment }, context) {
+    await context.leases(dataDirOf(conf)).release(network, ownerOf(attachment));
+  },
+  async check({ conf, network, cniVersion, attachment }, handles) {
+    normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
+    if (handles.leases(dataDirOf(conf)).list(network, ownerOf(attachment)).length > 0) return;
+    throw new CniError(code.attachmentBroken,
+      `Cannot find an address of "${attachment.ifName}" in container "${attachment.containerId}" of network "${network}": none is reserved in ${dataDirOf(conf)}, expected one by ADD`);
+  },
+  async status({ conf }, handles) {
+    const reason = handles.leases(dataDirOf(conf)).status();
+    if (reason !== undefined) throw new CniError(code.notReady, `Cannot reserve addresses: ${reason}`);
+  },
+  async gc({ conf, network, validAttachments }, handles) {
+    if (validAttachments === undefined) return;
+    const store = handles.leases(dataDirOf(conf));
+    await store.collect(network, store.list(network), (lease) => validAttachments.some((valid) => isHeldBy(lease, valid)));
+  },
+});
+
+function ownerOf({ containerId, ifName }: Attachment): { containerId: string; ifName: string } {
+  return { containerId, ifName };
+}
+
+/** Files of old hold a container id alone: any interface of it will do. */
+function isHeldBy({ owner }: Lease, valid: ValidAttachment): boolean {
+  return owner.containerId === valid.containerID.trim() && (owner.ifName === "" || owner.ifName === valid.ifname);
+}
