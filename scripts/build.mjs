@@ -51,7 +51,8 @@ async function writeBundle() {
   for (const { name, text, late } of await bundle("src/bin/cni.ts")) {
     const source = join(lib, `${name}.js`);
     writeFileSync(source, text);
-    execFileSync(pinnedNode, [...(late ? [] : nodeFlags), codeCache, source, join(lib, `${name}.cache`)]);
+    const args = [source, join(lib, `${name}.cache`), ...(late ? ["late"] : [])];
+    execFileSync(pinnedNode, [...nodeFlags, codeCache, ...args]);
   }
 }
 

@@ -1,5 +1,6 @@
-// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE. Run it under the flags the script will run under:
-// V8 refuses a cache made under others.
+// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE, with "late" after it for a script that start.cjs loads
+// late. Run it under the runtime's flags: V8 refuses a cache made under others, and the fixed hash seed makes the same
+// sources give the same bytes.
 //
 // Every function is compiled, not only those a trial run would reach: such a cache starts as fast, serves all plugins
 // alike and needs neither root nor a namespace at build time.
@@ -8,9 +9,11 @@ import { basename } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 
-const [source, cache] = process.argv.slice(2);
+const [source, cache, late] = process.argv.slice(2);
 const text = readFileSync(source, "latin1");
 
+// As start.cjs does before it loads a late script.
+if (late === "late") setFlagsFromString("--rehash-snapshot");
 setFlagsFromString("--no-lazy");
 // The name alone, so that a build anywhere gives the same bytes; the one who loads the cache says the path.
 const script = new Script(text, { filename: basename(source) });
