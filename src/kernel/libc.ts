@@ -24,6 +24,7 @@ export class SystemCallError extends Error {
 // linux/socket.h, asm-generic/socket.h
 export const AF_NETLINK = 16;
 export const SOL_SOCKET = 1;
+export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;

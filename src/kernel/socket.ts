@@ -3,7 +3,7 @@ import {
   findMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
   Output, readAck, writeMessage, type Ack, type Body, type FoundMessage, type Reader,
 } from "../netlink/index.ts";
-import { AF_NETLINK, receive, send, setSocketOption, SO_RCVBUFFORCE, socket, SOL_SOCKET } from "./libc.ts";
+import { AF_NETLINK, receive, send, setSocketOption, SO_RCVBUFFORCE, SO_SNDBUFFORCE, socket, SOL_SOCKET } from "./libc.ts";
 import { NetlinkError } from "./netlink-error.ts";
 
 // linux/netlink.h
@@ -204,8 +204,8 @@ const maxDumpMessages = 1_000_000;
 const maxDumpTries = 5;
 /** A dump's datagram holds at least one message, so this never cuts a permitted one short. */
 const maxDatagrams = maxDumpMessages;
-/** Requests are small; a transaction of firewall rules for hundreds of ports still fits. */
-const outputBytes = 256 * 1024;
+/** Requests are small, but a transaction of firewall rules for thousands of ports has to fit; memory not written to costs nothing. */
+const outputBytes = 4 * 1024 * 1024;
 /** The kernel fills at most 32 KiB per dump datagram, and a link with hundreds of virtual functions takes less than this. */
 const receivedBytes = 128 * 1024;
 const receiveQueueBytes = 1024 * 1024;
@@ -246,6 +246,7 @@ function openTransport(protocol: number): Transport {
     setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
     setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
     setSocketOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, outputBytes);
     setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveQueueBytes);
   } catch (error) {
     closeSync(fd);
