@@ -121,10 +121,26 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > quotedChars ? `${text.slice(0, quotedChars)}...` : text);
 }
 
-/** ipaddr.js by itself also takes octal, hexadecimal and one to three parts; CNI configurations must not. */
+/** Read here: ipaddr.js also takes octal, hexadecimal and one to three parts, and its patterns cost a start a quarter of a millisecond. */
 function parseIpv4(text: string): Address | undefined {
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
-  return { family: 4, bytes: Uint8Array.from(ipaddr.IPv4.parse(text).octets) };
+  const bytes = new Uint8Array(4);
+  let octet = -1;
+  let index = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      if (octet === 0) return undefined; // a leading zero
+      octet = octet < 0 ? digit : octet * 10 + digit;
+      if (octet > 255) return undefined;
+      continue;
+    }
+    if (text[i] !== "." || octet < 0 || index === 3) return undefined;
+    bytes[index++] = octet;
+    octet = -1;
+  }
+  if (index !== 3 || octet < 0) return undefined;
+  bytes[3] = octet;
+  return { family: 4, bytes };
 }
 
 /** Eight groups of four digits, or six and a dotted IPv4, are the longest spelling. */
@@ -133,8 +149,12 @@ const longestIpv6Chars = 45;
 function parseIpv6(text: string): Address | undefined {
   if (text.length > longestIpv6Chars || text.includes("%")) return undefined;
   const hexadecimal = text.includes(".") ? withoutDottedTail(text) : text;
-  if (hexadecimal === undefined || !ipaddr.IPv6.isValid(hexadecimal)) return undefined;
-  return addressFromBytes(Uint8Array.from(ipaddr.IPv6.parse(hexadecimal).toByteArray()));
+  if (hexadecimal === undefined) return undefined;
+  try {
+    return addressFromBytes(Uint8Array.from(ipaddr.IPv6.parse(hexadecimal).toByteArray()));
+  } catch {
+    return undefined;
+  }
 }
 
 /** `64:ff9b::1.2.3.4` as `64:ff9b::102:304`: ipaddr.js takes octal there and reads `::1.2.3.4` as IPv4-mapped. */
