@@ -1,0 +1,33 @@
+import { prevResultOf } from "../cni/index.ts";
+import { lockFile } from "../kernel/index.ts";
+import type { MuxCommand } from "../mux/index.ts";
+import { add, check, del, gc, openHandles, openLog, parseMuxConfig, pluginPath, status, withContainerLock } from "../mux/index.ts";
+import type { Call } from "./call.ts";
+import { attachmentOf } from "./call.ts";
+import { moduleDirectory } from "./layout.ts";
+
+/** Serves one call of the multiplexer; returns what goes to stdout. */
+export async function runMultiplexer(invokedAs: string, { command: verb, environment, input }: Call): Promise<string> {
+  const config = parseMuxConfig(input.conf, { invokedAs, verb });
+  // It serves no purpose in a multiplexer, but one that cannot be read means that something is wrong.
+  if (verb === "ADD" || verb === "CHECK") prevResultOf(input);
+  const log = openLog(config.log);
+  const attachment = attachmentOf(environment);
+  const path = pluginPath(attachment, config);
+  const command: MuxCommand = {
+    config, attachment,
+    validAttachments: input.validAttachments,
+    openHandles: (netns) => openHandles({ netns, path, execute: config.execute, moduleDirectory, log }),
+    exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
+  };
+  for (const key of config.clusterKeys) log.warn(`${key} is set in network "${config.name}", which is used without a cluster: it has no effect`);
+  switch (verb) {
+    case "ADD": return JSON.stringify(await add(command), null, 4);
+    case "DEL": await del(command); break;
+    case "CHECK": await check(command); break;
+    case "STATUS": await status(command); break;
+    case "GC": await gc(command); break;
+    case "VERSION": break;
+  }
+  return "";
+}

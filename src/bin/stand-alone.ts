@@ -1,0 +1,79 @@
+import type { Result } from "../cni/index.ts";
+import { CniError, printResult, prevResultOf } from "../cni/index.ts";
+import type { FailedStep, OpenHandles } from "../mux/index.ts";
+import { joinErrors, openHandles, openLog, teardownGroup, toCniError, undoSteps } from "../mux/index.ts";
+import type { Log, Plugin, PluginRequest } from "../plugins/index.ts";
+import type { Call } from "./call.ts";
+import { attachmentOf } from "./call.ts";
+import { moduleDirectory } from "./layout.ts";
+
+/** Serves one call of one plugin, as its executable of the same name would; returns what goes to stdout. */
+export async function runPlugin(plugin: Plugin, call: Call): Promise<string> {
+  const { environment, input } = call;
+  const log = openLog({ toStderr: true, file: "", level: "error", rotation: {} });
+  const handles = openHandles({ netns: environment.netns, path: environment.path, execute: [], moduleDirectory, log });
+  try {
+    return await serve(plugin, call, { attachment: attachmentOf(environment), conf: input.conf, prevResult: prevResult(call, log) }, handles);
+  } finally {
+    handles.close();
+  }
+}
+
+async function serve(plugin: Plugin, { command, input }: Call, request: PluginRequest, handles: OpenHandles): Promise<string> {
+  switch (command) {
+    case "ADD": return await add(plugin, request, handles);
+    case "DEL": await del(plugin, request, handles); break;
+    case "CHECK": await plugin.check(request, handles); break;
+    case "STATUS": await plugin.status(request, handles); break;
+    case "GC": await plugin.gc({ ...request, validAttachments: input.validAttachments }, handles); break;
+    case "VERSION": break;
+  }
+  return "";
+}
+
+async function add(plugin: Plugin, request: PluginRequest, handles: OpenHandles): Promise<string> {
+  const undo = undoSteps();
+  try {
+    const result = await plugin.add(request, withMore(handles, { undo }));
+    // Inside, since a result that the version cannot hold leaves nothing behind either.
+    return printResult(result, request.conf.cniVersion);
+  } catch (error) {
+    throw withFailures(error, await undo.run());
+  }
+}
+
+async function del(plugin: Plugin, request: PluginRequest, handles: OpenHandles): Promise<void> {
+  const failures: FailedStep[] = [];
+  const group = teardownGroup();
+  try {
+    await plugin.del(request, withMore(handles, { teardown: group.for(failures) }));
+  } catch (error) {
+    failures.push({ what: "delete", error });
+  }
+  await group.finish();
+  if (failures.length > 0) throw joinErrors(failures.map(({ error }) => error));
+}
+
+/** DEL goes on without a result it cannot read: what it is about to delete may well be there. */
+function prevResult({ command, input }: Call, log: Log): Result | undefined {
+  if (command !== "DEL") return prevResultOf(input);
+  try {
+    return prevResultOf(input);
+  } catch (error) {
+    log.warn(`${toCniError(error).message}; DEL goes on without it`);
+    return undefined;
+  }
+}
+
+function withFailures(error: unknown, failed: readonly FailedStep[]): CniError {
+  const first = toCniError(error);
+  if (failed.length === 0) return first;
+  const undoing = failed.map((step) => `cannot ${step.what}: ${toCniError(step.error).message}`).join("; ");
+  return new CniError(first.code, first.message, { details: [...(first.details === undefined ? [] : [first.details]), `while undoing: ${undoing}`].join("; "), cause: error });
+}
+
+/** The handles and one thing more. Not a copy: handles open what they stand for when they are first looked at. */
+function withMore<T extends object>(handles: OpenHandles, more: T): OpenHandles & T {
+  // True because the new object inherits every handle and is given the rest.
+  return Object.assign(Object.create(handles) as OpenHandles, more);
+}

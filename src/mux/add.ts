@@ -1,0 +1,138 @@
+import type { Result, WireResult } from "../cni/index.ts";
+import { CniError, code, requireVersion, toWireResult } from "../cni/index.ts";
+import type { Handles } from "../plugins/index.ts";
+import type { Multiplexer } from "../store/index.ts";
+import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
+import { requireArgs } from "./args.ts";
+import { addNetwork } from "./chain.ts";
+import { toCniError, withContext } from "./cni-error.ts";
+import type { MuxCommand } from "./command.ts";
+import { withHandles } from "./command.ts";
+import { toScratch } from "./delegate.ts";
+import { refuseNameClash } from "./naming.ts";
+import type { Network } from "./network.ts";
+import { describe, planNetworks, resultKey } from "./network.ts";
+import { waitUntilReady } from "./readiness.ts";
+import { resolveDelegates } from "./resolve.ts";
+import type { UndoSteps } from "./undo.ts";
+import { undoSteps } from "./undo.ts";
+
+/** A network that was begun. */
+interface Begun {
+  readonly network: Network;
+  readonly undo: UndoSteps;
+  result?: Result;
+}
+
+/**
+ * Attaches the container to every network, one after the other, and answers with the result in the configuration's version.
+ *
+ * Every network is looked at before the first one is touched, and the scratch file is there before the first one is made,
+ * so that a DEL after a kill knows what there may be. The first failure takes back everything, newest first.
+ */
+export async function add(command: MuxCommand): Promise<WireResult> {
+  const { config, attachment } = command;
+  return await withHandles(command, attachment.netns, async (handles) => {
+    const args = requireArgs(attachment.args);
+    await waitUntilReady(config.readinessFile, handles.sleep);
+    const networks = planNetworks(resolveDelegates(config), attachment, config, args);
+    refuseUnusable(networks, handles);
+
+    return await command.exclusively(attachment.containerId, async () => {
+      refuseTakenInterfaces(networks, handles);
+      const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
+      saveScratch(config.cniDir, attachment, { multiplexer, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
+      const begun: Begun[] = [];
+      try {
+        for (const network of networks) {
+          const one: Begun = { network, undo: undoSteps() };
+          begun.push(one);
+          one.result = await addNetwork(network, handles, one.undo);
+          cacheResult(config.cniDir, network, one.result, multiplexer);
+          handles.log.debug(`added ${describe(network)} to container ${attachment.containerId}`);
+        }
+        return toWireResult(answer(begun, command, handles), config.cniVersion);
+      } catch (error) {
+        throw await takeBack(begun, error, command);
+      }
+    });
+  });
+}
+
+/** What can be known before anything is touched: names, that every plugin is there, that each speaks its network's version. */
+function refuseUnusable(networks: readonly Network[], handles: Handles): void {
+  refuseNameClash(networks.map(({ delegate }) => delegate), networks.map(({ attachment }) => attachment.ifName));
+  for (const network of networks) {
+    const { cniVersion, plugins } = network.delegate.network;
+    for (const { type } of plugins) {
+      try {
+        requireVersion("ADD", cniVersion, handles.plugin(type).versions);
+      } catch (error) {
+        throw withContext(error, `Cannot add ${describe(network)} with plugin "${type}"`);
+      }
+    }
+  }
+}
+
+/** A second ADD of a running container must not get as far as undoing the first one's work. */
+function refuseTakenInterfaces(networks: readonly Network[], handles: Handles): void {
+  for (const network of networks) {
+    const { ifName, netns } = network.attachment;
+    // Every namespace has its loopback from the start.
+    if (ifName === "lo") continue;
+    try {
+      if (handles.container.links.find(ifName) === undefined) continue;
+    } catch (error) {
+      throw withContext(error, `Cannot add ${describe(network)} with plugin "${network.delegate.network.plugins[0]?.type ?? ""}"`);
+    }
+    throw new CniError(code.invalidConfig, `Cannot add ${describe(network)}: the container's namespace ${netns} has an interface "${ifName}" already, expected a free name`);
+  }
+}
+
+function cacheResult(cniDir: string, network: Network, result: Result, multiplexer: Multiplexer): void {
+  const { attachment, argPairs, capabilityArgs, delegate } = network;
+  try {
+    saveResult(cniDir, {
+      ...resultKey(network), netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config,
+      result: toWireResult(result, delegate.network.cniVersion), multiplexer,
+    });
+  } catch (error) {
+    throw withContext(error, `Cannot add ${describe(network)}`);
+  }
+}
+
+/** One result of all networks, or the default network's own. */
+function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handles): Result {
+  const parts = begun.flatMap(({ network, result }) => result === undefined ? [] : [{ network, result }]);
+  const first = parts[0]?.result ?? { interfaces: [], ips: [], routes: [], dns: {} };
+  if (!config.mergeResults || parts.length < 2) return first;
+  return handles.modules.merge(parts.map(({ network, result }, index) => ({
+    network: network.delegate.displayName, ifName: network.attachment.ifName, default: index === 0, routesClaimed: null, result,
+  })));
+}
+
+/**
+ * Undoes every network that was begun and returns the error to answer with: the first one, with what could not be undone
+ * in its details. Whatever could not be undone stays written down, in the scratch file and the cache, for the DEL that follows.
+ */
+async function takeBack(begun: readonly Begun[], error: unknown, { config, attachment }: MuxCommand): Promise<CniError> {
+  const problems: string[] = [];
+  for (const { network, undo } of begun.toReversed()) {
+    const failed = await undo.run();
+    problems.push(...failed.map((step) => `${describe(network)}: cannot ${step.what}: ${toCniError(step.error).message}`));
+    if (failed.length === 0) attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
+  }
+  if (problems.length === 0) attempt(() => removeScratch(config.cniDir, attachment), problems);
+  const first = toCniError(error);
+  if (problems.length === 0) return first;
+  const details = [...(first.details === undefined ? [] : [first.details]), `while undoing: ${problems.join("; ")}`].join("; ");
+  return new CniError(first.code, first.message, { details, cause: error });
+}
+
+function attempt(work: () => void, problems: string[]): void {
+  try {
+    work();
+  } catch (error) {
+    problems.push(toCniError(error).message);
+  }
+}

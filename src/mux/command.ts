@@ -1,0 +1,30 @@
+import type { Attachment, Handles, ValidAttachment } from "../plugins/index.ts";
+import type { MuxConfig } from "./config.ts";
+
+/** Handles with a lifetime: sockets and descriptors of one container. */
+export interface OpenHandles extends Handles {
+  close(): void;
+}
+
+/** One command to the multiplexer and what it works with. */
+export interface MuxCommand {
+  readonly config: MuxConfig;
+  /** As the runtime gave it: the container's first interface. GC and STATUS have none of its fields but the path. */
+  readonly attachment: Attachment;
+  /** GC: the runtime's list for this multiplexed network; undefined when it gave none. */
+  readonly validAttachments: readonly ValidAttachment[] | undefined;
+  /** Handles for one container's namespace, opened at first use. */
+  openHandles(netns: string): OpenHandles;
+  /** Runs `work` while no other command works on that container. */
+  exclusively<T>(containerId: string, work: () => Promise<T>): Promise<T>;
+}
+
+/** Runs `work` with handles for a namespace, which are closed in the end. */
+export async function withHandles<T>(command: MuxCommand, netns: string, work: (handles: OpenHandles) => Promise<T>): Promise<T> {
+  const handles = command.openHandles(netns);
+  try {
+    return await work(handles);
+  } finally {
+    handles.close();
+  }
+}

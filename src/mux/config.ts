@@ -1,0 +1,103 @@
+import { CniError, code, confSchema, impliedVersion, readConf } from "../cni/index.ts";
+import type { LogOptions } from "./log.ts";
+
+/**
+ * The multiplexer's configuration with its defaults filled in. Names and meanings are Multus's, so that a deployed
+ * configuration works as it stands; `mergeResults`, `runtimeConfigToAll` and `execute` are ours.
+ */
+export interface MuxConfig {
+  readonly cniVersion: string;
+  readonly name: string;
+  readonly type: string;
+  /** Inline networks, as given; unused when `clusterNetwork` is set. */
+  readonly delegates: readonly object[];
+  /** Reference to the default network; "" when delegates are inline. */
+  readonly clusterNetwork: string;
+  readonly defaultNetworks: readonly string[];
+  readonly confDir: string;
+  readonly cniDir: string;
+  readonly binDir: string;
+  readonly auxiliaryChainName: string;
+  /** "" when there is nothing to wait for. */
+  readonly readinessFile: string;
+  readonly runtimeConfig: Readonly<Record<string, unknown>>;
+  /** Hands the runtime's capability arguments to every network, as Multus does against the multi-network specification. */
+  readonly runtimeConfigToAll: boolean;
+  readonly retryDeleteOnError: boolean;
+  /** One result out of all networks; without it the default network's result is the answer. */
+  readonly mergeResults: boolean;
+  /** Types to be run as executables although they are built in, or true for every type. */
+  readonly execute: true | readonly string[];
+  readonly log: LogOptions;
+  /** Keys that are set and need a cluster, which this configuration is used without. */
+  readonly clusterKeys: readonly string[];
+}
+
+/** The configuration as its schema describes it. */
+interface RawConfig {
+  readonly cniVersion?: string;
+  readonly name?: string;
+  readonly type?: string;
+  readonly delegates?: readonly object[];
+  readonly clusterNetwork?: string;
+  readonly defaultNetworks?: readonly string[];
+  readonly kubeconfig?: string;
+  readonly confDir?: string;
+  readonly cniDir?: string;
+  readonly binDir?: string;
+  readonly namespaceIsolation?: boolean;
+  readonly readinessindicatorfile?: string;
+  readonly runtimeConfig?: Readonly<Record<string, unknown>>;
+  readonly runtimeConfigToAll?: boolean;
+  readonly logToStderr?: boolean;
+  readonly logFile?: string;
+  readonly logLevel?: string;
+  readonly logOptions?: LogOptions["rotation"];
+  readonly auxiliaryCNIChainName?: string;
+  readonly retryDeleteOnError?: boolean;
+  readonly mergeResults?: boolean;
+  readonly execute?: boolean | readonly string[];
+}
+
+const schema = confSchema<RawConfig>("multiplexer");
+
+/**
+ * @param invokedAs  the executable's name: under "multus" results are not merged unless the configuration asks for it
+ * @throws CniError 7 naming the key
+ */
+export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly invokedAs: string; readonly verb: string }): MuxConfig {
+  const raw = verb === "DEL" || verb === "GC" ? readConf(schema, json, { lenient: true }) : readConf(schema, json);
+  const name = raw.name ?? "";
+  const delegates = raw.delegates ?? [], clusterNetwork = raw.clusterNetwork ?? "";
+  if (delegates.length === 0 && clusterNetwork === "") {
+    throw new CniError(code.invalidConfig, `Cannot read network "${name}": neither delegates nor clusterNetwork is set, expected one of them`);
+  }
+  return {
+    cniVersion: raw.cniVersion || impliedVersion,
+    name,
+    type: raw.type ?? "",
+    delegates: clusterNetwork === "" ? delegates : [],
+    clusterNetwork,
+    defaultNetworks: clusterNetwork === "" ? [] : raw.defaultNetworks ?? [],
+    confDir: raw.confDir || "/etc/cni/multus/net.d",
+    cniDir: raw.cniDir || "/var/lib/cni/multus",
+    binDir: raw.binDir || "/opt/cni/bin",
+    auxiliaryChainName: raw.auxiliaryCNIChainName ?? "",
+    readinessFile: raw.readinessindicatorfile ?? "",
+    runtimeConfig: raw.runtimeConfig ?? {},
+    runtimeConfigToAll: raw.runtimeConfigToAll ?? false,
+    retryDeleteOnError: raw.retryDeleteOnError ?? false,
+    mergeResults: raw.mergeResults ?? invokedAs !== "multus",
+    execute: raw.execute === true ? true : raw.execute || [],
+    log: {
+      toStderr: raw.logToStderr ?? true,
+      file: raw.logFile ?? "",
+      level: raw.logLevel ?? "",
+      rotation: raw.logOptions ?? {},
+    },
+    clusterKeys: [
+      ...(raw.kubeconfig ? ["kubeconfig"] : []),
+      ...(raw.namespaceIsolation ? ["namespaceIsolation"] : []),
+    ],
+  };
+}

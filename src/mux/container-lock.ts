@@ -1,0 +1,43 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { CniError, code } from "../cni/index.ts";
+import type { LockFile } from "../store/index.ts";
+
+/** Containers share this many locks: a lock file can stay for ever, and removing one would race with whoever waits for it. */
+const lockCount = 256;
+/** Runtimes give up on a container after two to four minutes. */
+const waitMs = 120_000;
+
+/**
+ * Runs `work` while no other process works on that container, nor on the few others that share its lock.
+ *
+ * @throws CniError 11 when the lock is not had within two minutes
+ */
+export async function withContainerLock<T>(
+  { cniDir, containerId, lockFile }: { readonly cniDir: string; readonly containerId: string; readonly lockFile: LockFile }, work: () => Promise<T>,
+): Promise<T> {
+  const directory = join(cniDir, ".polynic");
+  const lock = take(directory, join(directory, `lock-${lockOf(containerId)}`), lockFile, containerId);
+  try {
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
+
+function take(directory: string, path: string, lockFile: LockFile, containerId: string): { close(): void } {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return lockFile(path, { timeoutMs: waitMs });
+  } catch (error) {
+    throw new CniError(code.tryAgainLater,
+      `Cannot work on container ${containerId}: lock ${path} could not be had within ${waitMs} ms (${error instanceof Error ? error.message : String(error)})`, { cause: error });
+  }
+}
+
+/** FNV-1a over the id's characters. */
+function lockOf(containerId: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of containerId) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
+  return hash % lockCount;
+}

@@ -1,0 +1,86 @@
+import { splitArgPairs } from "../cni/index.ts";
+import type { Handles } from "../plugins/index.ts";
+import { listResults, loadScratch, removeScratch } from "../store/index.ts";
+import { networkFromCache } from "./cached.ts";
+import { joinErrors, toCniError } from "./cni-error.ts";
+import type { MuxCommand } from "./command.ts";
+import { withHandles } from "./command.ts";
+import { delegateFromScratch } from "./delegate.ts";
+import { detachNetworks, keepForLater } from "./detach.ts";
+import type { Network } from "./network.ts";
+import { planNetworks } from "./network.ts";
+import { isThere } from "./readiness.ts";
+import { resolveDelegates } from "./resolve.ts";
+
+/** Where the networks of a container were found, in this order. */
+type Source = "scratch" | "damaged scratch" | "cache" | "configuration";
+
+/**
+ * Takes the container off every network its ADD put it on: last one first, past errors, all of them told together.
+ *
+ * What to delete stands in the scratch file; without it in the result cache; without that, in the configuration. A
+ * network that could not be deleted stays in the cache, so that a later DEL or GC finishes it. But the runtime is told
+ * once only, unless `retryDeleteOnError` is set: a container's end must not wait for ever for a broken network, and
+ * unknown containers are no failure.
+ */
+export async function del(command: MuxCommand): Promise<void> {
+  const { config, attachment } = command;
+  await withHandles(command, attachment.netns, (handles) => command.exclusively(attachment.containerId, async () => {
+    warnIfNotReady(config.readinessFile, handles);
+    const { networks, source } = findNetworks(command, handles);
+    const failed = await detachNetworks(networks, handles, config.cniDir);
+    const errors = failed.map(({ error }) => error);
+    if (source !== "configuration") {
+      const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
+      keepForLater(config.cniDir, failed.map(({ network }) => network), multiplexer);
+    }
+    const keepScratch = errors.length > 0 && config.retryDeleteOnError && !errors.some(({ message }) => isMissingFile(message));
+    if (!keepScratch) removeScratch(config.cniDir, attachment);
+    if (errors.length === 0) return;
+    const told = source === "scratch" || source === "damaged scratch" || config.retryDeleteOnError;
+    if (told) throw joinErrors(errors);
+    for (const { message } of errors) handles.log.warn(message);
+  }));
+}
+
+function findNetworks(command: MuxCommand, handles: Handles): { networks: readonly Network[]; source: Source } {
+  const { config, attachment } = command;
+  const args = splitArgPairs(attachment.args);
+  let damaged = false;
+  try {
+    const scratch = loadScratch(config.cniDir, attachment);
+    if (scratch !== undefined) {
+      const delegates = scratch.delegates.map((entry) => delegateFromScratch(entry, config.cniVersion));
+      return { networks: planNetworks(delegates, attachment, config, args), source: "scratch" };
+    }
+  } catch (error) {
+    handles.log.warn(`${toCniError(error).message}; the result cache is used instead`);
+    damaged = true;
+  }
+  const cached = cachedNetworks(command);
+  if (cached.length > 0) return { networks: cached, source: damaged ? "damaged scratch" : "cache" };
+  try {
+    return { networks: planNetworks(resolveDelegates(config), attachment, config, args), source: "configuration" };
+  } catch (error) {
+    handles.log.warn(`${toCniError(error).message}; nothing is known of container ${attachment.containerId} otherwise, so nothing is deleted`);
+    return { networks: [], source: "configuration" };
+  }
+}
+
+/** The container's networks out of the cache, the default one first; those of its other attachments stay. */
+function cachedNetworks({ config, attachment }: MuxCommand): readonly Network[] {
+  const { containerId, ifName, netns, path } = attachment;
+  const networks = listResults(config.cniDir, containerId)
+    .filter(({ multiplexer }) => multiplexer === undefined || (multiplexer.network === config.name && multiplexer.ifName === ifName))
+    .flatMap((entry) => networkFromCache(entry, netns, config, path) ?? []);
+  return [...networks.filter((network) => network.attachment.ifName === ifName), ...networks.filter((network) => network.attachment.ifName !== ifName)];
+}
+
+/** Multus drops the scratch file then: programs it runs have no better way to say that what they should delete is gone. */
+function isMissingFile(message: string): boolean {
+  return message.includes("no such file or directory");
+}
+
+function warnIfNotReady(file: string, handles: Handles): void {
+  if (file !== "" && !isThere(file)) handles.log.warn(`readinessindicatorfile ${file} is missing; DEL goes on without it`);
+}

@@ -1,0 +1,68 @@
+import type { NetworkConfig } from "../cni/index.ts";
+import { CniError, code, finishNetwork, impliedVersion, isJsonObject, parseJson, parseNetworkList, parseSinglePlugin, requireNetworkName } from "../cni/index.ts";
+import type { ScratchDelegate, ScratchRequests } from "../store/index.ts";
+
+/** A network this container gets: its configuration read, and the text of it that is kept for DEL. */
+export interface Delegate {
+  /** What people know it by: the CNI name, unless an object in a cluster defined it. */
+  readonly displayName: string;
+  readonly network: NetworkConfig;
+  /** Written as a list of plugins, not as a single one. */
+  readonly list: boolean;
+  readonly fromFile: boolean;
+  readonly config: string;
+  /** What the selection of this network asked for. */
+  readonly requests: ScratchRequests;
+}
+
+export interface DelegateSource {
+  /** Where the configuration stands, for messages: `delegates[1] of network "pods"`, a path. */
+  readonly subject: string;
+  /** Version of a list that names none. */
+  readonly defaultVersion: string;
+  readonly fromFile?: boolean;
+  readonly requests?: ScratchRequests;
+}
+
+/** What would make us run ourselves inside ourselves. */
+const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "multus-shim"]);
+
+/**
+ * Reads one network's configuration: a single plugin when it has a `type`, else a list of plugins.
+ *
+ * @throws CniError 7 naming the key
+ */
+export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
+  const { subject, defaultVersion, fromFile = false, requests = {} } = source;
+  if (!isJsonObject(json)) throw refusal(subject, "it is no object, expected one with type or plugins");
+  const single = hasType(json);
+  if (!single && !("plugins" in json)) throw refusal(subject, "it has neither type nor plugins, expected one of them");
+  const parsed = single ? parseSinglePlugin(json, subject) : finishNetwork(parseNetworkList(json, subject), [], subject);
+  const network = { ...parsed, cniVersion: parsed.cniVersion || (single ? impliedVersion : defaultVersion) };
+  requireNetworkName(network.name);
+  const ourselves = network.plugins.find(({ type }) => multiplexerTypes.has(type));
+  if (ourselves !== undefined) {
+    throw refusal(subject, `type is "${ourselves.type}", which would run the multiplexer inside itself; expected the type of a network's own plugin`);
+  }
+  return { displayName: network.name, network, list: !single, fromFile, config: JSON.stringify(json), requests };
+}
+
+/** The network of a scratch entry, with what its selection had asked for. */
+export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: string): Delegate {
+  const { config, fromFile, requests } = entry;
+  const delegate = parseDelegate(parseJson(config, "a network of the scratch file"), { subject: "the scratch file", defaultVersion, fromFile, requests });
+  return { ...delegate, config, displayName: entry.displayName || delegate.displayName };
+}
+
+export function toScratch({ displayName, config, list, fromFile, requests }: Delegate): ScratchDelegate {
+  return { displayName, config, list, fromFile, requests };
+}
+
+/** A single plugin's keys match in any case; a list has no type, or an empty one. */
+function hasType(json: object): boolean {
+  return Object.entries(json).some(([key, value]) => key.toLowerCase() === "type" && value !== null && value !== "");
+}
+
+function refusal(subject: string, problem: string): CniError {
+  return new CniError(code.invalidConfig, `Cannot read ${subject}: ${problem}`);
+}

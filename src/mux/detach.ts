@@ -1,0 +1,71 @@
+import type { Result } from "../cni/index.ts";
+import type { CniError } from "../cni/index.ts";
+import type { Handles } from "../plugins/index.ts";
+import type { Multiplexer } from "../store/index.ts";
+import { loadResult, removeResult, saveResult } from "../store/index.ts";
+import { cachedResult, withCachedArgs } from "./cached.ts";
+import { delNetwork } from "./chain.ts";
+import { toCniError, withContext } from "./cni-error.ts";
+import type { Network } from "./network.ts";
+import { describe, resultKey } from "./network.ts";
+import { teardownGroup } from "./teardown.ts";
+import type { FailedStep } from "./undo.ts";
+
+/**
+ * Takes the container off all of these networks: last one first, past errors, the links of all in one request. What a
+ * network needed is forgotten once it is gone.
+ *
+ * @returns what failed, in the order it was done; [] when nothing is left
+ */
+export async function detachNetworks(networks: readonly Network[], handles: Handles, cniDir: string): Promise<readonly { network: Network; error: CniError }[]> {
+  const group = teardownGroup();
+  const attempts: { network: Network; failures: FailedStep[] }[] = [];
+  for (const planned of networks.toReversed()) {
+    const failures: FailedStep[] = [];
+    const { network, prevResult } = remembered(cniDir, planned, handles);
+    attempts.push({ network, failures });
+    await delNetwork(network, prevResult, { handles, teardown: group.for(failures), failures });
+  }
+  await group.finish();
+  return attempts.flatMap(({ network, failures }) => {
+    if (failures.length === 0) forget(cniDir, network, failures);
+    return failures.map(({ what, error }) => ({ network, error: withContext(error, `Cannot ${what} of ${describe(network)}`) }));
+  });
+}
+
+/** Keeps what a later DEL or GC needs of networks that could not be deleted, in the cache, where nothing else removes it. */
+export function keepForLater(cniDir: string, networks: readonly Network[], multiplexer: Multiplexer): void {
+  for (const network of new Set(networks)) {
+    const key = resultKey(network);
+    if (isCached(cniDir, network)) continue;
+    const { attachment, argPairs, capabilityArgs, delegate } = network;
+    saveResult(cniDir, { ...key, netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config, result: undefined, multiplexer });
+  }
+}
+
+/** What the cache knows of a network. A damaged entry is no reason to leave the network standing. */
+function remembered(cniDir: string, network: Network, handles: Handles): { network: Network; prevResult: Result | undefined } {
+  try {
+    return { network: withCachedArgs(cniDir, network), prevResult: cachedResult(cniDir, network) };
+  } catch (error) {
+    handles.log.warn(`${toCniError(error).message}; ${describe(network)} is deleted without it`);
+    return { network, prevResult: undefined };
+  }
+}
+
+function forget(cniDir: string, network: Network, failures: FailedStep[]): void {
+  try {
+    removeResult(cniDir, resultKey(network));
+  } catch (error) {
+    failures.push({ what: "forget the result", error });
+  }
+}
+
+function isCached(cniDir: string, network: Network): boolean {
+  try {
+    const cached = loadResult(cniDir, resultKey(network));
+    return cached !== undefined && cached.config !== "";
+  } catch {
+    return false;
+  }
+}

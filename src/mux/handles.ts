@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+import { CniError, code } from "../cni/index.ts";
+import { findExecutable, openIptables } from "../exec/index.ts";
+import type { Namespace } from "../kernel/index.ts";
+import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
+import type { Log, Plugin } from "../plugins/index.ts";
+import { builtIn } from "../plugins/index.ts";
+import type { LeaseStore } from "../store/index.ts";
+import { openFileLeases } from "../store/index.ts";
+import { openModules } from "../wasm/index.ts";
+import type { OpenHandles } from "./command.ts";
+import { executedPlugin } from "./executed-plugin.ts";
+import { passthru } from "./passthru.ts";
+
+export interface HandlesOptions {
+  /** CNI_NETNS; "" when the container has none any more. */
+  readonly netns: string;
+  /** Where executables are looked for. */
+  readonly path: readonly string[];
+  /** Types to be run as executables although they are built in, or true for every type. */
+  readonly execute: true | readonly string[];
+  /** Directory of the built-in WASM modules. */
+  readonly moduleDirectory: string;
+  readonly log: Log;
+}
+
+/** One process of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
+const iptablesLock = { path: "/run/polynic-iptables.lock", timeoutMs: 60_000 };
+
+/** Everything plugins may touch, each part opened when it is first looked at. */
+export function openHandles(options: HandlesOptions): OpenHandles {
+  const { netns, log } = options;
+  const opened: Namespace[] = [];
+  const keep = (namespace: Namespace): Namespace => {
+    opened.push(namespace);
+    return namespace;
+  };
+  const host = once(() => keep(openOwnNamespace()));
+  const container = once(() => keep(openNamespace(netns)));
+  const present = once(() => {
+    const namespace = container.known() ?? openNamespaceIfPresent(netns);
+    return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
+  });
+  const iptables = once(() => openIptables({ exclusive: alone }));
+  const modules = once(() => openModules(options.moduleDirectory));
+  const leases = new Map<string, LeaseStore>();
+  const plugins = new Map<string, Plugin>();
+  return {
+    get host() { return host.value(); },
+    get container() { return present.known() ?? container.value(); },
+    get containerIfPresent() { return present.value(); },
+    get iptables() { return iptables.value(); },
+    get modules() { return modules.value(); },
+    leases: (dataDir) => remembered(leases, dataDir, () => openFileLeases({ dataDir, lockFile })),
+    readText,
+    plugin: (type) => remembered(plugins, type, () => findPlugin(type, options)),
+    log,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    close() {
+      for (const namespace of opened.splice(0)) namespace.close();
+    },
+  };
+}
+
+function findPlugin(type: string, { path, execute }: HandlesOptions): Plugin {
+  const forced = execute === true || execute.includes(type);
+  const own = type === passthru.type ? passthru : builtIn.get(type);
+  if (own !== undefined && !forced) return own;
+  const file = findExecutable(type, path);
+  if (file !== undefined) return executedPlugin(type, file);
+  // The head of an auxiliary chain needs no program, whatever is to be executed.
+  if (type === passthru.type) return passthru;
+  throw new CniError(code.executable, `Cannot find plugin "${type}": ${forced ? "it is to be executed" : "it is not built in"} and no file of that name is in ${path.join(", ") || "CNI_PATH, which is empty"}`);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${String(error)}`, { cause: error });
+  }
+}
+
+function alone<T>(work: () => T): T {
+  const lock = lockFile(iptablesLock.path, iptablesLock);
+  try {
+    return work();
+  } finally {
+    lock.close();
+  }
+}
+
+/** A value made when it is first asked for; a failure is not kept. */
+function once<T>(make: () => T): { value(): T; known(): T | undefined } {
+  let made: { readonly value: T } | undefined;
+  return {
+    value: () => (made ??= { value: make() }).value,
+    known: () => made?.value,
+  };
+}
+
+function remembered<K, T>(map: Map<K, T>, key: K, make: () => T): T {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
