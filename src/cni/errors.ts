@@ -29,6 +29,8 @@ export const code = {
   exhausted: 100,
   /** A requested address cannot be had. */
   addressUnavailable: 101,
+  /** The interface holds an address of the range set already. */
+  alreadyReserved: 102,
   /** The kernel refused an operation. */
   kernel: 110,
   /** An attachment is not as it should be (CHECK). */

@@ -4,13 +4,15 @@
  */
 import { bridge } from "./bridge/index.ts";
 import { hostDevice } from "./host-device/index.ts";
+import { hostLocal } from "./host-local/index.ts";
 import { loopback } from "./loopback.ts";
 import { macvlan } from "./macvlan.ts";
 import type { Plugin } from "./plugin.ts";
+import { staticPlugin } from "./static.ts";
 
 export type * from "./plugin.ts";
 
-const plugins: readonly Plugin[] = [bridge, hostDevice, loopback, macvlan];
+const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, staticPlugin];
 
 /** The plugins that run in-process, by type. */
 export const builtIn: ReadonlyMap<string, Plugin> = new Map(plugins.map((plugin) => [plugin.type, plugin]));
