@@ -95,8 +95,8 @@ function rules(socket: NetlinkSocket, chain: ChainName): readonly NftRule[] | un
 function toRule({ table, chain }: ChainName, listed: ValueOf<typeof nft.listedRuleAttrs>): NftRule | undefined {
   const { handle, comment } = listed;
   if (listed.table !== table || listed.chain !== chain || handle === undefined) return undefined;
-  const jump = listed.expressions?.list?.map(({ data }) => data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain)
-    .find((target) => target !== undefined);
+  const targets = listed.expressions?.list?.map(({ data }) => data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain);
+  const jump = targets?.find((target) => target !== undefined);
   return { handle, ...(comment === undefined ? {} : { comment }), ...(jump === undefined ? {} : { jump }) };
 }
 

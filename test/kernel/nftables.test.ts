@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { SystemCallError } from "../../src/kernel/libc.ts";
 import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
 import { openNftables, type ChainName, type NftChange, type Nftables } from "../../src/kernel/nftables.ts";
 import { parseAddress as a, parseMac, parsePrefix as net } from "../../src/net/index.ts";
@@ -275,16 +277,93 @@ rules("are all there when they fill many datagrams", () => {
   assert.equal(comments, Array.from({ length: 3000 }, (_, i) => `${i}`));
 });
 
+rules("tell the chain they jump or go to, those of iptables too", () => {
+  run("nft", "add table ip nat; add chain ip nat a; add chain ip nat b; add rule ip nat a tcp dport 80 counter jump b; add rule ip nat a goto b; add rule ip nat a accept");
+  assert.equal(open().rules({ family: "ip", table: "nat", chain: "a" })?.map(({ jump }) => jump), ["b", "b", undefined]);
+  flush();
+  run("iptables-nft", "-t", "nat", "-N", "CNI-DN-1");
+  run("iptables-nft", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "80", "-j", "CNI-DN-1");
+  assert.equal(open().rules({ family: "ip", table: "nat", chain: "PREROUTING" })?.map(({ jump }) => jump), ["CNI-DN-1"]);
+});
+
 rules.run();
 
 // ---- usable
 
 const usable = kernelSuite("nftables usable", import.meta.url);
+
 usable("is true and leaves nothing", () => {
   assert.is(open().usable(), true);
   assert.equal(ruleset(), []);
 });
+
 usable.run();
+
+/** The kernel's refusal of the message with that number in a datagram: NLMSG_ERROR with the errno and that message's header. */
+function refusalOf(index: number, errno: number, sent: Uint8Array): Uint8Array {
+  const request = new DataView(sent.buffer, sent.byteOffset);
+  let at = 0;
+  for (let i = 0; i < index; i++) at += request.getUint32(at, true);
+  const answer = new DataView(new ArrayBuffer(36));
+  answer.setUint32(0, 36, true);
+  answer.setUint16(4, 2, true); // NLMSG_ERROR
+  answer.setUint16(6, 0x100, true); // NLM_F_CAPPED
+  answer.setUint32(8, request.getUint32(at + 8, true), true);
+  answer.setInt32(16, -errno, true);
+  for (let i = 0; i < 16; i++) answer.setUint8(20 + i, request.getUint8(at + i));
+  return new Uint8Array(answer.buffer);
+}
+
+/** A kernel that refuses message `index` of every datagram. */
+function refusing(index: number, errno: number): Nftables {
+  const answers: Uint8Array[] = [];
+  const socket = new NetlinkSocket({
+    send: (bytes, count) => void answers.push(refusalOf(index, errno, bytes.slice(0, count))),
+    receive(into) {
+      const answer = answers.shift();
+      if (answer === undefined) return undefined;
+      into.set(answer);
+      return answer.length;
+    },
+    close: () => undefined,
+  });
+  return openNftables(() => socket);
+}
+
+const EPERM = 1;
+const ENOMEM = 12;
+const ERESTART = 85;
+const EPROTONOSUPPORT = 93;
+const EOPNOTSUPP = 95;
+
+const scripted = suite("nftables over a scripted kernel");
+
+scripted("is not usable when there is no such socket", () => {
+  const nftables = openNftables(() => { throw new SystemCallError("socket", EPROTONOSUPPORT); });
+  assert.is(nftables.usable(), false);
+  throws(() => nftables.commit(skeleton), "EPROTONOSUPPORT");
+});
+
+scripted("is not usable when the transaction or the table is refused", () => {
+  assert.is(refusing(0, EPERM).usable(), false);
+  assert.is(refusing(1, EOPNOTSUPP).usable(), false);
+});
+
+scripted("says which message was refused", () => {
+  assert.match(throws(() => refusing(0, EPERM).commit(skeleton), "EPERM").message, "begin an nftables transaction");
+  assert.match(throws(() => refusing(1, ENOMEM).commit(skeleton), "ENOMEM").message, 'add table "ip t"');
+  assert.match(throws(() => refusing(2, ENOMEM).commit(skeleton), "ENOMEM").message, 'add chain "c" of table "ip t"');
+});
+
+scripted("does not repeat a commit nobody asked to repeat", () => {
+  throws(() => refusing(0, ERESTART).commit(skeleton), "ERESTART");
+});
+
+scripted("other errors than ours pass through usable", () => {
+  assert.throws(() => openNftables(() => { throw new RangeError("a mistake"); }).usable(), "a mistake");
+});
+
+scripted.run();
 
 // ---- several writers
 
