@@ -22,7 +22,7 @@ export function buildSchemas() {
   const schemas = loadSchemas(join(root, "src"));
   const build = join(root, "build");
   mkdirSync(build, { recursive: true });
-  writeWhole(join(build, "schemas.mjs"), `${validators(schemas)}\n${keyTables(schemas)}`);
+  writeWhole(join(build, "schemas.mjs"), moduleText(schemas));
   writeWhole(join(build, "schemas.d.mts"), declarations([...schemas.keys()]));
   return [...schemas.keys()];
 }
@@ -35,7 +35,8 @@ function loadSchemas(folder) {
     const name = basename(file) === "schema.json" ? basename(dirname(file)) : basename(file, ".schema.json");
     if (schemas.has(name)) throw new Error(`Cannot use schema ${relative(root, file)}: the name "${name}" is taken, expected one schema of a name`);
     try {
-      schemas.set(name, { ...JSON.parse(readFileSync(file, "utf8")), $id: name });
+      const { title, ...schema } = JSON.parse(readFileSync(file, "utf8"));
+      schemas.set(name, { ...schema, $id: name });
     } catch (cause) {
       throw new Error(`Cannot read schema ${relative(root, file)}: ${cause.message}`, { cause });
     }
@@ -43,8 +44,33 @@ function loadSchemas(folder) {
   return new Map([...schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** ajv's own code for each schema, as `const validate_0 = ...`, in the order of the map. */
-function validators(schemas) {
+/** Each schema is made at its first use: most commands need three of them. */
+function moduleText(schemas) {
+  const ajv = compiler(schemas);
+  const made = [...schemas.keys()].map((name) => `  get ${JSON.stringify(name)}() {
+    return made.get(${JSON.stringify(name)}) ?? make(${JSON.stringify(name)}, () => {
+${validatorCode(ajv, name)}
+${keyTableCode(schemas, name)}
+      return { validate, keys };
+    });
+  },
+`);
+  return `// Made by scripts/build-schemas.mjs. Do not edit.
+const made = new Map();
+
+function make(name, schema) {
+  const value = schema();
+  made.set(name, value);
+  return value;
+}
+
+export const schemas = {
+  __proto__: null,
+${made.join("")}};
+`;
+}
+
+function compiler(schemas) {
   const ajv = new Ajv({
     code: { source: true, esm: true },
     allErrors: true, // lenient reading drops every refused value
@@ -56,21 +82,25 @@ function validators(schemas) {
   });
   ajv.addKeyword({ keyword: "expected", schemaType: "string" });
   for (const schema of schemas.values()) ajv.addSchema(schema);
-  const names = Object.fromEntries([...schemas.keys()].map((name, i) => [`validate_${i}`, name]));
-  const code = standalone.default(ajv, names)
-    .replaceAll(/export const (validate_\d+ )/g, "\nconst $1")
+  return ajv;
+}
+
+/** ajv's own code for one schema and all it refers to, which leaves `validate`. */
+function validatorCode(ajv, name) {
+  const code = standalone.default(ajv, ajv.getSchema(name))
+    .replace(/^"use strict";export const validate = (\w+);export default \w+;/, "const validate = $1;\n")
     .replaceAll('require("ajv/dist/runtime/ucs2length").default', "(text) => [...text].length");
-  const helper = /require\("([^"]+)"\)/.exec(code);
-  if (helper !== null) throw new Error(`Cannot compile the schemas: ajv's code needs "${helper[1]}" at run time, expected self-contained code (no uniqueItems or const over objects)`);
-  return `// Made by scripts/build-schemas.mjs. Do not edit.\n${code}`;
+  const foreign = /\bexport\b|\brequire\(.*?\)/.exec(code);
+  if (foreign !== null) throw new Error(`Cannot compile schema "${name}": ajv's code holds ${foreign[0]}, expected code that stands alone (no uniqueItems, no const or enum of objects)`);
+  return code;
 }
 
 /**
- * For each schema a table that tells `readConf` which key is meant: `names` maps lower case to the spelling of the schema,
+ * A table, left in `keys`, that tells `readConf` which key is meant: `names` maps lower case to the spelling of the schema,
  * `nested` holds the tables of properties that are objects or lists, `items` and `values` those of list and map entries,
  * and `open` says that unknown keys stay.
  */
-function keyTables(schemas) {
+function keyTableCode(schemas, schemaName) {
   const tables = new Map();
   const lines = [];
   const links = [];
@@ -138,8 +168,8 @@ function keyTables(schemas) {
     else if (target.endsWith(".values") && sources.length > 0) links.push(`${target} = {};`);
   }
 
-  const entries = [...schemas].map(([name, schema], i) => `  ${JSON.stringify(name)}: { validate: validate_${i}, keys: ${tableOf([[schema, name]]) ?? "{}"} },`);
-  return [...lines, ...links, "export const schemas = {", "  __proto__: null,", ...entries, "};", ""].join("\n");
+  const keys = tableOf([[schemas.get(schemaName), schemaName]]) ?? "{}";
+  return [...lines, ...links, `const keys = ${keys};`].join("\n");
 }
 
 function declarations(names) {

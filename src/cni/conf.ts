@@ -144,7 +144,8 @@ function explain(error: SchemaError): string {
 function expected(schema: Readonly<JsonObject>, keyword?: string): string {
   if (typeof schema["expected"] === "string") return schema["expected"];
   if (keyword === "type" && schema["enum"] === undefined) return kindWords(schema);
-  if (Array.isArray(schema["enum"])) return orList(schema["enum"].map(String));
+  // Empty text stands for absent: nobody needs to be told to write it.
+  if (Array.isArray(schema["enum"])) return orList(schema["enum"].filter((value) => value !== "").map(String));
   if (schema["const"] !== undefined) return short(schema["const"]);
   const { minimum, maximum, minLength, minItems, maxItems } = schema;
   const kind = kindWords(schema);

@@ -50,7 +50,9 @@ interface Envelope extends JsonObject {
 
 const schema = confSchema<Envelope>("plugin-request");
 
+const attachmentKeys: ReadonlySet<string> = new Set(["cni.dev/valid-attachments", "cni.dev/attachments"]);
+
 /** The reference library writes null for a runtime's empty list, which is not the same as giving none. */
 function namesAttachments(json: JsonObject): boolean {
-  return Object.keys(json).some((key) => /^cni\.dev\/(valid-)?attachments$/i.test(key));
+  return Object.keys(json).some((key) => attachmentKeys.has(key.toLowerCase()));
 }

@@ -39,6 +39,23 @@ for (const [raw, message] of [
   });
 }
 
+for (const [schemaName, raw, message] of [
+  ["bridge", { mtu: "1500" }, 'mtu is "1500", expected an integer'],
+  ["bridge", { mtu: 1500.5 }, "mtu is 1500.5, expected an integer"],
+  ["bridge", { vlan: 4095 }, "vlan is 4095, expected an integer from 0 to 4094"],
+  ["bridge", { vlan: -1 }, "vlan is -1, expected an integer from 0 to 4094"],
+  ["bridge", { isGateway: "true" }, 'isGateway is "true", expected true or false'],
+  ["bridge", { VlanTrunk: [{ MinID: "2" }] }, 'vlanTrunk[0].minID is "2", expected an integer'],
+  ["bridge", { args: { CNI: { MAC: 5 } } }, "args.cni.mac is 5, expected a string"],
+  ["macvlan", { mode: "bridgey" }, 'mode is "bridgey", expected bridge, private, vepa or passthru'],
+  ["network-list", { plugins: [] }, "plugins is [], expected a list of at least 1 entries"],
+] as const) {
+  reading(`says ${message}`, () => {
+    assert.throws(() => readConf(schemaName, { name: "blue", ...raw }), (error: unknown) =>
+      error instanceof CniError && error.code === 7 && error.message === `Cannot read network "blue": ${message}`);
+  });
+}
+
 reading("names what else is read when told", () => {
   assert.throws(() => readConf("plugin-conf", [], { subject: 'cache "/x"' }), 'Cannot read cache "/x": it is [], expected an object');
 });
