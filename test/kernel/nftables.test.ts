@@ -23,13 +23,24 @@ function ruleset(netns?: TestNetns): unknown[] {
     .map((entry) => JSON.parse(JSON.stringify(entry, (key, value) => (key === "handle" ? undefined : value))));
 }
 
-/** The same rules made by the nft tool in a namespace of its own. */
-function rulesetOf(script: string): unknown[] {
+/** The instructions and comments as the kernel holds them, one per line; a listing may print different ones alike. */
+function instructions(netns?: TestNetns): string[] {
+  const args = ["--debug=netlink", "list", "ruleset"];
+  const text = netns === undefined ? run("nft", ...args) : netns.exec("nft", ...args);
+  return text.split("\n").filter((line) => /^ {2}(\[|userdata)/.test(line));
+}
+
+/** What the nft tool makes of a script in a namespace of its own. */
+function byNft<T>(script: string, look: (netns: TestNetns) => T): T {
   const netns = makeNetns();
   netns.exec("nft", "-f", scriptFile(script));
-  const listed = ruleset(netns);
+  const seen = look(netns);
   netns.remove();
-  return listed;
+  return seen;
+}
+
+function rulesetOf(script: string): unknown[] {
+  return byNft(script, ruleset);
 }
 
 /** For `nft -f`; the suite has a /run of its own. */
@@ -60,7 +71,7 @@ function sameAsNft({ family, text, parts }: RuleRow): void {
     { do: "add rule", ...chain, expressions: nft.rule(family, ...parts), comment: "x" },
   ]);
   const script = `add table ${family} t\nadd chain ${family} t other\nadd chain ${family} t c\nadd rule ${family} t c ${text} comment "x"`;
-  assert.equal(ruleset(), rulesetOf(script));
+  assert.equal([ruleset(), instructions()], byNft(script, (netns) => [ruleset(netns), instructions(netns)]));
 }
 
 for (const rule of [...matchRows, ...statementRows]) {
@@ -172,7 +183,7 @@ listing.run();
 
 // ---- transactions
 
-const commit = kernelSuite("nftables commit", import.meta.url);
+const commit = kernelSuite("nftables commit", import.meta.url, { needs: ["nft_nat"] });
 commit.before.each(flush);
 
 const skeleton: readonly NftChange[] = [{ do: "add table", family: "ip", table: "t" }, { do: "add chain", ...c4 }];
