@@ -24,7 +24,7 @@ export class AddressError extends Error {
  * @throws AddressError for leading zeros, octal, hexadecimal or partial IPv4, zone ids, white space
  */
 export function parseAddress(text: string): Address {
-  const address = text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+  const address = addressOf(text);
   if (address === undefined) {
     throw new AddressError(`Cannot read address ${quote(text)}: expected an IPv4 or IPv6 address such as 10.1.2.3 or 2001:db8::1`, text);
   }
@@ -33,7 +33,12 @@ export function parseAddress(text: string): Address {
 
 /** Whether `parseAddress` accepts the text. */
 export function isAddress(text: string): boolean {
-  return (text.includes(":") ? parseIpv6(text) : parseIpv4(text)) !== undefined;
+  return addressOf(text) !== undefined;
+}
+
+/** The same as `parseAddress`, undefined where that throws. */
+export function addressOf(text: string): Address | undefined {
+  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
 /** Canonical text: dotted decimal, or RFC 5952 (lower case, the longest run of zeros compressed). */

@@ -1,5 +1,5 @@
 import type { Address } from "./address.ts";
-import { AddressError, compareAddresses, formatAddress, isAddress, parseAddress, quote } from "./address.ts";
+import { AddressError, addressOf, compareAddresses, formatAddress, parseAddress, quote } from "./address.ts";
 
 /** An address with a prefix length; the host bits are kept (`10.1.2.5/24` stays an address plus mask). */
 export interface Prefix {
@@ -14,11 +14,11 @@ export interface Prefix {
  */
 export function parsePrefix(text: string): Prefix {
   const slash = text.indexOf("/");
-  const addressText = text.slice(0, slash);
-  if (slash < 0 || !isAddress(addressText)) {
+  const addressText = text.slice(0, Math.max(slash, 0));
+  const address = addressOf(addressText);
+  if (address === undefined) {
     throw new AddressError(`Cannot read prefix ${quote(text)}: expected an address and its prefix length such as 10.1.2.0/24 or 2001:db8::/64`, text);
   }
-  const address = parseAddress(addressText);
   const mapped = address.family === 4 && addressText.includes(":");
   const fewestBits = mapped ? 96 : 0;
   const mostBits = mapped ? 128 : bitsOf(address);
