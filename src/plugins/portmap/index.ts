@@ -128,13 +128,23 @@ const udp = 17;
 
 /** UDP has no end: packets of an old connection would go on to the container that had the port before. */
 function forgetConnections(host: Namespace, { address }: Prefix, { mappings }: PortForwarding, log: Log): void {
-  for (const { protocol, hostPort } of mappings) {
-    if (protocol !== "udp") continue;
+  const ports = mappings.filter(({ protocol }) => protocol === "udp");
+  if (ports.length === 0 || !hasConnections(host)) return;
+  for (const { hostPort } of ports) {
     try {
       host.conntrack.deleteByOriginalPort({ family: address.family, protocol: udp, destinationPort: hostPort });
     } catch (error) {
       log.warn(`Cannot delete connections to UDP port ${hostPort}: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+}
+
+/** Listing connections walks the whole hash table, 9 ms even when it is empty. */
+function hasConnections(host: Namespace): boolean {
+  try {
+    return host.sysctl.get("net/netfilter/nf_conntrack_count") !== "0";
+  } catch {
+    return true; // an older kernel, which does not tell
   }
 }
 
