@@ -1,19 +1,16 @@
-import { CodecError, copyBytes, type Output, type Payload, type Siblings, type ValueOf } from "./payload.ts";
+import { CodecError, type Output, type Payload, type Siblings, type ValueOf } from "./payload.ts";
 import { raw } from "./scalars.ts";
 
 /** The attributes a message or nest may hold: row name, attribute type, payload. */
 export type Rows = Readonly<Record<string, readonly [type: number, payload: Payload<unknown>]>>;
 
-/** The value of a table: rows not sent are absent, attributes without a row are kept under `unknown`. */
+/**
+ * The value of a table: rows not sent are absent. Attributes without a row are kept under `unknown` as they came, headers
+ * and padding included, one after the other; so they can be written back, or read by another table.
+ */
 export type Attributes<R extends Rows> = {
   readonly [K in keyof R]?: ValueOf<R[K][1]> | undefined;
-} & { readonly unknown?: readonly UnknownAttribute[] | undefined };
-
-/** An attribute no row names; `type` keeps its flag bits, so that it can be written back as it came. */
-export interface UnknownAttribute {
-  readonly type: number;
-  readonly bytes: Uint8Array;
-}
+} & { readonly unknown?: Uint8Array | undefined };
 
 /** Low bits of nla_type (linux/netlink.h NLA_TYPE_MASK); the upper two are flags. */
 const NLA_TYPE_MASK = 0x3fff;
@@ -44,12 +41,12 @@ export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
         const rowValue = values[name];
         if (rowValue !== undefined) writeRow(out, name, type, payload, rowValue, values);
       }
-      for (const { type, bytes } of value.unknown ?? []) writeAttribute(out, type, raw, bytes);
+      if (value.unknown !== undefined) raw.write(out, value.unknown);
     },
 
     read(input, start, end) {
       const values: Record<string, unknown> = {};
-      let unknown: UnknownAttribute[] | undefined;
+      const unknown: number[] = [];
       let count = 0;
 
       for (let at = start; at + NLA_HDRLEN <= end; count++) {
@@ -60,15 +57,13 @@ export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
           throw new CodecError("decode", `attribute ${type & NLA_TYPE_MASK}`, `expected ${length} bytes, found ${end - at}`);
         }
         const row = byType[type & NLA_TYPE_MASK];
-        if (row === undefined) {
-          (unknown ??= []).push({ type, bytes: copyBytes(input, at + NLA_HDRLEN, stop) });
-        } else {
-          readRow(values, row[0], row[1], input, at + NLA_HDRLEN, stop);
-        }
-        at = (stop + 3) & ~3;
+        const next = (stop + 3) & ~3;
+        if (row === undefined) addRun(unknown, at, next);
+        else readRow(values, row[0], row[1], input, at + NLA_HDRLEN, stop);
+        at = next;
       }
 
-      if (unknown !== undefined) values["unknown"] = unknown;
+      if (unknown.length > 0) values["unknown"] = copyRuns(input, unknown, end);
       // Every key is a row of R read by that row's payload, or `unknown`.
       return values as Attributes<R>;
     },
@@ -106,6 +101,25 @@ export function by<const K extends Readonly<Record<string, Payload<unknown>>>>(
     // Whichever payload was chosen, its value is one of the union.
     read: (input, start, end, siblings) => choose(siblings).read(input, start, end) as ValueOf<K[keyof K]> | Uint8Array,
   };
+}
+
+/** Remembers bytes as part of the unknown ones: pairs of start and end, neighbours joined. */
+function addRun(runs: number[], start: number, end: number): void {
+  if (runs.at(-1) === start) runs[runs.length - 1] = end;
+  else runs.push(start, end);
+}
+
+/** One copy of all runs; the padding after the very last attribute may be missing. */
+function copyRuns(input: DataView, runs: readonly number[], limit: number): Uint8Array {
+  let length = 0;
+  for (let i = 0; i < runs.length; i += 2) length += (runs[i + 1] ?? 0) - (runs[i] ?? 0);
+  const copy = new Uint8Array(length);
+  let to = 0;
+  for (let i = 0; i < runs.length; i += 2) {
+    const end = runs[i + 1] ?? 0;
+    for (let at = runs[i] ?? 0; at < end; at++, to++) if (at < limit) copy[to] = input.getUint8(at);
+  }
+  return copy;
 }
 
 function writeRow(out: Output, name: string, type: number, payload: Payload<unknown>, value: unknown, siblings: Siblings): void {

@@ -44,12 +44,13 @@ const rows = [
   },
   {
     name: "unknown ones as they came",
-    value: { name: "a", unknown: [{ type: 0x8063, bytes: Uint8Array.of(1, 2, 3) }] },
+    value: { name: "a", unknown: bytesOf("07 00 63 80 01 02 03 00 04 00 64 00") },
     wire: `
       06 00 03 00
       61 00 00 00
       07 00 63 80  nla_len 7, type 99 | NLA_F_NESTED
-      01 02 03 00`,
+      01 02 03 00
+      04 00 64 00  nla_len 4, type 100`,
   },
 ];
 
