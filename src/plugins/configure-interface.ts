@@ -110,18 +110,22 @@ function readSysctl(container: Namespace, key: string, log: Log): string | undef
 
 /** Duplicate address detection ends within a second or two unless somebody configured more probes. */
 const longestDetectionMs = 5000;
-const detectionPollMs = 20;
+/** The first pause is short: where detection is off, only a kernel work item has to run. */
+const firstPauseMs = 1;
+const longestPauseMs = 50;
 
 /** A route over an IPv6 gateway needs a source that is no longer tentative. */
 async function waitForAddresses(container: Namespace, link: Link, sleep: (ms: number) => Promise<void>): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += detectionPollMs) {
+  let waitedMs = 0;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     const addresses = container.addresses.list(link.index).filter(isIpv6);
     if (addresses.some((address) => address.dadFailed)) {
       throw new CniError(code.tryAgainLater, `Cannot use an IPv6 address on interface "${link.name}": duplicate address detection found it in use on the network`);
     }
     if (!addresses.some((address) => address.tentative)) return;
     if (waitedMs >= longestDetectionMs) break;
-    await sleep(detectionPollMs);
+    await sleep(pauseMs);
+    waitedMs += pauseMs;
   }
   // A link without carrier detects nothing: its addresses stay tentative until it has one, and that is no failure.
   if (container.links.get(link.index).operState === "up") {

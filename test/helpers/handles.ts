@@ -1,0 +1,126 @@
+/**
+ * Plugins driven as the multiplexer drives them, one command at a time, with its real handles and an IPAM of type "test"
+ * whose reservations can be counted: `ipam: { type: "test", addresses: [{ address, gateway? }], routes?, dns? }`.
+ */
+import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
+import { newestVersion, toWireResult } from "../../src/cni/index.ts";
+import { joinErrors, openHandles, teardownGroup, undoSteps } from "../../src/mux/index.ts";
+import type { FailedStep } from "../../src/mux/index.ts";
+import type { AddContext, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "../../src/plugins/index.ts";
+
+/** One plugin called for one attachment. */
+export interface Driven {
+  readonly plugin: Plugin;
+  /** Without cniVersion, name and type, which are filled in. */
+  readonly conf: Readonly<Record<string, unknown>>;
+  readonly netns: string;
+  readonly ifName?: string;
+  readonly containerId?: string;
+  readonly args?: string;
+  readonly cniVersion?: string;
+  readonly prevResult?: Result;
+  /** Puts something between the plugin and its handles, for example a namespace that fails. */
+  readonly through?: (handles: Handles) => Partial<Handles>;
+}
+
+/** Reservations of the IPAM "test": `<containerId>/<ifName>`. */
+export const reservations = new Set<string>();
+
+/** ADD; on failure everything is undone, a step of undoing that fails included in the error. */
+export async function add(driven: Driven): Promise<Result> {
+  const undo = undoSteps();
+  return await withHandles(driven, async (handles) => {
+    try {
+      const result = await driven.plugin.add(requestOf(driven), derived<AddContext>(handles, { undo }));
+      // As the command would print it: 0.1.0 and 0.2.0 cannot say that there is no address.
+      toWireResult(result, driven.cniVersion ?? newestVersion);
+      return result;
+    } catch (error) {
+      const failed = await undo.run();
+      if (failed.length > 0) throw joinErrors([error, ...failed.map((step) => step.error)]);
+      throw error;
+    }
+  });
+}
+
+export async function del(driven: Driven): Promise<void> {
+  await withHandles(driven, async (handles) => {
+    const failures: FailedStep[] = [];
+    const group = teardownGroup();
+    try {
+      await driven.plugin.del(requestOf(driven), derived<DelContext>(handles, { teardown: group.for(failures) }));
+    } catch (error) {
+      failures.push({ what: "delete", error });
+    }
+    await group.finish();
+    if (failures.length > 0) throw joinErrors(failures.map(({ error }) => error));
+  });
+}
+
+export async function check(driven: Driven): Promise<void> {
+  await withHandles(driven, async (handles) => await driven.plugin.check(requestOf(driven), handles));
+}
+
+export async function status(driven: Driven): Promise<void> {
+  await withHandles(driven, async (handles) => await driven.plugin.status(requestOf(driven), handles));
+}
+
+export async function gc(driven: Driven, validAttachments: readonly ValidAttachment[] | undefined): Promise<void> {
+  await withHandles(driven, async (handles) => await driven.plugin.gc({ ...requestOf(driven), validAttachments }, handles));
+}
+
+async function withHandles<T>({ netns, through }: Driven, work: (handles: Handles) => Promise<T>): Promise<T> {
+  const open = openHandles({ netns, path: [], execute: [], moduleDirectory: "", log: silent });
+  const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam : open.plugin(type)) });
+  try {
+    return await work(through === undefined ? handles : derived(handles, through(handles)));
+  } finally {
+    open.close();
+  }
+}
+
+/** The same handles, still opened at first use, with some of them replaced. */
+function derived<T extends Handles>(handles: Handles, replaced: Partial<T>): T {
+  // Created from a Handles and given what T has beyond that.
+  return Object.create(handles, Object.getOwnPropertyDescriptors(replaced)) as T;
+}
+
+const silent = { error() {}, warn() {}, debug() {} };
+
+function requestOf({ plugin, conf, netns, ifName = "eth0", containerId = "test-container", args = "", cniVersion = newestVersion, prevResult }: Driven): PluginRequest {
+  return {
+    attachment: { containerId, netns, ifName, args, path: [] },
+    conf: { cniVersion, name: "testnet", type: plugin.type, ...conf },
+    prevResult,
+  };
+}
+
+interface TestIpamConf {
+  readonly addresses?: readonly IpConfig[];
+  readonly routes?: readonly Route[];
+  readonly dns?: Dns;
+}
+
+const testIpam: Plugin = {
+  type: "test",
+  versions: [newestVersion],
+  async add(request, { undo }) {
+    // The tests write what they configure.
+    const { addresses = [], routes = [], dns = {} } = request.conf["ipam"] as TestIpamConf;
+    reservations.add(holder(request));
+    undo.add("release the addresses", () => void reservations.delete(holder(request)));
+    return { interfaces: [], ips: addresses, routes, dns };
+  },
+  async del(request) {
+    reservations.delete(holder(request));
+  },
+  async check(request) {
+    if (!reservations.has(holder(request))) throw new Error(`nothing is reserved for ${holder(request)}`);
+  },
+  async status() {},
+  async gc() {},
+};
+
+function holder({ attachment }: PluginRequest): string {
+  return `${attachment.containerId}/${attachment.ifName}`;
+}
