@@ -1,5 +1,5 @@
 /** The fields a match reads, and how a comparison with one value, a prefix, a range or a set of them is put. */
-import { compareBytes } from "./bytes.ts";
+import { compareBytes, u16beBytes } from "./bytes.ts";
 import { compare, loadMeta, loadPayload, lookup, maskXor, metaKey, outsideRange, payloadBase } from "./expression.ts";
 import type { Expression, SetKeyType } from "./expression.ts";
 import { NftExpressionError, type RulePart } from "./rule.ts";
@@ -69,6 +69,14 @@ export function portField(which: "sport" | "dport"): Field {
     keyType: keyTypes.inetService,
     load: (bytes) => loadPayload(payloadBase.transport, which === "sport" ? 0 : 2, bytes),
   };
+}
+
+/** @throws NftExpressionError when there is no such port */
+export function portBytes(port: number): Uint8Array {
+  if (!Number.isInteger(port) || port < 0 || port > 0xffff) {
+    throw new NftExpressionError(`Cannot use port ${port}: expected 0 to 65535`, `${port}`);
+  }
+  return u16beBytes(port);
 }
 
 export function nameField(which: "iifname" | "oifname"): Field {

@@ -1,9 +1,9 @@
 /** The conditions of a rule, named as nft names them. */
 import type { Address, Prefix } from "../../net/index.ts";
-import { u16beBytes, u32Bytes } from "./bytes.ts";
+import { u32Bytes } from "./bytes.ts";
 import { compare, ctKey, loadCt, loadDestinationType, loadMeta, maskXor, metaKey, nfproto, transportProtocol } from "./expression.ts";
 import type { Expression } from "./expression.ts";
-import { addressField, equality, etherField, ifNameBytes, l4protoField, match, nameField, nextHeaderField, one, portField } from "./field.ts";
+import { addressField, equality, etherField, ifNameBytes, l4protoField, match, nameField, nextHeaderField, one, portBytes, portField } from "./field.ts";
 import type { Operand, Operator } from "./field.ts";
 import { NftExpressionError } from "./rule.ts";
 import type { RulePart } from "./rule.ts";
@@ -85,9 +85,9 @@ export function ctMark(op: Operator, value: number, mask?: number): RulePart {
 /** Bits of `ct state` (nf_conntrack_common.h, NF_CT_STATE_BIT and NF_CT_STATE_UNTRACKED_BIT). */
 export const ctStateBit = { invalid: 1, established: 2, related: 4, new: 8, untracked: 64 } as const;
 
-/** `ct state established,related`: any of them, or with != none. */
+/** `ct state established,related`: one of them. `!=` takes one state only. */
 export function ctState(op: Operator, ...states: readonly (keyof typeof ctStateBit)[]): RulePart {
-  return matchAnyBit(ctKey.state, op, states.reduce((bits, state) => bits | ctStateBit[state], 0));
+  return matchBits(ctKey.state, op, ctStateBit, states);
 }
 
 /** Bits of `ct status` (linux/netfilter/nf_conntrack_common.h, enum ip_conntrack_status). */
@@ -95,9 +95,9 @@ export const ctStatusBit = {
   expected: 1, "seen-reply": 2, assured: 4, confirmed: 8, snat: 16, dnat: 32, dying: 512,
 } as const;
 
-/** `ct status dnat`. */
+/** `ct status dnat`: has that bit; as in nft, `!= dnat` is every status but exactly that bit alone. */
 export function ctStatus(op: Operator, ...statuses: readonly (keyof typeof ctStatusBit)[]): RulePart {
-  return matchAnyBit(ctKey.status, op, statuses.reduce((bits, status) => bits | ctStatusBit[status], 0));
+  return matchBits(ctKey.status, op, ctStatusBit, statuses);
 }
 
 /** RTN_* (linux/rtnetlink.h) by the names nft gives them. */
@@ -133,17 +133,17 @@ function nameOperand(name: string): Operand {
 }
 
 function matchAddresses(which: "saddr" | "daddr", op: Operator, addresses: readonly (Prefix | Span<Address>)[]): RulePart {
-  const families = new Set(addresses.map(familyOf));
+  const families = new Set(addresses.flatMap(familiesOf));
   const [family = 4] = families;
   if (families.size > 1) {
-    throw new NftExpressionError(`Cannot match ${which} with IPv4 and IPv6 addresses in one set`, which);
+    throw new NftExpressionError(`Cannot match ${which} with IPv4 and IPv6 addresses at once: expected one family`, which);
   }
   return { needs: { layer: "network", protocol: family }, ...match(addressField(family, which), op, addresses.map(addressOperand)) };
 }
 
-function familyOf(value: Prefix | Span<Address>): 4 | 6 {
-  if ("from" in value) return value.from.family;
-  return "address" in value ? value.address.family : value.family;
+function familiesOf(value: Prefix | Span<Address>): readonly (4 | 6)[] {
+  if ("from" in value) return [value.from.family, value.to.family];
+  return ["address" in value ? value.address.family : value.family];
 }
 
 /** A prefix as long as the address is the address, as nft lists it. */
@@ -158,8 +158,8 @@ function addressOperand(value: Prefix | Span<Address>): Operand {
 
 function matchPorts(which: "sport" | "dport", protocol: PortProtocol, op: Operator, ports: readonly Span<number>[]): RulePart {
   const operands = ports.map((port): Operand => typeof port === "number"
-    ? one(u16beBytes(port))
-    : { is: "range", from: u16beBytes(port.from), to: u16beBytes(port.to) });
+    ? one(portBytes(port))
+    : { is: "range", from: portBytes(port.from), to: portBytes(port.to) });
   return { needs: { layer: "transport", protocol: transportProtocol[protocol] }, ...match(portField(which), op, operands) };
 }
 
@@ -168,8 +168,15 @@ function matchMark(load: Expression, op: Operator, value: number, mask: number |
   return { expressions: [load, ...masking, compare(equality(op), u32Bytes(value))] };
 }
 
-/** As nft does: any of the bits for ==; for != the field is compared as a whole. */
-function matchAnyBit(key: number, op: Operator, bits: number): RulePart {
-  const any = op === "==" ? [maskXor(u32Bytes(bits)), compare("neq", u32Bytes(0))] : [compare("neq", u32Bytes(bits))];
-  return { expressions: [loadCt(key), ...any] };
+/**
+ * As nft does, any of the bits for ==, while != compares the field as a whole. With several bits that would always be
+ * true for a state, the opposite of what it reads like, so it is refused.
+ */
+function matchBits<Name extends string>(key: number, op: Operator, table: Readonly<Record<Name, number>>, names: readonly Name[]): RulePart {
+  if (op === "!=" && names.length > 1) {
+    throw new NftExpressionError(`Cannot match anything but "${names.join(",")}": expected one word after "!="`, names.join(","));
+  }
+  const bits = u32Bytes(names.reduce((all, name) => all | table[name], 0));
+  const comparison = op === "==" ? [maskXor(bits), compare("neq", u32Bytes(0))] : [compare("neq", bits)];
+  return { expressions: [loadCt(key), ...comparison] };
 }

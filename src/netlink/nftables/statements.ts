@@ -1,7 +1,8 @@
 /** What a rule does with a packet that got that far. */
 import type { Address } from "../../net/index.ts";
-import { u16beBytes, u32Bytes } from "./bytes.ts";
+import { u32Bytes } from "./bytes.ts";
 import { immediate, loadMeta, maskXor, metaKey, nfproto, register, storeMeta, verdict } from "./expression.ts";
+import { portBytes } from "./field.ts";
 import type { RulePart } from "./rule.ts";
 
 export function accept(): RulePart {
@@ -44,7 +45,7 @@ export function dnat(address: Address, port?: number): RulePart {
   return {
     expressions: [
       toAddress,
-      immediate(register.second, u16beBytes(port)),
+      immediate(register.second, portBytes(port)),
       { name: "nat", data: { ...data, protoMin: register.second, flags: 2 } }, // NF_NAT_RANGE_PROTO_SPECIFIED
     ],
   };
