@@ -58,11 +58,11 @@ function commit(socket: NetlinkSocket, changes: readonly NftChange[], generation
 function update(socket: NetlinkSocket, plan: () => readonly NftChange[]): void {
   for (let tries = 1; ; tries += 1) {
     const generation = currentGeneration(socket);
-    const changes = plan();
     try {
-      return commit(socket, changes, generation);
+      return commit(socket, plan(), generation);
     } catch (error) {
-      if (!isErrno(error, "ERESTART") || tries === maxUpdateTries) throw error;
+      // ERESTART: another generation by now. EINTR: the plan's lists changed while they were read.
+      if (!isErrno(error, "ERESTART", "EINTR") || tries === maxUpdateTries) throw error;
     }
   }
 }
