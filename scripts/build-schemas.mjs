@@ -87,12 +87,20 @@ function compiler(schemas) {
 
 /** ajv's own code for one schema and all it refers to, which leaves `validate`. */
 function validatorCode(ajv, name) {
-  const code = standalone.default(ajv, ajv.getSchema(name))
+  const code = standalone.default(ajv, compiled(ajv, name))
     .replace(/^"use strict";export const validate = (\w+);export default \w+;/, "const validate = $1;\n")
     .replaceAll('require("ajv/dist/runtime/ucs2length").default', "(text) => [...text].length");
   const foreign = /\bexport\b|\brequire\(.*?\)/.exec(code);
   if (foreign !== null) throw new Error(`Cannot compile schema "${name}": ajv's code holds ${foreign[0]}, expected code that stands alone (no uniqueItems, no const or enum of objects)`);
   return code;
+}
+
+function compiled(ajv, name) {
+  try {
+    return ajv.getSchema(name);
+  } catch (cause) {
+    throw new Error(`Cannot compile schema "${name}": ${cause.message}`, { cause });
+  }
 }
 
 /**
