@@ -2,6 +2,15 @@
 // then the metadata section. Same sources, same bytes.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { pinnedNode, run } from "./setup.mjs";
+
+// The verifier and the meter are TypeScript, which an older Node does not run.
+if (Number(process.versions.node.split(".")[0]) < 24) {
+  run(pinnedNode, [import.meta.filename]);
+  process.exit();
+}
+const { meterModule } = await import("../src/wasm/meter.ts");
+const { verifyModule } = await import("../src/wasm/verify.ts");
 
 const root = join(import.meta.dirname, "..");
 const output = join(root, "build", "wasm");
@@ -41,7 +50,7 @@ async function build(entry) {
   const metadata = JSON.parse(readFileSync(join(sources, `${entry}.json`), "utf8"));
   const wasm = await compile(join(sources, `${entry}.ts`));
   const file = join(output, `${metadata.name}.wasm`);
-  const bytes = withMetadata(wasm, metadata);
+  const bytes = withMetadata(meterModule(verifyModule(wasm)), metadata);
   writeFileSync(file, bytes);
   console.log(`${relative(root, file)}: ${bytes.length} bytes`);
 }

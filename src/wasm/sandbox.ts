@@ -1,4 +1,5 @@
 import { CniError, code } from "../cni/index.ts";
+import { fuelExport, startExport } from "./names.ts";
 
 /** A module compiled and looked over, ready for calls. */
 export interface CompiledModule {
@@ -10,9 +11,6 @@ export interface CompiledModule {
 
 /** Op numbers of ABI 1. */
 export const op = { allocate: 1, release: 2, check: 3, merge: 16, review: 32 } as const;
-
-/** The export metered modules keep their fuel in; no module may use the name itself. */
-export const fuelExport = "polynic_fuel";
 
 /** Fuel of one call, its start section included: wasm.md 6.2. */
 export const defaultFuel = 50_000_000n;
@@ -88,10 +86,7 @@ interface Run {
   exports: ModuleExports | undefined;
 }
 
-/**
- * A metered module starts with the fuel of one call, written into its global by the meter: the start section runs on it.
- * What that left is topped down to the caller's fuel, never up.
- */
+/** A metered module has no start section: its start function runs here, on the fuel of the call. */
 function start(run: Run): ModuleExports {
   const { exports } = new WebAssembly.Instance(run.compiled.module, {});
   const { memory, abi, alloc, call, fault } = exports;
@@ -108,8 +103,10 @@ function start(run: Run): ModuleExports {
     // compileModule saw that it is a global, and only the meter exports that name: a mutable i64.
     fuel: run.compiled.metered ? fuel as WebAssembly.Global<"i64"> : undefined,
   };
-  if (typed.fuel !== undefined && typed.fuel.value > run.fuel) typed.fuel.value = run.fuel;
   run.exports = typed;
+  if (typed.fuel !== undefined) typed.fuel.value = run.fuel;
+  const startFunction = exports[startExport];
+  if (run.compiled.metered && isFunction(startFunction)) startFunction();
   return typed;
 }
 
@@ -163,7 +160,7 @@ function trapped(run: Run, error: unknown): CniError {
   return new CniError(code.moduleTrap, `Cannot finish the call of module "${name}": it trapped, ${what}`, { cause: error });
 }
 
-/** Below zero when the fuel ran out. A start section that trapped leaves no exports to look at: it counts as a trap. */
+/** Below zero when the fuel ran out. */
 function fuelLeft(run: Run): bigint {
   return run.exports?.fuel?.value ?? 0n;
 }

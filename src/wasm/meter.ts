@@ -1,0 +1,157 @@
+import { BinaryReader, BinaryWriter } from "./binary.ts";
+import { memoryCopy, memoryFill, opcode, walkInstructions } from "./instructions.ts";
+import { fuelExport, startExport } from "./names.ts";
+import type { Body, Section, VerifiedModule } from "./verify.ts";
+import { moduleLimits, readLimits } from "./verify.ts";
+
+/**
+ * A module whose code counts its own fuel: each function entry and each loop head subtracts the instructions that belong
+ * to it (the innermost loop wins) from a global of ours, and traps below zero. Bulk memory instructions charge by size.
+ *
+ * The global is exported as `polynic_fuel`, for the host to fill and read. The start section becomes the export
+ * `polynic_start`, so that the host can fill the global first. Custom sections are dropped. Memory and table limits are
+ * clamped. Structured control has no jump offsets: nothing needs to be relocated.
+ */
+export function meterModule(verified: VerifiedModule): Uint8Array<ArrayBuffer> {
+  const { spaces } = verified;
+  const added: Added = { fuel: spaces.globals, copy: spaces.functions, fill: spaces.functions + 1, bulkType: spaces.types };
+  const output = new BinaryWriter().raw(verified.bytes.subarray(0, headerBytes));
+  const present = new Map(verified.sections.map((section) => [section.id, section]));
+  for (const id of sectionsInOrder) {
+    const content = rewriteSection(id, present.get(id), verified, added);
+    if (content !== undefined) output.byte(id).sized(content);
+  }
+  return output.bytes();
+}
+
+const headerBytes = 8;
+
+/** Data count (12) stands before code; the start section (8) and element (9) keep their place. */
+const sectionsInOrder = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11] as const;
+
+/** Indexes of what the meter adds, each behind all that the module has. */
+interface Added {
+  readonly fuel: number;
+  readonly copy: number;
+  readonly fill: number;
+  readonly bulkType: number;
+}
+
+const i32 = 0x7f;
+const i64 = 0x7e;
+const mutable = 1;
+const globalKind = 3;
+const functionKind = 0;
+
+function rewriteSection(id: number, section: Section | undefined, verified: VerifiedModule, added: Added): BinaryWriter | undefined {
+  switch (id) {
+    case 1: return appended(section, verified, [new BinaryWriter().raw([0x60, 3, i32, i32, i32, 0])]);
+    case 3: return appended(section, verified, [new BinaryWriter().u32(added.bulkType), new BinaryWriter().u32(added.bulkType)]);
+    case 4: return section === undefined ? undefined : clampedTable(section, verified.bytes);
+    case 5: return section === undefined ? undefined : clampedMemory(section, verified.bytes);
+    case 6: return appended(section, verified, [new BinaryWriter().raw([i64, mutable, opcode.i64Const, 0, opcode.end])]);
+    case 7: return appended(section, verified, newExports(verified, added));
+    case 8: return undefined;
+    case 10: return meteredCode(verified, added);
+    default: return section === undefined ? undefined : new BinaryWriter().raw(verified.bytes.subarray(section.start, section.end));
+  }
+}
+
+function newExports({ start }: VerifiedModule, added: Added): readonly BinaryWriter[] {
+  const fuel = new BinaryWriter().name(fuelExport).byte(globalKind).u32(added.fuel);
+  return start === undefined ? [fuel] : [fuel, new BinaryWriter().name(startExport).byte(functionKind).u32(start)];
+}
+
+/** A section's entries with more behind them. */
+function appended(section: Section | undefined, { bytes }: VerifiedModule, entries: readonly BinaryWriter[]): BinaryWriter {
+  const reader = section === undefined ? undefined : new BinaryReader(bytes, section.start, section.end);
+  const output = new BinaryWriter().u32((reader?.u32() ?? 0) + entries.length);
+  if (reader !== undefined) output.raw(bytes.subarray(reader.at, reader.end));
+  for (const entry of entries) output.raw(entry.bytes());
+  return output;
+}
+
+function clampedMemory(section: Section, bytes: Uint8Array): BinaryWriter {
+  const reader = new BinaryReader(bytes, section.start, section.end);
+  reader.u32(); // one memory, as the verifier saw
+  return limits(new BinaryWriter().u32(1), reader, moduleLimits.memoryPages);
+}
+
+function clampedTable(section: Section, bytes: Uint8Array): BinaryWriter {
+  const reader = new BinaryReader(bytes, section.start, section.end);
+  const count = reader.u32();
+  const output = new BinaryWriter().u32(count);
+  return count === 0 ? output : limits(output.byte(reader.byte()), reader, moduleLimits.tableEntries);
+}
+
+function limits(output: BinaryWriter, reader: BinaryReader, cap: number): BinaryWriter {
+  const { minimum, maximum = cap } = readLimits(reader);
+  return output.byte(1).u32(minimum).u32(Math.min(maximum, cap));
+}
+
+function meteredCode(verified: VerifiedModule, added: Added): BinaryWriter {
+  const output = new BinaryWriter().u32(verified.bodies.length + 2);
+  for (const body of verified.bodies) output.sized(meteredBody(body, verified, added));
+  return output.sized(bulkHelper([0xfc, memoryCopy, 0, 0], added)).sized(bulkHelper([0xfc, memoryFill, 0], added));
+}
+
+/** Where code is inserted or replaced: at `at`, `skip` bytes of the original are left out. */
+interface Edit {
+  readonly at: number;
+  readonly skip: number;
+  readonly code: (output: BinaryWriter) => void;
+}
+
+/** wasm.md 6.2. */
+const growCost = 1000;
+
+function meteredBody(body: Body, { bytes, spaces }: VerifiedModule, added: Added): BinaryWriter {
+  // Edits hold the cost by reference: it is known when the region it belongs to ends.
+  const whole = { cost: 0 };
+  const regions = [whole];
+  const edits: Edit[] = [{ at: body.codeStart, skip: 0, code: (output) => charge(output, added, whole.cost) }];
+  /** For each open block, whether it is a loop. */
+  const open: boolean[] = [];
+  walkInstructions(new BinaryReader(bytes, body.codeStart, body.end), spaces, ({ opcode: code, sub, start, end }) => {
+    const region = regions.at(-1) ?? whole;
+    region.cost++;
+    if (code === opcode.loop) {
+      const loop = { cost: 0 };
+      regions.push(loop);
+      edits.push({ at: end, skip: 0, code: (output) => charge(output, added, loop.cost) });
+    }
+    if (code >= opcode.block && code <= opcode.if) open.push(code === opcode.loop);
+    if (code === opcode.end && open.pop() === true) regions.pop();
+    if (code === opcode.memoryGrow) edits.push({ at: start, skip: 0, code: (output) => charge(output, added, growCost) });
+    if (code === opcode.prefix && sub === memoryCopy) edits.push({ at: start, skip: end - start, code: (output) => output.byte(opcode.call).u32(added.copy) });
+    if (code === opcode.prefix && sub === memoryFill) edits.push({ at: start, skip: end - start, code: (output) => output.byte(opcode.call).u32(added.fill) });
+  });
+  const output = new BinaryWriter();
+  let copied = body.start;
+  for (const { at, skip, code } of edits) {
+    output.raw(bytes.subarray(copied, at));
+    code(output);
+    copied = at + skip;
+  }
+  return output.raw(bytes.subarray(copied, body.end));
+}
+
+/** fuel -= cost; a trap when that is below zero. The values on the stack stay as they are. */
+function charge(output: BinaryWriter, added: Added, cost: number): void {
+  output.byte(opcode.globalGet).u32(added.fuel).byte(opcode.i64Const).s64(BigInt(cost)).byte(opcode.i64Sub).byte(opcode.globalSet).u32(added.fuel);
+  trapBelowZero(output, added);
+}
+
+function trapBelowZero(output: BinaryWriter, added: Added): void {
+  output.byte(opcode.globalGet).u32(added.fuel).raw([opcode.i64Const, 0, opcode.i64LtS, opcode.if, 0x40, opcode.unreachable, opcode.end]);
+}
+
+/** memory.copy or memory.fill as a function that charges 8 + bytes / 64 first; the byte count is its third parameter. */
+function bulkHelper(instruction: readonly number[], added: Added): BinaryWriter {
+  const output = new BinaryWriter().u32(0);
+  output.byte(opcode.globalGet).u32(added.fuel);
+  output.raw([opcode.localGet, 2, opcode.i64ExtendI32U, opcode.i64Const, 6, opcode.i64ShrU, opcode.i64Const, 8, opcode.i64Add, opcode.i64Sub]);
+  output.byte(opcode.globalSet).u32(added.fuel);
+  trapBelowZero(output, added);
+  return output.raw([opcode.localGet, 0, opcode.localGet, 1, opcode.localGet, 2, ...instruction, opcode.end]);
+}
