@@ -54,7 +54,7 @@ export function linksOf(socket: () => NetlinkSocket): Links {
       const [index] = indexes;
       if (index === undefined) return;
       if (indexes.length === 1) unlessMissing(() => links.delete(index));
-      else deleteGroup(socket, indexes);
+      else deleteGroup(socket, links, indexes);
     },
   };
   return links;
@@ -64,18 +64,37 @@ export function linksOf(socket: () => NetlinkSocket): Links {
  * Deletes the links as one group. The kernel waits for an RCU grace period per request that deletes links, 13 to 23 ms
  * each, so eight links in one request take as long as one.
  */
-function deleteGroup(socket: () => NetlinkSocket, indexes: readonly number[]): void {
+function deleteGroup(socket: () => NetlinkSocket, links: Links, indexes: readonly number[]): void {
   const group = unusedGroup(socket);
   const errors = socket().executeAll(indexes.map((index) => ({
     operation: `group link ${index} for deletion`,
     type: RTM_SETLINK, flags: NLM_F_ACK, body: linkBody, header: { index }, attributes: { group },
   })));
   for (const error of errors) if (error !== undefined && !isErrno(error, "ENODEV")) throw error;
-  // With all of them gone the group has no members, which is ENODEV too.
-  unlessMissing(() => socket().execute({
-    operation: `delete links ${indexes.join(", ")}`,
-    type: RTM_DELLINK, body: linkBody, header: {}, attributes: { group },
-  }));
+  try {
+    socket().execute({
+      operation: `delete links ${indexes.join(", ")}`,
+      type: RTM_DELLINK, body: linkBody, header: {}, attributes: { group },
+    });
+  } catch (error) {
+    // All of them were gone: the group has no members.
+    if (isErrno(error, "ENODEV")) return;
+    // One that cannot be deleted, such as a physical link, keeps the kernel from deleting any.
+    deleteEach(links, indexes);
+  }
+}
+
+/** Deletes what can be deleted, and then throws the first error. */
+function deleteEach(links: Links, indexes: readonly number[]): void {
+  const errors: unknown[] = [];
+  for (const index of indexes) {
+    try {
+      unlessMissing(() => links.delete(index));
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 /** A link group with no members: the kernel deletes whatever is in the group, so it must be nobody else's. */

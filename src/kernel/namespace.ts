@@ -168,7 +168,7 @@ export interface NewRoute {
 }
 
 export interface Routes {
-  /** All routes of a family, narrowed by output link and table; local and broadcast routes included when the table is 255. */
+  /** All routes of a family, narrowed by output link and table; local and broadcast routes only when the table is 255. */
   list(family: 4 | 6, filter?: { readonly index?: number; readonly table?: number }): readonly KernelRoute[];
   /** CREATE without EXCL or REPLACE: equal IPv6 routes become multipath, an identical IPv4 route is EEXIST. Protocol boot. */
   add(route: NewRoute): void;
@@ -181,7 +181,7 @@ export interface Routes {
 /** VLAN ids on bridge ports and bridges (AF_BRIDGE, IFLA_BRIDGE_VLAN_INFO). */
 export interface BridgeVlans {
   list(index: number): readonly BridgeVlan[];
-  /** `self`: on the bridge itself instead of the port's master side. */
+  /** On the master side of a port: what its bridge lets through there. */
   add(index: number, vlan: BridgeVlan): void;
   delete(index: number, id: number): void;
 }

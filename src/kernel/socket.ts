@@ -246,8 +246,7 @@ function openTransport(protocol: number): Transport {
     setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
     setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
     setSocketOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
-    setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, outputBytes);
-    setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveQueueBytes);
+    widenQueues(fd);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -257,4 +256,14 @@ function openTransport(protocol: number): Transport {
     receive: (into) => receive(fd, into),
     close: () => closeSync(fd),
   };
+}
+
+/** Room for a long transaction and its answers; the default of 208 KiB is too little for hundreds of rules. */
+function widenQueues(fd: number): void {
+  try {
+    setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, outputBytes);
+    setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveQueueBytes);
+  } catch {
+    // Without CAP_NET_ADMIN nothing can be changed anyway, and for reading the default is enough.
+  }
 }

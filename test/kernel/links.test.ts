@@ -228,6 +228,12 @@ remove("deleteAll takes both ends of a pair at once", () => {
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "keep"]);
 });
 
+remove("deleteAll deletes what it can when the kernel refuses one", () => {
+  const indexes = addPairs(2);
+  assert.is(throws(() => host.links.deleteAll([1, ...indexes]), "EOPNOTSUPP").message, "Cannot delete link 1: kernel said EOPNOTSUPP (Operation not supported)");
+  assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "keep"]);
+});
+
 remove("deleteAll of eight takes hardly longer than one", () => {
   const timed = (indexes: number[]): number => {
     const start = process.hrtime.bigint();

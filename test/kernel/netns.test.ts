@@ -34,6 +34,14 @@ enter("refuses a namespace of another kind and stays outside", () => {
   assert.is(ownInode(), before);
 });
 
+enter("takes no asynchronous work", () => {
+  const host = openOwnNetns();
+  // @ts-expect-error what follows the first await would run outside
+  const wrong = () => inNetns(host, host, async () => 1);
+  assert.type(wrong, "function");
+  closeNetns(host);
+});
+
 enter("stops the process when it cannot come back", () => {
   const { path } = makeNetns();
   const script = `
