@@ -1,4 +1,4 @@
-import { splitArgPairs } from "../cni/index.ts";
+import { requireContainerId, splitArgPairs } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import { listResults, loadScratch, removeScratch } from "../store/index.ts";
 import { networkFromCache } from "./cached.ts";
@@ -25,6 +25,7 @@ type Source = "scratch" | "damaged scratch" | "cache" | "configuration";
  */
 export async function del(command: MuxCommand): Promise<void> {
   const { config, attachment } = command;
+  requireContainerId(attachment.containerId);
   await withHandles(command, attachment.netns, (handles) => command.exclusively(attachment.containerId, async () => {
     warnIfNotReady(config.readinessFile, handles);
     const { networks, source } = findNetworks(command, handles);

@@ -30,7 +30,8 @@ export function planNetworks(delegates: readonly Delegate[], attachment: Attachm
     const argPairs = networkArgs(args, { everything });
     return {
       delegate, argPairs,
-      attachment: { ...attachment, ifName: names[index] ?? attachment.ifName, args: formatArgPairs(argPairs), path },
+      // GC and STATUS are about no interface.
+      attachment: { ...attachment, ifName: attachment.ifName === "" ? "" : names[index] ?? "", args: formatArgPairs(argPairs), path },
       capabilityArgs: everything ? withoutEmpty(config.runtimeConfig) : {},
     };
   });

@@ -73,6 +73,8 @@ export function removeResult(cniDir: string, key: ResultKey): void {
   try {
     removeIfPresent(path);
   } catch (error) {
+    // A file where the directory should be holds no entries either.
+    if (errnoOf(error) === "ENOTDIR") return;
     throw new CniError(code.ioFailure, `Cannot remove the cached result ${path}: ${String(error)}`, { cause: error });
   }
 }

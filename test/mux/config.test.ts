@@ -1,0 +1,141 @@
+// src/mux/config.ts and resolve.ts: the configuration as deployed, and networks found in files.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { MuxConfig } from "../../src/mux/index.ts";
+import { parseMuxConfig } from "../../src/mux/index.ts";
+import { resolveDelegates } from "../../src/mux/resolve.ts";
+import { throws } from "../helpers/errors.ts";
+
+const delegates = [{ name: "one", type: "bridge" }];
+const parse = (json: object, verb = "ADD", invokedAs = "polynic"): MuxConfig =>
+  parseMuxConfig({ cniVersion: "1.0.0", name: "pods", type: "polynic", ...json }, { invokedAs, verb });
+
+const reading = suite("parseMuxConfig");
+reading("fills in Multus's defaults", () => {
+  const config = parse({ delegates });
+  assert.equal([config.confDir, config.cniDir, config.binDir], ["/etc/cni/multus/net.d", "/var/lib/cni/multus", "/opt/cni/bin"]);
+  assert.equal([config.readinessFile, config.retryDeleteOnError, config.mergeResults, config.runtimeConfigToAll, config.execute], ["", false, true, false, []]);
+  assert.equal(config.log, { toStderr: true, file: "", level: "", rotation: {} });
+  assert.equal(config.clusterKeys, []);
+});
+reading("takes keys in any case, null for absent and ignores what it does not know", () => {
+  const config = parse({ Delegates: delegates, CNIDIR: "/a", BinDir: null, LogFile: "/l", LOGLEVEL: "Debug", readinessIndicatorFile: "/r", cniConf: 7, defaultnetworkfile: "x" });
+  assert.equal([config.cniDir, config.binDir, config.log.file, config.log.level, config.readinessFile], ["/a", "/opt/cni/bin", "/l", "Debug", "/r"]);
+});
+reading("reads log options, capabilities and what is ours", () => {
+  const config = parse({ delegates, logOptions: { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false }, execute: true, mergeResults: false, runtimeConfigToAll: true, capabilities: { portMappings: true }, runtimeConfig: { portMappings: [] } });
+  assert.equal(config.log.rotation, { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false });
+  assert.equal([config.execute, config.mergeResults, config.runtimeConfigToAll, config.runtimeConfig], [true, false, true, { portMappings: [] }]);
+});
+reading("lets clusterNetwork take the place of delegates", () => {
+  const config = parse({ delegates, clusterNetwork: "blue", defaultNetworks: ["red"] });
+  assert.equal([config.delegates, config.clusterNetwork, config.defaultNetworks], [[], "blue", ["red"]]);
+  assert.equal(parse({ delegates, defaultNetworks: ["red"] }).defaultNetworks, []);
+});
+reading("names what would need a cluster", () => {
+  assert.equal(parse({ delegates, kubeconfig: "/k", namespaceIsolation: true }).clusterKeys, ["kubeconfig", "namespaceIsolation"]);
+});
+for (const [json, says] of [
+  [{}, /neither delegates nor clusterNetwork is set/], [{ kubeconfig: "/k" }, /neither/], [{ delegates: "x" }, /delegates is "x"/],
+  [{ delegates: ["x"] }, /delegates\[0\] is "x"/], [{ delegates, retryDeleteOnError: "true" }, /retryDeleteOnError is "true"/],
+  [{ delegates, logOptions: { maxAge: "5" } }, /logOptions\.maxAge is "5"/], [{ delegates, cniDir: 1 }, /cniDir is 1/], [{ delegates, execute: "bridge" }, /execute is "bridge", expected true, false or a list/],
+] as const) {
+  reading(`refuses ${JSON.stringify(json)}`, () => { assert.match(throws(() => parse(json), 7).message, says); });
+}
+reading("drops a refused value for DEL, so that what is there can be deleted", () => {
+  assert.is(parse({ delegates, logOptions: { maxAge: "5" } }, "DEL").delegates.length, 1);
+});
+reading.run();
+
+let directory = "";
+const resolving = suite("resolveDelegates");
+resolving.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-resolve-")); });
+resolving.after.each(() => rmSync(directory, { recursive: true }));
+
+function put(path: string, json: unknown): string {
+  const file = join(directory, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, typeof json === "string" ? json : JSON.stringify(json));
+  return file;
+}
+const resolved = (json: object) => resolveDelegates(parse({ confDir: directory, ...json }));
+const shapes = (json: object): unknown => resolved(json).map(({ displayName, network, list, fromFile }) =>
+  [displayName, network.cniVersion, network.plugins.map(({ type }) => type), list, fromFile]);
+const network = (name: string, type: string): object => ({ cniVersion: "0.4.0", name, type });
+
+resolving("keeps inline networks in order, single or list, a type before plugins", () => {
+  assert.equal(shapes({ delegates: [{ name: "a", TYPE: "bridge" }, { name: "b", plugins: [{ type: "x" }, { type: "y" }] }, { name: "c", type: "z", plugins: [{ type: "x" }] }] }),
+    [["a", "0.1.0", ["bridge"], false, false], ["b", "1.0.0", ["x", "y"], true, false], ["c", "0.1.0", ["z"], false, false]]);
+});
+resolving("chooses the newest usable version of a list", () => {
+  assert.equal(resolved({ delegates: [{ name: "b", cniVersion: "0.4.0", cniVersions: ["1.0.0", "99.0.0", "1.1.0"], plugins: [{ type: "x" }] }] })[0]?.network.cniVersion, "1.1.0");
+});
+resolving("finds a name in confDir by file name order, lists and single plugins together", () => {
+  put("20-b.conflist", { cniVersion: "1.0.0", name: "blue", plugins: [{ type: "late" }] });
+  put("10-a.conf", network("red", "bridge"));
+  put("15-x.json", network("blue", "early"));
+  put("99-broken.conf", "{");
+  assert.equal(shapes({ clusterNetwork: "blue", defaultNetworks: ["red"] }), [["blue", "0.4.0", ["early"], false, true], ["red", "0.4.0", ["bridge"], false, true]]);
+});
+resolving("stops at a broken file before the match, naming it", () => {
+  put("10.conf", "{");
+  put("20.conf", network("blue", "bridge"));
+  assert.match(throws(() => resolved({ clusterNetwork: "blue" }), 6).message, /10\.conf/);
+  put("10.conf", { name: "x" });
+  assert.match(throws(() => resolved({ clusterNetwork: "blue" }), 7).message, /10\.conf.*type/);
+});
+resolving("appends the plugins of a list's folder, by path and by name, unless it wants its own only", () => {
+  put("net.d/10.conflist", { cniVersion: "1.0.0", name: "blue", plugins: [{ type: "bridge" }] });
+  put("net.d/blue/b.conf", { type: "second" });
+  put("net.d/blue/a.conf", { type: "first", sysctl: { x: "1" } });
+  put("net.d/blue/c.json", { type: "never" });
+  const wanted = [["blue", "1.0.0", ["bridge", "first", "second"], true, true]];
+  for (const clusterNetwork of [join(directory, "net.d/10.conflist"), join(directory, "net.d"), `${join(directory, "net.d")}/`]) {
+    assert.equal(shapes({ clusterNetwork }), wanted, clusterNetwork);
+  }
+  assert.equal(shapes({ clusterNetwork: "blue", confDir: join(directory, "net.d") }), wanted);
+  const [delegate] = resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d") });
+  assert.equal(JSON.parse(delegate?.config ?? "").plugins.length, 3, "DEL gets the same plugins");
+  put("net.d/10.conflist", { cniVersion: "1.0.0", name: "blue", loadOnlyInlinedPlugins: "True", plugins: [{ type: "bridge" }] });
+  assert.equal(shapes({ clusterNetwork: join(directory, "net.d") }), [["blue", "1.0.0", ["bridge"], true, true]]);
+});
+resolving("takes a list whose plugins are all in its folder", () => {
+  put("10.conflist", { cniVersion: "1.0.0", name: "blue" });
+  throws(() => resolved({ clusterNetwork: "blue" }), 7);
+  put("blue/a.conf", { type: "bridge" });
+  assert.equal(shapes({ clusterNetwork: "blue" }), [["blue", "1.0.0", ["bridge"], true, true]]);
+});
+resolving("takes the first file of a directory, which must not hold .json files only", () => {
+  put("d/20.conf", network("late", "x"));
+  put("d/10.json", network("early", "x"));
+  put("d/00.txt", "{");
+  assert.equal(shapes({ clusterNetwork: join(directory, "d") }), [["early", "0.4.0", ["x"], false, true]]);
+  put("e/10.json", network("early", "x"));
+  assert.match(throws(() => resolved({ clusterNetwork: join(directory, "e") }), 7).message, /no \.conf or \.conflist/);
+});
+for (const [name, reference] of [["a name nobody has", "green"], ["a path that is not there", "/nowhere/x.conf"], ["an empty directory", "./"]] as const) {
+  resolving(`refuses ${name}`, () => {
+    put("10.conf", network("blue", "x"));
+    const clusterNetwork = reference === "./" ? join(directory, "empty") : reference;
+    mkdirSync(join(directory, "empty"));
+    assert.match(throws(() => resolved({ clusterNetwork }), 7).message, /Cannot find network/);
+  });
+}
+resolving("says that confDir is empty or missing", () => {
+  assert.match(throws(() => resolved({ clusterNetwork: "blue", confDir: join(directory, "none") }), 7).message, /no configuration file in .*none/);
+});
+resolving("refuses a list in a file for single plugins", () => {
+  const file = put("10.conf", { name: "blue", plugins: [{ type: "x" }] });
+  assert.match(throws(() => resolved({ clusterNetwork: file }), 7).message, /type/);
+});
+resolving("appends the auxiliary chain last, when its folder has files", () => {
+  const clusterNetwork = put("net.d/10.conf", network("blue", "bridge"));
+  assert.is(resolved({ clusterNetwork, auxiliaryCNIChainName: "extra" }).length, 1);
+  put("net.d/extra/a.conf", { type: "tuning" });
+  assert.equal(shapes({ clusterNetwork, auxiliaryCNIChainName: "extra" }), [["blue", "0.4.0", ["bridge"], false, true], ["extra", "1.0.0", ["passthru", "tuning"], true, true]]);
+  assert.match(throws(() => resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d"), auxiliaryCNIChainName: "extra" }), 7).message, /clusterNetwork is "blue"/);
+});
+resolving.run();

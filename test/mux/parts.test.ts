@@ -1,0 +1,128 @@
+// The small parts of src/mux that stand for themselves: interface names, undo steps, gathered deletions, the log.
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { CniError } from "../../src/cni/index.ts";
+import type { Link, Namespace } from "../../src/kernel/index.ts";
+import type { FailedStep } from "../../src/mux/index.ts";
+import { openLog, teardownGroup, toCniError, undoSteps } from "../../src/mux/index.ts";
+import type { Delegate } from "../../src/mux/delegate.ts";
+import { interfaceNames } from "../../src/mux/naming.ts";
+
+const naming = suite("interfaceNames");
+const delegate = (ifName?: string): Delegate => ({
+  displayName: "n", list: false, fromFile: false, config: "{}", requests: ifName === undefined ? {} : { ifName },
+  network: { name: "n", cniVersion: "1.0.0", plugins: [], disableCheck: false, disableGC: false, loadOnlyInlinedPlugins: false },
+});
+for (const [asked, names] of [
+  [[undefined], ["eth0"]], [[undefined, undefined, undefined], ["eth0", "net1", "net2"]],
+  [[undefined, "foo", undefined], ["eth0", "foo", "net2"]], [["bar", undefined], ["bar", "net1"]],
+] as const) {
+  naming(`gives ${names.join(", ")}`, () => { assert.equal(interfaceNames(asked.map(delegate), "eth0"), names); });
+}
+naming.run();
+
+const undoing = suite("undoSteps");
+undoing("runs newest first, past errors, once", async () => {
+  const undo = undoSteps(), order: string[] = [], error = new Error("no");
+  undo.add("first", () => { order.push("first"); });
+  undo.add("second", () => { throw error; });
+  undo.add("third", async () => { order.push("third"); });
+  assert.equal(await undo.run(), [{ what: "second", error }]);
+  assert.equal(order, ["third", "first"]);
+  assert.equal(await undo.run(), []);
+});
+undoing.run();
+
+const tearing = suite("teardownGroup");
+const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0, operState: "up", group: 0 });
+function namespace(log: string[], stubborn?: number): Namespace {
+  const links = {
+    deleteAll(indexes: readonly number[]) {
+      log.push(`all ${indexes.join(" ")}`);
+      if (stubborn !== undefined) throw new Error("not together");
+    },
+    find: (index: number) => index === 9 ? undefined : { ...link(index), name: index === 8 ? "someone else's" : `l${index}` },
+    delete(index: number) {
+      log.push(`one ${index}`);
+      if (index === stubborn) throw new Error("stays");
+    },
+  };
+  // True as far as deleting links goes.
+  return { links } as unknown as Namespace;
+}
+tearing("deletes all links of a namespace at once, each once, then runs the steps in order", async () => {
+  const log: string[] = [], failures: FailedStep[] = [], one = namespace(log), other = namespace(log), group = teardownGroup();
+  const first = group.for(failures), second = group.for(failures);
+  first.after("a", () => { log.push("after a"); });
+  first.deleteLink(one, link(1));
+  second.deleteLink(one, link(2));
+  second.deleteLink(one, link(1));
+  second.deleteLink(other, link(3));
+  second.after("b", () => { throw new Error("no"); });
+  second.after("c", () => { log.push("after c"); });
+  await group.finish();
+  assert.equal(log, ["all 1 2", "all 3", "after a", "after c"]);
+  assert.equal(failures.map(({ what }) => what), ["b"]);
+  await group.finish();
+  assert.is(log.length, 4);
+});
+tearing("deletes one by one when together does not work, leaving gone and foreign ones", async () => {
+  const log: string[] = [], mine: FailedStep[] = [], theirs: FailedStep[] = [], host = namespace(log, 2), group = teardownGroup();
+  for (const index of [1, 8, 9]) group.for(theirs).deleteLink(host, link(index));
+  group.for(mine).deleteLink(host, link(2));
+  await group.finish();
+  assert.equal(log, ["all 1 8 9 2", "one 1", "one 2"]);
+  assert.equal([mine.map(({ what }) => what), theirs], [['delete link "l2"'], []]);
+});
+tearing.run();
+
+const mapping = suite("toCniError");
+for (const [name, error, number] of [
+  ["a CniError", new CniError(1234, "x"), 1234], ["a NetlinkError", Object.assign(new Error("x"), { name: "NetlinkError" }), 110],
+  ["a NetnsError", Object.assign(new Error("x"), { name: "NetnsError" }), 8], ["a lock not had", Object.assign(new Error("x"), { name: "FileLockError" }), 11],
+  ["a file error", Object.assign(new Error("x"), { code: "EACCES", syscall: "open" }), 5], ["any other", new TypeError("x"), 999], ["a text", "x", 999],
+] as const) {
+  mapping(`gives ${name} its code`, () => {
+    const mapped = toCniError(error);
+    assert.equal([mapped.code, mapped.message], [number, "x"]);
+  });
+}
+mapping.run();
+
+let directory = "";
+const logging = suite("openLog");
+logging.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-log-")); });
+logging.after.each(() => rmSync(directory, { recursive: true }));
+const now = new Date("2026-03-01T12:00:00.000Z");
+const open = (level: string, rotation = {}) => openLog({ toStderr: false, file: join(directory, "m.log"), level, rotation }, () => now);
+
+for (const [level, words] of [["", ["warning"]], ["panic", ["warning"]], ["ERROR", ["error", "warning"]], ["verbose", ["error", "warning"]], ["debug", ["error", "warning", "debug"]], ["loud", ["warning", "warning"]]] as const) {
+  logging(`writes ${words.join(", ")} at level "${level}"`, () => {
+    const log = open(level);
+    log.error("a");
+    log.warn("a\nb");
+    log.debug("a");
+    const lines = readFileSync(join(directory, "m.log"), "utf8").trimEnd().split("\n");
+    assert.equal(lines.map((line) => /^2026-03-01T12:00:00\.000Z \[(\w+)\] \S/.exec(line)?.[1]), words);
+  });
+}
+logging("rotates a file that has grown too large, and drops backups that are too many or too old", () => {
+  const file = join(directory, "m.log");
+  writeFileSync(file, "");
+  truncateSync(file, 1024 * 1024);
+  for (const day of ["01", "02", "03"]) writeFileSync(join(directory, `m-2026-02-${day}T00-00-00.000Z.log`), "");
+  writeFileSync(join(directory, "m-other.log"), "");
+  utimesSync(join(directory, "m-2026-02-03T00-00-00.000Z.log"), now, now);
+  utimesSync(join(directory, "m-2026-02-02T00-00-00.000Z.log"), 0, 0);
+  open("debug", { maxSize: 1, maxBackups: 3, maxAge: 5 }).debug("x");
+  assert.equal(readdirSync(directory).sort(), ["m-2026-02-03T00-00-00.000Z.log", "m-2026-03-01T12-00-00.000Z.log", "m-other.log", "m.log"]);
+  assert.match(readFileSync(file, "utf8"), /^2026-03-01.*x\n$/);
+});
+logging("never fails a command", () => {
+  openLog({ toStderr: false, file: join(directory, "nowhere", "m.log"), level: "debug", rotation: {} }).debug("x");
+  assert.is(existsSync(join(directory, "nowhere")), false);
+});
+logging.run();
