@@ -68,19 +68,19 @@ const lightNodeModules = new Set(["async_hooks", "buffer", "events", "fs", "path
 
 /**
  * Loads Node's other modules when one of their names is first used, not where they are imported: each brings dozens of
- * its own along, and most runs end without any. "./node:x" tells start.cjs that a heavy one is coming.
+ * its own along, and most runs end without any. "late:" tells start.cjs that a heavy one is coming.
  */
 const lateNodeModules = {
   name: "late node modules",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(\.\/)?node:/ }, ({ kind, path, namespace }) => {
+    onResolve({ filter: /^(late:)?node:/ }, ({ kind, path, namespace }) => {
       if (lightNodeModules.has(path)) return undefined;
       if (namespace === "late") return { path, external: true };
-      return kind === "dynamic-import" ? { path: `./${path}`, external: true } : { path, namespace: "late" };
+      return kind === "dynamic-import" ? { path: `late:${path}`, external: true } : { path, namespace: "late" };
     });
     onLoad({ filter: /^node:/, namespace: "late" }, ({ path }) => {
       const names = Object.keys(process.getBuiltinModule(path)).map((name) => JSON.stringify(name));
-      const getters = names.map((name) => `get ${name}() { return (loaded ??= require("./${path}"))[${name}]; },`);
+      const getters = names.map((name) => `get ${name}() { return (loaded ??= require("late:${path}"))[${name}]; },`);
       return { contents: `let loaded;\nmodule.exports = {\n${getters.join("\n")}\n};`, loader: "js" };
     });
   },
@@ -95,7 +95,7 @@ function latePackages(late) {
         if (kind !== "dynamic-import") return undefined;
         const name = path.replace(/[^\w-]+/g, "-");
         late.set(name, { specifier: path, resolveDir });
-        return { path: `./${name}`, external: true };
+        return { path: `late:${name}`, external: true };
       });
     },
   };

@@ -13,7 +13,10 @@ const [source, cache, late] = process.argv.slice(2);
 const text = readFileSync(source, "latin1");
 
 // As start.cjs does before it loads a late script.
-if (late === "late") setFlagsFromString("--rehash-snapshot");
+if (late === "late") {
+  setFlagsFromString("--rehash-snapshot");
+  setFlagsFromString("--min-semi-space-size=0");
+}
 setFlagsFromString("--no-lazy");
 // The name alone, so that a build anywhere gives the same bytes; the one who loads the cache says the path.
 const script = new Script(text, { filename: basename(source) });

@@ -19,20 +19,23 @@ function load(name) {
   return module.exports;
 }
 
-/** The bundler writes "./x" for what is loaded late because it is heavy: a script beside this one or a module of Node. */
+/** The bundler writes "late:" before what is heavy, a script beside this one or a module of Node. */
 function requireFromBundle(id) {
-  if (!id.startsWith("./")) return require(id);
+  if (!id.startsWith("late:")) return require(id);
   acceptNodeCaches();
-  const name = id.slice("./".length);
+  const name = id.slice("late:".length);
   return name.startsWith("node:") ? require(name) : load(name);
 }
 
 /**
- * --no-rehash-snapshot has done its work once this runs, and while it is set V8 refuses the code caches built into
- * Node, which belong to the default flags. Few modules are compiled on the usual way, but dozens by a heavy import.
+ * The flags of V8 we are started with have done their work once this runs, and while they are set V8 refuses the code
+ * caches built into Node, which belong to the default flags. Few modules are compiled on the usual way, but dozens by a
+ * heavy import.
  */
 function acceptNodeCaches() {
   if (nodeCachesAccepted) return;
   nodeCachesAccepted = true;
-  require("node:v8").setFlagsFromString("--rehash-snapshot");
+  const { setFlagsFromString } = require("node:v8");
+  setFlagsFromString("--rehash-snapshot");
+  setFlagsFromString("--min-semi-space-size=0");
 }

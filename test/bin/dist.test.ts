@@ -44,12 +44,12 @@ for (const name of names) {
 }
 
 dist("runs through links in other directories, one after the other, relative or not", ({ directory, dist }) => {
-  const far = join(directory, "opt", "cni", "bin");
-  mkdirSync(far, { recursive: true });
-  symlinkSync("../../../a copy/bin/bridge", join(far, "relative"));
-  symlinkSync(join(dist, "bin", "bridge"), join(far, "bridge"));
-  symlinkSync("bridge", join(far, "again"));
-  for (const link of ["relative", "bridge", "again"]) assertVersions(run(join(far, link), { cwd: "/" }));
+  const far = join(directory, "opt", "cni", "bin"), farther = join(directory, "usr");
+  for (const folder of [far, farther]) mkdirSync(folder, { recursive: true });
+  symlinkSync("../../../a copy/bin/bridge", join(far, "bridge"));
+  symlinkSync(join(dist, "bin", "macvlan"), join(far, "macvlan"));
+  symlinkSync("../opt/cni/bin/bridge", join(farther, "bridge"));
+  for (const link of [join(far, "bridge"), join(far, "macvlan"), join(farther, "bridge")]) assertVersions(run(link, { cwd: "/" }));
 });
 
 dist("runs when its own directory is reached through a link", ({ directory, dist }) => {
@@ -75,8 +75,10 @@ dist("uses its own runtime, never a node found on PATH", ({ directory, dist }) =
   for (const program of ["node", "sh", "readlink", "env"]) {
     writeFileSync(join(trap, program), `#!/bin/sh\n: > "${join(trap, "sprung")}"\n`, { mode: 0o755 });
   }
-  symlinkSync(join(dist, "bin", "bridge"), join(directory, "trapped"));
-  for (const file of [join(dist, "bin", "bridge"), join(directory, "trapped")]) {
+  const elsewhere = join(directory, "elsewhere");
+  mkdirSync(elsewhere);
+  symlinkSync(join(dist, "bin", "bridge"), join(elsewhere, "bridge"));
+  for (const file of [join(dist, "bin", "bridge"), join(elsewhere, "bridge")]) {
     assertVersions(run(file, { cwd: "/", env: { PATH: trap } }));
   }
   assert.not.ok(existsSync(join(trap, "sprung")));
