@@ -102,11 +102,13 @@ function runInChild(definition: Definition, file: string, options: KernelSuiteOp
     outer(title, async () => {
       const report = await child?.report(index);
       if (report?.error !== undefined) throw toError(report.error);
+      // The last test answers for the end of the process too: an error in a uvu hook would end the whole run.
+      const problem = index === definition.tests.length - 1 ? await child?.ended : undefined;
+      if (problem !== undefined) throw new Error(problem);
     });
   }
   outer.after(async () => {
-    const problem = await child?.ended;
-    if (problem !== undefined) throw new Error(problem);
+    await child?.ended;
   });
   outer.run();
 }
@@ -140,7 +142,11 @@ function startChild(name: string, file: string, timeoutMs: number): Child {
     ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", ...node],
     { stdio: ["ignore", "pipe", "pipe", "pipe"], env: { ...process.env, [childMark]: name } },
   );
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+  let limit = "";
+  const timer = setTimeout(() => {
+    limit = ` at its limit of ${timeoutMs} ms`;
+    child.kill("SIGKILL");
+  }, timeoutMs);
 
   const reports: Report[] = [];
   let wake = (): void => {};
@@ -161,7 +167,7 @@ function startChild(name: string, file: string, timeoutMs: number): Child {
     child.on("error", (error) => resolve(`the kernel suite could not be started: ${error.message}`));
     child.on("close", (status, signal) => {
       clearTimeout(timer);
-      exit = `the kernel suite's process ended (status ${status}, signal ${signal}) and printed:\n${output}`;
+      exit = `the kernel suite's process ended${limit} (status ${status}, signal ${signal}) and printed:\n${output}`;
       resolve(status === 0 ? undefined : exit);
       wake();
     });
