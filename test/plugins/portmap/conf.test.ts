@@ -1,0 +1,85 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { formatPrefix } from "../../../src/net/index.ts";
+import { containerAddresses, readForwarding, refuseForeignStyle } from "../../../src/plugins/portmap/conf.ts";
+import { portmap } from "../../../src/plugins/portmap/index.ts";
+import { rejects, throws } from "../../helpers/errors.ts";
+import { call } from "../../helpers/firewall.ts";
+
+const owner = { network: "test", containerId: "1234" };
+const prevResult = { interfaces: [], ips: [{ address: "10.0.0.2/24" }], routes: [], dns: {} };
+const mapping = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
+
+const addresses = suite("containerAddresses");
+const interfaces = [{ name: "host" }, { name: "eth0", sandbox: "netns" }, { name: "eth0" }, { name: "eth1", sandbox: "netns" }];
+for (const [title, ips, expected] of [
+  ["are the container's, not the host's", [{ interface: 0, address: "10.0.0.1/24" }, { interface: 1, address: "10.0.0.2/24" }, { interface: 1, address: "2001:db8:1::2/64" }], ["10.0.0.2/24", "2001:db8:1::2/64"]],
+  ["are the first of each family, IPv4 first", [{ address: "fd00::1/64" }, { address: "10.0.0.2/24" }, { address: "10.0.0.3/24" }], ["10.0.0.2/24", "fd00::1/64"]],
+  ["may belong to no interface, or to one out of range", [{ address: "10.0.0.2/24" }, { interface: 9, address: "fd00::1/64" }], ["10.0.0.2/24", "fd00::1/64"]],
+  ["are not those of an interface without sandbox, or of another name", [{ interface: 2, address: "10.0.0.2/24" }, { interface: 3, address: "10.0.0.3/24" }], []],
+] as const) {
+  addresses(title, () => assert.equal(containerAddresses({ interfaces, ips, routes: [], dns: {} }, "eth0").map(formatPrefix), expected));
+}
+addresses.run();
+
+const reading = suite("readForwarding");
+reading("has defaults", () => {
+  const { backend, forwarding } = readForwarding({}, owner);
+  assert.is(backend, undefined);
+  assert.equal(forwarding, { ...owner, mappings: [], snat: true, masqAll: false, markBit: 13, conditions: { 4: [], 6: [] } });
+});
+reading("takes protocols in any case and an empty hostIP as absent", () => {
+  const { forwarding } = readForwarding({ runtimeConfig: { portMappings: [{ ...mapping, protocol: "TCP", hostIP: "" }] } }, owner);
+  assert.equal(forwarding.mappings, [mapping]);
+});
+for (const [title, conf] of [
+  ["markMasqBit below 0", { markMasqBit: -1 }],
+  ["markMasqBit above 31", { markMasqBit: 32 }],
+  ["markMasqBit out of range with nftables too", { markMasqBit: 32, backend: "nftables" }],
+  ["markMasqBit beside externalSetMarkChain", { markMasqBit: 5, externalSetMarkChain: "KUBE-MARK-MASQ" }],
+  ["an unknown backend", { backend: "ipvs" }],
+  ["an empty backend", { backend: "" }],
+  ["a hostIP that is none", { runtimeConfig: { portMappings: [{ ...mapping, hostIP: "localhost" }] } }],
+] as const) {
+  reading(`refuses ${title}`, () => void throws(() => readForwarding(conf, owner), 7));
+}
+reading.run();
+
+const style = suite("refuseForeignStyle");
+for (const [title, backend, conf, refused] of [
+  ["nftables words with nftables", "nftables", { conditionsV4: ["ip", "saddr", "10.0.0.0/8"] }, undefined],
+  ["iptables options with iptables", "iptables", { conditionsV4: ["!", "-s", "10.0.0.0/8"], conditionsV6: ["-s", "::1"], externalSetMarkChain: "X" }, undefined],
+  ["empty conditions with either", "nftables", { conditionsV4: [], conditionsV6: [""] }, undefined],
+  ["nftables words with iptables", "iptables", { conditionsV4: ["ip", "saddr"], conditionsV6: ["ip6"] }, "conditionsV4, conditionsV6"],
+  ["iptables options with nftables", "nftables", { conditionsV6: ["-s"], conditionsV4: ["!"], externalSetMarkChain: "X" }, "externalSetMarkChain, conditionsV4, conditionsV6"],
+] as const) {
+  style(title, () => {
+    const check = () => refuseForeignStyle(backend, readForwarding(conf, owner).forwarding);
+    if (refused === undefined) check();
+    else assert.ok(throws(check, 7).message.includes(refused));
+  });
+}
+style.run();
+
+const plugin = suite("portmap configuration");
+for (const [title, portMappings, key] of [
+  ["hostPort 0", [{ ...mapping, hostPort: 0 }], "hostPort"],
+  ["containerPort 65536", [{ ...mapping, containerPort: 65536 }], "containerPort"],
+  ["a port as text", [{ ...mapping, hostPort: "80" }], "hostPort"],
+  ["a missing protocol", [{ hostPort: 1, containerPort: 2 }], "protocol"],
+  ["an unknown protocol", [{ ...mapping, protocol: "icmp" }], "protocol"],
+  ["mappings that are no list", {}, "portMappings"],
+] as const) {
+  plugin(`refuses ${title}, naming it`, async () => {
+    const error = await rejects(call(portmap, "add", { conf: { runtimeConfig: { portMappings } }, prevResult }), 7);
+    assert.ok(error.message.includes(key), error.message);
+  });
+}
+plugin("refuses ADD and CHECK without a prevResult", async () => {
+  for (const verb of ["add", "check"] as const) await rejects(call(portmap, verb, { conf: { runtimeConfig: { portMappings: [mapping] } } }), 7);
+});
+plugin("passes without mappings, and on DEL without anything", async () => {
+  for (const verb of ["add", "check"] as const) await call(portmap, verb, { prevResult });
+  for (const conf of [{}, { backend: "nonsense" }, { runtimeConfig: { portMappings: "broken" } }]) await call(portmap, "del", { conf });
+});
+plugin.run();
