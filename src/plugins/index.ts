@@ -8,11 +8,12 @@ import { hostLocal } from "./host-local/index.ts";
 import { loopback } from "./loopback.ts";
 import { macvlan } from "./macvlan.ts";
 import type { Plugin } from "./plugin.ts";
+import { portmap } from "./portmap/index.ts";
 import { staticPlugin } from "./static.ts";
 
 export type * from "./plugin.ts";
 
-const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, staticPlugin];
+const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, portmap, staticPlugin];
 
 /** The plugins that run in-process, by type. */
 export const builtIn: ReadonlyMap<string, Plugin> = new Map(plugins.map((plugin) => [plugin.type, plugin]));
