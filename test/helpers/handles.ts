@@ -4,7 +4,7 @@
  */
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { newestVersion, toWireResult } from "../../src/cni/index.ts";
-import { joinErrors, openHandles, teardownGroup, undoSteps } from "../../src/mux/index.ts";
+import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from "../../src/mux/index.ts";
 import type { FailedStep } from "../../src/mux/index.ts";
 import type { AddContext, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "../../src/plugins/index.ts";
 
@@ -74,6 +74,8 @@ async function withHandles<T>({ netns, through }: Driven, work: (handles: Handle
   const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam : open.plugin(type)) });
   try {
     return await work(through === undefined ? handles : derived(handles, through(handles)));
+  } catch (error) {
+    throw toCniError(error);
   } finally {
     open.close();
   }

@@ -14,10 +14,11 @@ export function checkBridge(call: Call<BridgeConf>, settings: BridgeSettings, { 
   checkAddressesAndRoutes(container, link, result);
 }
 
-function checkBridgeLink(host: Namespace, interfaces: readonly Interface[], { bridge: name, promiscuous }: BridgeSettings): Link {
+function checkBridgeLink(host: Namespace, interfaces: readonly Interface[], { bridge: name, promiscuous, isGateway }: BridgeSettings): Link {
   const entry = interfaces.find((candidate) => candidate.name === name && isOnHost(candidate));
   if (entry === undefined) throw broken(`Cannot check bridge "${name}": prevResult does not list it`);
-  const bridge = checkedLink(host, entry, "bridge");
+  // Only a bridge that holds a gateway has its MAC pinned; any other takes the lowest of its ports', and that is no fault.
+  const bridge = checkedLink(host, isGateway ? entry : { name }, "bridge");
   if (bridge.promiscuity > 0 !== promiscuous) {
     throw broken(`Cannot accept bridge "${name}": promiscuous mode is ${promiscuous ? "off" : "on"}, expected it ${promiscuous ? "on" : "off"}`);
   }

@@ -42,7 +42,7 @@ export const bridge = definePlugin<BridgeConf>({
 
   async add(call, context) {
     const { attachment, conf, ipam } = call;
-    const { host, undo } = context;
+    const { host, container, undo } = context;
     const { containerId, ifName } = attachment;
     const settings = bridgeSettings(conf, ipam !== undefined);
     const backend = parseMasqueradeBackend(conf.ipMasqBackend);
@@ -58,9 +58,9 @@ export const bridge = definePlugin<BridgeConf>({
 
     const layer3 = ipam === undefined ? undefined : toLayer3(await ipam.add(context), settings);
     if (layer3 === undefined) {
-      if (settings.containerUp) context.container.links.set(pair.containerLink.index, { up: true });
+      if (settings.containerUp) container.links.set(pair.containerLink.index, { up: true });
     } else {
-      setAnnouncing(context.container, ifName, conf.enabledad === true);
+      setAnnouncing(container, ifName, conf.enabledad === true);
       // The container end is named as its own result lists it; the final one has it at index 2 as well.
       await configureInterface({ link: pair.containerLink, result: { ...layer3, interfaces: placeholders(pair), dns: {} } }, context);
       const gateways = settings.isGateway ? gatewayPrefixes(layer3.ips) : [];

@@ -1,0 +1,345 @@
+import * as assert from "uvu/assert";
+import type { IpConfig, Result } from "../../../src/cni/index.ts";
+import { allVersions, code, compareVersions } from "../../../src/cni/index.ts";
+import { bridge } from "../../../src/plugins/bridge/index.ts";
+import { rejects } from "../../helpers/errors.ts";
+import type { Driven } from "../../helpers/handles.ts";
+import { add, check, del, reservations, status } from "../../helpers/handles.ts";
+import type { TestNetns } from "../../helpers/netns.ts";
+import { attempt, ipJson, kernelSuite, makeNetns, nftJson, run } from "../../helpers/netns.ts";
+import { failures, kernelState } from "../../helpers/failing-handles.ts";
+
+let netns: TestNetns;
+
+function useFreshNetns(kernel: { before: { each(handler: () => void): void }; after: { each(handler: () => void): void } }): void {
+  kernel.before.each(() => {
+    netns = makeNetns();
+  });
+  kernel.after.each(() => {
+    netns.remove();
+    // Deleting a namespace lets its links go a moment later; a bridge without ports goes at once.
+    for (const link of ipJson("link show")) if (link.ifname !== "lo") attempt("ip", "link", "delete", link.ifname);
+    reservations.clear();
+  });
+}
+
+function driven(conf: object, more: Partial<Driven> = {}): Driven {
+  return { plugin: bridge, netns: netns.path, conf: { bridge: "br0", ...conf }, ...more };
+}
+
+const hostLink = (name: string) => ipJson("link show").find((link) => link.ifname === name);
+const hostNames = () => ipJson("link show").map((link) => link.ifname).sort();
+const globals = (where: TestNetns | undefined, link: string): string[] => (
+  ipJson(`addr show dev ${link}`, where)[0]?.addr_info.filter((info: any) => info.scope === "global").map((info: any) => `${info.local}/${info.prefixlen}`) ?? []);
+
+const kernel = kernelSuite("bridge", import.meta.url);
+useFreshNetns(kernel);
+
+const shapes: readonly (readonly [string, readonly IpConfig[], readonly string[], readonly string[]])[] = [
+  ["IPv4", [{ address: "10.1.2.3/24" }], ["10.1.2.1/24"], ["10.1.2.1"]],
+  ["IPv6", [{ address: "2001:db8::2/64" }], ["2001:db8::1/64"], ["2001:db8::1"]],
+  ["both families", [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }], ["10.1.2.1/24", "2001:db8::1/64"], ["10.1.2.1", "2001:db8::1"]],
+  ["IPv4 and two IPv6 networks", [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }, { address: "2001:db8:1::2/64" }],
+    ["10.1.2.1/24", "2001:db8::1/64", "2001:db8:1::1/64"], ["10.1.2.1", "2001:db8::1"]],
+];
+
+for (const cniVersion of allVersions) {
+  kernel(`ADD, CHECK and DEL with a default gateway, cniVersion ${cniVersion}`, async () => {
+    for (const [shape, addresses, gateways, vias] of shapes) {
+      const one = driven({ isDefaultGateway: true, ipam: { type: "test", addresses, dns: { nameservers: ["192.0.2.53"] } } }, { cniVersion });
+      const result = await add(one);
+      assertShape(result);
+      assert.equal(result.ips.map((ip) => [ip.interface, ip.address]), addresses.map((ip) => [2, ip.address]), shape);
+      assert.equal(result.dns, { nameservers: ["192.0.2.53"] });
+
+      assert.is(hostNames().length, 3, "lo, bridge and host end, nothing else");
+      assert.not.ok(hostLink("br0").linkinfo.info_data.vlan_filtering);
+      assert.equal([...globals(undefined, "br0")].sort(), [...gateways].sort(), shape);
+      assert.equal([...globals(netns, "eth0")].sort(), addresses.map((ip) => ip.address).sort(), shape);
+      const defaults = [...ipJson("-4 route show default", netns), ...ipJson("-6 route show default", netns)];
+      assert.equal(defaults.map((route) => route.gateway), vias, shape);
+      for (const route of defaults) assert.not("prefsrc" in route);
+
+      if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult: result });
+      const mac = hostLink("br0").address;
+      await del({ ...one, prevResult: result });
+      assert.equal(hostNames(), ["br0", "lo"], `after DEL, ${shape}`);
+      assert.is(hostLink("br0").address, mac, "the bridge keeps its MAC");
+      assert.is(reservations.size, 0);
+      await del(one);
+      run("ip", "link", "delete", "br0");
+    }
+  });
+
+  kernel(`layer 2, cniVersion ${cniVersion}`, async () => {
+    const one = driven({}, { cniVersion });
+    if (compareVersions(cniVersion, "0.3.0") < 0) {
+      const error = await add(one).then(() => undefined, (failed: Error) => failed);
+      assert.match(error?.message ?? "", /no valid IP/i);
+    } else {
+      const result = await add(one);
+      assertShape(result);
+      assert.equal(result.ips, []);
+      assert.is(ipJson("link show eth0", netns)[0].operstate, "UP");
+      if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult: result });
+    }
+    await del(one);
+    assert.equal(hostNames(), ["br0", "lo"]);
+  });
+}
+
+/** The bridge, the host end, the container end. */
+function assertShape({ interfaces }: Result): void {
+  assert.is(interfaces.length, 3);
+  const [bridgeEntry, hostEntry, containerEntry] = interfaces;
+  assert.is(bridgeEntry?.name, "br0");
+  assert.match(hostEntry?.name ?? "", /^veth[0-9a-f]{8}$/);
+  assert.equal([containerEntry?.name, containerEntry?.sandbox], ["eth0", netns.path]);
+  assert.equal([bridgeEntry?.sandbox, hostEntry?.sandbox], [undefined, undefined]);
+  assert.is(bridgeEntry?.mac, hostLink("br0").address);
+  assert.is(hostEntry?.mac, hostLink(hostEntry?.name ?? "").address);
+  assert.is(containerEntry?.mac, ipJson("link show eth0", netns)[0].address);
+  for (const { mac } of interfaces) assert.is(mac?.length, 17);
+}
+
+kernel("the host end has no transmit queue, ignores advertisements, and both ends have the MTU", async () => {
+  await add(driven({ mtu: 1400 }));
+  const port = ipJson("link show master br0")[0];
+  assert.equal([port.mtu, port.txqlen ?? 0, port.operstate], [1400, 0, "UP"]);
+  assert.is(run("sysctl", "-n", `net.ipv6.conf.${port.ifname}.accept_ra`), "0\n");
+  assert.is(ipJson("link show eth0", netns)[0].mtu, 1400);
+  assert.is(ipJson("link show eth0", netns)[0].txqlen, 1000);
+  assert.is(hostLink("br0").mtu, 1400);
+});
+
+kernel("an existing bridge is reused with its own MTU", async () => {
+  run("ip", "link", "add", "br0", "mtu", "1300", "type", "bridge");
+  const { ifindex } = hostLink("br0");
+  await add(driven({ mtu: 1400 }));
+  assert.is(hostLink("br0").ifindex, ifindex);
+  assert.is(hostLink("br0").promiscuity, 0);
+});
+
+kernel("a link of that name that is no bridge is refused", async () => {
+  run("ip", "link", "add", "br0", "type", "veth", "peer", "other");
+  assert.match((await rejects(add(driven({})), code.invalidConfig)).message, /"br0".*veth, expected a bridge/);
+});
+
+kernel("promiscMode makes the bridge promiscuous once, however many containers join", async () => {
+  const first = await add(driven({ promiscMode: true }));
+  await add(driven({ promiscMode: true }, { ifName: "eth1" }));
+  assert.is(hostLink("br0").promiscuity, 1);
+  await check(driven({ promiscMode: true }, { prevResult: first }));
+  assert.match((await rejects(check(driven({}, { prevResult: first })), code.attachmentBroken)).message, /promiscuous mode is on, expected it off/);
+});
+
+for (const [hairpin, isolated] of [[false, false], [true, false], [false, true], [true, true]]) {
+  kernel(`port flags: hairpinMode ${hairpin}, portIsolation ${isolated}`, async () => {
+    await add(driven({ hairpinMode: hairpin, portIsolation: isolated }));
+    const { hairpin: hasHairpin, isolated: isIsolated } = ipJson("link show master br0")[0].linkinfo.info_slave_data;
+    assert.equal([hasHairpin, isIsolated], [hairpin, isolated]);
+  });
+}
+
+const macs: readonly (readonly [string, object, string])[] = [
+  ["CNI_ARGS", {}, "02:00:00:00:00:01"],
+  ["args.cni over CNI_ARGS", { args: { cni: { mac: "02-00-00-00-00-02" } } }, "02:00:00:00:00:02"],
+  ["runtimeConfig over both, in any spelling", { args: { cni: { mac: "02:00:00:00:00:02" } }, RuntimeConfig: { mac: "0200.0000.0003" } }, "02:00:00:00:00:03"],
+];
+for (const [name, conf, mac] of macs) {
+  kernel(`the MAC comes from ${name}`, async () => {
+    const result = await add(driven(conf, { args: "IgnoreUnknown=true;K8S_POD_NAME=x;MAC=02:00:00:00:00:01" }));
+    assert.is(result.interfaces[2]?.mac, mac);
+    assert.is(ipJson("link show eth0", netns)[0].address, mac);
+  });
+}
+kernel("a MAC that is none is refused before anything is made", async () => {
+  await rejects(add(driven({}, { args: "MAC=02:00" })), code.invalidConfig);
+  assert.equal(hostNames(), ["lo"]);
+});
+
+const forced: readonly (readonly [string, string, string, boolean])[] = [
+  ["IPv4", "10.0.0.2/8", "10.1.2.4/16", true],
+  ["overlapping IPv6", "2001:db8:1::2/48", "2001:db8:1:1::2/64", true],
+  ["disjoint IPv6", "2001:db8:1::2/64", "2001:db8:2::2/64", false],
+];
+for (const [name, first, second, conflict] of forced) {
+  for (const forceAddress of [false, true]) {
+    kernel(`${name} gateways, forceAddress ${forceAddress}`, async () => {
+      const conf = (address: string): object => ({ isGateway: true, forceAddress, ipam: { type: "test", addresses: [{ address }] } });
+      await add(driven(conf(first)));
+      const before = globals(undefined, "br0");
+      const next = add(driven(conf(second), { ifName: "eth1" }));
+      if (conflict && !forceAddress) {
+        assert.match((await rejects(next, code.invalidConfig)).message, /"forceAddress"/);
+        assert.equal(globals(undefined, "br0"), before);
+        assert.is(reservations.size, 1);
+        return;
+      }
+      await next;
+      assert.is(globals(undefined, "br0").length, conflict ? 1 : 2);
+    });
+  }
+}
+
+kernel("forwarding is switched on for the families that have a gateway", async () => {
+  run("sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0");
+  await add(driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } }));
+  assert.equal([run("sysctl", "-n", "net.ipv4.ip_forward"), run("sysctl", "-n", "net.ipv6.conf.all.forwarding")], ["1\n", "0\n"]);
+});
+
+kernel("IPv6 is switched on in a container that has it off, also on lo", async () => {
+  netns.exec("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
+  await add(driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "2001:db8::2/64" }] } }));
+  assert.equal(globals(netns, "eth0"), ["2001:db8::2/64"]);
+  assert.is(netns.exec("sysctl", "-n", "net.ipv6.conf.lo.disable_ipv6"), "0\n");
+  assert.is(netns.exec("sysctl", "-n", "net.ipv6.conf.eth0.keep_addr_on_down"), "1\n");
+});
+
+kernel("enabledad switches duplicate detection on and waits for it", async () => {
+  netns.exec("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=1");
+  await add(driven({ isGateway: true, enabledad: true, ipam: { type: "test", addresses: [{ address: "2001:db8::2/64" }] } }));
+  const info = ipJson("addr show dev eth0", netns)[0].addr_info.find((one: any) => one.scope === "global");
+  assert.not("tentative" in info);
+  assert.is(netns.exec("sysctl", "-n", "net.ipv6.conf.eth0.accept_dad"), "1\n");
+});
+
+kernel("an address somebody else has is found, and everything is undone", async () => {
+  const first = await add(driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "2001:db8::2/64" }] } }));
+  assert.ok(first);
+  const second = makeNetns();
+  try {
+    const one = driven({ isGateway: true, enabledad: true, ipam: { type: "test", addresses: [{ address: "2001:db8::2/64" }] } }, { netns: second.path, containerId: "second" });
+    assert.match((await rejects(add(one), code.tryAgainLater)).message, /duplicate address detection/);
+    assert.is(ipJson("link show", second).length, 1);
+    assert.is(ipJson("link show master br0").length, 1);
+  } finally {
+    second.remove();
+  }
+});
+
+kernel("disableContainerInterface leaves the container end down, without a link-local address", async () => {
+  await add(driven({ disableContainerInterface: true }));
+  const [eth0] = ipJson("addr show eth0", netns);
+  assert.not.ok(eth0.flags.includes("UP"));
+  assert.equal(eth0.addr_info, []);
+});
+
+kernel("routes get table, metric, scope and metrics", async () => {
+  const routes = [
+    { dst: "10.9.0.0/16" },
+    { dst: "10.8.0.0/16", gw: "10.1.2.9", priority: 77, mtu: 1400, advmss: 1300 },
+    { dst: "10.7.0.0/16", table: 1234, scope: 253, gw: "" },
+  ];
+  const result = await add(driven({ ipam: { type: "test", addresses: [{ address: "10.1.2.3/24", gateway: "10.1.2.1" }], routes: routes.slice(0, 2) } }));
+  assert.equal(result.routes, routes.slice(0, 2));
+  const [plain, full] = ["10.9.0.0/16", "10.8.0.0/16"].map((dst) => ipJson(`route show ${dst}`, netns)[0]);
+  assert.equal([plain.gateway, plain.protocol], ["10.1.2.1", "boot"]);
+  assert.equal([full.gateway, full.metric, full.metrics], ["10.1.2.9", 77, [{ mtu: 1400, advmss: 1300 }]]);
+  await add(driven({ ipam: { type: "test", addresses: [{ address: "10.5.2.3/24" }], routes: routes.slice(2) } }, { ifName: "eth1" }));
+  assert.is(ipJson("route show table 1234", netns)[0].dst, "10.7.0.0/16");
+});
+
+kernel("the configuration's dns replaces IPAM's as soon as it says anything", async () => {
+  const ipam = { type: "test", addresses: [{ address: "10.1.2.3/24" }], dns: { nameservers: ["192.0.2.53"] } };
+  assert.equal((await add(driven({ ipam, dns: { search: [] } }))).dns, { search: [] });
+  assert.equal((await add(driven({ ipam, dns: {} }, { ifName: "eth1" }))).dns, { nameservers: ["192.0.2.53"] });
+});
+
+kernel("macspoofchk: rules while attached, none after DEL", async () => {
+  const one = driven({ macspoofchk: true });
+  const result = await add(one);
+  const rules = (): string[] => nftJson("list table bridge nat").filter((entry) => "rule" in entry).map((entry) => entry.rule.chain);
+  assert.equal(rules().sort(), ["PREROUTING", "cni-br-iface-test-container-eth0", "cni-br-iface-test-container-eth0-mac", "cni-br-iface-test-container-eth0-mac"]);
+  await del({ ...one, prevResult: result });
+  assert.equal(rules(), []);
+});
+
+for (const ipMasqBackend of ["nftables", "iptables"]) {
+  kernel(`ipMasq with ${ipMasqBackend}: a rule for the address while attached, none after DEL`, async () => {
+    const one = driven({ ipMasq: true, ipMasqBackend, isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+    const rules = (): number => (ipMasqBackend === "nftables"
+      ? nftJson("list chain inet cni_plugins_masquerade masq_checks").filter((entry) => "rule" in entry).length
+      : run("iptables-save", "-t", "nat").split("\n").filter((line) => line.startsWith("-A POSTROUTING") && line.includes("10.1.2.3")).length);
+    const result = await add(one);
+    assert.is(rules(), 1);
+    await del({ ...one, prevResult: result });
+    assert.is(rules(), 0);
+  });
+}
+kernel("an unknown ipMasqBackend is refused before anything is made", async () => {
+  await rejects(add(driven({ ipMasq: true, ipMasqBackend: "ipfw" })), code.invalidConfig);
+  assert.equal(hostNames(), ["lo"]);
+});
+
+kernel("DEL of what was never added, without namespace, and with one that is gone", async () => {
+  const conf = { ipMasq: true, ipMasqBackend: "nftables", macspoofchk: true, ipam: { type: "test" } };
+  await del(driven(conf));
+  await del(driven(conf, { netns: "" }));
+  await del(driven(conf, { netns: "/run/netns/none" }));
+  await del(driven({ ...conf, vlan: -100, mtu: "big", hairpinMode: true, promiscMode: true }, { args: "no pair" }));
+});
+
+kernel("CHECK finds what is broken", async () => {
+  const one = driven({ isDefaultGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }, { address: "10.1.9.9/32", gateway: "10.1.2.1" }] } });
+  const prevResult = await add(one).catch(() => undefined);
+  // A /32's own gateway is no network of the bridge; without it the rest is tried.
+  const plain = driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }], routes: [{ dst: "10.9.0.0/16" }] } }, { ifName: "eth5" });
+  assert.is(prevResult, undefined);
+  const result = await add(plain);
+  const checked = { ...plain, prevResult: result };
+  await check(checked);
+  await rejects(check(plain), code.invalidConfig);
+  const breaks: readonly (readonly [RegExp, readonly string[]])[] = [
+    [/Cannot find route 10\.9\.0\.0\/16/, ["ip", "route", "delete", "10.9.0.0/16"]],
+    [/Cannot find address 10\.1\.2\.3\/24/, ["ip", "addr", "flush", "dev", "eth5"]],
+    [/its MAC is/, ["ip", "link", "set", "eth5", "address", "02:00:00:00:00:77"]],
+    [/it is gone/, ["ip", "link", "delete", "eth5"]],
+  ];
+  for (const [message, [program = "", ...args]] of breaks) {
+    netns.exec(program, ...args);
+    assert.match((await rejects(check(checked), code.attachmentBroken)).message, message);
+  }
+});
+
+kernel("an interface name that the container has is refused, and stays", async () => {
+  const result = await add(driven({}));
+  const before = kernelState(netns);
+  assert.match((await rejects(add(driven({ ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } })), code.invalidConfig)).message, /"eth0".*has one of that name already/);
+  assert.equal(kernelState(netns), before);
+  assert.is(reservations.size, 0);
+  await check(driven({}, { prevResult: result }));
+});
+
+kernel("an answer of IPAM without addresses is refused and released", async () => {
+  run("ip", "link", "add", "br0", "up", "address", "02:00:00:00:00:99", "type", "bridge");
+  const before = kernelState(netns);
+  assert.match((await rejects(add(driven({ ipam: { type: "test" } })), code.invalidConfig)).message, /holds no address/);
+  assert.equal(kernelState(netns), before);
+  assert.is(reservations.size, 0);
+});
+
+kernel("a missing namespace is an error naming it, and nothing is made", async () => {
+  assert.match((await rejects(add(driven({}, { netns: "/run/netns/none" })), code.invalidNetns)).message, /\/run\/netns\/none/);
+  assert.equal(hostNames(), ["lo"]);
+});
+
+kernel("STATUS asks IPAM, and does without one", async () => {
+  await status(driven({ ipam: { type: "test" } }));
+  await status(driven({}));
+});
+
+kernel("a failure at any step leaves links, addresses, routes and reservations as before", async () => {
+  // The bridge and its gateway are shared and stay; so they are there before.
+  const conf = {
+    isDefaultGateway: true, hairpinMode: true, macspoofchk: true, ipMasq: true, ipMasqBackend: "nftables",
+    ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }] },
+  };
+  const one = driven(conf);
+  const result = await add(one);
+  await del({ ...one, prevResult: result });
+  const count = await failures(one, () => kernelState(netns));
+  assert.ok(count > 10, `only ${count} steps were made to fail`);
+});
+
+kernel.run();
