@@ -16,6 +16,8 @@ interface Added {
 const hostPort = 8080, containerPort = 80;
 /** The machine on the physical network that macvlan joins, see prepareHost(). */
 const lanAddress = "192.168.77.1";
+/** The host as machines elsewhere know it. */
+const hostAddress = "198.51.100.2";
 const conf = readFileSync(confFile, "utf8");
 const children: ChildProcess[] = [];
 const work = mkdtempSync("/tmp/polynic-demo-");
@@ -37,8 +39,9 @@ try {
   prove(`web pings a machine of the physical network through macvlan (${lanAddress})`,
     inside("web", ["ping", "-c2", "-i0.2", "-W2", "-I", "net2", lanAddress]));
   await serve("web");
-  prove(`a machine of the physical network reaches web through host port ${hostPort}`,
-    inside("lan", fetchCommand("192.168.77.2", hostPort)));
+  prove(`a machine elsewhere reaches web by TCP through port ${hostPort} of the host`,
+    inside("elsewhere", fetchCommand(hostAddress, hostPort)));
+  prove(`so does the host itself through 127.0.0.1:${hostPort}`, succeeds(fetchCommand("127.0.0.1", hostPort)));
 
   say("Detach");
   const webDel = detach("web"), clientDel = detach("client");
@@ -54,14 +57,20 @@ try {
 console.log(failures === 0 ? "\nDemo finished: everything proved" : `\nDemo finished: ${failures} proofs failed`);
 process.exit(failures === 0 ? 0 : 1);
 
-/** lo up, private state folders, two containers, and a physical network: uplink0 with one machine at its other end. */
+/**
+ * lo up, private state folders, two containers, a physical network (uplink0 with one machine at its other end),
+ * and a machine elsewhere that knows nothing but the host's address.
+ */
 function prepareHost(): void {
   for (const path of ["/run/netns", "/var/lib/cni"]) sh(`mount -t tmpfs tmpfs ${path}`);
   sh("mount --make-shared /run/netns; ip link set lo up; sysctl -qw net.ipv4.ip_forward=1");
-  for (const name of ["web", "client", "lan"]) sh(`ip netns add ${name}; ip -n ${name} link set lo up`);
+  for (const name of ["web", "client", "lan", "elsewhere"]) sh(`ip netns add ${name}; ip -n ${name} link set lo up`);
   sh("ip link add uplink0 type veth peer name eth0 netns lan");
-  sh("ip link set uplink0 up; ip addr add 192.168.77.2/24 dev uplink0");
-  sh(`ip -n lan link set eth0 up; ip -n lan addr add ${lanAddress}/24 dev eth0; ip -n lan route add default via 192.168.77.2`);
+  sh("ip link set uplink0 up");
+  sh(`ip -n lan link set eth0 up; ip -n lan addr add ${lanAddress}/24 dev eth0`);
+  sh("ip link add wan0 type veth peer name eth0 netns elsewhere");
+  sh(`ip link set wan0 up; ip addr add ${hostAddress}/24 dev wan0`);
+  sh("ip -n elsewhere link set eth0 up; ip -n elsewhere addr add 198.51.100.1/24 dev eth0");
 }
 
 /** What a runtime does: the executable, CNI_* in the environment, the config on stdin. */
@@ -122,7 +131,11 @@ function ipJson(netns: string, ...args: string[]): any[] {
 }
 
 function inside(netns: string, command: readonly string[]): boolean {
-  return spawnSync("ip", ["netns", "exec", netns, ...command], { stdio: "ignore", timeout: limitMs }).status === 0;
+  return succeeds(["ip", "netns", "exec", netns, ...command]);
+}
+
+function succeeds([program = "", ...args]: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: "ignore", timeout: limitMs }).status === 0;
 }
 
 /** A web server in the container, answering once and again until the demo ends. */
@@ -146,7 +159,7 @@ function proveNothingLeft(): void {
     prove(`netns ${name} holds nothing but lo`, links.join() === "lo");
   }
   const ports = JSON.parse(execFileSync("ip", ["-j", "link", "show", "type", "veth"], { encoding: "utf8" }) || "[]")
-    .map(({ ifname }: { ifname: string }) => ifname).filter((name: string) => name !== "uplink0");
+    .map(({ ifname }: { ifname: string }) => ifname).filter((name: string) => name !== "uplink0" && name !== "wan0");
   prove("no veth left on the host", ports.length === 0);
   const rules = execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" });
   prove("no firewall rule names the containers", !/demo-(web|client)/.test(rules));
