@@ -133,8 +133,11 @@ export function openIptables(options: IptablesOptions = {}): Iptables {
       const lines = rules.map((rule) => `-C ${rule}`);
       const ended = tryRestore(family, table, lines);
       if (ended.status === 0) return undefined;
-      const rule = rules[lineOf(ended) - 1];
-      if (ended.status === 1 && rule !== undefined) return rule;
+      // Of a rule whose target is a chain that is not there the tool says only the chain, in the words of nf_tables or legacy.
+      const [, chain, target] = /Chain '([^']+)' does not exist|Couldn't load target [`']([^']+)'/.exec(ended.stderr) ?? [];
+      const absent = chain ?? target;
+      const rule = absent === undefined ? rules[lineOf(ended) - 1] : rules.find((one) => one.endsWith(` -j ${absent}`));
+      if ((ended.status === 1 || absent !== undefined) && rule !== undefined) return rule;
       throw refusal(ended, `check table "${table}"`, lines);
     },
 

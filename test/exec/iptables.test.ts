@@ -34,6 +34,7 @@ batches("says which of the rules is missing", async () => {
   assert.is(await iptables.missing(4, "nat", ["AAA -d 10.0.0.0/8 -j ACCEPT"]), undefined);
   assert.is(await iptables.missing(4, "nat", ["AAA -d 10.0.0.0/8 -j ACCEPT", "AAA -j RETURN"]), "AAA -j RETURN");
   assert.is(await iptables.missing(4, "nat", ["NOWHERE -j RETURN"]), "NOWHERE -j RETURN");
+  assert.is(await iptables.missing(4, "nat", ["AAA -d 10.0.0.0/8 -j ACCEPT", "AAA -s 10.0.0.0/8 -j NOWHERE"]), "AAA -s 10.0.0.0/8 -j NOWHERE");
 });
 
 batches("takes a guess that holds without reading the table", async () => {
