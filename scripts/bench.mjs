@@ -12,8 +12,8 @@ if (process.getuid?.() !== 0) {
   console.error("Cannot run the benchmark as an ordinary user: making network namespaces needs root");
   process.exit(1);
 }
-installPackages();
 installPrograms({ reference: true });
+installPackages();
 fetchNewerPlugins();
 run("npm", ["run", "--silent", "build"]);
 

@@ -9,8 +9,8 @@ if (process.getuid?.() !== 0) {
   console.error("Cannot run the demo as an ordinary user: making network namespaces needs root (try: sudo npm run demo)");
   process.exit(1);
 }
-installPackages();
 installPrograms();
+installPackages();
 console.log("Building dist/");
 run("npm", ["run", "--silent", "build"]);
 

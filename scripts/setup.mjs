@@ -21,6 +21,11 @@ const programs = {
   unshare: "util-linux",
 };
 
+/** The shared library Node 26 is linked with, and which a minimal system lacks. */
+const libatomic = [
+  `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/libatomic.so.1`, "/usr/lib64/libatomic.so.1", "/usr/lib/libatomic.so.1",
+];
+
 /** The reference plugins, for the interchange tests. */
 const referencePlugins = { "/usr/lib/cni/bridge": "containernetworking-plugins" };
 
@@ -59,6 +64,7 @@ export function installPrograms({ reference = false } = {}) {
   if (reference) {
     for (const [path, name] of Object.entries(referencePlugins)) if (!existsSync(path)) missing.add(name);
   }
+  if (!libatomic.some((path) => existsSync(path))) missing.add("libatomic1");
   if (missing.size === 0) return;
   const names = [...missing].sort();
   if (process.getuid?.() !== 0 || !onPath("apt-get")) {

@@ -7,8 +7,8 @@ import { installPackages, installPrograms, pinnedNode, root, run } from "./setup
 /** All suites together; a hanging test must not hang whoever waits for the answer. */
 const suiteLimitMs = 14 * 60_000;
 
-installPackages();
 installPrograms({ reference: true });
+installPackages();
 fetchNewerPlugins();
 run("npm", ["run", "--silent", "build"]);
 run("npm", ["run", "--silent", "check"]);
