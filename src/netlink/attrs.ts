@@ -27,26 +27,30 @@ const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
  * Attributes are written in row order. A repeated attribute keeps its last value unless its row says `repeated`.
  */
 export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
-  const entries = Object.entries(rows);
-  const byType: ([name: string, payload: Payload<unknown>] | undefined)[] = [];
-  for (const [name, [type, payload]] of entries) byType[type] = [name, payload];
+  // Objects and indexed loops: a command's requests are few, so this runs interpreted, where destructuring lists is slow.
+  const table: readonly Row[] = Object.entries(rows).map(([name, [type, payload]]) => ({ name, type, payload }));
+  const byType: (Row | undefined)[] = [];
+  for (const row of table) byType[row.type] = row;
 
   return {
     nested: true,
 
     write(out, value) {
-      // The rows are the entries of R, so every value is looked up under the name its payload belongs to.
+      // The table holds the rows of R, so every value is looked up under the name its payload belongs to.
       const values = value as Readonly<Record<string, unknown>>;
-      for (const [name, [type, payload]] of entries) {
-        const rowValue = values[name];
-        if (rowValue !== undefined) writeRow(out, name, type, payload, rowValue, values);
+      for (let i = 0; i < table.length; i++) {
+        const row = table[i];
+        const rowValue = row === undefined ? undefined : values[row.name];
+        if (row !== undefined && rowValue !== undefined) writeRow(out, row, rowValue, values);
       }
       if (value.unknown !== undefined) raw.write(out, value.unknown);
     },
 
     read(input, start, end) {
       const values: Record<string, unknown> = {};
+      // Start and end of each run of unknown ones.
       const unknown: number[] = [];
+      let unknownEnd = -1;
       let count = 0;
 
       for (let at = start; at + NLA_HDRLEN <= end; count++) {
@@ -58,8 +62,10 @@ export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
         }
         const row = byType[type & NLA_TYPE_MASK];
         const next = (stop + 3) & ~3;
-        if (row === undefined) addRun(unknown, at, next);
-        else readRow(values, row[0], row[1], input, at + NLA_HDRLEN, stop);
+        if (row !== undefined) readRow(values, row, input, at + NLA_HDRLEN, stop);
+        else if (unknownEnd === at) unknown[unknown.length - 1] = next;
+        else unknown.push(at, next);
+        if (row === undefined) unknownEnd = next;
         at = next;
       }
 
@@ -103,32 +109,37 @@ export function by<const K extends Readonly<Record<string, Payload<unknown>>>>(
   };
 }
 
-/** Remembers bytes as part of the unknown ones: pairs of start and end, neighbours joined. */
-function addRun(runs: number[], start: number, end: number): void {
-  if (runs.at(-1) === start) runs[runs.length - 1] = end;
-  else runs.push(start, end);
+interface Row {
+  readonly name: string;
+  readonly type: number;
+  readonly payload: Payload<unknown>;
 }
 
 /** One copy of all runs; the padding after the very last attribute may be missing. */
 function copyRuns(input: DataView, runs: readonly number[], limit: number): Uint8Array {
-  let length = 0;
-  for (let i = 0; i < runs.length; i += 2) length += (runs[i + 1] ?? 0) - (runs[i] ?? 0);
-  const copy = new Uint8Array(length);
-  let to = 0;
-  for (let i = 0; i < runs.length; i += 2) {
-    const end = runs[i + 1] ?? 0;
-    for (let at = runs[i] ?? 0; at < end; at++, to++) if (at < limit) copy[to] = input.getUint8(at);
+  const first = runs[0] ?? 0;
+  const last = runs.at(-1) ?? 0;
+  // Everything between the first and the last run at once, then closed up: a call per run, not a step per byte.
+  const copy = new Uint8Array(last - first);
+  copy.set(new Uint8Array(input.buffer, input.byteOffset + first, Math.min(last, limit) - first));
+  let length = (runs[1] ?? 0) - first;
+  for (let i = 2; i < runs.length; i += 2) {
+    const start = (runs[i] ?? 0) - first;
+    const end = (runs[i + 1] ?? 0) - first;
+    copy.copyWithin(length, start, end);
+    length += end - start;
   }
-  return copy;
+  return copy.subarray(0, length);
 }
 
-function writeRow(out: Output, name: string, type: number, payload: Payload<unknown>, value: unknown, siblings: Siblings): void {
+function writeRow(out: Output, row: Row, value: unknown, siblings: Siblings): void {
+  const { type, payload } = row;
   try {
     if (payload.each === undefined) writeAttribute(out, type, payload, value, siblings);
     // The value of a `repeated` row is a list, see there.
     else for (const item of value as readonly unknown[]) writeAttribute(out, type, payload.each, item);
   } catch (error) {
-    throw error instanceof CodecError ? error.within(name) : error;
+    throw error instanceof CodecError ? error.within(row.name) : error;
   }
 }
 
@@ -142,9 +153,8 @@ function writeAttribute(out: Output, type: number, payload: Payload<unknown>, va
   out.align();
 }
 
-function readRow(
-  values: Record<string, unknown>, name: string, payload: Payload<unknown>, input: DataView, start: number, end: number,
-): void {
+function readRow(values: Record<string, unknown>, row: Row, input: DataView, start: number, end: number): void {
+  const { name, payload } = row;
   try {
     if (payload.each === undefined) {
       values[name] = payload.read(input, start, end, values);

@@ -21,19 +21,20 @@ export interface Struct<T> extends Scalar<T> {
  * @param bytes  sizeof, trailing padding included; a test asserts it
  */
 export function struct<const F extends Fields>(name: string, bytes: number, fields: F): Struct<StructValue<F>> {
-  const rows = Object.entries(fields);
+  // As in attrs.ts: objects, because this mostly runs interpreted.
+  const rows: readonly Row[] = Object.entries(fields).map(([field, [offset, type]]) => ({ field, offset, type }));
 
   function put(view: DataView, at: number, value: Partial<StructValue<F>>): void {
-    for (const [field, [offset, type]] of rows) {
+    for (const row of rows) {
       // The rows are the entries of F, so the value under this name is of this scalar's type.
-      const fieldValue: unknown = value[field];
-      if (fieldValue !== undefined) inField(name, field, () => type.put(view, at + offset, fieldValue));
+      const fieldValue: unknown = value[row.field];
+      if (fieldValue !== undefined) putField(name, row, view, at, fieldValue);
     }
   }
 
   function get(view: DataView, at: number): StructValue<F> {
     const value: Record<string, unknown> = {};
-    for (const [field, [offset, type]] of rows) value[field] = type.get(view, at + offset);
+    for (const row of rows) value[row.field] = row.type.get(view, at + row.offset);
     // Filled from every row of F just above.
     return value as StructValue<F>;
   }
@@ -52,10 +53,16 @@ export function struct<const F extends Fields>(name: string, bytes: number, fiel
   };
 }
 
-function inField(name: string, field: string, put: () => void): void {
+interface Row {
+  readonly field: string;
+  readonly offset: number;
+  readonly type: Scalar<unknown>;
+}
+
+function putField(struct: string, row: Row, view: DataView, at: number, value: unknown): void {
   try {
-    put();
+    row.type.put(view, at + row.offset, value);
   } catch (error) {
-    throw error instanceof CodecError ? error.within(`${name}.${field}`) : error;
+    throw error instanceof CodecError ? error.within(`${struct}.${row.field}`) : error;
   }
 }
