@@ -1,5 +1,5 @@
 import type { ConfSchema, Result } from "../cni/index.ts";
-import { confSchema, readConf } from "../cni/index.ts";
+import { CniError, code, confSchema, readConf } from "../cni/index.ts";
 import type { Ipam } from "./ipam.ts";
 import { bindIpam } from "./ipam.ts";
 import type { AddContext, Attachment, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "./plugin.ts";
@@ -72,11 +72,13 @@ export function definePlugin<Conf extends object>(definition: PluginDefinition<C
   };
 }
 
-/** The one error there is, or all of them together. */
+/** Throws the one error there is, or all of them as one: with the first one's code where it has one. */
 export function throwAll(errors: readonly unknown[]): void {
+  const [first] = errors;
   if (errors.length === 0) return;
-  if (errors.length === 1) throw errors[0];
-  throw new AggregateError(errors, errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n"));
+  if (errors.length === 1) throw first;
+  const message = errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n");
+  throw new CniError(first instanceof CniError ? first.code : code.internal, message, { cause: new AggregateError(errors) });
 }
 
 /** What a call holds beside its configuration. */
