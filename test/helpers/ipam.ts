@@ -1,0 +1,81 @@
+/** IPAM plugins driven alone: their own store and modules, every address in a directory of the test's. */
+import { readFileSync } from "node:fs";
+import type { Result } from "../../src/cni/index.ts";
+import { lockFile } from "../../src/kernel/index.ts";
+import type { AddContext, DelContext, Plugin, PluginConf, ValidAttachment } from "../../src/plugins/index.ts";
+import { openFileLeases } from "../../src/store/index.ts";
+import { openModules } from "../../src/wasm/index.ts";
+import { builtModules } from "./wasm.ts";
+
+export interface IpamCall {
+  readonly containerId?: string;
+  readonly ifName?: string;
+  readonly args?: string;
+  readonly cniVersion?: string;
+  readonly network?: string;
+  /** Everything but cniVersion, name and type. */
+  readonly conf: Readonly<Record<string, unknown>>;
+  readonly prevResult?: Result;
+}
+
+const modules = openModules(builtModules);
+
+export async function add(plugin: Plugin, call: IpamCall): Promise<Result> {
+  const { context, undo } = contextOf();
+  try {
+    return await plugin.add(requestOf(plugin, call), context);
+  } catch (error) {
+    for (const step of undo.splice(0).reverse()) await step();
+    throw error;
+  }
+}
+
+/** ADD whose undo steps are run although it succeeded, as when a later plugin fails. */
+export async function addAndUndo(plugin: Plugin, call: IpamCall): Promise<void> {
+  const { context, undo } = contextOf();
+  await plugin.add(requestOf(plugin, call), context);
+  for (const step of undo.splice(0).reverse()) await step();
+}
+
+export async function del(plugin: Plugin, call: IpamCall): Promise<void> {
+  await plugin.del(requestOf(plugin, call), contextOf().context);
+}
+
+export async function check(plugin: Plugin, call: IpamCall): Promise<void> {
+  await plugin.check(requestOf(plugin, call), contextOf().context);
+}
+
+export async function status(plugin: Plugin, call: IpamCall): Promise<void> {
+  await plugin.status(requestOf(plugin, call), contextOf().context);
+}
+
+export async function gc(plugin: Plugin, call: IpamCall, validAttachments: readonly ValidAttachment[] | undefined): Promise<void> {
+  await plugin.gc({ ...requestOf(plugin, call), validAttachments }, contextOf().context);
+}
+
+function requestOf(plugin: Plugin, { containerId = "dummy", ifName = "eth0", args = "", cniVersion = "1.1.0", network = "mynet", conf, prevResult }: IpamCall) {
+  const whole: PluginConf = { cniVersion, name: network, type: plugin.type, ...conf };
+  return { attachment: { containerId, netns: "", ifName, args, path: [] }, conf: whole, prevResult };
+}
+
+function contextOf(): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
+  const undo: (() => void | Promise<void>)[] = [];
+  const unexpected = (): never => {
+    throw new Error("an IPAM plugin asked for something it should not need");
+  };
+  const context: AddContext & DelContext = {
+    get host(): never { return unexpected(); },
+    get container(): never { return unexpected(); },
+    get containerIfPresent(): never { return unexpected(); },
+    get iptables(): never { return unexpected(); },
+    modules,
+    leases: (dataDir) => openFileLeases({ dataDir, lockFile }),
+    readText: (path) => readFileSync(path, "utf8"),
+    plugin: unexpected,
+    log: { error: unexpected, warn: unexpected, debug: unexpected },
+    sleep: unexpected,
+    undo: { add: (_, step) => void undo.push(step) },
+    teardown: { deleteLink: unexpected, after: unexpected },
+  };
+  return { context, undo };
+}
