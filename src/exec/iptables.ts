@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
@@ -160,6 +159,8 @@ interface Ended {
  * net and streams), as much as the tool itself takes; and with no `await` inside, a change cannot interleave with another.
  */
 function start(program: string, file: string, args: readonly string[], input: string): Ended {
+  // Late: loading it takes 2 ms, which commands without iptables need not pay.
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { status, signal, stdout, stderr, error } = spawnSync(file, args, { input, encoding: "utf8", timeout: timeoutMs, maxBuffer: outputBytesMax });
   if (error !== undefined) throw new CniError(code.executable, `Cannot run ${program} (${file}): ${error.message}`, { cause: error });
   return { program, status, stdout, stderr: status === null ? `${stderr}ended by ${signal}` : stderr };

@@ -31,6 +31,14 @@ export function natChainTeardown(saved: readonly string[], chain: string): reado
   return [...rulesJumpingTo(saved, chain).map((rule) => `-D ${rule.text}`), `-F ${chain}`, `-X ${chain}`];
 }
 
+/** Whether the entry chain can jump to chains whose names start so; tells without a process whether reading the table is worth one. */
+export function mayHoldChains({ host, iptables }: NatHandles, family: 4 | 6, entryChain: string, prefix: string): boolean {
+  if (!iptables.present(family)) return false;
+  if (iptables.legacyTables(family).includes("nat")) return true;
+  const rules = rulesIfUsable(host.nftables, { family: family === 4 ? "ip" : "ip6", table: "nat", chain: entryChain });
+  return rules?.some((rule) => rule.jump?.startsWith(prefix) === true) === true;
+}
+
 /** True when something other than the entry chains still jumps to it, which takes the tool's view of the whole table. */
 function deleteFromNftables(nftables: Nftables, { family, chain, entryChains }: NatChain): boolean {
   const inTable = (name: string) => ({ family: family === 4 ? "ip" : "ip6", table: "nat", chain: name } as const);

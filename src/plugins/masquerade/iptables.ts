@@ -6,7 +6,7 @@ import type { IptablesChange } from "../../exec/index.ts";
 import { bitsOf, formatPrefix, networkOf } from "../../net/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { hasChain, hasRule, jumpOf, optionOf, ruleText, rulesOf } from "../iptables-rule.ts";
-import { deleteNatChain, natChainTeardown } from "../nat-chain.ts";
+import { deleteNatChain, mayHoldChains, natChainTeardown } from "../nat-chain.ts";
 import type { NatHandles } from "../nat-chain.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
@@ -84,7 +84,7 @@ export async function deleteMasqueradeChain(handles: NatHandles, family: 4 | 6, 
 export async function collectMasqueradeChains(
   handles: NatHandles, family: 4 | 6, network: string, valid: readonly ValidAttachment[],
 ): Promise<void> {
-  if (!mayHoldRules(handles, family)) return;
+  if (!mayHoldChains(handles, family, entryChain, "CNI-")) return;
   const saved = await handles.iptables.save(family, "nat");
   const stale = staleMasqueradeChains(saved, network, valid);
   if (stale.length === 0) return;
@@ -107,12 +107,4 @@ export function staleMasqueradeChains(saved: readonly string[], network: string,
 function parseComment(comment: string): Owner {
   const [, network = "", containerId = ""] = /^name: "([^"\\]*)" id: "([^"\\]*)"$/.exec(comment) ?? [];
   return { network, containerId };
-}
-
-/** Without a nat table there is nothing to collect, and no process to start. */
-function mayHoldRules({ host, iptables }: NatHandles, family: 4 | 6): boolean {
-  if (!iptables.present(family)) return false;
-  if (iptables.legacyTables(family).includes("nat")) return true;
-  const chain = { family: family === 4 ? "ip" : "ip6", table: "nat", chain: entryChain } as const;
-  return (host.nftables.rules(chain) ?? []).some((rule) => rule.jump?.startsWith("CNI-") === true);
 }

@@ -11,7 +11,7 @@ import type { IptablesChange } from "../../exec/index.ts";
 import { bitsOf, formatAddress, formatPrefix, networkOf } from "../../net/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf } from "../iptables-rule.ts";
-import { deleteNatChain, natChainTeardown } from "../nat-chain.ts";
+import { deleteNatChain, mayHoldChains, natChainTeardown } from "../nat-chain.ts";
 import type { NatHandles } from "../nat-chain.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
@@ -42,7 +42,7 @@ export function containerChain({ network, containerId }: Owner): string {
   return `CNI-DN-${sha512Hex(network + containerId).slice(0, 21)}`;
 }
 
-/** `dnat name: "..." id: "..."`, cut to what the kernel keeps. */
+/** `dnat name: "..." id: "..."`, cut as the reference does; the tools drop the last dot. */
 export function entryComment({ network, containerId }: Owner): string {
   const comment = `dnat name: ${JSON.stringify(network)} id: ${JSON.stringify(containerId)}`;
   return comment.length <= commentBytesMax ? comment : `${comment.slice(0, commentBytesMax - 2)}...`;
@@ -195,14 +195,12 @@ export async function missingPortmapRule({ iptables }: NatHandles, address: Pref
 
 /** Deletes chains of this network whose container has no valid attachment left. */
 export async function collectPortmapChains(
-  { host, iptables }: NatHandles, family: 4 | 6, network: string, valid: readonly ValidAttachment[],
+  handles: NatHandles, family: 4 | 6, network: string, valid: readonly ValidAttachment[],
 ): Promise<void> {
-  if (!iptables.present(family)) return;
-  const inNftables = host.nftables.rules({ family: family === 4 ? "ip" : "ip6", table: "nat", chain: dnatChain }) ?? [];
-  if (inNftables.length === 0 && !iptables.legacyTables(family).includes("nat")) return;
-  const stale = stalePortmapChains(await iptables.save(family, "nat"), network, valid);
+  if (!mayHoldChains(handles, family, dnatChain, "CNI-DN-")) return;
+  const stale = stalePortmapChains(await handles.iptables.save(family, "nat"), network, valid);
   if (stale.length === 0) return;
-  await iptables.change({ family, table: "nat", decide: (now) => stale.flatMap((chain) => natChainTeardown(now, chain)) });
+  await handles.iptables.change({ family, table: "nat", decide: (now) => stale.flatMap((chain) => natChainTeardown(now, chain)) });
 }
 
 /** The comment names network and container; a cut one names neither surely. The chain's name, made from both, proves it. */

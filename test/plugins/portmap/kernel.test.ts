@@ -120,6 +120,26 @@ rules("a chain of releases before 0.8 goes with DEL", async () => {
   assert.equal(containerLines(), []);
 });
 
+rules("iptables-legacy: the same rules, where only that tool sees them", async () => {
+  for (const tool of ["iptables", "ip6tables"]) {
+    for (const suffix of ["", "-save", "-restore"]) run("ln", "-s", `/usr/sbin/${tool}-legacy${suffix}`, `/run/${tool}${suffix}`);
+  }
+  flush();
+  await call(portmap, "add", { conf, prevResult });
+  const tables = [natTable(4), natTable(6)];
+  await call(portmap, "del", { conf });
+  flush();
+  const context = firewallContext({ path: "/run" });
+  for (let i = 0; i < 2; i++) await portmap.add(requestOf(portmap, { conf, prevResult }), context);
+  assert.equal([natTable(4, "-legacy"), natTable(6, "-legacy")], tables);
+  assert.equal(containerLines(), []);
+  await portmap.check(requestOf(portmap, { conf, prevResult }), context);
+  for (let i = 0; i < 2; i++) await portmap.del(requestOf(portmap, { conf }), context);
+  await rejects(portmap.check(requestOf(portmap, { conf, prevResult }), context), 111);
+  context.close();
+  assert.equal([...natTable(4, "-legacy"), ...natTable(6, "-legacy")].filter((line) => line.includes("CNI-DN-")), []);
+});
+
 rules("nftables: the exact rules, the skeleton after DEL, and CHECK at every step", async () => {
   const backend = { ...conf, backend: "nftables", conditionsV4: ["iifname", "!=", "lo"] };
   const plain = { ...backend, snat: false };
@@ -265,7 +285,7 @@ races("ten DELs of one container all succeed", async () => {
 
 races.run();
 
-const live = kernelSuite("portmap traffic", import.meta.url, { needs: ["nft_nat"] });
+const live = kernelSuite("portmap traffic", import.meta.url, { needs: ["nft_nat"], timeoutMs: 120_000 });
 
 let container: TestNetns;
 let client: TestNetns;
@@ -299,13 +319,15 @@ live.after(() => {
   for (const server of servers) server.kill("SIGKILL");
 });
 
-/** Answers everyone with a word. */
+/** Answers everyone with a word, once it has read a line: a connection closed over unread bytes is reset, its answer lost. */
 function serve(netns: string, address: string, word: string): ChildProcess {
-  return spawn("ip", ["netns", "exec", netns, "socat", address, `SYSTEM:echo ${word}`], { stdio: "ignore" });
+  return spawn("ip", ["netns", "exec", netns, "socat", address, `SYSTEM:read line; echo ${word}`], { stdio: "ignore" });
 }
 
+/** The word the server says, "" when nobody answers. A busy machine gets time: a refused connection needs none of it. */
 function ask(address: string, netns?: TestNetns): string {
-  const socat = ["sh", "-c", `echo hello | timeout 2 socat -t0.5 - ${address}`];
+  const waitSeconds = address.startsWith("UDP") ? 1 : 5;
+  const socat = ["sh", "-c", `echo hello | timeout 10 socat -t${waitSeconds} - ${address}`];
   const [program = "", ...args] = netns === undefined ? socat : ["ip", "netns", "exec", netns.name, ...socat];
   return attempt(program, ...args).stdout.trim();
 }
@@ -315,19 +337,19 @@ for (const backend of ["iptables", "nftables"] as const) {
   const own = { interfaces: [{ name: "eth0", sandbox: "/run/netns/c" }], ips: [{ interface: 0, address: "10.0.0.2/24" }], routes: [], dns: {} };
 
   live(`${backend}: reaches the container from outside, the host, localhost and itself, until DEL`, async () => {
-    assert.is(ask("TCP:10.7.0.1:8080,connect-timeout=1", client), "");
+    assert.is(ask("TCP:10.7.0.1:8080,connect-timeout=5", client), "");
     await call(portmap, "add", { conf: mapped, prevResult: own });
     client.exec("ip", "route", "replace", "10.0.0.0/24", "via", "10.7.0.1");
-    assert.is(ask("TCP:10.7.0.1:8080,connect-timeout=1", client), "container", "outside");
-    assert.is(ask("TCP:10.0.0.1:8080,connect-timeout=1"), "container", "host address");
-    assert.is(ask("TCP:127.0.0.1:8080,connect-timeout=1"), "container", "localhost");
-    assert.is(ask("TCP:10.0.0.1:8080,connect-timeout=1", container), "container", "hairpin");
-    assert.is(ask("TCP:10.0.0.2:80,connect-timeout=1"), "container", "direct");
+    assert.is(ask("TCP:10.7.0.1:8080,connect-timeout=5", client), "container", "outside");
+    assert.is(ask("TCP:10.0.0.1:8080,connect-timeout=5"), "container", "host address");
+    assert.is(ask("TCP:127.0.0.1:8080,connect-timeout=5"), "container", "localhost");
+    assert.is(ask("TCP:10.0.0.1:8080,connect-timeout=5", container), "container", "hairpin");
+    assert.is(ask("TCP:10.0.0.2:80,connect-timeout=5"), "container", "direct");
     assert.is(ask("UDP:10.7.0.1:5353", client), "container", "udp");
     assert.is(run("cat", "/proc/sys/net/ipv4/conf/br0/route_localnet").trim(), "1");
     await call(portmap, "del", { conf: mapped });
-    assert.is(ask("TCP:10.7.0.1:8080,connect-timeout=1", client), "");
-    assert.is(ask("TCP:127.0.0.1:8080,connect-timeout=1"), "");
+    assert.is(ask("TCP:10.7.0.1:8080,connect-timeout=5", client), "");
+    assert.is(ask("TCP:127.0.0.1:8080,connect-timeout=5"), "");
   });
 }
 
