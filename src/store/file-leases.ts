@@ -46,7 +46,7 @@ export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseS
       const names = readNames(net.directory);
       return {
         views: takenViews(names, request),
-        mine: heldBy(net, request.owner, names).map(({ address }) => address),
+        mine: heldBy(net, request.owner, () => names).map(({ address }) => address),
         cursors: Array.from({ length: request.sets }, (_, set) => readCursor(net.directory, set)),
       };
     },
@@ -153,22 +153,36 @@ function isComplete(net: Network): boolean {
 }
 
 /** The same, with the full reading kept for next time. The lock is held. */
-function heldBy(net: Network, owner: Owner, names: readonly string[]): readonly ListedLease[] {
+function heldBy(net: Network, owner: Owner, names: () => readonly string[]): readonly ListedLease[] {
   const held = findHeld(net, owner);
   if (held !== undefined) return held;
-  const all = readLeases(net.directory, names);
-  make(net.temporaryDirectory);
-  net.index.replaceScan(all);
-  net.index.seal();
+  const all = readLeases(net.directory, names());
+  hint(() => {
+    net.index.replaceScan(all);
+    net.index.seal();
+  });
   return leasesOf(all, owner);
+}
+
+/**
+ * Keeps the index up to date as far as that can be done; false when it could not. An index that is behind is not sealed,
+ * so that the next one to ask reads every file: a full disk must not keep an address from being released.
+ */
+function hint(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 /** All or none: what was created before a conflict is taken back. */
 function commit(net: Network, leases: readonly NewLease[], owner: Owner): ReturnType<LeaseStore["commit"]> {
-  const complete = net.index.isComplete();
   const addresses = leases.map(({ address }) => address);
+  const complete = hint(() => net.index.add(owner, addresses)) && isComplete(net);
   const created: Address[] = [];
-  net.index.add(owner, addresses);
   try {
     for (const address of addresses) {
       if (!createLease(net.directory, net.temporaryDirectory, address, owner)) {
@@ -182,35 +196,33 @@ function commit(net: Network, leases: readonly NewLease[], owner: Owner): Return
     takeBack(net, owner, created, addresses);
     throw new CniError(code.ioFailure, `Cannot reserve addresses in ${net.directory}: ${errnoOf(cause) ?? String(cause)}`, { cause });
   }
-  if (complete) net.index.seal();
+  if (complete) hint(() => net.index.seal());
   return { committed: true };
 }
 
 function takeBack(net: Network, owner: Owner, created: readonly Address[], hinted: readonly Address[]): void {
   for (const address of created) deleteLease(net.directory, address);
-  net.index.remove(owner, hinted);
+  hint(() => net.index.remove(owner, hinted));
 }
 
 function release(net: Network, owner: Owner): readonly Address[] {
-  const complete = net.index.isComplete();
-  const held = heldBy(net, owner, complete ? [] : readNames(net.directory)).map(({ address }) => address);
-  const stillComplete = net.index.isComplete();
+  const held = heldBy(net, owner, () => readNames(net.directory)).map(({ address }) => address);
+  const complete = isComplete(net);
   for (const address of held) deleteLease(net.directory, address);
-  net.index.remove(owner, held);
-  if (stillComplete && held.length > 0) net.index.seal();
+  if (hint(() => net.index.remove(owner, held)) && complete && held.length > 0) hint(() => net.index.seal());
   return held;
 }
 
 /** A lease that was renewed since it was listed has another version and stays. */
 function collect(net: Network, candidates: readonly ListedLease[]): readonly Address[] {
-  const complete = net.index.isComplete();
+  const complete = isComplete(net);
   const collected = candidates.filter(({ address, owner, version }) => {
     const now = readLease(net.directory, address);
     if (now?.version !== version || !deleteLease(net.directory, address)) return false;
-    net.index.remove(owner, [address]);
+    hint(() => net.index.remove(owner, [address]));
     return true;
   });
-  if (complete && collected.length > 0) net.index.seal();
+  if (complete && collected.length > 0) hint(() => net.index.seal());
   if (existsSync(net.temporaryDirectory)) removeStaleTemporaries(net.temporaryDirectory);
   return collected.map(({ address }) => address);
 }

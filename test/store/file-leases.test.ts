@@ -1,0 +1,330 @@
+// src/store/file-leases.ts: what the store guarantees whoever else writes, dies or scribbles.
+import { execFile, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { lockFile } from "../../src/kernel/index.ts";
+import { formatAddress, parseAddress } from "../../src/net/index.ts";
+import { hostLocal } from "../../src/plugins/host-local/index.ts";
+import type { LeaseStore } from "../../src/store/index.ts";
+import { openFileLeases } from "../../src/store/index.ts";
+import { rejects, throws } from "../helpers/errors.ts";
+import { add, check, del } from "../helpers/ipam.ts";
+import { random } from "../helpers/random.ts";
+
+const run = promisify(execFile);
+const writer = join(import.meta.dirname, "..", "helpers", "lease-writer.ts");
+const reference = "/usr/lib/cni/host-local";
+
+let dataDir = "";
+let store: LeaseStore;
+function prepare(): void {
+  dataDir = mkdtempSync(join(tmpdir(), "polynic-leases-"));
+  store = openFileLeases({ dataDir, lockFile });
+}
+function cleanUp(): void {
+  rmSync(dataDir, { recursive: true });
+}
+
+const owner = (containerId: string, ifName = "eth0") => ({ containerId, ifName });
+const lease = (text: string, set = 0) => ({ address: parseAddress(text), set });
+const directory = () => join(dataDir, "mynet");
+const reserved = () => (existsSync(directory()) ? readdirSync(directory()).filter((name) => /^[\d.]+$/.test(name)).sort() : []);
+const take = (id: string, ...texts: string[]) => store.exclusively("mynet", () => store.commit("mynet", texts.map((text, set) => lease(text, set)), owner(id)));
+const ipam = { type: "host-local", get dataDir() { return dataDir; }, subnet: "10.0.0.0/16" };
+const call = (containerId: string) => ({ containerId, conf: { ipam: { ...ipam } } });
+const mine = (id: string) => store.view("mynet", { owner: owner(id), spans: [], reserved: [], sets: 0 }).mine.map(formatAddress);
+
+const commit = suite("commit");
+commit.before.each(prepare);
+commit.after.each(cleanUp);
+
+commit("takes all addresses or none", async () => {
+  assert.equal(await take("a", "10.0.0.2", "10.0.1.2"), { committed: true });
+  assert.equal(await take("b", "10.0.0.3", "10.0.1.2"), { committed: false, conflicts: [parseAddress("10.0.1.2")] });
+  assert.equal(reserved(), ["10.0.0.2", "10.0.1.2"]);
+  assert.is(readFileSync(join(directory(), "10.0.1.2"), "utf8"), "a\r\neth0");
+});
+
+commit("leaves no temporary file, and none in the network's directory ever", async () => {
+  await take("a", "10.0.0.2");
+  await take("b", "10.0.0.2");
+  assert.equal(readdirSync(directory()).sort(), ["10.0.0.2", "last_reserved_ip.0", "lock"]);
+  assert.equal(readdirSync(join(dataDir, ".polynic")), ["mynet"]);
+});
+
+commit("says where it could not write", async () => {
+  await store.exclusively("mynet", () => {
+    rmSync(join(dataDir, ".polynic"), { recursive: true });
+    writeFileSync(join(dataDir, ".polynic"), "");
+    throws(() => store.commit("mynet", [lease("10.0.0.2")], owner("a")), 5);
+  });
+  assert.equal(reserved(), []);
+});
+
+commit.run();
+
+const release = suite("release");
+release.before.each(prepare);
+release.after.each(cleanUp);
+
+release("frees what the owner holds now, however late it comes", async () => {
+  await take("a", "10.0.0.2", "10.0.1.2");
+  assert.equal((await store.release("mynet", owner("a"))).map(formatAddress), ["10.0.0.2", "10.0.1.2"]);
+  await take("b", "10.0.0.2");
+  assert.equal(await store.release("mynet", owner("a")), []);
+  assert.equal(reserved(), ["10.0.0.2"]);
+});
+
+release("makes nothing where there is nothing", async () => {
+  assert.equal(await store.release("mynet", owner("a")), []);
+  assert.equal(readdirSync(dataDir), []);
+});
+
+release.run();
+
+/** Ways to spoil the index; the store must answer as if nothing had happened. */
+const spoilers: readonly (readonly [string, (index: string) => void])[] = [
+  ["gone", (index) => rmSync(index, { recursive: true })],
+  ["without its stamp", (index) => rmSync(join(index, "stamp"))],
+  ["full of garbage", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name), "\u0000\u0001garbage\n10.0.0."))],
+  ["empty files", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name), ""))],
+  ["made of directories", (index) => readdirSync(index).forEach((name) => { rmSync(join(index, name)); mkdirSync(join(index, name)); })],
+];
+const index = suite("the index");
+index.before.each(prepare);
+index.after.each(cleanUp);
+for (const [title, spoil] of spoilers) {
+  index(`may be ${title}`, async () => {
+    for (const id of ["a", "b"]) await add(hostLocal, call(id));
+    spoil(join(dataDir, ".polynic", "mynet"));
+    await rejects(add(hostLocal, call("a")), 102);
+    await check(hostLocal, call("b"));
+    await del(hostLocal, call("a"));
+    assert.equal(reserved(), ["10.0.0.3"]);
+    assert.equal((await add(hostLocal, call("c"))).ips[0]?.address, "10.0.0.4/16");
+  });
+}
+
+index("may point to somebody else's reservations", async () => {
+  await add(hostLocal, call("a"));
+  await add(hostLocal, call("b"));
+  writeFileSync(join(dataDir, ".polynic", "mynet", "eth0:x"), "10.0.0.2\n");
+  await del(hostLocal, call("x"));
+  assert.equal(reserved(), ["10.0.0.2", "10.0.0.3"]);
+  await add(hostLocal, call("x"));
+  assert.is(reserved().length, 3);
+});
+
+index("learns of reservations that other programs made, and of those they took away", async () => {
+  await add(hostLocal, call("a"));
+  writeFileSync(join(directory(), "10.0.0.50"), "foreign\r\neth0");
+  assert.equal(mine("foreign"), ["10.0.0.50"]);
+  await rejects(add(hostLocal, call("foreign")), 102);
+  rmSync(join(directory(), "10.0.0.2"));
+  await add(hostLocal, call("a"));
+  rmSync(join(directory(), "10.0.0.50"));
+  await add(hostLocal, call("foreign"));
+});
+
+index("notices another program by its cursor when the directory's time stood still", async () => {
+  await add(hostLocal, call("a"));
+  utimesSync(directory(), 1000, 1000);
+  await store.exclusively("mynet", () => mine("nobody")); // a full reading; complete at that time
+  writeFileSync(join(directory(), "10.0.0.3"), "foreign\r\neth0");
+  writeFileSync(join(directory(), "last_reserved_ip.0"), "10.0.0.3");
+  utimesSync(directory(), 1000, 1000);
+  assert.equal(mine("foreign"), ["10.0.0.3"]);
+});
+
+index("spares reading the reservations of others", async () => {
+  await add(hostLocal, call("a"));
+  const wrong = join(directory(), "10.0.0.99");
+  writeFileSync(wrong, "b\r\neth0");
+  await add(hostLocal, call("c")); // reads all once
+  writeFileSync(wrong, "d\r\neth0"); // behind its back: the directory's time stays
+  assert.equal(mine("d"), [], "not found without reading every file");
+});
+
+index("holds owners of any name", async () => {
+  for (const id of ["x".repeat(400), "a:b", "ü/../..", `y${"x".repeat(399)}`]) {
+    await store.exclusively("mynet", () => store.commit("mynet", [lease(`10.0.9.${reserved().length + 1}`)], owner(id)));
+    assert.is(mine(id).length, 1);
+  }
+  assert.is((await store.release("mynet", owner("x".repeat(400)))).length, 1);
+  assert.is(mine(`y${"x".repeat(399)}`).length, 1);
+  assert.is(reserved().length, 3);
+});
+
+index.run();
+
+const lists = suite("list and collect");
+lists.before.each(prepare);
+lists.after.each(cleanUp);
+
+lists("collects what is not valid, unless it was written anew since it was listed", async () => {
+  await take("a", "10.0.0.2");
+  await take("b", "10.0.0.3");
+  await take("c", "10.0.0.4");
+  const listed = store.list("mynet");
+  assert.equal(listed.map(({ owner: { containerId } }) => containerId).sort(), ["a", "b", "c"]);
+  await store.release("mynet", owner("b"));
+  await take("b", "10.0.0.3");
+  const collected = await store.collect("mynet", listed, ({ owner: { containerId } }) => containerId === "c");
+  assert.equal(collected.map(formatAddress), ["10.0.0.2"]);
+  assert.equal(reserved(), ["10.0.0.3", "10.0.0.4"]);
+});
+
+lists("takes away temporary files of processes that died, not those of now", async () => {
+  await take("a", "10.0.0.2");
+  const [old, fresh] = ["1-aa", "2-bb"].map((name) => join(dataDir, ".polynic", `.polynic-${name}.tmp`));
+  for (const path of [old, fresh]) writeFileSync(path ?? "", "");
+  utimesSync(old ?? "", 1000, 1000);
+  await store.collect("mynet", [], () => true);
+  assert.not(existsSync(old ?? ""));
+  assert.ok(existsSync(fresh ?? ""));
+});
+
+lists.run();
+
+const lock = suite("the lock");
+lock.before.each(prepare);
+lock.after.each(cleanUp);
+
+lock("is waited for with a limit, and then is code 11", async () => {
+  const impatient = openFileLeases({ dataDir, lockFile: (path) => lockFile(path, { timeoutMs: 20 }) });
+  mkdirSync(directory());
+  const held = lockFile(join(directory(), "lock"));
+  await rejects(impatient.exclusively("mynet", () => 1), 11);
+  held.close();
+  assert.is(await impatient.exclusively("mynet", () => 1), 1);
+});
+
+lock("that cannot be opened is code 5", async () => {
+  mkdirSync(join(directory(), "lock", "x"), { recursive: true });
+  const broken = openFileLeases({ dataDir, lockFile: (path) => lockFile(join(path, "no", "such")) });
+  await rejects(broken.exclusively("mynet", () => 1), 5);
+});
+
+lock.run();
+
+const race = suite("writers at once");
+race.before.each(prepare);
+race.after.each(cleanUp);
+
+race("never hold an address twice: five of ours and the reference", async () => {
+  const ours = [1, 2, 3, 4, 5].map(async (number) => {
+    const { stdout } = await run(process.execPath, [writer, dataDir, `w${number}`, "60"], { timeout: 60_000 });
+    return JSON.parse(stdout) as string[];
+  });
+  const theirs = existsSync(reference) ? referenceAdds(40) : [];
+  const given = [...(await Promise.all(ours)).flat(), ...await theirs];
+  assert.is(new Set(given).size, given.length);
+  assert.equal(reserved(), given.sort());
+});
+
+/** ADDs of the reference one after the other; the addresses it gave. */
+async function referenceAdds(count: number): Promise<string[]> {
+  const given: string[] = [];
+  for (let i = 0; i < count; i++) given.push((await runReference("ADD", `ref-${i}`)).replace(/^.*"address":\s*"([\d.]+)\/16".*$/s, "$1"));
+  return given;
+}
+
+async function runReference(verb: string, containerId: string, conf: object = ipam): Promise<string> {
+  const env = { CNI_COMMAND: verb, CNI_CONTAINERID: containerId, CNI_NETNS: "/run/netns/none", CNI_IFNAME: "eth0", CNI_PATH: "/usr/lib/cni" };
+  const child = run(reference, [], { env, timeout: 20_000 });
+  child.child.stdin?.end(JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "bridge", ipam: conf }));
+  return (await child).stdout;
+}
+
+race("survive being killed at any moment: DEL restores, nothing is lost or stuck", async () => {
+  const any = random();
+  await add(hostLocal, call("bystander"));
+  for (let round = 0; round < 12; round++) {
+    const child = spawn(process.execPath, [writer, dataDir, `k${round}`, "100000"], { stdio: "ignore" });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    const before = reserved().length;
+    for (let waited = 0; reserved().length === before && waited < 10_000; waited += 2) await sleep(2);
+    await sleep(any.below(40));
+    child.kill("SIGKILL");
+    await ended;
+    const left = store.list("mynet").filter(({ owner: { containerId } }) => containerId !== "bystander");
+    assert.ok(left.every(({ owner: { containerId } }) => containerId.startsWith(`k${round}-`)), `seed ${any.seed}: every file is whole`);
+    for (const { owner: { containerId } } of left) await del(hostLocal, call(containerId));
+    assert.equal(reserved(), ["10.0.0.2"], `seed ${any.seed}, round ${round}`);
+  }
+  await rejects(add(hostLocal, call("bystander")), 102);
+});
+
+race.run();
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+const interchange = suite("host-local, theirs and ours");
+interchange.before.each(prepare);
+interchange.after.each(cleanUp);
+const both = existsSync(reference) ? interchange : interchange.skip;
+if (both === interchange.skip) console.error(`Skipped: ${reference} is not installed (package containernetworking-plugins)`);
+
+both("ours gives up what theirs took", async () => {
+  await runReference("ADD", "a");
+  await add(hostLocal, call("b"));
+  await runReference("ADD", "c");
+  assert.equal(reserved(), ["10.0.0.2", "10.0.0.3", "10.0.0.4"], "each goes on from the other's cursor");
+  await check(hostLocal, call("a"));
+  await rejects(add(hostLocal, call("c")), 102);
+  for (const id of ["a", "b", "c"]) await del(hostLocal, call(id));
+  assert.equal(reserved(), []);
+});
+
+both("theirs gives up what ours took, and finds it", async () => {
+  await add(hostLocal, call("a"));
+  await runReference("CHECK", "a");
+  await assertFails(runReference("ADD", "a"));
+  await runReference("DEL", "a");
+  assert.equal(reserved(), []);
+  await assertFails(runReference("CHECK", "a"));
+  await add(hostLocal, call("a"));
+  assert.equal(reserved(), ["10.0.0.3"]);
+});
+
+both("print the same files for the same steps", async () => {
+  const conf = { type: "host-local", dataDir, ranges: [[{ subnet: "192.168.1.0/29" }, { subnet: "192.168.2.0/30" }], [{ subnet: "2001:db8:0:0:1::/80" }, { subnet: "fd00::/64" }]] };
+  const ours = join(dataDir, "ours");
+  const theirs = join(dataDir, "theirs");
+  const any = random();
+  const held: string[] = [];
+  for (let step = 0; step < 40; step++) {
+    if (held.length > 0 && any.once(3)) {
+      const id = held.splice(any.below(held.length), 1)[0] ?? "";
+      await del(hostLocal, { containerId: id, conf: { ipam: { ...conf, dataDir: ours } } });
+      await runReference("DEL", id, { ...conf, dataDir: theirs });
+    } else {
+      const id = `c${step}`;
+      const [mineOk, theirsOk] = [
+        await add(hostLocal, { containerId: id, conf: { ipam: { ...conf, dataDir: ours } } }).then(() => true, () => false),
+        await runReference("ADD", id, { ...conf, dataDir: theirs }).then(() => true, () => false),
+      ];
+      assert.is(mineOk, theirsOk, `seed ${any.seed}, step ${step}`);
+      if (mineOk) held.push(id);
+    }
+    assert.equal(filesOf(ours), filesOf(theirs), `seed ${any.seed}, step ${step}`);
+  }
+});
+
+function filesOf(directory: string): Record<string, string> {
+  const network = join(directory, "mynet");
+  if (!existsSync(network)) return {};
+  return Object.fromEntries(readdirSync(network).sort().map((name) => [name, readFileSync(join(network, name), "utf8")]));
+}
+
+async function assertFails(work: Promise<unknown>): Promise<void> {
+  assert.ok(await work.then(() => false, () => true), "it fails");
+}
+
+interchange.run();
