@@ -15,11 +15,13 @@
  *
  * The file is loaded twice: here, where only titles count, and in the child, where the bodies run, one after the other,
  * in one namespace ("host") that starts with nothing but a `lo` that is down. So do all work inside the bodies and hooks.
- * A suite that cannot run (no root, a missing kernel feature) says so on stderr and counts as skipped.
+ * A suite that needs what this machine's kernel lacks runs under user-mode Linux instead, when that is installed and has it.
+ * One that cannot run (no root, a missing kernel feature) says so on stderr and counts as skipped.
  */
 import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
+import { underUserModeLinux, userModeLinuxHas } from "./user-mode-linux.ts";
 
 type Handler = () => void | Promise<void>;
 
@@ -87,7 +89,8 @@ function runInChild(definition: Definition, file: string, options: KernelSuiteOp
   for (let i = 0; i < definition.skipped; i++) outer.skip();
 
   const reason = whyNot(options.needs ?? []);
-  if (reason !== undefined) {
+  const place = reason === undefined ? onThisKernel : userModeLinuxInstead(options.needs ?? []);
+  if (place === undefined) {
     process.stderr.write(`\nSKIPPED ${definition.tests.length} kernel tests of "${definition.name}": ${reason}\n`);
     for (const _ of definition.tests) outer.skip();
     outer.run();
@@ -96,7 +99,7 @@ function runInChild(definition: Definition, file: string, options: KernelSuiteOp
 
   let child: Child | undefined;
   outer.before(() => {
-    child = startChild(definition.name, file, options.timeoutMs ?? defaultTimeoutMs);
+    child = startChild(definition.name, file, { place, timeoutMs: options.timeoutMs ?? defaultTimeoutMs });
   });
   for (const [index, { title }] of definition.tests.entries()) {
     outer(title, async () => {
@@ -133,15 +136,22 @@ interface Child {
   readonly ended: Promise<string | undefined>;
 }
 
-function startChild(name: string, file: string, timeoutMs: number): Child {
+/** The command that runs a child's command under the kernel of its choice, within the limit. */
+type Place = (command: readonly string[], limitMs: number) => readonly string[];
+
+const onThisKernel: Place = (command) => command;
+
+function userModeLinuxInstead(needs: readonly Feature[]): Place | undefined {
+  return whyNot([]) === undefined && userModeLinuxHas(needs) ? underUserModeLinux : undefined;
+}
+
+function startChild(name: string, file: string, { place, timeoutMs }: { readonly place: Place; readonly timeoutMs: number }): Child {
   const bootstrap = fileURLToPath(new URL("./netns-child.ts", import.meta.url));
   const node = [process.execPath, ...process.execArgv, bootstrap, file];
   const script = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock && "$@"; exit $?';
-  const child = spawn(
-    "unshare",
-    ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", ...node],
-    { stdio: ["ignore", "pipe", "pipe", "pipe"], env: { ...process.env, [childMark]: name } },
-  );
+  const namespaces = ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const [program = "", ...args] = place([...namespaces, "sh", "-c", script, "sh", ...node], timeoutMs);
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "pipe"], env: { ...process.env, [childMark]: name } });
   let limit = "";
   const timer = setTimeout(() => {
     limit = ` at its limit of ${timeoutMs} ms`;
