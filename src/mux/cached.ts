@@ -1,9 +1,8 @@
 import type { Result } from "../cni/index.ts";
-import { compareVersions, parseJson, parseResult } from "../cni/index.ts";
+import { compareVersions, formatArgPairs, parseJson, parseResult } from "../cni/index.ts";
 import type { Attachment } from "../plugins/index.ts";
 import type { CachedAttachment } from "../store/index.ts";
 import { loadResult } from "../store/index.ts";
-import { formatArgPairs } from "../cni/index.ts";
 import type { MuxConfig } from "./config.ts";
 import { parseDelegate } from "./delegate.ts";
 import type { Network } from "./network.ts";
@@ -12,24 +11,24 @@ import { pluginPath, resultKey } from "./network.ts";
 /** Versions from here on get the ADD's result at CHECK and DEL. */
 const prevResultSince = "0.4.0";
 
-/**
- * What the ADD of this network answered; undefined when nothing is cached or the version is too old to be told.
- *
- * @throws CniError 6 when the cache file is damaged, 1 when its version is unknown
- */
-export function cachedResult(cniDir: string, network: Network): Result | undefined {
-  const { cniVersion } = network.delegate.network;
-  if (compareVersions(cniVersion, prevResultSince) < 0) return undefined;
-  const cached = loadResult(cniDir, resultKey(network));
-  if (cached?.result === undefined) return undefined;
-  return parseResult(cached.result, cniVersion, `the cached result of network "${network.delegate.displayName}"`);
+/** A network and what its ADD left in the cache. */
+export interface Recalled {
+  /** With the capability arguments of its ADD where the runtime gave none now. */
+  readonly network: Network;
+  /** What the ADD answered; undefined when nothing is cached or the version is too old to be told. */
+  readonly prevResult: Result | undefined;
 }
 
-/** The network with the capability arguments of its ADD where the runtime gave none now. */
-export function withCachedArgs(cniDir: string, network: Network): Network {
-  if (Object.keys(network.capabilityArgs).length > 0) return network;
+/** @throws CniError 6 when the cache file is damaged, 1 when its version is unknown */
+export function recall(cniDir: string, network: Network): Recalled {
   const cached = loadResult(cniDir, resultKey(network));
-  return cached === undefined ? network : { ...network, capabilityArgs: cached.capabilityArgs };
+  if (cached === undefined) return { network, prevResult: undefined };
+  const { cniVersion } = network.delegate.network;
+  const isTold = cached.result !== undefined && compareVersions(cniVersion, prevResultSince) >= 0;
+  return {
+    network: Object.keys(network.capabilityArgs).length > 0 ? network : { ...network, capabilityArgs: cached.capabilityArgs },
+    prevResult: isTold ? parseResult(cached.result, cniVersion, `the cached result of network "${network.delegate.displayName}"`) : undefined,
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { requireVersion, splitArgPairs } from "../cni/index.ts";
 import { loadScratch } from "../store/index.ts";
-import { cachedResult, withCachedArgs } from "./cached.ts";
+import { recall } from "./cached.ts";
 import { checkNetwork } from "./chain.ts";
 import { withContext } from "./cni-error.ts";
 import type { MuxCommand } from "./command.ts";
@@ -17,15 +17,15 @@ export async function check(command: MuxCommand): Promise<void> {
     for (const planned of planNetworks(attachedDelegates(command), attachment, config, splitArgPairs(attachment.args))) {
       const { cniVersion, disableCheck, plugins } = planned.delegate.network;
       if (disableCheck) continue;
-      const network = withCachedArgs(config.cniDir, planned);
       for (const { type } of plugins) {
         try {
           requireVersion("CHECK", cniVersion, handles.plugin(type).versions);
         } catch (error) {
-          throw withContext(error, `Cannot confirm ${describe(network)} with plugin "${type}"`);
+          throw withContext(error, `Cannot confirm ${describe(planned)} with plugin "${type}"`);
         }
       }
-      await checkNetwork(network, cachedResult(config.cniDir, network), handles);
+      const { network, prevResult } = recall(config.cniDir, planned);
+      await checkNetwork(network, prevResult, handles);
     }
   }));
 }

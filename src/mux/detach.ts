@@ -1,9 +1,9 @@
-import type { Result } from "../cni/index.ts";
 import type { CniError } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer } from "../store/index.ts";
 import { loadResult, removeResult, saveResult } from "../store/index.ts";
-import { cachedResult, withCachedArgs } from "./cached.ts";
+import type { Recalled } from "./cached.ts";
+import { recall } from "./cached.ts";
 import { delNetwork } from "./chain.ts";
 import { toCniError, withContext } from "./cni-error.ts";
 import type { Network } from "./network.ts";
@@ -44,9 +44,9 @@ export function keepForLater(cniDir: string, networks: readonly Network[], multi
 }
 
 /** What the cache knows of a network. A damaged entry is no reason to leave the network standing. */
-function remembered(cniDir: string, network: Network, handles: Handles): { network: Network; prevResult: Result | undefined } {
+function remembered(cniDir: string, network: Network, handles: Handles): Recalled {
   try {
-    return { network: withCachedArgs(cniDir, network), prevResult: cachedResult(cniDir, network) };
+    return recall(cniDir, network);
   } catch (error) {
     handles.log.warn(`${toCniError(error).message}; ${describe(network)} is deleted without it`);
     return { network, prevResult: undefined };

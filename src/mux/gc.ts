@@ -1,4 +1,4 @@
-import { compareVersions } from "../cni/index.ts";
+import { compareVersions, splitArgPairs } from "../cni/index.ts";
 import type { ValidAttachment } from "../plugins/index.ts";
 import type { CachedAttachment, Scratch } from "../store/index.ts";
 import { listResults, listScratch, removeScratch } from "../store/index.ts";
@@ -16,7 +16,6 @@ import { planNetworks } from "./network.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { resolveDelegates } from "./resolve.ts";
 import { statusSince } from "./status.ts";
-import { splitArgPairs } from "../cni/index.ts";
 
 /** Everything that is written down about one container's attachment to a multiplexed network. */
 interface Sandbox {

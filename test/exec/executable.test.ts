@@ -1,5 +1,5 @@
 // src/exec/executable.ts against small shell scripts: what is found, how a run ends, what a plugin's words become.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -81,6 +81,12 @@ run("ends a plugin that runs too long", async () => {
   const error = await refusal(runExecutable(call(script("slow", "exec sleep 60"), { timeoutMs: 200 })));
   assert.is(error.code, 112);
   assert.match(error.message, /still running after 200 ms/);
+});
+run("tries again while the file is being written", async () => {
+  const file = script("busy", "echo ran");
+  const writer = openSync(file, "r+");
+  setTimeout(() => closeSync(writer), 200);
+  assert.is(await runExecutable(call(file)), "ran\n");
 });
 run.run();
 

@@ -1,5 +1,5 @@
 /** The executable run from the sources, as a runtime would run it. Its own network namespace is the caller's. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 /** The environment of a call; CNI_* variables that are left out are not set. */
@@ -22,12 +22,31 @@ export interface Json { readonly [key: string]: unknown }
 
 const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
 
+const timeoutMs = 30_000;
+
 export function runExecutable({ name = "polynic", env = {}, args = [], stdin = "" }: Run): Ran {
   const { status, stdout, stderr } = spawnSync(process.execPath, [entry, name, ...args], {
-    input: typeof stdin === "string" ? stdin : JSON.stringify(stdin),
-    env: { PATH: process.env["PATH"], ...env },
-    encoding: "utf8",
-    timeout: 30_000,
+    input: textOf(stdin), env: { PATH: process.env["PATH"], ...env }, encoding: "utf8", timeout: timeoutMs,
   });
-  return { status, stdout, stderr, json: stdout.startsWith("{") ? JSON.parse(stdout) as Json : undefined };
+  return { status, stdout, stderr, json: jsonOf(stdout) };
+}
+
+/** The same without waiting, to have several at once. */
+export async function startExecutable({ name = "polynic", env = {}, args = [], stdin = "" }: Run): Promise<Ran> {
+  const child = spawn(process.execPath, [entry, name, ...args], { env: { PATH: process.env["PATH"], ...env }, timeout: timeoutMs });
+  let stdout = "", stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => { stdout += chunk.toString(); });
+  child.stderr.on("data", (chunk: Buffer) => { stderr += chunk.toString(); });
+  child.stdin.end(textOf(stdin));
+  const status = await new Promise<number | null>((resolve, reject) => child.on("close", resolve).on("error", reject));
+  return { status, stdout, stderr, json: jsonOf(stdout) };
+}
+
+function textOf(stdin: string | object): string {
+  return typeof stdin === "string" ? stdin : JSON.stringify(stdin);
+}
+
+function jsonOf(stdout: string): Json | undefined {
+  // What starts as an object and is JSON is one.
+  return stdout.startsWith("{") ? JSON.parse(stdout) as Json : undefined;
 }

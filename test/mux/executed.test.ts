@@ -3,12 +3,12 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { runExecutable } from "../helpers/executable.ts";
-import type { Ran } from "../helpers/executable.ts";
+import { runExecutable, startExecutable } from "../helpers/executable.ts";
+import type { Ran, Run } from "../helpers/executable.ts";
 import { ipJson, kernelSuite, run as shell } from "../helpers/netns.ts";
 
 let directory = "", bin = "";
-const test = kernelSuite("multiplexer process", import.meta.url);
+const test = kernelSuite("multiplexer process", import.meta.url, { timeoutMs: 180_000 });
 test.before.each(() => {
   directory = mkdtempSync(join(tmpdir(), "polynic-mux-"));
   bin = join(directory, "bin");
@@ -42,10 +42,14 @@ const left = (): readonly string[] => readdirSync(join(directory, "cni"), { recu
   .filter((name) => name !== "results" && !name.startsWith(".polynic")).sort();
 
 function run(command: string, config: object, env: Readonly<Record<string, string>> = {}): Ran {
-  return runExecutable({
+  return runExecutable(described(command, config, env));
+}
+
+function described(command: string, config: object, env: Readonly<Record<string, string>> = {}): Run {
+  return {
     env: { CNI_COMMAND: command, CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0", CNI_PATH: bin, ...env },
     stdin: { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(directory, "cni"), binDir: bin, mergeResults: false, ...config },
-  });
+  };
 }
 
 function succeeds(ran: Ran): Ran {
@@ -140,6 +144,28 @@ test("refuses a second ADD, and leaves the first one working", () => {
   succeeds(run("CHECK", config));
   succeeds(run("DEL", config));
   assert.equal(left(), []);
+});
+
+test("lets one of two ADDs at once win, whole", async () => {
+  const config = { delegates: [network("bridge", { bridge: "br0" }), network("bridge", { name: "b2", bridge: "br1" })] };
+  const ran = await Promise.all([1, 2].map(() => startExecutable(described("ADD", config))));
+  assert.equal(ran.map(({ status }) => status).sort(), [0, 1]);
+  assert.is(ran.find(({ status }) => status === 1)?.json?.["code"], 7);
+  assert.equal(left(), ["c1", "results/b2-c1-net1", "results/net-bridge-c1-eth0"]);
+  succeeds(run("CHECK", config));
+  succeeds(run("DEL", config));
+  assert.equal(ipJson("link show type veth"), []);
+});
+
+test("attaches different containers at once", async () => {
+  const config = { delegates: [network("bridge", { bridge: "br0" })] };
+  const ids = ["p1", "p2", "p3", "p4"];
+  for (const id of ids) shell("ip", "netns", "add", id);
+  const both = (command: string) => Promise.all(ids.map((id) => startExecutable(described(command, config, { CNI_CONTAINERID: id, CNI_NETNS: `/run/netns/${id}` }))));
+  for (const command of ["ADD", "DEL"]) assert.equal((await both(command)).map(({ status, stdout }) => status === 0 ? "" : stdout), ["", "", "", ""], command);
+  assert.equal(ipJson("link show type veth"), []);
+  assert.equal(left(), []);
+  for (const id of ids) shell("ip", "netns", "del", id);
 });
 
 test("rolls a layer 2 network back when the version cannot tell it", () => {
