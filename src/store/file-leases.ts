@@ -86,6 +86,7 @@ function openNetwork(dataDir: string, scope: string): Network {
 }
 
 function make(directory: string): void {
+  if (existsSync(directory)) return;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
   } catch (cause) {

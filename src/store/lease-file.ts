@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
@@ -66,6 +66,8 @@ export function writeCursor(directory: string, temporaryDirectory: string, set: 
 
 /** A small text file; undefined when it is missing or cannot be read. */
 export function readIfPresent(path: string): string | undefined {
+  // Missing is the usual case, and an error costs far more than looking.
+  if (!existsSync(path)) return undefined;
   try {
     return readFileSync(path, "utf8");
   } catch {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
@@ -42,9 +42,9 @@ export function openLeaseIndex(path: string, directory: string): LeaseIndex {
       return [...own, ...scannedFor(scanPath, owner)].filter(isAddress).map(parseAddress);
     },
     add(owner, addresses) {
-      mkdirSync(path, { recursive: true, mode: 0o755 });
-      const known = readIfPresent(ownerPath(path, owner)) ?? "";
-      writeFileSync(ownerPath(path, owner), known + addresses.map((address) => `${formatAddress(address)}\n`).join(""), { mode: 0o600 });
+      make(path);
+      // The empty line ends what a process that died left of a line.
+      writeFileSync(ownerPath(path, owner), `\n${addresses.map(formatAddress).join("\n")}\n`, { mode: 0o600, flag: "a" });
     },
     remove(owner, addresses) {
       const gone = new Set(addresses.map(formatAddress));
@@ -54,14 +54,19 @@ export function openLeaseIndex(path: string, directory: string): LeaseIndex {
       else writeFileSync(ownerPath(path, owner), left.map((line) => `${line}\n`).join(""));
     },
     replaceScan(leases) {
-      mkdirSync(path, { recursive: true, mode: 0o755 });
-      writeWholeFile(scanPath, `\n${leases.map(({ owner, address }) => `${scanKey(owner)}${formatAddress(address)}\n`).join("")}`);
+      make(path);
+      if (leases.length === 0) removeIfPresent(scanPath);
+      else writeWholeFile(scanPath, `\n${leases.map(({ owner, address }) => `${scanKey(owner)}${formatAddress(address)}\n`).join("")}`);
     },
     seal() {
-      mkdirSync(path, { recursive: true, mode: 0o755 });
+      make(path);
       writeFileSync(stampPath, stampOf(directory), { mode: 0o600 });
     },
   };
+}
+
+function make(path: string): void {
+  if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o755 });
 }
 
 /**
@@ -93,11 +98,12 @@ function scanKey(owner: Owner): string {
 
 /** Every line of the owner and of its container's old files, without parsing the other 100,000. */
 function scannedFor(scanPath: string, owner: Owner): string[] {
+  if (!existsSync(scanPath)) return []; // no full reading was ever needed, or it found nothing
   let scan: Buffer;
   try {
     scan = readFileSync(scanPath);
   } catch {
-    return []; // no full reading was ever needed
+    return []; // not sealed by us: the next full reading puts it right
   }
   return [owner, { ...owner, ifName: "" }].flatMap((each) => linesStarting(scan, scanKey(each)));
 }
