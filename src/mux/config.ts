@@ -69,7 +69,8 @@ export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly in
   const raw = verb === "DEL" || verb === "GC" ? readConf(schema, json, { lenient: true }) : readConf(schema, json);
   const name = raw.name ?? "";
   const delegates = raw.delegates ?? [], clusterNetwork = raw.clusterNetwork ?? "";
-  if (delegates.length === 0 && clusterNetwork === "") {
+  // A DEL can do without: what was attached is written down elsewhere.
+  if (delegates.length === 0 && clusterNetwork === "" && verb !== "DEL") {
     throw new CniError(code.invalidConfig, `Cannot read network "${name}": neither delegates nor clusterNetwork is set, expected one of them`);
   }
   return {

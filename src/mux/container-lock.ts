@@ -11,7 +11,7 @@ const waitMs = 120_000;
 /**
  * Runs `work` while no other process works on that container, nor on the few others that share its lock.
  *
- * @throws CniError 11 when the lock is not had within two minutes
+ * @throws CniError 11 when the lock is not had within two minutes, 5 when its file cannot be used
  */
 export async function withContainerLock<T>(
   { cniDir, containerId, lockFile }: { readonly cniDir: string; readonly containerId: string; readonly lockFile: LockFile }, work: () => Promise<T>,
@@ -30,8 +30,9 @@ function take(directory: string, path: string, lockFile: LockFile, containerId: 
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     return lockFile(path, { timeoutMs: waitMs });
   } catch (error) {
-    throw new CniError(code.tryAgainLater,
-      `Cannot work on container ${containerId}: lock ${path} could not be had within ${waitMs} ms (${error instanceof Error ? error.message : String(error)})`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    const busy = error instanceof Error && !("code" in error);
+    throw new CniError(busy ? code.tryAgainLater : code.ioFailure, `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${reason}`, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 import { compareVersions, splitArgPairs } from "../cni/index.ts";
 import type { ValidAttachment } from "../plugins/index.ts";
 import type { CachedAttachment, Scratch } from "../store/index.ts";
-import { listResults, listScratch, removeScratch } from "../store/index.ts";
+import { listResults, listScratch, removeInterruptedWrites, removeScratch } from "../store/index.ts";
 import { networkFromCache } from "./cached.ts";
 import { collectNetwork } from "./chain.ts";
 import { joinErrors, toCniError } from "./cni-error.ts";
@@ -41,6 +41,7 @@ export async function gc(command: MuxCommand): Promise<void> {
     return resolveDelegates(config);
   });
   if (validAttachments !== undefined) {
+    removeInterruptedWrites(config.cniDir);
     const valid = new Set(validAttachments.map(({ containerID }) => containerID));
     for (const sandbox of ownSandboxes(command, delegates)) {
       if (!valid.has(sandbox.containerId)) errors.push(...await detachSandbox(command, sandbox));
@@ -99,18 +100,19 @@ async function detachSandbox(command: MuxCommand, sandbox: Sandbox): Promise<rea
 }
 
 /**
- * Networks of the scratch file, the ones that were cached with what they were given then, and cached ones it does not
- * name, in front, since the last is deleted first.
+ * Networks of the scratch file, and in front of them cached ones that it does not name; the last is deleted first.
  */
 function sandboxNetworks({ config, attachment }: MuxCommand, { containerId, ifName, scratch, cached }: Sandbox, netns: string): readonly Network[] {
   const args = splitArgPairs(scratch?.multiplexer?.args ?? "");
-  const delegates = (scratch?.delegates ?? []).map((entry) => delegateFromScratch(entry, config.cniVersion));
+  // Networks of a scratch file that cannot be read any more are deleted by what the cache knows of them.
+  const delegates = readable(() => (scratch?.delegates ?? []).map((entry) => delegateFromScratch(entry, config.cniVersion))).flat();
   // The runtime's capability arguments of this very command are for no container.
   const planned = planNetworks(delegates, { containerId, netns, ifName, args: "", path: attachment.path }, { ...config, runtimeConfig: {} }, args);
   const isPlanned = (entry: CachedAttachment): boolean =>
     planned.some((network) => network.attachment.ifName === entry.ifName && network.delegate.network.name === entry.networkName);
   const others = cached.filter((entry) => !isPlanned(entry)).flatMap((entry) => networkFromCache(entry, netns, config, attachment.path) ?? []);
-  return [...others, ...planned];
+  const defaultFirst = others.toSorted((a, b) => Number(b.attachment.ifName === ifName) - Number(a.attachment.ifName === ifName));
+  return [...defaultFirst, ...planned];
 }
 
 /** A process id is given out anew: by now the path may lead to another container, or to the host. */

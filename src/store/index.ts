@@ -5,5 +5,6 @@ export type * from "./leases.ts";
 export { createWholeFile, errnoOf, removeIfPresent, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
 export type { WholeFileOptions } from "./whole-file.ts";
 export type { Multiplexer } from "./multiplexer.ts";
+export { removeInterruptedWrites } from "./private-directory.ts";
 export * from "./result-cache.ts";
 export * from "./scratch.ts";

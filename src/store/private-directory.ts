@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
-import { errnoOf, writeWholeFile } from "./whole-file.ts";
+import { errnoOf, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
 
 /**
  * Writes `<directory>/<name>` whole, mode 0600; the directory is made (0700) when it turns out to be missing.
@@ -14,6 +14,13 @@ export function writeIntoDirectory(directory: string, name: string, content: str
     writeMakingDirectory(directory, path, content);
   } catch (error) {
     throw new CniError(code.ioFailure, `Cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Deletes what writes that were killed left in a data directory and in its results; nobody would ever look at it again. */
+export function removeInterruptedWrites(cniDir: string): void {
+  for (const directory of [cniDir, join(cniDir, "results")]) {
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) removeStaleTemporaries(directory);
   }
 }
 

@@ -1,5 +1,5 @@
 // src/mux: GC and STATUS. What is stale is decided from the runtime's list; what belongs to whom, from what is on disk.
-import { existsSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -76,6 +76,16 @@ collecting("finishes containers whose scratch file is gone, and scratch files wh
   assert.equal(left(), []);
 });
 
+collecting("goes by the cache where a network of the scratch file is no network any more", async () => {
+  await attach(two, "a");
+  const file = join(bench.cniDir, "a"), [first, ...rest] = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify([{ ...first, Bytes: "e30=" }, ...rest]));
+  bench.calls.length = 0;
+  await gc(bench.command(two, { ...gone, valid: [] }));
+  assert.equal(bench.story().slice(0, 2), ["DEL two net1", "DEL one eth0"]);
+  assert.equal(left(), []);
+});
+
 collecting("collects what Multus wrote, by its default network", async () => {
   for (const id of ["a", "b"]) await attach(two, id);
   for (const name of left()) {
@@ -112,6 +122,13 @@ collecting("skips networks below 1.1.0 and those with disableGC", async () => {
   const delegates = [single("one", { cniVersion: "1.0.0" }), { cniVersion: "1.1.0", name: "list", disableGC: true, plugins: [{ type: "two" }] }, single("three")];
   await gc(bench.command({ delegates }, { ...gone, valid: [] }));
   assert.equal(bench.story(), ["GC three"]);
+});
+
+collecting("tidies up after writes that were killed", async () => {
+  await attach(two, "a");
+  for (const path of ["cni/.polynic-1-ab.tmp", "cni/results/.polynic-1-ab.tmp"]) utimesSync(bench.file(path, "{"), 0, 0);
+  await gc(bench.command(two, { ...gone, valid: [{ containerID: "a", ifname: "eth0" }] }));
+  assert.equal(left(), ["a", "results/net-one-a-eth0", "results/net-two-a-net1"]);
 });
 
 collecting("works without a data directory, and past broken files in it", async () => {

@@ -48,6 +48,10 @@ for (const [json, says] of [
 reading("drops a refused value for DEL, so that what is there can be deleted", () => {
   assert.is(parse({ delegates, logOptions: { maxAge: "5" } }, "DEL").delegates.length, 1);
 });
+reading("lets DEL do without networks: what was attached is written down elsewhere", () => {
+  assert.equal(parse({}, "DEL").delegates, []);
+  assert.equal(parse({ delegates: "x" }, "DEL").delegates, []);
+});
 reading.run();
 
 let directory = "";
