@@ -1,0 +1,164 @@
+// The executables against the reference's: what one adds the other checks and deletes, and nobody could tell whose it was.
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { builtDist } from "../helpers/dist.ts";
+import { kernelSuite } from "../helpers/netns.ts";
+import type { Answer, NetworkConf, World } from "../helpers/runtime.ts";
+import { alike, changes, leftovers, makeWorld, referencePlugins, runChain, state } from "../helpers/runtime.ts";
+
+interface Row {
+  readonly title: string;
+  /** Releases of the reference this can be compared with; all unless given. */
+  readonly only?: string;
+  readonly conf: (world: World) => NetworkConf["plugins"];
+  readonly prepare?: (world: World) => void;
+  readonly args?: string;
+  /** Versions instead of the newest the reference's release knows. */
+  readonly versions?: readonly string[];
+  /**
+   * Commands of a release that are known to fail on what its own ADD made: CHECK of a network without IPAM, of routes
+   * without gateway, and of mappings of one family; DEL of masquerading by nftables where iptables 1.8 is installed too.
+   */
+  readonly broken?: Readonly<Record<string, "CHECK" | "DEL">>;
+}
+
+const bridge = { type: "bridge", bridge: "br0" };
+const subnet4 = { subnet: "10.20.0.0/24" }, subnet6 = { subnet: "fd00:20::/64" };
+const hostLocal = (world: World, ...ranges: readonly object[]): object => ({ type: "host-local", dataDir: join(world.directory, "networks"), ranges: ranges.map((range) => [range]) });
+const uplink = ({ host }: World): void => {
+  host.exec("ip", "link", "add", "uplink0", "type", "veth", "peer", "name", "uplink1");
+  for (const name of ["uplink0", "uplink1"]) host.exec("ip", "link", "set", name, "up");
+};
+const mappings = {
+  runtimeConfig: { portMappings: [
+    { hostPort: 8080, containerPort: 80, protocol: "tcp" }, { hostPort: 8081, containerPort: 81, protocol: "tcp", hostIP: "10.1.2.3" },
+    { hostPort: 5353, containerPort: 53, protocol: "udp" },
+  ] },
+};
+const routes = [{ dst: "10.99.0.0/16" }, { dst: "10.98.0.0/16", gw: "10.20.0.9" }];
+
+const rows: readonly Row[] = [
+  { title: "bridge", conf: (world) => [{ ...bridge, ipam: hostLocal(world, subnet4) }], versions: ["0.4.0", "1.0.0"] },
+  { title: "bridge without IPAM", conf: () => [bridge], broken: { "1.1": "CHECK", "1.9": "CHECK" } },
+  { title: "bridge, gateway and routes", conf: (world) => [{ ...bridge, isGateway: true, mtu: 1400, hairpinMode: true, ipam: { ...hostLocal(world, subnet4), routes } }], broken: { "1.1": "CHECK" } },
+  { title: "bridge, default gateway, dual stack", conf: (world) => [{ ...bridge, isDefaultGateway: true, ipam: hostLocal(world, subnet4, subnet6) }] },
+  { title: "bridge, promiscuous, with DNS", conf: (world) => [{ ...bridge, promiscMode: true, dns: { nameservers: ["10.0.0.53"], search: ["pods"] }, ipam: hostLocal(world, subnet4) }] },
+  { title: "bridge, masquerade by iptables", conf: (world) => [{ ...bridge, isDefaultGateway: true, ipMasq: true, ipMasqBackend: "iptables", ipam: hostLocal(world, subnet4, subnet6) }] },
+  { title: "bridge, masquerade by nftables", only: "1.9", conf: (world) => [{ ...bridge, isDefaultGateway: true, ipMasq: true, ipMasqBackend: "nftables", ipam: hostLocal(world, subnet4, subnet6) }], broken: { "1.9": "DEL" } },
+  { title: "bridge, MAC spoof check", conf: (world) => [{ ...bridge, macspoofchk: true, ipam: hostLocal(world, subnet4) }] },
+  { title: "bridge, requested MAC and address", conf: (world) => [{ ...bridge, ipam: hostLocal(world, subnet4) }], args: "IgnoreUnknown=1;MAC=02:11:22:33:44:55;IP=10.20.0.77" },
+  { title: "bridge, static", conf: () => [{ ...bridge, isGateway: true, ipam: { type: "static", addresses: [{ address: "10.20.0.5/24", gateway: "10.20.0.1" }, { address: "fd00:20::5/64" }], routes } }], broken: { "1.1": "CHECK" } },
+  { title: "macvlan", prepare: uplink, conf: (world) => [{ type: "macvlan", master: "uplink0", ipam: hostLocal(world, subnet4, subnet6) }], versions: ["0.4.0", "1.0.0"] },
+  { title: "macvlan, private, without IPAM", prepare: uplink, conf: () => [{ type: "macvlan", master: "uplink0", mode: "private", mtu: 1300, ipam: {} }] },
+  { title: "host-device", prepare: uplink, conf: () => [{ type: "host-device", device: "uplink0" }] },
+  { title: "host-device, host-local", prepare: uplink, conf: (world) => [{ type: "host-device", device: "uplink0", ipam: hostLocal(world, subnet4) }] },
+  { title: "loopback", conf: () => [{ type: "loopback" }] },
+  { title: "host-local", conf: (world) => [{ type: "host-local", ipam: { ...hostLocal(world, subnet4, subnet6), routes } }] },
+  { title: "static", conf: () => [{ type: "static", ipam: { type: "static", addresses: [{ address: "10.20.0.5/24", gateway: "10.20.0.1" }], routes } }] },
+  { title: "portmap by iptables", conf: (world) => [{ ...bridge, isDefaultGateway: true, ipam: hostLocal(world, subnet4, subnet6) }, { type: "portmap", ...mappings }], broken: { "1.1": "CHECK" } },
+  { title: "portmap by iptables, without snat", conf: (world) => [{ ...bridge, ipam: hostLocal(world, subnet4) }, { type: "portmap", snat: false, conditionsV4: ["!", "-d", "192.0.2.0/24"], ...mappings }], broken: { "1.1": "CHECK" } },
+  { title: "portmap by nftables", only: "1.9", conf: (world) => [{ ...bridge, isDefaultGateway: true, ipam: hostLocal(world, subnet4, subnet6) }, { type: "portmap", backend: "nftables", ...mappings }] },
+];
+
+for (const { release, directory } of referencePlugins()) {
+  const interchange = kernelSuite(`interchange with the reference plugins ${release}`, import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 120_000 });
+  const ours = (): string => join(builtDist(), "bin");
+
+  for (const row of rows.filter(({ only }) => only === undefined || only === release)) {
+    for (const cniVersion of row.versions ?? [release === "1.1" ? "1.0.0" : "1.1.0"]) {
+      interchange(`${row.title} (${cniVersion})`, () => swap(row, cniVersion, { release, ours: ours(), theirs: directory }));
+    }
+  }
+
+  interchange("their bridge with our host-local, ours with theirs", () => {
+    const world = makeWorld();
+    try {
+      const network: NetworkConf = { cniVersion: "1.0.0", name: "net1", plugins: [{ ...bridge, ipam: hostLocal(world, subnet4) }] };
+      // Only the executable's own directory is ours or theirs; what it delegates to is found through CNI_PATH.
+      const theirBridge = { file: join(directory, "bridge") };
+      const added = fine(runChain(world, "ADD", network, () => [ours()], theirBridge));
+      fine(runChain(world, "CHECK", network, () => [ours()], { ...theirBridge, prevResult: added.json }));
+      fine(runChain(world, "DEL", network, () => [ours()], { ...theirBridge, prevResult: added.json }));
+      assert.equal(leftovers(world), []);
+
+      const multiplexed: NetworkConf = { ...network, name: "pods", plugins: [{
+        type: "polynic", cniDir: join(world.directory, "cni"), execute: ["host-local"], delegates: [{ ...network.plugins[0], cniVersion: "1.0.0", name: "net1" }],
+      }] };
+      const path = { file: join(ours(), "polynic") };
+      const again = fine(runChain(world, "ADD", multiplexed, () => [directory], path));
+      assert.is(again.json.ips[0].address, "10.20.0.3/24", "it goes on where the other has stopped");
+      fine(runChain(world, "CHECK", multiplexed, () => [directory], path));
+      fine(runChain(world, "DEL", multiplexed, () => [directory], path));
+      assert.equal(leftovers(world), []);
+    } finally {
+      world.remove();
+    }
+  });
+  interchange.run();
+}
+
+if (!referencePlugins().some(({ release }) => release === "1.9")) {
+  process.stderr.write("\nSKIPPED interchange with the reference plugins 1.9: build/reference-plugins is not there\n");
+}
+if (statSync("/usr/lib/cni/bridge", { throwIfNoEntry: false }) === undefined) {
+  process.stderr.write("\nSKIPPED interchange with the packaged reference plugins: install containernetworking-plugins\n");
+}
+
+/** One world each: they add, we add; all is the same; then each checks and deletes what the other made. */
+function swap(row: Row, cniVersion: string, { release, ...directories }: { readonly release: string; readonly ours: string; readonly theirs: string }): void {
+  const ours = () => [directories.ours], theirs = () => [directories.theirs];
+  const worlds = { theirs: makeWorld(), ours: makeWorld() };
+  try {
+    for (const world of Object.values(worlds)) row.prepare?.(world);
+
+    const network = (world: World): NetworkConf => ({ cniVersion, name: "net1", plugins: row.conf(world) });
+    const options = row.args === undefined ? {} : { args: row.args };
+    const added = {
+      theirs: fine(runChain(worlds.theirs, "ADD", network(worlds.theirs), theirs, options)),
+      ours: fine(runChain(worlds.ours, "ADD", network(worlds.ours), ours, options)),
+    };
+    assert.equal(result(added.ours, worlds.ours), result(added.theirs, worlds.theirs));
+    assert.equal(differences(worlds), [], "after ADD");
+
+    fine(runChain(worlds.theirs, "CHECK", network(worlds.theirs), ours, { ...options, prevResult: added.theirs.json }));
+    if (row.broken?.[release] !== "CHECK") fine(runChain(worlds.ours, "CHECK", network(worlds.ours), theirs, { ...options, prevResult: added.ours.json }));
+
+    fine(runChain(worlds.theirs, "DEL", network(worlds.theirs), ours, { ...options, prevResult: added.theirs.json }));
+    const deleted = runChain(worlds.ours, "DEL", network(worlds.ours), theirs, { ...options, prevResult: added.ours.json });
+    if (row.broken?.[release] !== "DEL") fine(deleted);
+    assert.equal(differences(worlds), [], "after DEL");
+    for (const world of Object.values(worlds)) assert.equal(leftovers(world), []);
+    fine(runChain(worlds.theirs, "DEL", network(worlds.theirs), ours, options));
+  } finally {
+    for (const world of Object.values(worlds)) world.remove();
+  }
+}
+
+interface Worlds {
+  readonly theirs: World;
+  readonly ours: World;
+}
+
+/** What one can tell the two worlds apart by. */
+function differences({ theirs, ours }: Worlds): readonly string[] {
+  const comparable = (lines: readonly string[]): readonly string[] => lines.filter((line) => !sinceThen.test(line)).map((line) => line.replace(/^(\/files\S+ )"644 /, '$1"600 '));
+  return changes(comparable(state(theirs)), comparable(state(ours)));
+}
+
+/**
+ * What newer releases do, and we with them, but 1.1 does not: reservations only root can read, a transmit queue at the
+ * container's end of a veth, these sysctls, no alias left on a device that is back on the host, no table made by a DEL.
+ */
+const sinceThen = /^\/container\/links\/eth0\/txqlen |ipv6\/conf\/eth0\/(keep_addr_on_down|ndisc_notify):|^\/host\/links\/uplink0\/ifalias |^\/host\/firewall: table ip6 nat \{/;
+
+/** Without an empty `dns`, which older releases print and newer ones leave out. */
+function result({ stdout }: Answer, world: World): unknown {
+  const { dns, ...rest } = JSON.parse(alike(stdout, world));
+  return Object.keys(dns ?? {}).length === 0 ? rest : { ...rest, dns };
+}
+
+function fine(answer: Answer): Answer {
+  assert.is(answer.status, 0, `${answer.stdout}${answer.stderr}`);
+  return answer;
+}
