@@ -9,9 +9,10 @@ import type { Attachment, DelContext } from "./plugin.ts";
  * @returns the link, or undefined when it or the whole namespace is gone
  */
 export function deleteInterface({ ifName }: Attachment, ipam: Ipam | undefined, context: DelContext): Link | undefined {
-  const { containerIfPresent: container, teardown } = context;
-  // Registered first: a link that cannot be looked up must not keep its addresses.
+  const { teardown } = context;
+  // Registered first: neither a bad namespace nor a link that cannot be looked up keeps the addresses.
   if (ipam !== undefined) teardown.after(`release the addresses of interface "${ifName}"`, () => ipam.del(context));
+  const { containerIfPresent: container } = context;
   const link = container?.links.find(ifName);
   if (container !== undefined && link !== undefined) teardown.deleteLink(container, link);
   return link;

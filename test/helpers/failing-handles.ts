@@ -7,21 +7,27 @@ import { add, del, reservations } from "./handles.ts";
 import type { TestNetns } from "./netns.ts";
 import { run } from "./netns.ts";
 
-/** Links, addresses, routes and rules of both namespaces, as text that is equal only when they are. */
+/** Links, addresses, routes and rules of both namespaces, equal only when these are. */
 export function kernelState(container: TestNetns): unknown {
-  const shows = [["link"], ["addr"], ["-4", "route"], ["-6", "route"], ["rule"]].map((words) => ["ip", "-j", ...words, "show"]);
-  const read = (execute: (program: string, ...args: readonly string[]) => string): unknown => shows.map(([program = "", ...args]) => parsed(execute(program, ...args)));
+  // One process for the lists of a namespace; the routes are those of both families.
+  const script = "printf '%s\\n' 'link show' 'addr show' 'route show table all' 'rule show' | ip -j -b -";
   const rules = run("nft", "list", "ruleset").split("\n").filter((line) => /^\t\t(?!type )/.test(line));
-  return { host: read(run), container: read(container.exec), rules };
+  return { host: settled(run("sh", "-c", script)), container: settled(container.exec("sh", "-c", script)), rules };
 }
 
-/** What changes by itself is left out: timers of addresses and routes, and what carrier and duplicate detection still do. */
-function parsed(text: string): unknown {
-  const volatile = new Set(["valid_life_time", "preferred_life_time", "expires", "operstate", "tentative"]);
-  const list: readonly Record<string, unknown>[] = text.trim() === "" ? [] : JSON.parse(text, (key, value) => (volatile.has(key) ? undefined : value));
-  // Routes to link-local and multicast come a moment after the link.
-  return list.filter((entry) => entry["dst"] !== "fe80::/64").map((entry) => (
-    Array.isArray(entry["addr_info"]) ? { ...entry, addr_info: entry["addr_info"].filter((info) => info.scope !== "link"), flags: undefined } : { ...entry, flags: undefined }));
+interface Entry {
+  readonly dst?: string;
+  readonly type?: string;
+  readonly addr_info?: readonly { readonly scope: string }[];
+}
+
+/** What still changes by itself a moment after a link came or went is left out: timers, carrier, and IPv6's own addresses and routes. */
+function settled(text: string): unknown {
+  const volatile = new Set(["valid_life_time", "preferred_life_time", "operstate", "tentative", "flags"]);
+  // One list for each command.
+  const lists = text.trim().split("\n").map((line) => JSON.parse(line, (key, value) => (volatile.has(key) ? undefined : value)) as readonly Entry[]);
+  return lists.map((list) => list.filter(({ dst = "", type }) => !/^(fe80|ff00)::/.test(dst) && type !== "anycast").map((entry) => (
+    entry.addr_info === undefined ? entry : { ...entry, addr_info: entry.addr_info.filter(({ scope }) => scope !== "link") })));
 }
 
 /**

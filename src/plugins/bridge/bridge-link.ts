@@ -21,7 +21,7 @@ export function ensureBridge(host: Namespace, settings: BridgeSettings): Link {
     throw new CniError(code.invalidConfig, `Cannot use bridge "${name}": the host's link of that name is ${bridge.info?.kind ?? "a physical one"}, expected a bridge`);
   }
   const promiscuousNow = promiscuous && bridge.promiscuity === 0;
-  if (!bridge.up) ignoreRouterAdvertisements(host, name);
+  ignoreRouterAdvertisements(host, name);
   if (!bridge.up || promiscuousNow) host.links.set(bridge.index, { up: true, ...(promiscuousNow ? { promiscuous: true } : {}) });
   return bridge;
 }

@@ -23,7 +23,7 @@ import { definePlugin } from "../define.ts";
 import { deleteInterface } from "../delete-interface.ts";
 import { setupSpoofCheck, teardownSpoofCheck } from "../mac-spoof-check.ts";
 import { gcMasquerade, parseMasqueradeBackend, setupMasquerade, teardownMasquerade } from "../masquerade/index.ts";
-import type { AddContext } from "../plugin.ts";
+import type { AddContext, Attachment, DelContext } from "../plugin.ts";
 import { requestedMac } from "../requested-mac.ts";
 import { configuredOrLeasedDns } from "../result-dns.ts";
 import type { MadeVeth } from "../veth.ts";
@@ -84,23 +84,16 @@ export const bridge = definePlugin<BridgeConf>({
   },
 
   async del({ attachment, conf, ipam, network, prevResult }, context) {
-    const { host, containerIfPresent: container, teardown, log } = context;
+    const { teardown } = context;
     const { containerId, ifName } = attachment;
-    const link = deleteInterface(attachment, ipam, context);
-    if (conf.macspoofchk === true) {
-      teardown.after(`remove the spoof check of interface "${ifName}"`, () => {
-        try {
-          teardownSpoofCheck(host.nftables, { containerId, ifName });
-        } catch (error) {
-          // What is left names a host link that no longer exists, and stops nothing.
-          log.error(String(error));
-        }
-      });
-    }
+    let addresses = addressesIn(prevResult);
+    // What the host holds goes whether or not the namespace is still one; the addresses are released when nothing speaks of them any more.
+    if (conf.macspoofchk === true) teardown.after(`remove the spoof check of interface "${ifName}"`, () => removeSpoofCheck(attachment, context));
     if (conf.ipMasq === true) {
-      const addresses = addressesForTeardown(container, link, prevResult);
       teardown.after(`stop masquerading interface "${ifName}"`, () => teardownMasquerade(context, { network, containerId, ifName, addresses }));
     }
+    const link = deleteInterface(attachment, ipam, context);
+    if (conf.ipMasq === true && link !== undefined) addresses = heldAddresses(context.containerIfPresent, link);
   },
 
   async check(call, handles) {
@@ -172,10 +165,20 @@ function hostInterface({ name, mac }: Link): Interface {
   return { name, ...(mac === undefined ? {} : { mac }) };
 }
 
-/** What the container end holds, else what prevResult says it held; nothing of either is fine with an nftables teardown. */
-function addressesForTeardown(container: Namespace | undefined, link: Link | undefined, prevResult: Result | undefined): readonly Prefix[] {
-  if (container !== undefined && link !== undefined) {
-    return container.addresses.list(link.index).filter(({ address }) => isGlobalUnicast(address));
+/** The addresses a result gave to the container. */
+function addressesIn(result: Result | undefined): readonly Prefix[] {
+  return (result?.ips ?? []).map((ip) => parsePrefix(ip.address));
+}
+
+function heldAddresses(container: Namespace | undefined, link: Link): readonly Prefix[] {
+  return container?.addresses.list(link.index).filter(({ address }) => isGlobalUnicast(address)) ?? [];
+}
+
+/** What cannot be removed names a host link that no longer exists and stops nothing, so DEL succeeds all the same. */
+function removeSpoofCheck({ containerId, ifName }: Attachment, { host, log }: DelContext): void {
+  try {
+    teardownSpoofCheck(host.nftables, { containerId, ifName });
+  } catch (error) {
+    log.error(error instanceof Error ? error.message : String(error));
   }
-  return (prevResult?.ips ?? []).map((ip) => parsePrefix(ip.address));
 }

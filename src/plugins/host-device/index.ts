@@ -49,9 +49,11 @@ export function hostDeviceIn(sysfs: string): Plugin {
     },
 
     async del({ attachment, conf, ipam }, context) {
-      const { host, containerIfPresent: container, teardown, log } = context;
+      const { host, teardown, log } = context;
       const { ifName } = attachment;
+      // Registered first: neither a bad namespace nor a device that cannot return keeps the addresses.
       if (ipam !== undefined) teardown.after(`release the addresses of interface "${ifName}"`, () => ipam.del(context));
+      const { containerIfPresent: container } = context;
       if (container !== undefined && !isDpdk(conf, sysfs)) moveOut(ifName, host, container, log);
     },
 

@@ -4,7 +4,7 @@ import { allVersions, code, compareVersions } from "../../../src/cni/index.ts";
 import { bridge } from "../../../src/plugins/bridge/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import type { Driven } from "../../helpers/handles.ts";
-import { add, check, del, reservations, status } from "../../helpers/handles.ts";
+import { add, check, del, gc, reservations, status } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, ipJson, kernelSuite, makeNetns, nftJson, run } from "../../helpers/netns.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
@@ -280,21 +280,37 @@ kernel("DEL of what was never added, without namespace, and with one that is gon
   await del(driven({ ...conf, vlan: -100, mtu: "big", hairpinMode: true, promiscMode: true }, { args: "no pair" }));
 });
 
+kernel("DEL with a path that is no namespace is an error, and releases the addresses all the same", async () => {
+  reservations.add("test-container/eth0");
+  await rejects(del(driven({ ipam: { type: "test" } }, { netns: "/etc/hostname" })), code.invalidNetns);
+  assert.is(reservations.size, 0);
+});
+
+kernel("GC stops masquerading what is no longer valid, and without a list nothing", async () => {
+  const one = driven({ ipMasq: true, ipMasqBackend: "nftables", ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+  const other = driven({ ...one.conf, ipam: { type: "test", addresses: [{ address: "10.1.2.4/24" }] } }, { ifName: "eth1" });
+  await add(one);
+  await add(other);
+  const rules = (): string[] => nftJson("list chain inet cni_plugins_masquerade masq_checks").filter((entry) => "rule" in entry).map((entry) => entry.rule.comment);
+  await gc(one, undefined);
+  assert.is(rules().length, 2);
+  await gc(one, [{ containerID: "test-container", ifname: "eth1" }]);
+  assert.is(rules().length, 1);
+  assert.match(rules()[0] ?? "", /if: eth1/);
+  await gc(one, []);
+  assert.equal(rules(), []);
+});
+
 kernel("CHECK finds what is broken", async () => {
-  const one = driven({ isDefaultGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }, { address: "10.1.9.9/32", gateway: "10.1.2.1" }] } });
-  const prevResult = await add(one).catch(() => undefined);
-  // A /32's own gateway is no network of the bridge; without it the rest is tried.
-  const plain = driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }], routes: [{ dst: "10.9.0.0/16" }] } }, { ifName: "eth5" });
-  assert.is(prevResult, undefined);
-  const result = await add(plain);
-  const checked = { ...plain, prevResult: result };
+  const one = driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }], routes: [{ dst: "10.9.0.0/16" }] } });
+  const checked = { ...one, prevResult: await add(one) };
   await check(checked);
-  await rejects(check(plain), code.invalidConfig);
+  await rejects(check(one), code.invalidConfig);
   const breaks: readonly (readonly [RegExp, readonly string[]])[] = [
     [/Cannot find route 10\.9\.0\.0\/16/, ["ip", "route", "delete", "10.9.0.0/16"]],
-    [/Cannot find address 10\.1\.2\.3\/24/, ["ip", "addr", "flush", "dev", "eth5"]],
-    [/its MAC is/, ["ip", "link", "set", "eth5", "address", "02:00:00:00:00:77"]],
-    [/it is gone/, ["ip", "link", "delete", "eth5"]],
+    [/Cannot find address 10\.1\.2\.3\/24/, ["ip", "addr", "flush", "dev", "eth0"]],
+    [/its MAC is/, ["ip", "link", "set", "eth0", "address", "02:00:00:00:00:77"]],
+    [/it is gone/, ["ip", "link", "delete", "eth0"]],
   ];
   for (const [message, [program = "", ...args]] of breaks) {
     netns.exec(program, ...args);
