@@ -1,7 +1,7 @@
 import type { Result } from "../cni/index.ts";
-import { CniError, printResult, prevResultOf } from "../cni/index.ts";
+import { printResult, prevResultOf } from "../cni/index.ts";
 import type { FailedStep, OpenHandles } from "../mux/index.ts";
-import { joinErrors, openHandles, openLog, teardownGroup, toCniError, undoSteps } from "../mux/index.ts";
+import { handlesWith, joinErrors, openHandles, openLog, problemOf, teardownGroup, toCniError, undoSteps, withUndoProblems } from "../mux/index.ts";
 import type { Log, Plugin, PluginRequest } from "../plugins/index.ts";
 import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
@@ -34,11 +34,11 @@ async function serve(plugin: Plugin, { command, input }: Call, request: PluginRe
 async function add(plugin: Plugin, request: PluginRequest, handles: OpenHandles): Promise<string> {
   const undo = undoSteps();
   try {
-    const result = await plugin.add(request, withMore(handles, { undo }));
+    const result = await plugin.add(request, handlesWith(handles, { undo }));
     // Inside, since a result that the version cannot hold leaves nothing behind either.
     return printResult(result, request.conf.cniVersion);
   } catch (error) {
-    throw withFailures(error, await undo.run());
+    throw withUndoProblems(error, (await undo.run()).map(problemOf));
   }
 }
 
@@ -46,7 +46,7 @@ async function del(plugin: Plugin, request: PluginRequest, handles: OpenHandles)
   const failures: FailedStep[] = [];
   const group = teardownGroup();
   try {
-    await plugin.del(request, withMore(handles, { teardown: group.for(failures) }));
+    await plugin.del(request, handlesWith(handles, { teardown: group.for(failures) }));
   } catch (error) {
     failures.push({ what: "delete", error });
   }
@@ -63,17 +63,4 @@ function prevResult({ command, input }: Call, log: Log): Result | undefined {
     log.warn(`${toCniError(error).message}; DEL goes on without it`);
     return undefined;
   }
-}
-
-function withFailures(error: unknown, failed: readonly FailedStep[]): CniError {
-  const first = toCniError(error);
-  if (failed.length === 0) return first;
-  const undoing = failed.map((step) => `cannot ${step.what}: ${toCniError(step.error).message}`).join("; ");
-  return new CniError(first.code, first.message, { details: [...(first.details === undefined ? [] : [first.details]), `while undoing: ${undoing}`].join("; "), cause: error });
-}
-
-/** The handles and one thing more. Not a copy: handles open what they stand for when they are first looked at. */
-function withMore<T extends object>(handles: OpenHandles, more: T): OpenHandles & T {
-  // True because the new object inherits every handle and is given the rest.
-  return Object.assign(Object.create(handles) as OpenHandles, more);
 }

@@ -5,7 +5,7 @@ import type { Multiplexer } from "../store/index.ts";
 import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
 import { requireArgs } from "./args.ts";
 import { addNetwork } from "./chain.ts";
-import { toCniError, withContext } from "./cni-error.ts";
+import { problemOf, toCniError, withContext, withUndoProblems } from "./cni-error.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
 import { toScratch } from "./delegate.ts";
@@ -119,14 +119,11 @@ async function takeBack(begun: readonly Begun[], error: unknown, { config, attac
   const problems: string[] = [];
   for (const { network, undo } of begun.toReversed()) {
     const failed = await undo.run();
-    problems.push(...failed.map((step) => `${describe(network)}: cannot ${step.what}: ${toCniError(step.error).message}`));
+    problems.push(...failed.map((step) => `${describe(network)}: ${problemOf(step)}`));
     if (failed.length === 0) attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
   }
   if (problems.length === 0) attempt(() => removeScratch(config.cniDir, attachment), problems);
-  const first = toCniError(error);
-  if (problems.length === 0) return first;
-  const details = [...(first.details === undefined ? [] : [first.details]), `while undoing: ${problems.join("; ")}`].join("; ");
-  return new CniError(first.code, first.message, { details, cause: error });
+  return withUndoProblems(error, problems);
 }
 
 function attempt(work: () => void, problems: string[]): void {

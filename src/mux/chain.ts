@@ -2,6 +2,7 @@ import type { NetworkPlugin, Result } from "../cni/index.ts";
 import { requestConf } from "../cni/index.ts";
 import type { AddContext, DelContext, Handles, PluginRequest, Teardown, Undo, ValidAttachment } from "../plugins/index.ts";
 import { withContext } from "./cni-error.ts";
+import { handlesWith } from "./command.ts";
 import type { Network } from "./network.ts";
 import { describe } from "./network.ts";
 import type { FailedStep } from "./undo.ts";
@@ -12,7 +13,7 @@ import type { FailedStep } from "./undo.ts";
  * @throws CniError of the plugin that failed, naming it, the network and the interface; what was done is in `undo`
  */
 export async function addNetwork(network: Network, handles: Handles, undo: Undo): Promise<Result> {
-  const context: AddContext = extended(handles, { undo });
+  const context: AddContext = handlesWith(handles, { undo });
   let result: Result | undefined;
   for (const plugin of network.delegate.network.plugins) {
     try {
@@ -28,7 +29,7 @@ export async function addNetwork(network: Network, handles: Handles, undo: Undo)
 export async function delNetwork(
   network: Network, prevResult: Result | undefined, { handles, teardown, failures }: { handles: Handles; teardown: Teardown; failures: FailedStep[] },
 ): Promise<void> {
-  const context: DelContext = extended(handles, { teardown });
+  const context: DelContext = handlesWith(handles, { teardown });
   for (const plugin of network.delegate.network.plugins.toReversed()) {
     try {
       await handles.plugin(plugin.type).del(request(network, plugin, prevResult), context);
@@ -73,10 +74,4 @@ function request(network: Network, plugin: NetworkPlugin, prevResult: Result | u
   const { attachment, capabilityArgs, delegate } = network;
   const { prevResult: _ours, ...own } = plugin;
   return { attachment, prevResult, conf: requestConf({ network: delegate.network, plugin: { ...own, type: plugin.type }, capabilityArgs }) };
-}
-
-/** The handles and one thing more. Not a copy: handles open what they stand for when they are first looked at. */
-function extended<T extends object>(handles: Handles, more: T): Handles & T {
-  // True because the new object inherits every handle and is given the rest.
-  return Object.assign(Object.create(handles) as Handles, more);
 }

@@ -36,3 +36,16 @@ export function joinErrors(errors: readonly unknown[]): CniError {
   const details = all.flatMap((error) => error.details ?? []).join(" / ");
   return new CniError(all[0]?.code ?? code.internal, all.map(({ message }) => message).join(" / "), { cause: errors[0], ...(details === "" ? {} : { details }) });
 }
+
+/** The error with what could not be undone after it in its details. */
+export function withUndoProblems(error: unknown, problems: readonly string[]): CniError {
+  const first = toCniError(error);
+  if (problems.length === 0) return first;
+  const details = [...(first.details === undefined ? [] : [first.details]), `while undoing: ${problems.join("; ")}`].join("; ");
+  return new CniError(first.code, first.message, { details, cause: error });
+}
+
+/** One step that failed, in words. */
+export function problemOf({ what, error }: { readonly what: string; readonly error: unknown }): string {
+  return `cannot ${what}: ${toCniError(error).message}`;
+}

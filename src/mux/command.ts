@@ -28,3 +28,9 @@ export async function withHandles<T>(command: MuxCommand, netns: string, work: (
     handles.close();
   }
 }
+
+/** The handles and one thing more. Not a copy: handles open what they stand for when they are first looked at. */
+export function handlesWith<T extends object>(handles: Handles, more: T): Handles & T {
+  // True because the new object inherits every handle and is given the rest.
+  return Object.assign(Object.create(handles) as Handles, more);
+}

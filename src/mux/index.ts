@@ -6,8 +6,9 @@
  */
 export { add } from "./add.ts";
 export { check } from "./check.ts";
-export { joinErrors, toCniError } from "./cni-error.ts";
+export { joinErrors, problemOf, toCniError, withUndoProblems } from "./cni-error.ts";
 export type { MuxCommand, OpenHandles } from "./command.ts";
+export { handlesWith } from "./command.ts";
 export type { MuxConfig } from "./config.ts";
 export { parseMuxConfig } from "./config.ts";
 export { withContainerLock } from "./container-lock.ts";
