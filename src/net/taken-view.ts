@@ -146,19 +146,19 @@ class Runs {
     this.#words = new Uint32Array(capacity * 8);
   }
 
-  /** The next address in ascending order, equal to the one before or behind it. */
-  add(words: Words): void {
+  /** The next run in ascending order, apart from the one before, touching it or inside it. */
+  add(first: Words, last: Words): void {
     const at = this.count * 8;
     if (this.count > 0) {
-      const end = at - 4;
-      if (compareWords(this.#read(end), words) === 0) return;
-      if (compareWords(next(this.#read(end)), words) === 0) {
-        this.#words.set(words, end);
+      const before = this.last(this.count - 1);
+      if (compareWords(last, before) <= 0) return;
+      if (compareWords(first, before) <= 0 || compareWords(next(before), first) === 0) {
+        this.#words.set(last, at - 4);
         return;
       }
     }
-    this.#words.set(words, at);
-    this.#words.set(words, at + 4);
+    this.#words.set(first, at);
+    this.#words.set(last, at + 4);
     this.count++;
   }
 
@@ -197,20 +197,30 @@ function next(words: Words): Words {
  * addresses (a random one in an IPv6 /64) are sorted word by word instead.
  */
 function toRuns(list: AddressList, first: Words, last: Words): Runs {
+  const lastOffset = offsetFrom(first, ...last);
   const near = new Float64Array(list.count);
   const far: Words[] = [];
   let nearCount = 0;
   for (let i = 0; i < list.count; i++) {
-    const words: Words = [list.word(i, 0), list.word(i, 1), list.word(i, 2), list.word(i, 3)];
-    if (compareWords(words, first) < 0 || compareWords(words, last) > 0) continue;
-    const offset = offsetFrom(first, ...words);
+    const offset = offsetFrom(first, list.word(i, 0), list.word(i, 1), list.word(i, 2), list.word(i, 3));
+    if (offset < 0 || offset > lastOffset) continue;
     if (offset < 2 ** 53) near[nearCount++] = offset;
-    else far.push(words);
+    else far.push([list.word(i, 0), list.word(i, 1), list.word(i, 2), list.word(i, 3)]);
   }
   const runs = new Runs(nearCount + far.length);
-  for (const offset of near.subarray(0, nearCount).sort()) runs.add(addOffsetTo(first, offset));
-  for (const words of far.sort(compareWords)) runs.add(words);
+  addNear(runs, first, near.subarray(0, nearCount).sort());
+  for (const words of far.sort(compareWords)) if (compareWords(words, last) <= 0) runs.add(words, words);
   return runs;
+}
+
+/** Neighbours are gathered as plain numbers; only runs become words. */
+function addNear(runs: Runs, first: Words, offsets: Float64Array): void {
+  for (let i = 0; i < offsets.length; ) {
+    const start = offsets[i] ?? 0;
+    let end = start;
+    while (++i < offsets.length && (offsets[i] ?? 0) <= end + 1) end = offsets[i] ?? end;
+    runs.add(addOffsetTo(first, start), addOffsetTo(first, end));
+  }
 }
 
 /** `offset` is exact, below 2^53. */
