@@ -2,7 +2,7 @@
  * macvlan: gives the container its own MAC address on a host link.
  *
  * ADD    creates the link in the container, leases addresses, brings it up.
- * DEL    releases the addresses and deletes the link; already gone is success.
+ * DEL    deletes the link and releases the addresses; already gone is success.
  * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
  * Refuses (7) an MTU above the master's.     Source: linux/if_link.h, IFLA_MACVLAN_*
  */

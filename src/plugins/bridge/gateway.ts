@@ -102,7 +102,7 @@ export function conflictsWith(present: readonly Prefix[], wanted: Prefix): reado
 
 function enableForwarding(host: Namespace, family: 4 | 6): void {
   const name = family === 4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
-  // Reading first: writing the same value again makes the kernel walk over every interface.
+  // Reading first: where forwarding is on already, /proc/sys may be read-only.
   if (host.sysctl.get(name) !== "1") host.sysctl.set(name, "1");
 }
 

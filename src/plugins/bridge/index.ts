@@ -4,7 +4,7 @@
  * ADD    ensures the bridge, makes the pair with its host end as a port of the bridge, sets the port up (hairpin,
  *        isolation, VLANs, spoof check), leases addresses and puts them on the container end; with `isGateway` the bridge
  *        (with `vlan` a link of its own in that VLAN) holds the gateways; with `ipMasq` the container's traffic is masqueraded.
- * DEL    deletes the pair, releases the addresses, removes spoof check and masquerading. Bridge, gateways and vlan
+ * DEL    deletes the pair, removes spoof check and masquerading, releases the addresses. Bridge, gateways and vlan
  *        gateway links stay: they are shared, and no container owns them.
  * CHECK  compares bridge, pair, MACs, addresses and routes with prevResult.
  * GC     removes the masquerading of attachments that are no longer valid.
@@ -86,14 +86,15 @@ export const bridge = definePlugin<BridgeConf>({
   async del({ attachment, conf, ipam, network, prevResult }, context) {
     const { teardown } = context;
     const { containerId, ifName } = attachment;
-    let addresses = addressesIn(prevResult);
+    let held: readonly Prefix[] | undefined;
     // What the host holds goes whether or not the namespace is still one; the addresses are released when nothing speaks of them any more.
     if (conf.macspoofchk === true) teardown.after(`remove the spoof check of interface "${ifName}"`, () => removeSpoofCheck(attachment, context));
     if (conf.ipMasq === true) {
-      teardown.after(`stop masquerading interface "${ifName}"`, () => teardownMasquerade(context, { network, containerId, ifName, addresses }));
+      teardown.after(`stop masquerading interface "${ifName}"`, () => (
+        teardownMasquerade(context, { network, containerId, ifName, addresses: held ?? addressesIn(prevResult) })));
     }
     const link = deleteInterface(attachment, ipam, context);
-    if (conf.ipMasq === true && link !== undefined) addresses = heldAddresses(context.containerIfPresent, link);
+    if (conf.ipMasq === true && link !== undefined) held = heldAddresses(context.containerIfPresent, link);
   },
 
   async check(call, handles) {
