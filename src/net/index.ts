@@ -10,4 +10,5 @@ export type { Address } from "./address.ts";
 export * from "./mac.ts";
 export * from "./name.ts";
 export * from "./prefix.ts";
+export { AddressList, addAddressName } from "./address-list.ts";
 export * from "./taken-view.ts";

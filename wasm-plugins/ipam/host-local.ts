@@ -123,7 +123,14 @@ function rangeOfCursor(ranges: Array<Range>): i32 {
 }
 
 function exhausted(ranges: Array<Range>): Answer {
-  return fail(codeExhausted, "Cannot reserve an address of " + spans(ranges) + ": all are taken, expected a free one or a larger range");
+  return fail(codeExhausted, "Cannot reserve an address of " + spans(ranges) + ": all " + total(ranges).toString() + " are taken, expected a free one or a larger range");
+}
+
+/** Ranges that are exhausted hold fewer than 2^64 addresses. */
+function total(ranges: Array<Range>): u64 {
+  let count: u64 = 0;
+  for (let i = 0; i < ranges.length; i++) count += ranges[i].last.minus(ranges[i].first) + 1;
+  return count;
 }
 
 function leftOver(requested: Array<string>): string {

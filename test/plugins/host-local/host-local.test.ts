@@ -140,7 +140,7 @@ test("keeps nothing when a later set is full", async () => {
   const request = (containerId: string) => call({ ranges: [[{ subnet: "10.1.2.0/24" }], [{ subnet: "10.1.3.0/30" }]] }, { containerId });
   await add(hostLocal, request("a"));
   const error = await rejects(add(hostLocal, request("b")), 100);
-  assert.match(error.message, /10\.1\.3\.1-10\.1\.3\.2/);
+  assert.match(error.message, /10\.1\.3\.1-10\.1\.3\.2: all 2 are taken/);
   assert.equal(reservations(), ["10.1.2.2", "10.1.3.2"]);
 });
 
