@@ -224,6 +224,7 @@ function collect(net: Network, candidates: readonly ListedLease[]): readonly Add
     return true;
   });
   if (complete && collected.length > 0) hint(() => net.index.seal());
+  hint(() => net.index.prune());
   if (existsSync(net.temporaryDirectory)) removeStaleTemporaries(net.temporaryDirectory);
   return collected.map(({ address }) => address);
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
@@ -25,6 +25,8 @@ export interface LeaseIndex {
   add(owner: Owner, addresses: readonly Address[]): void;
   /** To be called after those reservations are gone. */
   remove(owner: Owner, addresses: readonly Address[]): void;
+  /** Forgets owners none of whose addresses is reserved any more: another program released them. */
+  prune(): void;
   /** Takes in what a full reading found. */
   replaceScan(leases: readonly Lease[]): void;
   /** Declares the index complete for the directory as it is now. */
@@ -52,6 +54,12 @@ export function openLeaseIndex(path: string, directory: string): LeaseIndex {
       const left = lines.filter((line) => isAddress(line) && !gone.has(line));
       if (left.length === 0) removeIfPresent(ownerPath(path, owner));
       else writeFileSync(ownerPath(path, owner), left.map((line) => `${line}\n`).join(""));
+    },
+    prune() {
+      for (const name of existsSync(path) ? readdirSync(path).filter((name) => name.includes(":")) : []) {
+        const addresses = readIfPresent(join(path, name))?.split("\n").filter(isAddress) ?? [];
+        if (!addresses.some((address) => existsSync(join(directory, address)))) removeIfPresent(join(path, name));
+      }
     },
     replaceScan(leases) {
       make(path);

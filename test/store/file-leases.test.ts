@@ -188,6 +188,15 @@ lists("takes away temporary files of processes that died, not those of now", asy
   assert.ok(existsSync(fresh ?? ""));
 });
 
+lists("forgets owners whose reservations another program released", async () => {
+  await take("a", "10.0.0.2");
+  await take("b", "10.0.0.3");
+  rmSync(join(directory(), "10.0.0.2"));
+  await store.collect("mynet", [], () => true);
+  assert.equal(readdirSync(join(dataDir, ".polynic", "mynet")).filter((name) => name.includes(":")), ["eth0:b"]);
+  assert.equal(mine("b"), ["10.0.0.3"]);
+});
+
 lists.run();
 
 const lock = suite("the lock");

@@ -1,0 +1,46 @@
+// src/wasm/frame.ts: one request, byte by byte.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { AddressList, parseAddress, takenRuns } from "../../src/net/index.ts";
+import { encodeFrame, frameLimitBytes } from "../../src/wasm/frame.ts";
+
+const words = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex").match(/.{1,16}/g);
+
+const frame = suite("encodeFrame");
+
+frame("lays out header, range, JSON and view", () => {
+  const first = parseAddress("10.0.0.1");
+  const list = new AddressList(1);
+  list.addAddress(first);
+  const range = { set: 3, first, last: parseAddress("10.0.0.9"), cursor: parseAddress("10.0.0.4"), gateway: first, prefixBits: 24 };
+  assert.equal(words(encodeFrame("{}", [{ ...range, view: takenRuns(range, list) }])), [
+    "434e494601000100", "0200000088000000", // "CNIF", ABI 1, one range; 2 bytes of JSON, 136 in all
+    "0000000000000000", "0100000a00000000", // first: high, low
+    "0000000000000000", "0900000a00000000", // last
+    "0000000000000000", "0400000a00000000", // cursor
+    "0000000000000000", "0100000a00000000", // gateway
+    "0400180003000000", "0100000068000000", // family 4, /24, set 3, runs; one run at 104
+    "7b7d000000000000",                     // {} and padding
+    "0000000000000000", "0100000a00000000", // the run: from
+    "0000000000000000", "0100000a00000000", // to
+  ]);
+});
+
+frame("has first - 1 where nothing was handed out yet, and zero without a gateway", () => {
+  for (const [first, last, cursor] of [
+    ["10.0.0.1", "10.0.0.9", ["0000000000000000", "0000000a00000000"]],
+    ["2001:db8:0:1::", "2001:db8:0:1::9", ["00000000b80d0120", "ffffffffffffffff"]],
+    ["::", "::9", ["ffffffffffffffff", "ffffffffffffffff"]],
+  ] as const) {
+    const range = { set: 0, first: parseAddress(first), last: parseAddress(last), prefixBits: 64 };
+    const encoded = words(encodeFrame("", [{ ...range, view: takenRuns(range, new AddressList(1)) }])) ?? [];
+    assert.equal(encoded.slice(6, 8), cursor, first);
+    assert.equal(encoded.slice(8, 10), ["0000000000000000", "0000000000000000"]);
+  }
+});
+
+frame("is refused beyond its limit", () => {
+  assert.throws(() => encodeFrame("x".repeat(frameLimitBytes), []), /expected at most 8388608/);
+});
+
+frame.run();
