@@ -2,7 +2,7 @@ import type { Link, Namespace } from "../kernel/index.ts";
 import type { Teardown } from "../plugins/index.ts";
 import type { FailedStep } from "./undo.ts";
 
-/** A DEL's gathered work: the links of all networks go in one request, then the steps that waited for it. */
+/** A DEL's gathered work: what goes first, the links of all networks in one request, then the steps that waited for it. */
 export interface TeardownGroup {
   /** For the plugins of one network; what fails of their work is added to `failures`. */
   for(failures: FailedStep[]): Teardown;
@@ -15,25 +15,37 @@ interface GatheredLink {
   readonly failures: FailedStep[];
 }
 
+interface GatheredStep {
+  readonly what: string;
+  readonly step: () => void | Promise<void>;
+  readonly failures: FailedStep[];
+}
+
 export function teardownGroup(): TeardownGroup {
   const links: GatheredLink[] = [];
-  const steps: { what: string; step: () => void | Promise<void>; failures: FailedStep[] }[] = [];
+  const earlier: GatheredStep[] = [], later: GatheredStep[] = [];
   return {
     for: (failures) => ({
       deleteLink: (namespace, link) => { links.push({ namespace, link, failures }); },
-      after: (what, step) => { steps.push({ what, step, failures }); },
+      before: (what, step) => { earlier.push({ what, step, failures }); },
+      after: (what, step) => { later.push({ what, step, failures }); },
     }),
     async finish() {
+      await runAll(earlier.splice(0));
       for (const group of Map.groupBy(links.splice(0), ({ namespace }) => namespace).values()) deleteTogether(group);
-      for (const { what, step, failures } of steps.splice(0)) {
-        try {
-          await step();
-        } catch (error) {
-          failures.push({ what, error });
-        }
-      }
+      await runAll(later.splice(0));
     },
   };
+}
+
+async function runAll(steps: readonly GatheredStep[]): Promise<void> {
+  for (const { what, step, failures } of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push({ what, error });
+    }
+  }
 }
 
 /** One by one when the group cannot be deleted, so that one stubborn link does not keep the others. */

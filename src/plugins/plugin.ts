@@ -81,7 +81,9 @@ export interface Undo {
 export interface Teardown {
   /** The link is deleted when the command's plugins have all been asked. */
   deleteLink(namespace: Namespace, link: Link): void;
-  /** Runs after the gathered links are gone; an error does not stop the others and is reported at the end. */
+  /** Runs before the gathered links go, for what the kernel frees by itself while it waits for them: firewall rules. */
+  before(what: string, step: () => void | Promise<void>): void;
+  /** Runs after the gathered links are gone; an error, here as before, does not stop the others and is reported at the end. */
   after(what: string, step: () => void | Promise<void>): void;
 }
 

@@ -34,7 +34,7 @@ export function firewallContext(options: Parameters<typeof openIptables>[0] = {}
     log: { error: log, warn: log, debug: log },
     sleep: unexpected,
     undo: { add: (_, step) => void steps.push(step) },
-    teardown: { deleteLink: unexpected, after: unexpected },
+    teardown: { deleteLink: unexpected, before: unexpected, after: unexpected },
     async unwind() {
       for (const step of steps.splice(0).reverse()) await step();
     },

@@ -75,7 +75,7 @@ function contextOf(): { readonly context: AddContext & DelContext; readonly undo
     log: { error: unexpected, warn: unexpected, debug: unexpected },
     sleep: unexpected,
     undo: { add: (_, step) => void undo.push(step) },
-    teardown: { deleteLink: unexpected, after: unexpected },
+    teardown: { deleteLink: unexpected, before: unexpected, after: unexpected },
   };
   return { context, undo };
 }

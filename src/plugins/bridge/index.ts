@@ -90,7 +90,8 @@ export const bridge = definePlugin<BridgeConf>({
     // What the host holds goes whether or not the namespace is still one; the addresses are released when nothing speaks of them any more.
     if (conf.macspoofchk === true) teardown.after(`remove the spoof check of interface "${ifName}"`, () => removeSpoofCheck(attachment, context));
     if (conf.ipMasq === true) {
-      teardown.after(`stop masquerading interface "${ifName}"`, () => (
+      // Freeing nftables rules and deleting a link both wait for the kernel; in this order it does both at once.
+      teardown.before(`stop masquerading interface "${ifName}"`, () => (
         teardownMasquerade(context, { network, containerId, ifName, addresses: held ?? addressesIn(prevResult) })));
     }
     const link = deleteInterface(attachment, ipam, context);
