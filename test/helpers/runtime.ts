@@ -111,7 +111,7 @@ function command(world: World, given: Call): { program: string; args: readonly s
   const { verb, type, path, conf } = given;
   const file = given.file ?? join(path[0] ?? "", type);
   const env = {
-    PATH: process.env["PATH"], CNI_COMMAND: verb, CNI_CONTAINERID: given.containerId ?? "c1", CNI_NETNS: given.netns ?? world.container.path,
+    PATH: process.env["PATH"], CNI_COMMAND: verb, CNI_CONTAINERID: given.containerId ?? "pod-1", CNI_NETNS: given.netns ?? world.container.path,
     CNI_IFNAME: given.ifName ?? "eth0", CNI_ARGS: given.args ?? "", CNI_PATH: path.join(":"), ...given.env,
   };
   return { program: "nsenter", args: [`--net=${world.host.path}`, file], env, input: typeof conf === "string" ? conf : JSON.stringify(conf) };
@@ -242,7 +242,7 @@ export function files(directory: string): Readonly<Record<string, string>> {
 }
 
 /** What is still there of a container after its DEL: links, reservations, rules. The skeleton others share is none of it. */
-export function leftovers(world: World, { containerId = "c1", container = world.container }: { readonly containerId?: string; readonly container?: TestNetns } = {}): readonly string[] {
+export function leftovers(world: World, { containerId = "pod-1", container = world.container }: { readonly containerId?: string; readonly container?: TestNetns } = {}): readonly string[] {
   const found: string[] = [];
   const links = JSON.parse(container.exec("ip", "-j", "link", "show")) as readonly { readonly ifname: string }[];
   found.push(...links.filter(({ ifname }) => ifname !== "lo").map(({ ifname }) => `link ${ifname} in the container`));
