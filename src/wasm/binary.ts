@@ -66,13 +66,10 @@ export class BinaryReader {
     return new BinaryReader(this.bytes, start, this.at);
   }
 
+  /** A name of one character a byte: one that is not ASCII comes out as something that no rule here allows. */
   name(): string {
     const part = this.part(this.u32());
-    try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(part.bytes.subarray(part.at, part.end));
-    } catch {
-      throw this.refused("a name is not UTF-8");
-    }
+    return String.fromCharCode(...part.bytes.subarray(part.at, Math.min(part.end, part.at + longestName)));
   }
 
   refused(rule: string): RefusedModuleError {
@@ -80,10 +77,18 @@ export class BinaryReader {
   }
 }
 
+/** Longer names are cut: no name that is allowed comes near this. */
+const longestName = 256;
+
 /** Bytes under construction. */
 export class BinaryWriter {
-  #bytes = new Uint8Array(1024);
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
+
+  /** @param capacity  bytes that are likely to come; there may be more */
+  constructor(capacity = 1024) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   byte(value: number): this {
     this.#reserve(1);
@@ -105,11 +110,11 @@ export class BinaryWriter {
     return this.byte(rest);
   }
 
-  /** LEB128, signed; `value` is not negative, as every number we write. */
-  s64(value: bigint): this {
+  /** LEB128, signed; `value` is a whole number from 0, as every number we write. */
+  s64(value: number): this {
     let rest = value;
-    for (; rest >= 0x40n; rest >>= 7n) this.byte(Number(rest & 0x7fn) | 0x80);
-    return this.byte(Number(rest));
+    for (; rest >= 0x40; rest = Math.floor(rest / 0x80)) this.byte((rest % 0x80) | 0x80);
+    return this.byte(rest);
   }
 
   name(text: string): this {
@@ -123,6 +128,20 @@ export class BinaryWriter {
     return this.u32(bytes.length).raw(bytes);
   }
 
+  /** Leaves room for the length of what follows, which `endSized` fills in. */
+  beginSized(): number {
+    this.#reserve(paddedBytes);
+    this.#length += paddedBytes;
+    return this.#length;
+  }
+
+  /** Writes the length of everything since `begin`, as LEB128 padded to five bytes: nothing has to be moved. */
+  endSized(begin: number): this {
+    const size = this.#length - begin;
+    for (let i = 0; i < paddedBytes; i++) this.#bytes[begin - paddedBytes + i] = ((size >>> (7 * i)) & 0x7f) | (i < paddedBytes - 1 ? 0x80 : 0);
+    return this;
+  }
+
   bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
@@ -134,3 +153,6 @@ export class BinaryWriter {
     this.#bytes = grown;
   }
 }
+
+/** The longest LEB128 form of 32 bits. */
+const paddedBytes = 5;

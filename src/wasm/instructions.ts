@@ -1,15 +1,15 @@
-import type { BinaryReader } from "./binary.ts";
+import type { BinaryReader, RefusedModuleError } from "./binary.ts";
 
-/** What follows an opcode, or that the opcode is refused. */
-type Immediate =
-  | "none" | "block" | "else" | "end" | "label" | "labels" | "function" | "indirect" | "local" | "global" | "memarg"
-  | "memory" | "i32" | "i64" | "f32" | "f64" | "prefix" | "refused";
+/** What follows an opcode: one small number each, so that the table is bytes. What is not listed is refused. */
+const kind = {
+  refused: 0, none: 1, index: 2, memarg: 3, number: 4, block: 5, end: 6, function: 7, global: 8, memory: 9, prefix: 10, labels: 11, indirect: 12, float: 13,
+} as const;
 
 /** Opcodes the meter looks for (core specification, 5.4). */
 export const opcode = {
   unreachable: 0x00, block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, call: 0x10, localGet: 0x20,
   globalGet: 0x23, globalSet: 0x24, memorySize: 0x3f, memoryGrow: 0x40, i64Const: 0x42, i32Const: 0x41,
-  i64LtS: 0x53, i64Add: 0x7c, i64Sub: 0x7d, i64ShrU: 0x88, i64ExtendI32U: 0xad, prefix: 0xfc,
+  i64LtS: 0x53, f64Const: 0x44, i64Add: 0x7c, i64Sub: 0x7d, i64ShrU: 0x88, i64ExtendI32U: 0xad, prefix: 0xfc,
 } as const;
 
 /** Behind the prefix 0xfc: saturating conversions are 0 to 7; table and segment instructions are refused. */
@@ -17,27 +17,25 @@ export const memoryCopy = 10;
 export const memoryFill = 11;
 
 /** Anything the table does not name is refused: tail calls, exceptions, references, typed select, GC, SIMD, atomics. */
-const immediates: readonly Immediate[] = immediateTable([
-  [0x00, 0x01, "none"],      // unreachable, nop
-  [0x02, 0x04, "block"],     // block, loop, if
-  [0x05, 0x05, "else"],
-  [0x0b, 0x0b, "end"],
-  [0x0c, 0x0d, "label"],     // br, br_if
-  [0x0e, 0x0e, "labels"],    // br_table
-  [0x0f, 0x0f, "none"],      // return
-  [0x10, 0x10, "function"],  // call
-  [0x11, 0x11, "indirect"],  // call_indirect
-  [0x1a, 0x1b, "none"],      // drop, select
-  [0x20, 0x22, "local"],     // local.get, local.set, local.tee
-  [0x23, 0x24, "global"],    // global.get, global.set
-  [0x28, 0x3e, "memarg"],    // loads and stores
-  [0x3f, 0x40, "memory"],    // memory.size, memory.grow
-  [0x41, 0x41, "i32"],
-  [0x42, 0x42, "i64"],
-  [0x43, 0x43, "f32"],
-  [0x44, 0x44, "f64"],
-  [0x45, 0xc4, "none"],      // comparisons, arithmetic, conversions, sign extension
-  [0xfc, 0xfc, "prefix"],
+const immediates: Uint8Array = immediateTable([
+  [0x00, 0x01, kind.none],      // unreachable, nop
+  [0x02, 0x04, kind.block],     // block, loop, if
+  [0x05, 0x05, kind.none],      // else
+  [0x0b, 0x0b, kind.end],
+  [0x0c, 0x0d, kind.index],     // br, br_if
+  [0x0e, 0x0e, kind.labels],    // br_table
+  [0x0f, 0x0f, kind.none],      // return
+  [0x10, 0x10, kind.function],  // call
+  [0x11, 0x11, kind.indirect],  // call_indirect
+  [0x1a, 0x1b, kind.none],      // drop, select
+  [0x20, 0x22, kind.index],     // local.get, local.set, local.tee
+  [0x23, 0x24, kind.global],    // global.get, global.set
+  [0x28, 0x3e, kind.memarg],    // loads and stores
+  [0x3f, 0x40, kind.memory],    // memory.size, memory.grow
+  [0x41, 0x42, kind.number],    // i32.const, i64.const
+  [0x43, 0x44, kind.float],     // f32.const, f64.const
+  [0x45, 0xc4, kind.none],      // comparisons, arithmetic, conversions, sign extension
+  [0xfc, 0xfc, kind.prefix],
 ]);
 
 /** What the indexes of a module's code may reach: the counts before anything was added to it. */
@@ -48,51 +46,164 @@ export interface IndexSpaces {
   readonly globals: number;
 }
 
-/** One instruction; `sub` is the number behind the prefix 0xfc, else -1. */
-export type Visit = (instruction: { readonly opcode: number; readonly sub: number; readonly start: number; readonly end: number }) => void;
+/** What is done at a mark of a scan: fuel is charged, or a bulk instruction is replaced by a call that charges. */
+export const mark = { charge: 0, copy: 1, fill: 2 } as const;
+
+/** Numbers a mark has in the list: where, how many bytes it replaces, what is done there, and the fuel of a charge. */
+export const markNumbers = 4;
+
+/** A function body or constant expression that was gone over. */
+export interface Scan {
+  readonly blocks: number;
+  readonly loops: number;
+  /** Flat, `markNumbers` each, in the order of the code: thousands of objects would take longer than all the rest. */
+  readonly marks: readonly number[];
+}
 
 /** wasm.md 6.2. */
 const nestingMax = 128;
+const growCost = 1000;
 
 /**
- * Goes over the instructions of a function body or constant expression up to the `end` that closes it.
+ * Goes over the instructions of a function body up to the `end` that closes it, and says where fuel is to be charged: at
+ * the entry and at each loop head for the instructions that belong there (the innermost loop wins), and before
+ * `memory.grow`. One loop without a call for the usual instruction: it runs once, before the engine has optimised anything.
  *
  * @throws RefusedModuleError for instructions that are not listed, indexes out of their space, deeper nesting than 128
  */
-export function walkInstructions(reader: BinaryReader, spaces: IndexSpaces, visit: Visit): void {
-  for (let depth = 1; depth > 0; ) {
-    const start = reader.at;
-    const code = reader.byte();
-    const immediate = immediates[code] ?? "refused";
-    let sub = -1;
-    if (immediate === "block" && ++depth > nestingMax) throw reader.refused(`blocks nest deeper than ${nestingMax}`);
-    if (immediate === "end") depth--;
-    if (immediate === "prefix") sub = skipPrefixed(reader);
-    else skipImmediate(reader, code, immediate, spaces);
-    visit({ opcode: code, sub, start, end: reader.at });
+export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
+  const { bytes, end } = reader;
+  let at = reader.at, blocks = 0, loops = 0;
+  const marks: number[] = [at, 0, mark.charge, 0];
+  // Fuel of the region the code is in, where it goes in `marks`, and the same of the regions around it.
+  let cost = 0, costAt = 3;
+  const outer: number[] = [];
+  /** For each open block, whether it is a loop; the first is the body. */
+  const open = new Uint8Array(nestingMax + 1);
+  let depth = 0;
+  for (;;) {
+    if (at >= end) throw refusedAt(reader, at, "it ends too early");
+    const start = at;
+    const code = bytes[at++] ?? 0;
+    cost++;
+    switch (immediates[code]) {
+      case kind.none:
+        continue;
+      case kind.index: { // of a local, a label: the compiler looks at them
+        if ((bytes[at] ?? 0x80) < 0x80) at++;
+        else at = slow(reader, at, u32);
+        continue;
+      }
+      case kind.memarg: {
+        // Bit 6 of the alignment says that a memory index follows.
+        if ((bytes[at++] ?? 64) >= 64) throw refusedAt(reader, at, "an access names a memory");
+        if ((bytes[at] ?? 0x80) < 0x80) at++;
+        else at = slow(reader, at, u32);
+        continue;
+      }
+      case kind.number: { // i32.const, i64.const: signed LEB128
+        const longest = at + (code === opcode.i32Const ? 5 : 10);
+        while ((bytes[at++] ?? 0) >= 0x80) if (at >= longest) throw refusedAt(reader, at, `a number is longer than ${longest - start - 1} bytes`);
+        continue;
+      }
+      case kind.block: {
+        if (++depth >= nestingMax) throw refusedAt(reader, at, `blocks nest deeper than ${nestingMax}`);
+        blocks++;
+        if (bytes[at] === emptyBlock) at++;
+        else at = slow(reader, at, () => skipBlockType(reader, spaces));
+        open[depth] = 0;
+        if (code !== opcode.loop) continue;
+        loops++;
+        open[depth] = 1;
+        marks[costAt] = cost;
+        outer.push(costAt);
+        costAt = marks.push(at, 0, mark.charge, 0) - 1;
+        cost = 0;
+        continue;
+      }
+      case kind.end: {
+        if (open[depth] === 1) {
+          marks[costAt] = cost;
+          costAt = outer.pop() ?? 3;
+          cost = marks[costAt] ?? 0;
+        }
+        if (depth-- > 0) continue;
+        if (at > end) throw refusedAt(reader, at, "it ends too early");
+        marks[costAt] = cost;
+        reader.at = at;
+        return { blocks, loops, marks };
+      }
+      case kind.function:
+      case kind.global: {
+        let index = bytes[at] ?? 0x80;
+        if (index < 0x80) at++;
+        else {
+          reader.at = at;
+          index = reader.u32();
+          at = reader.at;
+        }
+        const isCall = code === opcode.call;
+        if (index >= (isCall ? spaces.functions : spaces.globals)) throw refusedAt(reader, at, `${isCall ? "function" : "global"} ${index} does not exist`);
+        continue;
+      }
+      case kind.memory: {
+        at = slow(reader, at, () => refuseOtherMemory(reader));
+        if (code === opcode.memoryGrow) marks.push(start, 0, mark.charge, growCost);
+        continue;
+      }
+      case kind.prefix: {
+        let sub = 0;
+        at = slow(reader, at, () => { sub = skipPrefixed(reader); });
+        if (sub === memoryCopy) marks.push(start, at - start, mark.copy, 0);
+        if (sub === memoryFill) marks.push(start, at - start, mark.fill, 0);
+        continue;
+      }
+      default:
+        at = slow(reader, at, () => skipOther(reader, code, spaces));
+    }
   }
 }
 
-function skipImmediate(reader: BinaryReader, code: number, immediate: Immediate, spaces: IndexSpaces): void {
-  switch (immediate) {
-    case "none": case "else": case "end": return;
-    case "block": return skipBlockType(reader, spaces);
-    case "label": case "local": return void reader.u32();
-    case "labels": return skipLabels(reader);
-    case "function": return refuseIndex(reader, "function", spaces.functions);
-    case "global": return refuseIndex(reader, "global", spaces.globals);
-    case "indirect":
+/** The type of a block that leaves nothing. */
+const emptyBlock = 0x40;
+
+/** Steps over what the reader knows how to read, from `at`; returns where it ends. */
+function slow(reader: BinaryReader, at: number, read: (reader: BinaryReader) => unknown): number {
+  reader.at = at;
+  read(reader);
+  return reader.at;
+}
+
+function u32(reader: BinaryReader): number {
+  return reader.u32();
+}
+
+function refusedAt(reader: BinaryReader, at: number, rule: string): RefusedModuleError {
+  reader.at = at;
+  return reader.refused(rule);
+}
+
+/** Steps over a constant expression: constants and `global.get` up to its `end`. */
+export function skipConstant(reader: BinaryReader, spaces: IndexSpaces): void {
+  for (;;) {
+    const code = reader.byte();
+    if (code === opcode.end) return;
+    const constant = code === opcode.globalGet || (code >= opcode.i32Const && code <= opcode.f64Const);
+    if (!constant) throw reader.refused("an initial value is not constant");
+    if (code === opcode.globalGet) refuseIndex(reader, "global", spaces.globals);
+    else if (code === opcode.i32Const || code === opcode.i64Const) reader.skipSigned(code === opcode.i32Const ? 5 : 10);
+    else reader.skip(code === opcode.f64Const ? 8 : 4);
+  }
+}
+
+/** The rare ones. */
+function skipOther(reader: BinaryReader, code: number, spaces: IndexSpaces): void {
+  switch (immediates[code]) {
+    case kind.labels: return skipLabels(reader);
+    case kind.indirect:
       refuseIndex(reader, "type", spaces.types);
       return refuseIndex(reader, "table", spaces.tables);
-    case "memarg":
-      // Bit 6 of the alignment says that a memory index follows.
-      if (reader.u32() >= 64) throw reader.refused("an access names a memory");
-      return void reader.u32();
-    case "memory": return refuseOtherMemory(reader);
-    case "i32": return reader.skipSigned(5);
-    case "i64": return reader.skipSigned(10);
-    case "f32": return reader.skip(4);
-    case "f64": return reader.skip(8);
+    case kind.float: return reader.skip(code === opcode.f64Const ? 8 : 4);
     default: throw reader.refused(`instruction 0x${code.toString(16).padStart(2, "0")} is not allowed`);
   }
 }
@@ -134,8 +245,8 @@ function refuseOtherMemory(reader: BinaryReader): void {
   if (reader.byte() !== 0) throw reader.refused("an instruction names another memory");
 }
 
-function immediateTable(rows: readonly (readonly [number, number, Immediate])[]): Immediate[] {
-  const table = new Array<Immediate>(256).fill("refused");
+function immediateTable(rows: readonly (readonly [number, number, number])[]): Uint8Array {
+  const table = new Uint8Array(256);
   for (const [first, last, immediate] of rows) table.fill(immediate, first, last + 1);
   return table;
 }

@@ -1,8 +1,9 @@
 import { BinaryReader, BinaryWriter } from "./binary.ts";
-import { memoryCopy, memoryFill, opcode, walkInstructions } from "./instructions.ts";
+import { mark, markNumbers, memoryCopy, memoryFill, opcode } from "./instructions.ts";
+import { codeLimits } from "./limits.ts";
 import { fuelExport, startExport } from "./names.ts";
 import type { Body, Section, VerifiedModule } from "./verify.ts";
-import { moduleLimits, readLimits } from "./verify.ts";
+import { readLimits } from "./verify.ts";
 
 /**
  * A module whose code counts its own fuel: each function entry and each loop head subtracts the instructions that belong
@@ -15,16 +16,27 @@ import { moduleLimits, readLimits } from "./verify.ts";
 export function meterModule(verified: VerifiedModule): Uint8Array<ArrayBuffer> {
   const { spaces } = verified;
   const added: Added = { fuel: spaces.globals, copy: spaces.functions, fill: spaces.functions + 1, bulkType: spaces.types };
-  const output = new BinaryWriter().raw(verified.bytes.subarray(0, headerBytes));
+  const output = new BinaryWriter(verified.bytes.length * 2).raw(verified.bytes.subarray(0, headerBytes));
   const present = new Map(verified.sections.map((section) => [section.id, section]));
   for (const id of sectionsInOrder) {
-    const content = rewriteSection(id, present.get(id), verified, added);
-    if (content !== undefined) output.byte(id).sized(content);
+    const section = present.get(id);
+    if (id === codeSection) meteredCode(output.byte(id), verified, added);
+    else if (section !== undefined && isCopied(id)) output.byte(id).u32(section.end - section.start).raw(verified.bytes.subarray(section.start, section.end));
+    else {
+      const content = rewriteSection(id, section, verified, added);
+      if (content !== undefined) output.byte(id).sized(content);
+    }
   }
   return output.bytes();
 }
 
 const headerBytes = 8;
+const codeSection = 10;
+
+/** Elements, data count, data. */
+function isCopied(id: number): boolean {
+  return id === 9 || id >= 11;
+}
 
 /** Data count (12) stands before code; the start section (8) and element (9) keep their place. */
 const sectionsInOrder = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11] as const;
@@ -48,12 +60,10 @@ function rewriteSection(id: number, section: Section | undefined, verified: Veri
     case 1: return appended(section, verified, [new BinaryWriter().raw([0x60, 3, i32, i32, i32, 0])]);
     case 3: return appended(section, verified, [new BinaryWriter().u32(added.bulkType), new BinaryWriter().u32(added.bulkType)]);
     case 4: return section === undefined ? undefined : clampedTable(section, verified.bytes);
-    case 5: return section === undefined ? undefined : clampedMemory(section, verified.bytes);
+    case 5: return section === undefined ? undefined : clampedMemory(section, verified);
     case 6: return appended(section, verified, [new BinaryWriter().raw([i64, mutable, opcode.i64Const, 0, opcode.end])]);
     case 7: return appended(section, verified, newExports(verified, added));
-    case 8: return undefined;
-    case 10: return meteredCode(verified, added);
-    default: return section === undefined ? undefined : new BinaryWriter().raw(verified.bytes.subarray(section.start, section.end));
+    default: return undefined; // what is not there, and the start section
   }
 }
 
@@ -71,17 +81,17 @@ function appended(section: Section | undefined, { bytes }: VerifiedModule, entri
   return output;
 }
 
-function clampedMemory(section: Section, bytes: Uint8Array): BinaryWriter {
+function clampedMemory(section: Section, { bytes, memoryPages }: VerifiedModule): BinaryWriter {
   const reader = new BinaryReader(bytes, section.start, section.end);
   reader.u32(); // one memory, as the verifier saw
-  return limits(new BinaryWriter().u32(1), reader, moduleLimits.memoryPages);
+  return limits(new BinaryWriter().u32(1), reader, memoryPages);
 }
 
 function clampedTable(section: Section, bytes: Uint8Array): BinaryWriter {
   const reader = new BinaryReader(bytes, section.start, section.end);
   const count = reader.u32();
   const output = new BinaryWriter().u32(count);
-  return count === 0 ? output : limits(output.byte(reader.byte()), reader, moduleLimits.tableEntries);
+  return count === 0 ? output : limits(output.byte(reader.byte()), reader, codeLimits.tableEntries);
 }
 
 function limits(output: BinaryWriter, reader: BinaryReader, cap: number): BinaryWriter {
@@ -89,57 +99,50 @@ function limits(output: BinaryWriter, reader: BinaryReader, cap: number): Binary
   return output.byte(1).u32(minimum).u32(Math.min(maximum, cap));
 }
 
-function meteredCode(verified: VerifiedModule, added: Added): BinaryWriter {
-  const output = new BinaryWriter().u32(verified.bodies.length + 2);
-  for (const body of verified.bodies) output.sized(meteredBody(body, verified, added));
-  return output.sized(bulkHelper([0xfc, memoryCopy, 0, 0], added)).sized(bulkHelper([0xfc, memoryFill, 0], added));
+function meteredCode(output: BinaryWriter, verified: VerifiedModule, added: Added): void {
+  const begin = output.beginSized();
+  output.u32(verified.bodies.length + 2);
+  const fragments = fragmentsOf(added);
+  for (const body of verified.bodies) {
+    const start = output.beginSized();
+    meteredBody(output, body, verified.bytes, fragments);
+    output.endSized(start);
+  }
+  output.sized(bulkHelper([0xfc, memoryCopy, 0, 0], added)).sized(bulkHelper([0xfc, memoryFill, 0], added));
+  output.endSized(begin);
 }
 
-/** Where code is inserted or replaced: at `at`, `skip` bytes of the original are left out. */
-interface Edit {
-  readonly at: number;
-  readonly skip: number;
-  readonly code: (output: BinaryWriter) => void;
+/** The code that is put in, which is the same everywhere but for the fuel of a charge. */
+interface Fragments {
+  readonly beforeCost: Uint8Array;
+  readonly afterCost: Uint8Array;
+  readonly copy: Uint8Array;
+  readonly fill: Uint8Array;
 }
 
-/** wasm.md 6.2. */
-const growCost = 1000;
+/** A charge: fuel -= cost; a trap when that is below zero. The values on the stack stay as they are. */
+function fragmentsOf(added: Added): Fragments {
+  const afterCost = new BinaryWriter(64).byte(opcode.i64Sub).byte(opcode.globalSet).u32(added.fuel);
+  trapBelowZero(afterCost, added);
+  return {
+    beforeCost: new BinaryWriter(16).byte(opcode.globalGet).u32(added.fuel).byte(opcode.i64Const).bytes(),
+    afterCost: afterCost.bytes(),
+    copy: new BinaryWriter(16).byte(opcode.call).u32(added.copy).bytes(),
+    fill: new BinaryWriter(16).byte(opcode.call).u32(added.fill).bytes(),
+  };
+}
 
-function meteredBody(body: Body, { bytes, spaces }: VerifiedModule, added: Added): BinaryWriter {
-  // Edits hold the cost by reference: it is known when the region it belongs to ends.
-  const whole = { cost: 0 };
-  const regions = [whole];
-  const edits: Edit[] = [{ at: body.codeStart, skip: 0, code: (output) => charge(output, added, whole.cost) }];
-  /** For each open block, whether it is a loop. */
-  const open: boolean[] = [];
-  walkInstructions(new BinaryReader(bytes, body.codeStart, body.end), spaces, ({ opcode: code, sub, start, end }) => {
-    const region = regions.at(-1) ?? whole;
-    region.cost++;
-    if (code === opcode.loop) {
-      const loop = { cost: 0 };
-      regions.push(loop);
-      edits.push({ at: end, skip: 0, code: (output) => charge(output, added, loop.cost) });
-    }
-    if (code >= opcode.block && code <= opcode.if) open.push(code === opcode.loop);
-    if (code === opcode.end && open.pop() === true) regions.pop();
-    if (code === opcode.memoryGrow) edits.push({ at: start, skip: 0, code: (output) => charge(output, added, growCost) });
-    if (code === opcode.prefix && sub === memoryCopy) edits.push({ at: start, skip: end - start, code: (output) => output.byte(opcode.call).u32(added.copy) });
-    if (code === opcode.prefix && sub === memoryFill) edits.push({ at: start, skip: end - start, code: (output) => output.byte(opcode.call).u32(added.fill) });
-  });
-  const output = new BinaryWriter();
-  let copied = body.start;
-  for (const { at, skip, code } of edits) {
+function meteredBody(output: BinaryWriter, { start, end, scan: { marks } }: Body, bytes: Uint8Array, fragments: Fragments): void {
+  let copied = start;
+  for (let i = 0; i < marks.length; i += markNumbers) {
+    // Each mark is written whole, so these are there.
+    const at = marks[i] ?? 0, skip = marks[i + 1] ?? 0, what = marks[i + 2], cost = marks[i + 3] ?? 0;
     output.raw(bytes.subarray(copied, at));
-    code(output);
+    if (what === mark.charge) output.raw(fragments.beforeCost).s64(cost).raw(fragments.afterCost);
+    else output.raw(what === mark.copy ? fragments.copy : fragments.fill);
     copied = at + skip;
   }
-  return output.raw(bytes.subarray(copied, body.end));
-}
-
-/** fuel -= cost; a trap when that is below zero. The values on the stack stay as they are. */
-function charge(output: BinaryWriter, added: Added, cost: number): void {
-  output.byte(opcode.globalGet).u32(added.fuel).byte(opcode.i64Const).s64(BigInt(cost)).byte(opcode.i64Sub).byte(opcode.globalSet).u32(added.fuel);
-  trapBelowZero(output, added);
+  output.raw(bytes.subarray(copied, end));
 }
 
 function trapBelowZero(output: BinaryWriter, added: Added): void {

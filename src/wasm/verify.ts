@@ -1,22 +1,8 @@
 import { BinaryReader } from "./binary.ts";
-import { isValueType, opcode, refuseIndex, walkInstructions } from "./instructions.ts";
-import type { IndexSpaces } from "./instructions.ts";
+import { isValueType, refuseIndex, scanCode, skipConstant } from "./instructions.ts";
+import type { IndexSpaces, Scan } from "./instructions.ts";
+import { codeLimits, defaultLimits, fileLimits } from "./limits.ts";
 import { fuelExport, startExport } from "./names.ts";
-
-/** Limits of one module; wasm.md 6.2. */
-export const moduleLimits = {
-  fileBytes: 256 * 1024,
-  memoryPages: 256,
-  functions: 4096,
-  tableEntries: 4096,
-  bodyBytes: 32 * 1024,
-  /** Parameters included. */
-  locals: 256,
-  loops: 1024,
-  /** The time to compile a function grows with its locals times its blocks. */
-  localBlocks: 20_000,
-  localBlocksSum: 200_000,
-} as const;
 
 /** A module that was looked over: where its parts are, for the meter. */
 export interface VerifiedModule {
@@ -27,6 +13,19 @@ export interface VerifiedModule {
   /** The function of the start section. */
   readonly start: number | undefined;
   readonly bodies: readonly Body[];
+  /** What its memory may grow to. */
+  readonly memoryPages: number;
+  /** What its memory starts with. */
+  readonly initialPages: number;
+  readonly exports: ReadonlyMap<string, { readonly kind: number; readonly index: number }>;
+  /** Content of the custom section `cni.module`, where it has one. */
+  readonly metadata: Uint8Array | undefined;
+}
+
+export interface VerifyOptions {
+  /** Absent: the default caps. */
+  readonly fileBytes?: number;
+  readonly memoryPages?: number;
 }
 
 export interface Section {
@@ -38,10 +37,11 @@ export interface Section {
 
 /** One function's code. */
 export interface Body {
-  /** Where its local declarations begin, and where its instructions do. */
+  /** Where its local declarations begin. */
   readonly start: number;
-  readonly codeStart: number;
   readonly end: number;
+  readonly locals: number;
+  readonly scan: Scan;
 }
 
 interface FunctionType {
@@ -61,6 +61,10 @@ interface Reading {
   start: number | undefined;
   readonly bodies: Body[];
   localBlocksSum: number;
+  readonly memoryPages: number;
+  initialPages: number;
+  metadata: Uint8Array | undefined;
+  spaces: IndexSpaces;
 }
 
 /**
@@ -69,20 +73,23 @@ interface Reading {
  *
  * @throws RefusedModuleError
  */
-export function verifyModule(bytes: Uint8Array): VerifiedModule {
+export function verifyModule(bytes: Uint8Array, options: VerifyOptions = {}): VerifiedModule {
+  const { fileBytes = fileLimits.defaultBytes, memoryPages = defaultLimits.memoryPages } = options;
   const reader = new BinaryReader(bytes);
-  if (bytes.length > moduleLimits.fileBytes) throw reader.refused(`it is ${bytes.length} bytes long, expected at most ${moduleLimits.fileBytes}`);
+  if (bytes.length > fileBytes) throw reader.refused(`it is ${bytes.length} bytes long, expected at most ${fileBytes}`);
   for (const byte of header) {
     if (reader.byte() !== byte) throw reader.refused("it does not start as WebAssembly 1 does");
   }
   const reading: Reading = {
     types: [], functions: [], tables: 0, memories: 0, globals: 0, exports: new Map(), start: undefined, bodies: [], localBlocksSum: 0,
+    memoryPages, initialPages: 0, metadata: undefined, spaces: { types: 0, functions: 0, tables: 0, globals: 0 },
   };
   const sections = readSections(reader, reading);
   if (reading.bodies.length !== reading.functions.length) throw reader.refused("functions and bodies differ in number");
   if (reading.memories !== 1) throw reader.refused(`it has ${reading.memories} memories, expected one`);
   refuseOtherAbi(reader, reading);
-  return { bytes, sections, spaces: spacesOf(reading), start: reading.start, bodies: reading.bodies };
+  const { start, bodies, initialPages, exports, metadata } = reading;
+  return { bytes, sections, spaces: spacesOf(reading), start, bodies, memoryPages, initialPages, exports, metadata };
 }
 
 /** `\0asm`, version 1. */
@@ -97,18 +104,31 @@ function readSections(reader: BinaryReader, reading: Reading): readonly Section[
   while (!reader.done) {
     const id = reader.byte();
     const content = reader.part(reader.u32());
-    if (id === 0) continue;
+    if (id === 0) {
+      readCustom(content, reading);
+      continue;
+    }
     const next = sectionOrder.indexOf(id);
     if (next < 0) throw content.refused(`section ${id} is not allowed`);
     if (next <= place) throw content.refused(`section ${id} is repeated or out of order`);
     place = next;
     const start = content.at;
+    reading.spaces = spacesOf(reading);
     readSection(id, content, reading);
     if (!content.done) throw content.refused(`section ${id} is longer than its content`);
     sections.push({ id, start, end: content.end });
   }
   return sections;
 }
+
+/** Debuggers and compilers have sections of their own; ours says what the module is (wasm.md 2.4). */
+function readCustom(content: BinaryReader, reading: Reading): void {
+  if (content.name() !== metadataSection) return;
+  if (reading.metadata !== undefined) throw content.refused(`section "${metadataSection}" is repeated`);
+  reading.metadata = content.bytes.subarray(content.at, content.end);
+}
+
+const metadataSection = "cni.module";
 
 function readSection(id: number, content: BinaryReader, reading: Reading): void {
   switch (id) {
@@ -151,19 +171,20 @@ function readValueType(content: BinaryReader): number {
 function readFunction(content: BinaryReader, { functions, types }: Reading): void {
   const type = content.u32();
   if (type >= types.length) throw content.refused(`type ${type} does not exist`);
-  if (functions.push(type) > moduleLimits.functions) throw content.refused(`it has more than ${moduleLimits.functions} functions`);
+  if (functions.push(type) > codeLimits.functions) throw content.refused(`it has more than ${codeLimits.functions} functions`);
 }
 
 function readTable(content: BinaryReader, reading: Reading): void {
   if (content.byte() !== 0x70) throw content.refused("a table holds something else than functions");
   const { minimum } = readLimits(content);
-  if (minimum > moduleLimits.tableEntries) throw content.refused(`its table has ${minimum} entries, expected at most ${moduleLimits.tableEntries}`);
+  if (minimum > codeLimits.tableEntries) throw content.refused(`its table has ${minimum} entries, expected at most ${codeLimits.tableEntries}`);
   if (++reading.tables > 1) throw content.refused("it has more than one table");
 }
 
 function readMemory(content: BinaryReader, reading: Reading): void {
   const { minimum } = readLimits(content);
-  if (minimum > moduleLimits.memoryPages) throw content.refused(`its memory starts with ${minimum} pages, expected at most ${moduleLimits.memoryPages}`);
+  if (minimum > reading.memoryPages) throw content.refused(`its memory starts with ${minimum} pages, expected at most ${reading.memoryPages}`);
+  reading.initialPages = minimum;
   reading.memories++;
 }
 
@@ -177,15 +198,8 @@ export function readLimits(content: BinaryReader): { readonly minimum: number; r
 function readGlobal(content: BinaryReader, reading: Reading): void {
   readValueType(content);
   content.byte(); // mutable or not
-  skipConstant(content, reading);
+  skipConstant(content, spacesOf(reading));
   reading.globals++;
-}
-
-function skipConstant(content: BinaryReader, reading: Reading): void {
-  walkInstructions(content, spacesOf(reading), ({ opcode: code }) => {
-    const constant = code === opcode.end || code === opcode.globalGet || (code >= opcode.i32Const && code <= 0x44);
-    if (!constant) throw content.refused("an initial value is not constant");
-  });
 }
 
 const exportName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
@@ -211,13 +225,13 @@ function readStart(content: BinaryReader, reading: Reading): void {
 /** Active segments of table 0 only, which hold function indexes. */
 function readElements(content: BinaryReader, reading: Reading): void {
   if (content.u32() !== 0 || reading.tables !== 1) throw content.refused("an element segment is not active, or not of the one table");
-  skipConstant(content, reading);
+  skipConstant(content, spacesOf(reading));
   each(content, () => refuseIndex(content, "function", reading.functions.length));
 }
 
 function readData(content: BinaryReader, reading: Reading): void {
   if (content.u32() !== 0) throw content.refused("a data segment is not active");
-  skipConstant(content, reading);
+  skipConstant(content, spacesOf(reading));
   content.skip(content.u32());
 }
 
@@ -225,7 +239,7 @@ function readBody(content: BinaryReader, reading: Reading): void {
   const size = content.u32();
   const index = reading.bodies.length;
   const where = `function ${index}`;
-  if (size > moduleLimits.bodyBytes) throw content.refused(`${where} is ${size} bytes long, expected at most ${moduleLimits.bodyBytes}`);
+  if (size > codeLimits.bodyBytes) throw content.refused(`${where} is ${size} bytes long, expected at most ${codeLimits.bodyBytes}`);
   const body = content.part(size);
   const start = body.at;
   let locals = reading.types[reading.functions[index] ?? -1]?.parameters.length ?? 0;
@@ -233,21 +247,15 @@ function readBody(content: BinaryReader, reading: Reading): void {
     locals += body.u32();
     readValueType(body);
   });
-  if (locals > moduleLimits.locals) throw body.refused(`${where} has ${locals} locals and parameters, expected at most ${moduleLimits.locals}`);
-  const codeStart = body.at;
-  let blocks = 0;
-  let loops = 0;
-  walkInstructions(body, spacesOf(reading), ({ opcode: code }) => {
-    if (code >= opcode.block && code <= opcode.if) blocks++;
-    if (code === opcode.loop) loops++;
-  });
+  if (locals > codeLimits.locals) throw body.refused(`${where} has ${locals} locals and parameters, expected at most ${codeLimits.locals}`);
+  const scan = scanCode(body, reading.spaces);
   if (!body.done) throw body.refused(`${where} is longer than its instructions`);
-  if (loops > moduleLimits.loops) throw body.refused(`${where} has ${loops} loops, expected at most ${moduleLimits.loops}`);
-  reading.localBlocksSum += locals * blocks;
-  if (locals * blocks > moduleLimits.localBlocks || reading.localBlocksSum > moduleLimits.localBlocksSum) {
-    throw body.refused(`${where} has ${locals} locals in ${blocks} blocks, expected fewer of either`);
+  if (scan.loops > codeLimits.loops) throw body.refused(`${where} has ${scan.loops} loops, expected at most ${codeLimits.loops}`);
+  reading.localBlocksSum += locals * scan.blocks;
+  if (locals * scan.blocks > codeLimits.localBlocks || reading.localBlocksSum > codeLimits.localBlocksSum) {
+    throw body.refused(`${where} has ${locals} locals in ${scan.blocks} blocks, expected fewer of either`);
   }
-  reading.bodies.push({ start, codeStart, end: body.end });
+  reading.bodies.push({ start, end: body.end, locals, scan });
 }
 
 function spacesOf(reading: Reading): IndexSpaces {
