@@ -1,4 +1,4 @@
-// wasm-plugins/ipam/host-local.ts against a plain twin in TypeScript, on random requests; and the order of the catalogue.
+// wasm-plugins/host-local/index.ts against a plain twin in TypeScript, on random requests; and the order of the catalogue.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { instantiateSync } from "@assemblyscript/loader";

@@ -1,4 +1,4 @@
-// wasm-plugins/abi/json-reader.ts, through the merge module: what is JSON is merged, what is not is refused with code 7.
+// wasm-plugins/sdk/json-reader.ts, through the merge module: what is JSON is merged, what is not is refused with code 7.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,4 +1,4 @@
-// The merge module through the host: wasm-plugins/merge/merge.ts decides, src/wasm/merge.ts checks.
+// The merge module through the host: wasm-plugins/merge/index.ts decides, src/wasm/merge.ts checks.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Result } from "../../src/cni/index.ts";

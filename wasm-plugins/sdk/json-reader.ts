@@ -3,16 +3,26 @@
  * Strict (RFC 8259), at most 32 levels deep.
  */
 
+import { hexValue } from "./text";
+
 export const enum Kind { Null, False, True, Number, Text, List, Object }
 
 const deepest = 32;
 
-/** One value: where its text lies, and where on the tape the value behind it begins. */
+/**
+ * One value: where its text lies, and where on the tape the value behind it begins. What is absent is a value too: it is
+ * `null`, has no children, and every reading of it gives the fallback.
+ */
 export class Json {
   constructor(private readonly tape: Array<u32>, private readonly index: i32) {}
 
   get kind(): Kind {
     return unchecked(this.tape[this.index]);
+  }
+
+  /** Neither absent nor null. */
+  get exists(): bool {
+    return this.kind != Kind.Null;
   }
 
   /** First byte of the value's text, quotes and brackets included. */
@@ -31,41 +41,55 @@ export class Json {
     return children;
   }
 
-  /** The member of that name, the last one where it is repeated; null when absent, null, or this is no object. */
-  get(name: string): Json | null {
-    if (this.kind != Kind.Object) return null;
-    let found: Json | null = null;
-    for (let at = this.first(); at < this.end; ) {
-      const value = this.after(at);
-      if (new Json(this.tape, at).is(name)) found = new Json(this.tape, value);
-      at = this.after(value);
+  /** The member of that name, the last one where it is repeated; absent when there is none or this is no object. */
+  get(name: string): Json {
+    let found = -1;
+    if (this.kind == Kind.Object) {
+      for (let at = this.first(); at < this.end; ) {
+        const value = this.after(at);
+        if (new Json(this.tape, at).is(name)) found = value;
+        at = this.after(value);
+      }
     }
-    return found !== null && found.kind == Kind.Null ? null : found;
+    return found < 0 ? absent() : new Json(this.tape, found);
   }
 
   /** Whether this is a string of exactly that text. */
   is(text: string): bool {
-    return this.kind == Kind.Text && this.text == text;
+    return this.kind == Kind.Text && this.text() == text;
   }
 
-  /** A string's characters, escapes resolved; "" for anything else. */
-  get text(): string {
-    if (this.kind != Kind.Text) return "";
+  /** A string's characters, escapes resolved. */
+  text(fallback: string = ""): string {
+    if (this.kind != Kind.Text) return fallback;
     const from = this.start + 1;
     const bytes = this.bytes - 2;
     return hasEscape(from, bytes) ? unescape(from, bytes) : String.UTF8.decodeUnsafe(from, bytes);
   }
 
-  /** A whole number that is not negative; -1 for anything else. */
-  get index32(): i32 {
-    if (this.kind != Kind.Number || this.bytes > 9) return -1;
-    let value = 0;
-    for (let i: usize = 0; i < this.bytes; i++) {
+  /** A list of strings; its other elements read as "". */
+  texts(): Array<string> {
+    const children = this.kind == Kind.List ? this.children() : new Array<Json>();
+    const texts = new Array<string>(children.length);
+    for (let i = 0; i < children.length; i++) texts[i] = unchecked(children[i]).text();
+    return texts;
+  }
+
+  /** A whole number of at most 18 digits, written without fraction and exponent. */
+  integer(fallback: i64 = 0): i64 {
+    if (this.kind != Kind.Number || this.bytes > 18) return fallback;
+    const negative = load<u8>(this.start) == 0x2d;
+    let value: i64 = 0;
+    for (let i: usize = negative ? 1 : 0; i < this.bytes; i++) {
       const digit = load<u8>(this.start + i) - 0x30;
-      if (digit > 9) return -1;
+      if (digit > 9) return fallback;
       value = value * 10 + digit;
     }
-    return value;
+    return negative ? -value : value;
+  }
+
+  boolean(fallback: bool = false): bool {
+    return this.kind == Kind.True || (this.kind != Kind.False && fallback);
   }
 
   private first(): i32 {
@@ -81,9 +105,9 @@ export class Json {
   }
 }
 
-/** A member of an object that may be missing itself. */
-export function member(object: Json | null, name: string): Json | null {
-  return object === null ? null : object.get(name);
+/** A value that is not there. */
+export function absent(): Json {
+  return new Json([Kind.Null, 0, 0, 4], 0);
 }
 
 /** The value those bytes hold; null when they are not JSON. */
@@ -271,10 +295,4 @@ function simpleEscape(byte: u32): i32 {
   if (byte == 0x72) return 13;
   if (byte == 0x74) return 9;
   return 0;
-}
-
-function hexValue(byte: u32): i32 {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? <i32>lower - 0x57 : -1;
 }

@@ -6,70 +6,54 @@
  * first. DNS is the default network's. Entries are copied as they stand; only `interface` of an address is rewritten.
  */
 
-import { Answer, fail } from "../abi/answer";
-import { Frame } from "../abi/frame";
-import { handOver } from "../abi/hand-over";
-import { Json, Kind, member, parseJson } from "../abi/json-reader";
+import { Decision, Json, JsonWriter, Merge, Request, codeConfig, fail, register } from "polynic/module";
 
-export { abi, alloc } from "../abi/hand-over";
-export { fault } from "../abi/fault";
+export { abi, alloc, call, fault } from "polynic/module";
 
-const opMerge = 16;
-const codeUnknownOp = 4;
-const codeBadFrame = 7;
-
-export function call(op: i32, start: i32, bytes: i32): i64 {
-  return handOver(answer(op, new Frame(<usize><u32>start, <usize><u32>bytes)));
+class OneOfMany extends Merge {
+  merge(request: Request): Decision {
+    if (!request.json.get("inputs").exists) return fail(codeConfig, "Cannot read the request: expected inputs");
+    const decision = new Decision();
+    merge(inOrder(request.inputs), decision.result);
+    return decision;
+  }
 }
 
-function answer(op: i32, frame: Frame): Answer {
-  if (op != opMerge) return fail(codeUnknownOp, "Cannot run op " + op.toString() + ": merge knows 16");
-  const request = frame.sound ? parseJson(frame.json, frame.jsonBytes) : null;
-  const inputs = member(request, "inputs");
-  if (inputs === null) return fail(codeBadFrame, "Cannot read the request: expected a frame of ABI 1 with inputs");
-  return merge(inOrder(inputs));
-}
+register(new OneOfMany());
 
 /** One network's part. */
 class Input {
   readonly interfaces: Array<Json>;
   readonly ips: Array<Json>;
   readonly routes: Array<Json>;
-  readonly dns: Json | null;
+  readonly dns: Json;
   /** null: claims nothing; empty: claims the default routes of its own result. */
   readonly claimed: Array<Json> | null;
 
   constructor(readonly isDefault: bool, input: Json) {
     const result = input.get("result");
-    this.interfaces = listOf(result, "interfaces");
-    this.ips = listOf(result, "ips");
-    this.routes = listOf(result, "routes");
-    this.dns = member(result, "dns");
-    this.claimed = input.get("routesClaimed") === null ? null : listOf(input, "routesClaimed");
+    const claimed = input.get("routesClaimed");
+    this.interfaces = result.get("interfaces").children();
+    this.ips = result.get("ips").children();
+    this.routes = result.get("routes").children();
+    this.dns = result.get("dns");
+    this.claimed = claimed.exists ? claimed.children() : null;
   }
 }
 
-function listOf(object: Json | null, name: string): Array<Json> {
-  const list = member(object, name);
-  return list === null ? new Array<Json>() : list.children();
-}
-
 /** The default network first, the rest as given. */
-function inOrder(list: Json): Array<Input> {
+function inOrder(list: Array<Json>): Array<Input> {
   const inputs = new Array<Input>();
   const others = new Array<Input>();
-  const children = list.children();
-  for (let i = 0; i < children.length; i++) {
-    const flag = children[i].get("default");
-    const isDefault = flag !== null && flag.kind == Kind.True;
-    if (isDefault) inputs.push(new Input(true, children[i]));
-    else others.push(new Input(false, children[i]));
+  for (let i = 0; i < list.length; i++) {
+    const isDefault = list[i].get("default").boolean();
+    (isDefault ? inputs : others).push(new Input(isDefault, list[i]));
   }
   return inputs.concat(others);
 }
 
-function merge(inputs: Array<Input>): Answer {
-  const answer = new Answer().raw('{"result":{"cniVersion":"1.1.0","interfaces":[');
+function merge(inputs: Array<Input>, answer: JsonWriter): void {
+  answer.raw('{"cniVersion":"1.1.0","interfaces":[');
   let count = 0;
   for (let i = 0; i < inputs.length; i++) {
     for (let j = 0; j < inputs[i].interfaces.length; j++) copyEntry(answer, inputs[i].interfaces[j], count++);
@@ -79,21 +63,16 @@ function merge(inputs: Array<Input>): Answer {
   answer.raw('],"routes":[');
   putRoutes(answer, inputs);
   answer.raw("]");
-  const dns = dnsOfDefault(inputs);
-  if (dns !== null) answer.raw(',"dns":').copy(dns.start, dns.bytes);
-  return answer.raw("}}");
+  if (inputs.length > 0 && inputs[0].isDefault && inputs[0].dns.exists) answer.raw(',"dns":').json(inputs[0].dns);
+  answer.raw("}");
 }
 
-function dnsOfDefault(inputs: Array<Input>): Json | null {
-  return inputs.length > 0 && inputs[0].isDefault ? inputs[0].dns : null;
-}
-
-function copyEntry(answer: Answer, entry: Json, position: i32): void {
+function copyEntry(answer: JsonWriter, entry: Json, position: i32): void {
   if (position > 0) answer.raw(",");
-  answer.copy(entry.start, entry.bytes);
+  answer.json(entry);
 }
 
-function putIps(answer: Answer, inputs: Array<Input>): void {
+function putIps(answer: JsonWriter, inputs: Array<Input>): void {
   let before = 0;
   let count = 0;
   for (let i = 0; i < inputs.length; i++) {
@@ -106,20 +85,20 @@ function putIps(answer: Answer, inputs: Array<Input>): void {
 }
 
 /** The address with its interface counted from all networks' first one. */
-function putIp(answer: Answer, ip: Json, before: i32): void {
+function putIp(answer: JsonWriter, ip: Json, before: i32): void {
   const members = ip.children();
   answer.raw("{");
   for (let i = 0; i + 1 < members.length; i += 2) {
     if (i > 0) answer.raw(",");
-    answer.copy(members[i].start, members[i].bytes).raw(":");
-    const index = members[i].is("interface") ? members[i + 1].index32 : -1;
+    answer.json(members[i]).raw(":");
+    const index = members[i].is("interface") ? members[i + 1].integer(-1) : -1;
     if (index >= 0) answer.number(index + before);
-    else answer.copy(members[i + 1].start, members[i + 1].bytes);
+    else answer.json(members[i + 1]);
   }
   answer.raw("}");
 }
 
-function putRoutes(answer: Answer, inputs: Array<Input>): void {
+function putRoutes(answer: JsonWriter, inputs: Array<Input>): void {
   const defaults = new DefaultRoutes(inputs);
   let count = 0;
   for (let i = 0; i < inputs.length; i++) {
@@ -132,7 +111,7 @@ function putRoutes(answer: Answer, inputs: Array<Input>): void {
     for (let j = 0; j < claimed.length; j++) {
       if (!defaults.adds(i, claimed[j])) continue;
       if (count++ > 0) answer.raw(",");
-      answer.raw(isIpv6(claimed[j]) ? '{"dst":"::/0","gw":' : '{"dst":"0.0.0.0/0","gw":').copy(claimed[j].start, claimed[j].bytes).raw("}");
+      answer.raw(isIpv6(claimed[j]) ? '{"dst":"::/0","gw":' : '{"dst":"0.0.0.0/0","gw":').json(claimed[j]).raw("}");
     }
   }
 }
@@ -143,8 +122,8 @@ class DefaultRoutes {
   private readonly winner: StaticArray<i32> = [-1, -1];
   /** Whether the winner's comes from its claim instead of its result. */
   private readonly byGateway: StaticArray<bool> = [false, false];
-  /** Tables whose default route was kept, as family and number. */
-  private readonly kept: Array<string> = new Array<string>();
+  /** Tables whose default route was kept, as 2 × number + family. */
+  private readonly kept: Array<i64> = new Array<i64>();
 
   constructor(inputs: Array<Input>) {
     for (let family = 0; family < 2; family++) this.choose(inputs, family);
@@ -189,7 +168,7 @@ class DefaultRoutes {
   }
 
   private first(family: i32, route: Json): bool {
-    const key = family.toString() + " " + tableOf(route);
+    const key = 2 * tableOf(route) + family;
     if (this.kept.includes(key)) return false;
     this.kept.push(key);
     return true;
@@ -206,22 +185,21 @@ function hasDefault(input: Input, family: i32): bool {
 /** 0 for an IPv4 default route, 1 for an IPv6 one, -1 for any other route. */
 function familyOfDefault(route: Json): i32 {
   const dst = route.get("dst");
-  if (dst === null || !dst.text.endsWith("/0")) return -1;
+  if (!dst.text().endsWith("/0")) return -1;
   return isIpv6(dst) ? 1 : 0;
 }
 
-const mainTable = "254";
+const mainTable: i64 = 254;
 
 function isMain(route: Json): bool {
   return tableOf(route) == mainTable;
 }
 
-/** As it is written; absent is the main table, RT_TABLE_MAIN. */
-function tableOf(route: Json): string {
-  const table = route.get("table");
-  return table === null ? mainTable : table.index32.toString();
+/** Absent is the main table, RT_TABLE_MAIN. */
+function tableOf(route: Json): i64 {
+  return route.get("table").integer(mainTable);
 }
 
 function isIpv6(text: Json): bool {
-  return text.text.includes(":");
+  return text.text().includes(":");
 }
