@@ -20,7 +20,7 @@ const sdk = join(sources, "sdk");
 const examples = join(sources, "examples");
 
 /** Folders of the built-in modules: `index.ts`, and `module.json`, the metadata. */
-const builtIns = ["host-local", "merge"];
+const builtIns = ["host-local", "lowest", "merge"];
 
 /** The bytes of one module's sources: not metered, without metadata. */
 export async function compile(folder, entry, flags = []) {

@@ -30,7 +30,7 @@ export abstract class Ipam extends Module {
       const set = request.sets[i];
       const before = decision.count;
       const wanted = takeFirstWithin(requested, set);
-      if (wanted !== null) useRequested(wanted, decision);
+      if (wanted !== null) this.useRequested(request, wanted, decision);
       else this.choose(request, set, decision);
       if (decision.count == before) decision.fail(codeExhausted, "Cannot reserve an address of " + set.span + ": " + takenOf(set) + ", expected a free one or a larger range");
     }
@@ -44,6 +44,11 @@ export abstract class Ipam extends Module {
     if (free !== null) decision.use(free.range, free.address);
   }
 
+  /** Whether the caller may have an address it asked for, as far as the module is concerned. Unless overridden: any that is free. */
+  permits(request: Request, wanted: Candidate): bool {
+    return true;
+  }
+
   /** What to keep for the owner (`decision.hold`); releasing itself is the host's. Unless overridden: nothing. */
   release(request: Request): Decision {
     return new Decision();
@@ -52,6 +57,14 @@ export abstract class Ipam extends Module {
   /** Whether what is in force is what this module would want. Unless overridden: yes. */
   check(request: Request): Decision {
     return new Decision();
+  }
+
+  private useRequested(request: Request, wanted: Candidate, decision: Decision): void {
+    const range = wanted.range;
+    const act = "Cannot reserve requested address " + wanted.address.text(range.family);
+    if (!this.permits(request, wanted)) decision.fail(codeUnavailable, act + ": this module does not give it to the caller");
+    else if (range.view.isFree(wanted.address)) decision.use(range, wanted.address);
+    else decision.fail(codeUnavailable, act + (wanted.address.equals(range.gateway) ? ": it is the gateway of its range" : ": it is not available"));
   }
 
   run(op: i32, request: Request): Decision | null {
@@ -90,13 +103,6 @@ function takeFirstWithin(requested: Array<string>, set: RangeSet): Candidate | n
     return found;
   }
   return null;
-}
-
-function useRequested(wanted: Candidate, decision: Decision): void {
-  const range = wanted.range;
-  const text = wanted.address.text(range.family);
-  if (range.view.isFree(wanted.address)) decision.use(range, wanted.address);
-  else decision.fail(codeUnavailable, "Cannot reserve requested address " + text + ": " + (wanted.address.equals(range.gateway) ? "it is the gateway of its range" : "it is not available"));
 }
 
 /** Sets that are full and smaller than 2^64 can say how many they hold. */

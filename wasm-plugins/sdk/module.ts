@@ -19,4 +19,5 @@ export { Ipam, Merge, Policy, codeConfig, codeExhausted, codeUnavailable } from 
 export { Candidate, Range, RangeSet } from "./range";
 export { Attachment, Holding, Node, Pod, Request } from "./request";
 export { Prefix, Span } from "./span";
+export { decimal, hexValue } from "./text";
 export { View } from "./view";

@@ -1,6 +1,7 @@
 import { Frame } from "./frame";
 import { Json, absent, parseJson } from "./json-reader";
 import { Range, RangeSet } from "./range";
+import { hexValue } from "./text";
 
 /** What the host asks. Each op fills in what it needs; the rest is empty, absent or "". */
 export class Request {
@@ -99,6 +100,20 @@ export class Attachment {
   /** Six bytes as text; "" when none is known. Modules that cannot do without list "mac" among their `needs`. */
   get mac(): string {
     return this.json.get("mac").text();
+  }
+
+  /** The same as 48 bits; -1 when none is known, or it is none of six bytes. */
+  get macNumber(): i64 {
+    const text = this.mac;
+    if (text.length != 17) return -1;
+    let value: i64 = 0;
+    for (let i = 0; i < 17; i++) {
+      const unit = text.charCodeAt(i);
+      const digit = hexValue(unit);
+      if (i % 3 == 2 ? unit != 0x3a : digit < 0) return -1;
+      if (i % 3 != 2) value = (value << 4) | digit;
+    }
+    return value;
   }
 }
 
