@@ -16,6 +16,11 @@ export function explain(errors: readonly SchemaError[]): string {
     const schema = isJsonObject(properties) ? properties[missing] : undefined;
     return `${pathText([...path, missing])} is missing, expected ${isJsonObject(schema) && schema["$ref"] === undefined ? expected(schema) : "a value"}`;
   }
+  if (error.keyword === "additionalProperties") {
+    const properties = error.parentSchema["properties"];
+    const known = isJsonObject(properties) ? Object.keys(properties) : [];
+    return `${pathText([...path, String(error.params["additionalProperty"])])} is unknown, expected ${known.length === 0 ? "no keys" : orList(known)}`;
+  }
   return `${pathText(path)} is ${short(error.data)}, expected ${expected(error.parentSchema, error.keyword)}`;
 }
 
@@ -46,6 +51,7 @@ function mostTelling(errors: readonly SchemaError[]): SchemaError {
 /** What the schema allows, in words: its own `expected`, else made from its type and limits. */
 function expected(schema: JsonObject, keyword?: string): string {
   if (typeof schema["expected"] === "string") return schema["expected"];
+  if (keyword === "uniqueItems") return "a list without equal entries";
   if (keyword === "type" && schema["enum"] === undefined) return kindWords(schema);
   // Empty text stands for absent: nobody needs to be told to write it.
   if (Array.isArray(schema["enum"])) return orList(schema["enum"].filter((value) => value !== "").map(String));
@@ -55,7 +61,8 @@ function expected(schema: JsonObject, keyword?: string): string {
   if (minimum !== undefined && maximum !== undefined) return `${kind} from ${String(minimum)} to ${String(maximum)}`;
   if (minimum !== undefined) return `${kind} of at least ${String(minimum)}`;
   if (maximum !== undefined) return `${kind} of at most ${String(maximum)}`;
-  if (typeof minLength === "number" && minLength > 0) return `${kind} that is not empty`;
+  if (typeof minLength === "number" && minLength > 1) return `${kind} of at least ${minLength} characters`;
+  if (minLength === 1) return `${kind} that is not empty`;
   if (minItems !== undefined && maxItems !== undefined) return `${kind} of ${String(minItems)} to ${String(maxItems)} entries`;
   if (minItems !== undefined) return `${kind} of at least ${String(minItems)} entries`;
   if (maxItems !== undefined) return `${kind} of at most ${String(maxItems)} entries`;

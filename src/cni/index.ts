@@ -4,6 +4,7 @@
  */
 export * from "./args.ts";
 export * from "./conf.ts";
+export { explain } from "./conf-message.ts";
 export * from "./environment.ts";
 export * from "./errors.ts";
 export * from "./json.ts";
@@ -12,4 +13,5 @@ export * from "./plugin-request.ts";
 export * from "./result.ts";
 export * from "./result-parsing.ts";
 export * from "./result-printing.ts";
+export * from "./schema.ts";
 export * from "./version.ts";

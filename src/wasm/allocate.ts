@@ -7,12 +7,21 @@ import type { AllocateDecision, AllocateRequest, ModuleRange } from "./modules.t
 
 /** The JSON of an `allocate` request: wasm.md 2.3. */
 export function allocateJson(request: AllocateRequest): string {
-  const { attempt, attachment, config, requested } = request;
+  const { attempt, attachment, config, requested, seed, node = null, pod = null } = request;
   return JSON.stringify({
-    op: "allocate", attempt, attachment, pod: null, node: null, config, requested,
+    op: "allocate", attempt, attachment, pod, node, config, requested,
     ranges: request.ranges.map(({ subnet, gateway }) => ({ subnet, gateway: gateway === undefined ? null : formatAddress(gateway) })),
-    mine: request.mine.map((address) => ({ address: formatAddress(address), state: "active" })),
+    mine: mineJson(request),
+    ...(seed === undefined ? {} : { seed }),
   });
+}
+
+/** What the caller has: held or in use. */
+export function mineJson({ mine, held = [] }: Pick<AllocateRequest, "mine" | "held">): readonly object[] {
+  return [
+    ...mine.map((address) => ({ address: formatAddress(address), state: "active" })),
+    ...held.map((address) => ({ address: formatAddress(address), state: "held" })),
+  ];
 }
 
 const listLimit = 64;
@@ -23,11 +32,14 @@ const listLimit = 64;
  *
  * @throws CniError 145 for a wrong shape, 146 for a wrong decision
  */
-export function checkAllocation(name: string, answer: Answer, request: AllocateRequest): AllocateDecision {
+export function checkAllocation(
+  name: string, answer: Answer, request: AllocateRequest, { perSet = "each" }: { readonly perSet?: "each" | "any" } = {},
+): AllocateDecision {
   refuseOtherKeys(name, "the answer", answer, ["ips", "routes", "dns", "log"]);
   const entries = listAt(name, answer, "ips", listLimit) ?? [];
   const ips = entries.map((entry) => checkAddress(name, entry, request.ranges));
-  refuseOtherSets(name, ips.map(({ range }) => request.ranges[range]), request.ranges);
+  if (perSet === "each") refuseOtherSets(name, ips.map(({ range }) => request.ranges[range]), request.ranges);
+  refuseRepeated(name, ips.map(({ address }) => address));
   for (const text of request.requested) {
     const wanted = parseAddress(text);
     if (!ips.some(({ address }) => sameAddress(address, wanted))) throw decisionError(name, `requested address ${text} is not among its addresses`);
@@ -59,8 +71,13 @@ function refuseOtherSets(name: string, chosen: readonly (ModuleRange | undefined
   if (wanted.join() !== given.join()) throw decisionError(name, `it gives addresses of range sets [${given.join(", ")}], expected each of [${wanted.join(", ")}] once`);
 }
 
+function refuseRepeated(name: string, addresses: readonly Address[]): void {
+  const repeated = addresses.find((address, index) => addresses.findIndex((other) => sameAddress(other, address)) !== index);
+  if (repeated !== undefined) throw decisionError(name, `address ${formatAddress(repeated)} is given twice`);
+}
+
 /** One route of a module's own making. */
-function checkRoute(name: string, route: unknown): Route {
+export function checkRoute(name: string, route: unknown): Route {
   if (!isObject(route)) throw answerError(name, "an entry of routes is not an object");
   refuseOtherKeys(name, "an entry of routes", route, ["dst", "gw", ...routeNumbers]);
   const { dst, gw } = route;
@@ -76,7 +93,7 @@ function checkRoute(name: string, route: unknown): Route {
 
 const routeNumbers = ["mtu", "advmss", "priority", "table", "scope"] as const;
 
-function checkDns(name: string, dns: unknown): Dns {
+export function checkDns(name: string, dns: unknown): Dns {
   if (!isObject(dns)) throw answerError(name, "dns is not an object");
   refuseOtherKeys(name, "dns", dns, ["nameservers", "domain", "search", "options"]);
   if (dns["domain"] !== undefined && typeof dns["domain"] !== "string") throw answerError(name, "dns.domain is not a string");

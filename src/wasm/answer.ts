@@ -13,7 +13,7 @@ export type Answer = Readonly<Record<string, unknown>>;
  *   when it answered with an error
  */
 export function readAnswer(name: string, text: string): Answer {
-  if (depthOf(text) > deepestAnswer) throw answerError(name, `it nests deeper than ${deepestAnswer} levels`);
+  if (textDepth(text) > deepestAnswer) throw answerError(name, `it nests deeper than ${deepestAnswer} levels`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -55,7 +55,7 @@ export function listAt(name: string, value: Answer, key: string, limit: number):
 }
 
 /** Brackets outside strings; the text need not be JSON. */
-function depthOf(text: string): number {
+export function textDepth(text: string): number {
   let depth = 0;
   let deepest = 0;
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"?|[[\]{}]/gs)) {

@@ -5,8 +5,8 @@ import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from ".
 import type { MergeInput } from "./modules.ts";
 
 /** The JSON of a `merge` request: wasm.md 2.3. */
-export function mergeJson(inputs: readonly MergeInput[]): string {
-  return JSON.stringify({ op: "merge", config: {}, inputs: inputs.map((input) => ({ ...input, result: { cniVersion: "1.1.0", ...input.result } })) });
+export function mergeJson(inputs: readonly MergeInput[], config: object = {}): string {
+  return JSON.stringify({ op: "merge", config, inputs: inputs.map((input) => ({ ...input, result: { cniVersion: "1.1.0", ...input.result } })) });
 }
 
 const entryLimit = 4096;
@@ -96,7 +96,7 @@ function refuseSecondDefault(name: string, routes: readonly Route[]): void {
 }
 
 /** JSON with sorted keys, absent ones left out: equal values, equal texts. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     isObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner) ?? "null";
 }

@@ -1,5 +1,7 @@
 import type { Dns, Result, Route } from "../cni/index.ts";
 import type { Address, TakenView } from "../net/index.ts";
+import type { LimitsConf } from "./limits.ts";
+import type { ModuleKind, ModuleMetadata } from "./metadata.ts";
 
 /** One range as a module sees it; `set` is the range set it belongs to, from 0, in order. */
 export interface ModuleRange {
@@ -23,9 +25,51 @@ export interface AllocateRequest {
   readonly config: object;
   readonly requested: readonly string[];
   readonly ranges: readonly ModuleRange[];
-  /** What the caller holds already. */
+  /** What the caller's interface holds already. */
   readonly mine: readonly Address[];
+  /** What is held for the caller's owner key since it was released; free for it alone. */
+  readonly held?: readonly Address[];
+  readonly pod?: Pod | undefined;
+  readonly node?: NodeIdentity;
+  /** 16 hex digits: randomness that replays. */
+  readonly seed?: string;
 }
+
+/** The pod a container belongs to, as far as the runtime told; `uid` is "" when it did not. */
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface NodeIdentity {
+  readonly name: string;
+  /** The node's number when its configuration gives it one. */
+  readonly index: number | null;
+}
+
+/** What every op but `allocate` and `merge` is told. */
+export interface AttachmentRequest {
+  readonly attachment: AllocateRequest["attachment"];
+  readonly pod?: Pod | undefined;
+  readonly config: object;
+  readonly mine: readonly Address[];
+  readonly held?: readonly Address[];
+}
+
+/** An address to be kept for its last owner key for so many seconds. */
+export interface Hold {
+  readonly address: Address;
+  readonly seconds: number;
+}
+
+/** What a policy module is asked. */
+export interface ReviewRequest extends Omit<AttachmentRequest, "mine" | "held"> {
+  readonly prevResult: Result;
+}
+
+/** What a policy may change beside refusing: the node's configuration says so, module by module. */
+export type PolicyChange = "routes" | "dns" | "ips-remove";
 
 /** What an IPAM module decided, checked against what it was offered: one address per range set. */
 export interface AllocateDecision {
@@ -47,10 +91,43 @@ export interface MergeInput {
   readonly result: Result;
 }
 
+/** Which module, as a configuration names it. */
+export interface ModuleReference {
+  /** An installed module's name, or a path. */
+  readonly module: string;
+  /** The digest the configuration expects; required with a path. */
+  readonly sha256?: string | undefined;
+  /** The configuration is the node's own: only then may it name a path. */
+  readonly trusted: boolean;
+  /** May only lower what the node allows. */
+  readonly limits?: LimitsConf | undefined;
+}
+
+/** A foreign module, verified and metered; each call gets an instance of its own and every answer is checked. */
+export interface LoadedModule {
+  readonly name: string;
+  readonly metadata: ModuleMetadata;
+  /** What is wrong with a configuration, its key first; undefined when it fits the module's schema. */
+  checkConfig(config: object): Promise<string | undefined>;
+  allocate(request: AllocateRequest): AllocateDecision;
+  /** What to hold of the addresses being released. */
+  release(request: AttachmentRequest): readonly Hold[];
+  check(request: AttachmentRequest & { readonly prevResult: Result | undefined }): void;
+  /** The result as the policy leaves it. */
+  review(request: ReviewRequest): Result;
+}
+
 /** WASM modules, compiled at first use; every call gets an instance of its own. Refusals are CniError 7 and 100-146. */
 export interface ModuleHost {
-  /** Asks the IPAM module of that name for one address per range set. */
+  readonly node: NodeIdentity;
+  /** Asks the built-in IPAM module of that name for one address per range set. */
   allocate(module: string, request: AllocateRequest): AllocateDecision;
-  /** Makes one result of many with the built-in merge module: the default network's part first. */
+  /** Makes one result of many with the merge module, the default network's part first: built in, or the node's choice. */
   merge(inputs: readonly MergeInput[]): Result;
+  /** Kind of the module of that name, built in or installed; undefined when there is none. Nothing of it is read. */
+  kindOf(name: string): ModuleKind | undefined;
+  /**
+   * @throws CniError 140 (not found or not allowed), 141 (digest), 142 (refused by the verifier)
+   */
+  load(reference: ModuleReference): LoadedModule;
 }

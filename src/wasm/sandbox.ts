@@ -1,4 +1,6 @@
 import { CniError, code } from "../cni/index.ts";
+import type { CallLimits } from "./limits.ts";
+import { defaultLimits } from "./limits.ts";
 import { fuelExport, startExport } from "./names.ts";
 
 /** A module compiled and looked over, ready for calls. */
@@ -7,17 +9,17 @@ export interface CompiledModule {
   readonly module: WebAssembly.Module;
   /** Whether its code counts fuel (see meter.ts). */
   readonly metered: boolean;
+  readonly limits: CallLimits;
 }
 
 /** Op numbers of ABI 1. */
 export const op = { allocate: 1, release: 2, check: 3, merge: 16, review: 32 } as const;
 
 /** Fuel of one call, its start section included: wasm.md 6.2. */
-export const defaultFuel = 50_000_000n;
+export const defaultFuel = defaultLimits.fuel;
 
 const answerLimitBytes = 64 * 1024;
 const pageBytes = 65_536;
-const memoryLimitPages = 256;
 const abiMajor = 1;
 const faultLimitBytes = 1024;
 
@@ -41,15 +43,32 @@ export function compileModule(name: string, bytes: Uint8Array<ArrayBuffer>): Com
   for (const [wanted, kind] of [["memory", "memory"], ["abi", "function"], ["alloc", "function"], ["call", "function"]] as const) {
     if (exported.get(wanted) !== kind) throw refused(`it has no ${kind} "${wanted}", expected the exports of ABI ${abiMajor}`);
   }
-  return { name, module, metered: exported.get(fuelExport) === "global" };
+  return { name, module, metered: exported.get(fuelExport) === "global", limits: defaultLimits };
+}
+
+/** What one call came to. */
+export interface ModuleCall {
+  /** The answer, still to be read as JSON. */
+  readonly text: string;
+  /** Upper bound of the instructions that ran; 0 for a module that does not count them. */
+  readonly fuelUsed: bigint;
+  /** Size of its memory when it was done. */
+  readonly memoryBytes: number;
+  readonly milliseconds: number;
+}
+
+/** Runs one op on a frame and gives the answer's text; see `callModule`. */
+export function runModule(compiled: CompiledModule, opNumber: number, frame: Uint8Array, fuel = compiled.limits.fuel): string {
+  return callModule(compiled, opNumber, frame, { fuel }).text;
 }
 
 /**
- * Runs one op on a frame in an instance of its own and gives the answer's text; the module keeps nothing.
+ * Runs one op on a frame in an instance of its own; the module keeps nothing.
  *
  * @throws CniError 143 (fuel), 144 (trap, stack, memory), 145 (answer out of bounds or not UTF-8)
  */
-export function runModule(compiled: CompiledModule, opNumber: number, frame: Uint8Array, fuel = defaultFuel): string {
+export function callModule(compiled: CompiledModule, opNumber: number, frame: Uint8Array, { fuel = compiled.limits.fuel }: { readonly fuel?: bigint } = {}): ModuleCall {
+  const begin = performance.now();
   const run: Run = { compiled, fuel, exports: undefined };
   try {
     const exports = start(run);
@@ -57,13 +76,15 @@ export function runModule(compiled: CompiledModule, opNumber: number, frame: Uin
     const at = exports.alloc(frame.length) >>> 0;
     // A fresh look at the memory after every call: growing it empties the buffer of before.
     const memory = exports.memory;
-    refuseLargeMemory(compiled.name, memory);
+    refuseLargeMemory(compiled, memory);
     if (at === 0) throw new CniError(code.moduleTrap, `Cannot call module "${compiled.name}": it has no memory for a request of ${frame.length} bytes`);
     if (at + frame.length > memory.buffer.byteLength) throw outOfBounds(compiled.name, "request", at, frame.length, memory);
     new Uint8Array(memory.buffer).set(frame, at);
     const packed = BigInt.asUintN(64, exports.call(opNumber, at, frame.length));
-    refuseLargeMemory(compiled.name, memory);
-    return readAnswer(compiled.name, memory, packed);
+    refuseLargeMemory(compiled, memory);
+    const text = readAnswer(compiled.name, memory, packed);
+    const fuelUsed = compiled.metered ? fuel - fuelLeft(run) : 0n;
+    return { text, fuelUsed, memoryBytes: memory.buffer.byteLength, milliseconds: performance.now() - begin };
   } catch (error) {
     if (error instanceof CniError) throw error;
     throw trapped(run, error);
@@ -124,10 +145,10 @@ function refuseOtherAbi(name: string, exports: ModuleExports): void {
   if (major !== abiMajor) throw new CniError(code.moduleRefused, `Cannot use module "${name}": it speaks ABI ${major}, expected ${abiMajor}`);
 }
 
-function refuseLargeMemory(name: string, memory: WebAssembly.Memory): void {
+function refuseLargeMemory({ name, limits }: CompiledModule, memory: WebAssembly.Memory): void {
   const pages = memory.buffer.byteLength / pageBytes;
-  if (pages > memoryLimitPages) {
-    throw new CniError(code.moduleTrap, `Cannot call module "${name}": its memory grew to ${pages} pages, expected at most ${memoryLimitPages}`);
+  if (pages > limits.memoryPages) {
+    throw new CniError(code.moduleTrap, `Cannot call module "${name}": its memory grew to ${pages} pages, expected at most ${limits.memoryPages}`);
   }
 }
 

@@ -1,0 +1,98 @@
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { CniError, code } from "../cni/index.ts";
+import { compileConfigSchema } from "./config-check.ts";
+import type { LockEntry, ModuleLock } from "./installed.ts";
+import { configCheckPath, loadInstalled, lockPath, modulePath, readLock, schemaLimitBytes } from "./installed.ts";
+import { moduleName } from "./metadata.ts";
+import { prepareModule } from "./prepare.ts";
+import { sha256Hex } from "./sha256.ts";
+
+export interface InstallRequest {
+  readonly directory: string;
+  readonly bytes: Uint8Array;
+  /** Absent: the name in its metadata. */
+  readonly name?: string;
+  /** Why a name may not be taken: `it is built in`; undefined when it may. */
+  readonly whyTaken?: (name: string) => string | undefined;
+}
+
+/**
+ * Installs a module: looks it over as a call would, compiles its schema, writes the files whole, and the lock last. An
+ * older one of that name is replaced.
+ *
+ * @throws CniError 142 when it is refused, 7 for a name that is taken, 5 when the directory cannot be written
+ */
+export async function installModule({ directory, bytes, name: wanted, whyTaken = () => undefined }: InstallRequest): Promise<LockEntry & { readonly name: string }> {
+  const { metadata } = prepareModule(wanted ?? "the file", bytes);
+  const name = wanted ?? metadata.name;
+  if (!moduleName.test(name)) throw new CniError(code.invalidConfig, `Cannot install module ${JSON.stringify(name)}: expected a name of lower-case letters, digits and dashes`);
+  const taken = whyTaken(name);
+  if (taken !== undefined) throw new CniError(code.invalidConfig, `Cannot install module "${name}": ${taken}, expected another name`);
+  const check = metadata.configSchema === undefined ? undefined : encode(await compileConfigSchema(name, metadata.configSchema));
+  if (check !== undefined && check.length > schemaLimitBytes) throw new CniError(code.moduleRefused, `Cannot install module "${name}": the check of its configSchema takes ${check.length} bytes, expected at most ${schemaLimitBytes}`);
+  const { version, kind } = metadata;
+  const entry = { sha256: sha256Hex(bytes), version, kind, ...(check === undefined ? {} : { configSha256: sha256Hex(check) }) };
+  writing(directory, () => {
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    const lock = readLock(directory);
+    writeWhole(modulePath(directory, name), bytes);
+    if (check !== undefined) writeWhole(configCheckPath(directory, name), check);
+    writeLock(directory, { ...lock, [name]: entry });
+    if (check === undefined) rmSync(configCheckPath(directory, name), { force: true });
+  });
+  return { ...entry, name };
+}
+
+/** Removes a module; false when none of that name is installed. */
+export function removeModule({ directory, name }: { readonly directory: string; readonly name: string }): boolean {
+  const { [name]: entry, ...others } = readLock(directory);
+  if (entry === undefined) return false;
+  writing(directory, () => {
+    writeLock(directory, others);
+    rmSync(modulePath(directory, name), { force: true });
+    rmSync(configCheckPath(directory, name), { force: true });
+  });
+  return true;
+}
+
+/** Every installed module, and why it could not be used, where it could not. */
+export function verifyInstalled(directory: string): readonly { readonly name: string; readonly entry: LockEntry; readonly problem?: CniError }[] {
+  return Object.entries(readLock(directory)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, entry]) => {
+    try {
+      loadInstalled(directory, name, entry).configCheck?.({});
+      return { name, entry };
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+      return { name, entry, problem: error };
+    }
+  });
+}
+
+function writeLock(directory: string, lock: ModuleLock): void {
+  const sorted = Object.fromEntries(Object.entries(lock).sort(([a], [b]) => (a < b ? -1 : 1)));
+  writeWhole(lockPath(directory), encode(`${JSON.stringify(sorted, null, 2)}\n`));
+}
+
+/** Whole or absent: a container may be starting at this moment. */
+function writeWhole(path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.${process.pid}.new`;
+  try {
+    writeFileSync(temporary, bytes, { mode: 0o644, flush: true });
+    renameSync(temporary, path);
+  } finally {
+    if (existsSync(temporary)) rmSync(temporary);
+  }
+}
+
+function writing(directory: string, work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    if (cause instanceof CniError) throw cause;
+    throw new CniError(code.ioFailure, `Cannot write to module directory ${directory}: ${String(cause)}`, { cause });
+  }
+}
+
+function encode(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}

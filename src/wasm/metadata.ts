@@ -1,0 +1,92 @@
+import type { JsonObject } from "../cni/index.ts";
+import { isJsonObject } from "../cni/index.ts";
+import { textDepth } from "./answer.ts";
+
+/** What a module decides: addresses, one result of many, or whether a result may stand. */
+export type ModuleKind = "ipam" | "merge" | "policy";
+
+export type ModuleNeed = "pod" | "mac" | "node" | "mine";
+
+/** What a module says of itself, in its custom section `cni.module`: wasm.md 2.4. */
+export interface ModuleMetadata {
+  readonly abi: number;
+  readonly kind: ModuleKind;
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly ops: readonly string[];
+  /** JSON Schema of its `config`; absent: it takes none that it looks at. */
+  readonly configSchema?: JsonObject;
+  /** What a request must hold for the module to be asked. */
+  readonly needs: readonly ModuleNeed[];
+  /** "any": it need not give an address of every range set. */
+  readonly perSet: "each" | "any";
+  readonly examples: readonly { readonly title: string; readonly config: JsonObject }[];
+}
+
+/** Names of modules, as files and in configurations. */
+export const moduleName = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+const limitBytes = 32 * 1024;
+const deepest = 64;
+
+/** Why metadata cannot be used: a sentence without its subject. */
+export class MetadataError extends Error {
+  override readonly name = "MetadataError";
+}
+
+/**
+ * The metadata in the content of the custom section.
+ *
+ * @throws MetadataError
+ */
+export function parseMetadata(content: Uint8Array | undefined): ModuleMetadata {
+  if (content === undefined) throw new MetadataError('it has no section "cni.module", expected its metadata');
+  if (content.length > limitBytes) throw new MetadataError(`its metadata is ${content.length} bytes long, expected at most ${limitBytes}`);
+  const json = parse(content);
+  const unknown = Object.keys(json).find((key) => !keys.includes(key));
+  if (unknown !== undefined) throw new MetadataError(`its metadata has an unknown key ${JSON.stringify(unknown)}, expected ${keys.join(", ")}`);
+  const { abi, kind, name, version, description = "", ops, configSchema, needs = [], perSet = "each", examples = [] } = json;
+  if (abi !== 1) throw refused("abi", abi, "1");
+  if (kind !== "ipam" && kind !== "merge" && kind !== "policy") throw refused("kind", kind, "ipam, merge or policy");
+  if (typeof name !== "string" || !moduleName.test(name)) throw refused("name", name, "lower-case letters, digits and dashes");
+  if (typeof version !== "string" || version === "") throw refused("version", version, "a string that is not empty");
+  if (typeof description !== "string") throw refused("description", description, "a string");
+  if (!isListOf(ops, opsOf[kind])) throw refused("ops", ops, `a list of ${opsOf[kind].join(", ")}`);
+  if (!isListOf(needs, knownNeeds)) throw refused("needs", needs, `a list of ${knownNeeds.join(", ")}`);
+  if (perSet !== "each" && perSet !== "any") throw refused("perSet", perSet, "each or any");
+  if (configSchema !== undefined && !isJsonObject(configSchema)) throw refused("configSchema", configSchema, "a JSON Schema");
+  if (!Array.isArray(examples) || !examples.every(isExample)) throw refused("examples", examples, "a list of objects with title and config");
+  return { abi, kind, name, version, description, ops, needs, perSet, examples, ...(configSchema === undefined ? {} : { configSchema }) };
+}
+
+const keys: readonly string[] = ["abi", "kind", "name", "version", "description", "ops", "configSchema", "needs", "perSet", "examples"];
+
+const opsOf: Readonly<Record<ModuleKind, readonly string[]>> = { ipam: ["allocate", "release", "check"], merge: ["merge"], policy: ["review"] };
+
+const knownNeeds: readonly ModuleNeed[] = ["pod", "mac", "node", "mine"];
+
+function parse(content: Uint8Array): JsonObject {
+  let value: unknown;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(content);
+    if (textDepth(text) > deepest) throw new MetadataError(`its metadata nests deeper than ${deepest} levels`);
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw cause instanceof MetadataError ? cause : new MetadataError("its metadata is not JSON", { cause });
+  }
+  if (!isJsonObject(value)) throw new MetadataError("its metadata is not a JSON object");
+  return value;
+}
+
+function isListOf<T extends string>(value: unknown, allowed: readonly T[]): value is readonly T[] {
+  return Array.isArray(value) && value.every((entry) => allowed.some((word) => word === entry));
+}
+
+function isExample(value: unknown): value is ModuleMetadata["examples"][number] {
+  return isJsonObject(value) && typeof value["title"] === "string" && isJsonObject(value["config"]);
+}
+
+function refused(key: string, value: unknown, expected: string): MetadataError {
+  return new MetadataError(`${key} of its metadata is ${(JSON.stringify(value) ?? "missing").slice(0, 60)}, expected ${expected}`);
+}
