@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { basename, isAbsolute, join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { checkAllocation } from "./allocate.ts";
 import type { Answer } from "./answer.ts";
@@ -91,6 +91,11 @@ function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
   const value = known.get(key) ?? make();
   known.set(key, value);
   return value;
+}
+
+/** Names of the modules built with this program. */
+export function builtInModuleNames(directory: string): readonly string[] {
+  return readdirSync(directory).filter((file) => file.endsWith(".wasm")).map((file) => basename(file, ".wasm")).sort();
 }
 
 function builtInPath(directory: string, name: string): string {

@@ -3,7 +3,7 @@
  * per call, every answer checked. `openModules` is what the rest of the program needs; what stands below it are the parts,
  * for people who make modules.
  */
-export { openModules } from "./host.ts";
+export { builtInModuleNames, openModules } from "./host.ts";
 export type { NodeModules } from "./host.ts";
 export type * from "./modules.ts";
 
@@ -22,6 +22,7 @@ export type { LockEntry, ModuleLock, UsableModule } from "./installed.ts";
 export { codeLimits, defaultLimits, fileLimits, hardLimits } from "./limits.ts";
 export type { CallLimits, LimitsConf } from "./limits.ts";
 export { checkMerge } from "./merge.ts";
+export { MetadataError, moduleName, parseMetadata } from "./metadata.ts";
 export type { ModuleKind, ModuleMetadata, ModuleNeed } from "./metadata.ts";
 export { inspectModule, prepareModule } from "./prepare.ts";
 export type { Inspection, PreparedModule } from "./prepare.ts";
