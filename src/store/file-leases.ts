@@ -2,11 +2,13 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:
 import { dirname, join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import type { Address, Span, TakenView } from "../net/index.ts";
-import { AddressList, addAddressName, isIdentifier, takenView } from "../net/index.ts";
+import { AddressList, addAddressName, compareAddresses, isIdentifier, sameAddress, takenView } from "../net/index.ts";
+import type { HeldAddress } from "./holds.ts";
+import { readHolds, withoutAddresses, writeHolds } from "./holds.ts";
 import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, writeCursor } from "./lease-file.ts";
 import type { LeaseIndex } from "./lease-index.ts";
 import { openLeaseIndex } from "./lease-index.ts";
-import type { LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
+import type { HoldRequest, LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
 import { inTurn } from "./turns.ts";
 import { errnoOf, removeStaleTemporaries } from "./whole-file.ts";
 
@@ -44,17 +46,25 @@ export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseS
     view(scope, request) {
       const net = network(scope);
       const names = readNames(net.directory);
+      const holds = readHolds(net.holdsPath, Date.now());
+      const { own, others } = sortHolds(holds, request);
       return {
-        views: takenViews(names, request),
+        views: takenViews(names, request, others.slice(request.yielding ?? 0)),
+        held: own,
+        heldForOthers: others.length,
         mine: heldBy(net, request.owner, () => names).map(({ address }) => address),
         cursors: Array.from({ length: request.sets }, (_, set) => readCursor(net.directory, set)),
       };
     },
     commit: (scope, leases, owner) => commit(network(scope), leases, owner),
-    async release(scope, owner) {
+    async release(scope, owner, hold) {
       const net = network(scope);
       if (!existsSync(net.directory)) return [];
-      return await locked(net, () => release(net, owner));
+      return await locked(net, () => {
+        const released = release(net, owner);
+        if (hold !== undefined) addHolds(net, hold, released);
+        return released;
+      });
     },
     list(scope, owner) {
       const net = network(scope);
@@ -74,6 +84,7 @@ interface Network {
   readonly directory: string;
   readonly temporaryDirectory: string;
   readonly index: LeaseIndex;
+  readonly holdsPath: string;
 }
 
 function openNetwork(dataDir: string, scope: string): Network {
@@ -82,7 +93,7 @@ function openNetwork(dataDir: string, scope: string): Network {
   }
   const directory = join(dataDir, scope);
   const own = join(dataDir, ".polynic");
-  return { directory, temporaryDirectory: own, index: openLeaseIndex(join(own, scope), directory) };
+  return { directory, temporaryDirectory: own, index: openLeaseIndex(join(own, scope), directory), holdsPath: join(own, scope, "holds") };
 }
 
 function make(directory: string): void {
@@ -118,14 +129,41 @@ function readNames(directory: string): readonly string[] {
 }
 
 /** One view a span. Names are parsed once a family; what is reserved for one span comes and goes at the list's end. */
-function takenViews(names: readonly string[], request: ViewRequest): readonly TakenView[] {
+function takenViews(names: readonly string[], request: ViewRequest, held: readonly Address[]): readonly TakenView[] {
   const lists = new Map<4 | 6, AddressList>();
   return request.spans.map((span, index) => {
     const family = span.first.family;
     const list = lists.get(family) ?? addressesOf(names, family);
     lists.set(family, list);
-    return viewWith(list, span, request.reserved[index] ?? []);
+    return viewWith(list, span, [...(request.reserved[index] ?? []), ...held]);
   });
+}
+
+/** Held addresses by who they are held for; those of others only where they lie in a span that is asked for. */
+function sortHolds(holds: readonly HeldAddress[], { ownerKey, spans }: ViewRequest): { readonly own: readonly Address[]; readonly others: readonly Address[] } {
+  const inSpan = (address: Address) => spans.some(({ first, last }) =>
+    first.family === address.family && compareAddresses(first, address) <= 0 && compareAddresses(address, last) <= 0);
+  return {
+    own: holds.filter((hold) => hold.ownerKey === ownerKey).map(({ address }) => address),
+    others: holds.filter((hold) => hold.ownerKey !== ownerKey).map(({ address }) => address).filter(inSpan),
+  };
+}
+
+/** The latest is the last: holds give way from the front. */
+function addHolds(net: Network, { ownerKey, holds }: HoldRequest, released: readonly Address[]): void {
+  const nowMs = Date.now();
+  const fresh = holds.filter(({ address, seconds }) => seconds > 0 && released.some((one) => sameAddress(one, address)))
+    .map(({ address, seconds }) => ({ address, ownerKey, untilMs: nowMs + seconds * 1000 }));
+  if (fresh.length === 0) return;
+  // A hold that cannot be kept is not worth keeping the address for.
+  hint(() => writeHolds(net.holdsPath, [...withoutAddresses(readHolds(net.holdsPath, nowMs), fresh.map(({ address }) => address)), ...fresh]));
+}
+
+/** Who takes an address ends its hold. */
+function endHolds(net: Network, addresses: readonly Address[]): void {
+  const holds = readHolds(net.holdsPath, Date.now());
+  const left = withoutAddresses(holds, addresses);
+  if (left.length < holds.length) hint(() => writeHolds(net.holdsPath, left));
 }
 
 function addressesOf(names: readonly string[], family: 4 | 6): AddressList {
@@ -197,6 +235,7 @@ function commit(net: Network, leases: readonly NewLease[], owner: Owner): Return
     takeBack(net, owner, created, addresses);
     throw new CniError(code.ioFailure, `Cannot reserve addresses in ${net.directory}: ${errnoOf(cause) ?? String(cause)}`, { cause });
   }
+  endHolds(net, addresses);
   if (complete) hint(() => net.index.seal());
   return { committed: true };
 }

@@ -24,6 +24,10 @@ export interface ViewRequest {
   readonly reserved: readonly (readonly Address[])[];
   /** How many range sets there are: cursors 0 to `sets` - 1 are read. */
   readonly sets: number;
+  /** Who asks, where addresses may be held for it; absent: whatever is held is taken. */
+  readonly ownerKey?: string;
+  /** How many of others' holds, oldest first, give way: a hold never exhausts a range. */
+  readonly yielding?: number;
 }
 
 export interface LeaseView {
@@ -33,6 +37,16 @@ export interface LeaseView {
   readonly mine: readonly Address[];
   /** The address each range set gave out last; undefined when nobody knows. */
   readonly cursors: readonly (Address | undefined)[];
+  /** What is held for the owner key. */
+  readonly held: readonly Address[];
+  /** How many addresses of the spans are held for others. */
+  readonly heldForOthers: number;
+}
+
+/** Addresses to be held once they are released. */
+export interface HoldRequest {
+  readonly ownerKey: string;
+  readonly holds: readonly { readonly address: Address; readonly seconds: number }[];
 }
 
 /** An address to reserve, and the range set whose cursor moves to it. */
@@ -52,7 +66,8 @@ export type IsValid = (lease: Lease) => boolean;
  * Address reservations. A *scope* is a name inside which an address has at most one owner: the network's name.
  *
  * A view may be stale: `commit` decides, all of the addresses or none. Releasing compares and deletes, so that an
- * address given to somebody else meanwhile stays theirs. Failures are CniError 5 (path) and 11 (lock not had in time).
+ * address given to somebody else meanwhile stays theirs.
+ * An *owner key* outlives its containers: the pod's name and the interface's, for which released addresses may be held. Failures are CniError 5 (path) and 11 (lock not had in time).
  */
 export interface LeaseStore {
   /**
@@ -63,8 +78,8 @@ export interface LeaseStore {
   view(scope: string, request: ViewRequest): LeaseView;
   /** Inside `exclusively`. */
   commit(scope: string, leases: readonly NewLease[], owner: Owner): CommitOutcome;
-  /** Gives up everything the owner holds in the scope; [] when that is nothing. */
-  release(scope: string, owner: Owner): Promise<readonly Address[]>;
+  /** Gives up everything the owner has in the scope; [] when that is nothing. Of that, some may be held for its key. */
+  release(scope: string, owner: Owner, hold?: HoldRequest): Promise<readonly Address[]>;
   /** The leases of the scope, or of one owner in it. */
   list(scope: string, owner?: Owner): readonly ListedLease[];
   /** Deletes the listed leases that are not valid and still as listed; says which. */

@@ -1,0 +1,50 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Address } from "../net/index.ts";
+import { formatAddress, isAddress, parseAddress, sameAddress } from "../net/index.ts";
+import { removeIfPresent, writeWholeFile } from "./whole-file.ts";
+
+/** An address kept for whoever had it last: free for that owner key, taken for all others. */
+export interface HeldAddress {
+  readonly address: Address;
+  /** See `LeaseStore`. */
+  readonly ownerKey: string;
+  /** Milliseconds since 1970. */
+  readonly untilMs: number;
+}
+
+/**
+ * The addresses of one network that are held, oldest first: a file beside the index, since a held address must look free
+ * to programs that know nothing of holds. A damaged line holds nothing.
+ *
+ *   <address> <until, milliseconds since 1970> <owner key as a JSON string>
+ */
+export function readHolds(path: string, nowMs: number): readonly HeldAddress[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8").split("\n").map(parseLine).filter((hold) => hold !== undefined).filter(({ untilMs }) => untilMs > nowMs);
+}
+
+export function writeHolds(path: string, holds: readonly HeldAddress[]): void {
+  if (holds.length === 0) {
+    removeIfPresent(path);
+    return;
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  writeWholeFile(path, holds.map(({ address, untilMs, ownerKey }) => `${formatAddress(address)} ${untilMs} ${JSON.stringify(ownerKey)}\n`).join(""));
+}
+
+/** The holds without those of the addresses. */
+export function withoutAddresses(holds: readonly HeldAddress[], addresses: readonly Address[]): readonly HeldAddress[] {
+  return holds.filter((hold) => !addresses.some((address) => sameAddress(address, hold.address)));
+}
+
+function parseLine(line: string): HeldAddress | undefined {
+  const [, text = "", until = "", key = ""] = /^(\S+) (\d{1,16}) (".*")$/.exec(line) ?? [];
+  if (!isAddress(text)) return undefined;
+  try {
+    const ownerKey: unknown = JSON.parse(key);
+    return typeof ownerKey === "string" ? { address: parseAddress(text), untilMs: Number(until), ownerKey } : undefined;
+  } catch {
+    return undefined;
+  }
+}
