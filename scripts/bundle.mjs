@@ -1,5 +1,5 @@
-// Bundles the executable: one script for everything an ADD or DEL runs through, and one for each package that only some
-// of them need. Written in full, not minified: with the code cache it starts no slower, and a stack trace can be read.
+// Bundles the executable: one script for everything an ADD or DEL runs through, one for each package that only some
+// of them need, and one for the commands people type. Written in full, not minified: with the code cache it starts no slower, and a stack trace can be read.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -18,7 +18,8 @@ export async function bundle(entry) {
   for (const [name, { specifier, resolveDir }] of late) {
     // Named exports only: a default one cannot be passed on without knowing whether there is one.
     const stdin = { contents: `export * from ${JSON.stringify(specifier)};`, resolveDir };
-    scripts.push({ name, late: true, text: await bundleOne({ stdin }, [latePackages(late)]) });
+    const own = specifier.startsWith(".") ? [nativeKoffi, lateNodeModules, importOutside] : [];
+    scripts.push({ name, late: true, text: await bundleOne({ stdin }, [...own, latePackages(late)]) });
   }
   return scripts;
 }
@@ -86,14 +87,29 @@ const lateNodeModules = {
   },
 };
 
-/** Turns import("package") into a script of its own, gathered in `late`; our own files stay in the bundle. */
+/**
+ * What is installed elsewhere, by path: an ECMAScript module that waits at its top level, which require() refuses and for
+ * which only start.cjs, a script Node itself loaded, can ask.
+ */
+const importOutside = {
+  name: "import outside",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/bin\/module\/import-file\.ts$/ }, () => ({
+      contents: 'export const importFile = (path) => require("late:import")(path);',
+      loader: "js",
+    }));
+  },
+};
+
+/** Turns import("package") and import("./file.ts") into scripts of their own, gathered in `late`. */
 function latePackages(late) {
   return {
     name: "late packages",
     setup({ onResolve }) {
-      onResolve({ filter: /^[^.]/ }, ({ kind, path, resolveDir }) => {
+      onResolve({ filter: /^late:import$/ }, ({ path }) => ({ path, external: true }));
+      onResolve({ filter: /./ }, ({ kind, path, resolveDir }) => {
         if (kind !== "dynamic-import") return undefined;
-        const name = path.replace(/[^\w-]+/g, "-");
+        const name = path.replace(/^\.\/|(\/index)?\.ts$/g, "").replace(/[^\w-]+/g, "-");
         late.set(name, { specifier: path, resolveDir });
         return { path: `late:${name}`, external: true };
       });

@@ -11,7 +11,7 @@ const source = join(root, "src");
 const levels: Readonly<Record<string, number>> = {
   cni: 0, net: 0, netlink: 0, nad: 0,
   kernel: 1, exec: 1, wasm: 1, kube: 1, store: 1,
-  plugins: 2, mux: 3, daemon: 4, bin: 5,
+  plugins: 2, mux: 3, "module-kit": 3, daemon: 4, bin: 5,
 };
 const pureLevel = 0, effectLevel = 1, pluginLevel = 2;
 

@@ -35,7 +35,10 @@ async function main(): Promise<string> {
     throw new CniError(code.invalidEnvironment, `Cannot act as "${invokedAs}": expected to be invoked as ${[...multiplexerNames, ...builtIn.keys()].join(", ")}`);
   }
   const versions = plugin?.versions ?? allVersions;
-  if ((process.env["CNI_COMMAND"] ?? "") === "") return tellAbout(plugin, versions);
+  if ((process.env["CNI_COMMAND"] ?? "") === "") {
+    if (isMultiplexer && argument === "module") return await runModule();
+    return tellAbout(plugin, versions);
+  }
   const environment = parseEnvironment(process.env);
   if (environment.command === "VERSION") return printVersions(versions);
   const input = parsePluginRequest(readStdin());
@@ -54,7 +57,13 @@ function tellAbout(plugin: Plugin | undefined, versions: readonly string[]): str
     case "--version": case "-v": return about;
     case "--help": case "-h": return `${about}${usage()}`;
   }
-  throw new CniError(code.invalidEnvironment, `Cannot understand argument "${argument}": expected --version or --help; a runtime sets CNI_COMMAND and gives no arguments`);
+  throw new CniError(code.invalidEnvironment, `Cannot understand argument "${argument}": expected --version, --help or module; a runtime sets CNI_COMMAND and gives no arguments`);
+}
+
+/** For people who write modules; a script of its own, so that no runtime waits for it. */
+async function runModule(): Promise<never> {
+  const { runModuleCommand } = await import("./module/index.ts");
+  process.exit(await runModuleCommand(process.argv.slice(4)));
 }
 
 function usage(): string {
@@ -62,6 +71,8 @@ function usage(): string {
 A CNI plugin, run by a container runtime with CNI_COMMAND set and its configuration on stdin.
 Invoked as ${multiplexerNames.join(" or ")} it attaches a container to the networks of its configuration,
 invoked as ${[...builtIn.keys()].join(", ")} it is that plugin.
+
+polynic module helps to write, try and install WASM modules.
 `;
 }
 

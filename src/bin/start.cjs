@@ -19,11 +19,13 @@ function load(name) {
   return module.exports;
 }
 
-/** The bundler writes "late:" before what is heavy, a script beside this one or a module of Node. */
+/** The bundler writes "late:" before what is heavy, a script beside this one or a module of Node; "late:import" is import(). */
 function requireFromBundle(id) {
   if (!id.startsWith("late:")) return require(id);
   acceptNodeCaches();
   const name = id.slice("late:".length);
+  // Scripts evaluated by node:vm have no import() of their own.
+  if (name === "import") return (path) => import(path);
   return name.startsWith("node:") ? require(name) : load(name);
 }
 

@@ -10,10 +10,13 @@ import { macvlan } from "./macvlan.ts";
 import type { Plugin } from "./plugin.ts";
 import { portmap } from "./portmap/index.ts";
 import { staticPlugin } from "./static.ts";
+import { wasm } from "./wasm/index.ts";
 
+export { normaliseRangeSets } from "./host-local/ranges.ts";
 export type * from "./plugin.ts";
+export { wasmIpam, wasmPolicy } from "./wasm/index.ts";
 
-const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, portmap, staticPlugin];
+const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, portmap, staticPlugin, wasm];
 
 /** The plugins that run in-process, by type. */
 export const builtIn: ReadonlyMap<string, Plugin> = new Map(plugins.map((plugin) => [plugin.type, plugin]));

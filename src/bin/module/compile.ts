@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { importFile } from "./import-file.ts";
 
 /** The part of the AssemblyScript compiler that is used here. */
 export interface Compiler {
@@ -35,22 +36,26 @@ const sdkPackage = "polynic";
 const abortFunction = `~lib/${sdkPackage}/fault/abort`;
 
 /**
- * The compiler, from the node_modules of `folder` or of a folder above it. With binaryen it is 100 MB and takes half a
- * second to load: an author has it, a node has not.
+ * The compiler, from the node_modules of `folder` or of a folder above it, else from those around this program (a
+ * checkout's). With binaryen it is 100 MB and takes half a second to load: an author has it, a node has not.
  *
  * @throws CompileError that says how to add it
  */
 export async function loadCompiler(folder: string): Promise<Compiler> {
-  for (let at = folder; ; at = dirname(at)) {
-    const file = join(at, "node_modules", "assemblyscript", "dist", "asc.js");
-    if (existsSync(file)) {
-      // Its own declarations want a browser's; `main` is called as they have it.
-      const { default: compiler } = await import(pathToFileURL(file).href) as { default: Compiler };
-      return compiler;
-    }
-    if (at === dirname(at)) break;
+  const file = findCompiler(folder) ?? findCompiler(import.meta.dirname);
+  if (file !== undefined) {
+    // Its own declarations want a browser's; `main` is called as they have it.
+    const { default: compiler } = await importFile(pathToFileURL(file).href) as { default: Compiler };
+    return compiler;
   }
   throw new CompileError(`Cannot compile in ${folder}: the AssemblyScript compiler is not installed, expected it there or in a folder above (npm install --save-dev assemblyscript@${compilerVersion})`);
+}
+
+function findCompiler(folder: string): string | undefined {
+  const file = join(folder, "node_modules", "assemblyscript", "dist", "asc.js");
+  if (existsSync(file)) return file;
+  const above = dirname(folder);
+  return above === folder ? undefined : findCompiler(above);
 }
 
 export interface Sources {
