@@ -198,6 +198,9 @@ view("finds what is free in both directions, whichever form it has", () => {
         assert.is(ask("look", "nextFree", 0, number), text(model, free.find((other) => other >= index)), `${note}: nextFree ${index}`);
         assert.is(ask("look", "freeAfter", 0, number), text(model, free.find((other) => other > index)), `${note}: freeAfter ${index}`);
         assert.is(ask("look", "prevFree", 0, number), text(model, free.findLast((other) => other <= index)), `${note}: prevFree ${index}`);
+        const mask = any.pick([1n, 3n, 31n, 63n, 127n]), value = BigInt(any.below(128)) & mask;
+        const fits = (other: number) => other >= index && ((model.first + BigInt(other)) & mask) === value;
+        assert.is(ask("look", `matching ${mask} ${value}`, 0, number), text(model, free.find(fits)), `${note}: freeMatching ${index}, ${mask}, ${value}`);
         assert.is(ask("look", "isFree", 0, number), free.includes(index) ? "1" : "0", `${note}: isFree ${index}`);
       }
       for (const index of [0, free.length - 1, free.length, any.below(model.size)].filter((each) => each >= 0)) {

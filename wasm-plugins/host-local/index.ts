@@ -5,16 +5,13 @@
  * out, through the set's ranges, back to that last one itself. Without a last one it starts at the first range.
  */
 
-import { Candidate, Decision, Holding, Ipam, RangeSet, Request, register } from "polynic/module";
+import { Candidate, Decision, Ipam, RangeSet, Request, register } from "polynic/module";
 
 export { abi, alloc, call, fault } from "polynic/module";
 
-/** By convention: an interface gets one address of a set. */
-const codeAlreadyReserved = 102;
-
 class HostLocal extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
-    if (refuseSecond(request.mine, set, decision)) return;
+    if (this.refuseSecond(request, set, decision)) return;
     const last = lastOf(set);
     const found = last === null ? set.firstFree() : set.freeAfter(last);
     if (found !== null) decision.use(found.range, found.address);
@@ -22,17 +19,6 @@ class HostLocal extends Ipam {
 }
 
 register(new HostLocal());
-
-/** An interface gets one address of a set; asking for a particular one is exempt, and `choose` is not asked then. */
-function refuseSecond(mine: Array<Holding>, set: RangeSet, decision: Decision): bool {
-  for (let i = 0; i < mine.length; i++) {
-    const holding = mine[i];
-    if (holding.held || set.find(holding.address) === null) continue;
-    decision.fail(codeAlreadyReserved, "Cannot reserve another address of " + set.span + ": this interface holds " + holding.address + " already, expected DEL before another ADD");
-    return true;
-  }
-  return false;
-}
 
 /** The last address handed out, when it was one of the set. */
 function lastOf(set: RangeSet): Candidate | null {

@@ -76,6 +76,10 @@ export function look(op: string, range: i32, number: string): string {
   if (op == "freeAfter") return shown(view.freeAfter(address), chosen.family);
   if (op == "prevFree") return shown(view.prevFree(address), chosen.family);
   if (op == "nthFree") return shown(view.nthFree(address.low), chosen.family);
+  if (op.startsWith("matching")) {
+    const mask = U64.parseInt(op.split(" ")[1]);
+    return shown(view.freeMatching(address, mask, U64.parseInt(op.split(" ")[2])), chosen.family);
+  }
   return decimal(view.countFree());
 }
 

@@ -10,6 +10,8 @@ export const codeConfig = 7;
 /** By convention of all ipam modules: no address left; the requested address cannot be had. */
 export const codeExhausted = 100;
 export const codeUnavailable = 101;
+/** As the reference allocator has it: an interface gets one address of a set. */
+const codeAlreadyReserved = 102;
 
 /** A module of some kind; authors extend Ipam, Merge or Policy. */
 export abstract class Module {
@@ -47,6 +49,28 @@ export abstract class Ipam extends Module {
   /** Whether the caller may have an address it asked for, as far as the module is concerned. Unless overridden: any that is free. */
   permits(request: Request, wanted: Candidate): bool {
     return true;
+  }
+
+  /** For `choose`: refuses (102, and true) an interface that has an address of the set and did not ask for a particular one. */
+  refuseSecond(request: Request, set: RangeSet, decision: Decision): bool {
+    const mine = request.mine;
+    for (let i = 0; i < mine.length; i++) {
+      const address = mine[i].address;
+      if (mine[i].held || set.find(address) === null) continue;
+      decision.fail(codeAlreadyReserved, "Cannot reserve another address of " + set.span + ": this interface holds " + address + " already, expected DEL before another ADD");
+      return true;
+    }
+    return false;
+  }
+
+  /** For `choose`: the address of the set that is held for the caller, while it is free; else null. */
+  heldIn(request: Request, set: RangeSet): Candidate | null {
+    const mine = request.mine;
+    for (let i = 0; i < mine.length; i++) {
+      const own = mine[i].held ? set.find(mine[i].address) : null;
+      if (own !== null && own.range.view.isFree(own.address)) return own;
+    }
+    return null;
   }
 
   /** What to keep for the owner (`decision.hold`); releasing itself is the host's. Unless overridden: nothing. */

@@ -34,6 +34,18 @@ export class View {
     return this.kind == 0 ? this.prevByRuns(inside) : this.prevByBits(inside);
   }
 
+  /**
+   * The first free address not before `from` whose low bits are `value`: `mask` 1 for every second address, 3 for every
+   * fourth (a power of two less one). Null when there is none. One walk, however many others are taken or do not fit.
+   */
+  freeMatching(from: Addr, mask: u64, value: u64): Addr | null {
+    if (this.last.before(from)) return null;
+    const inside = from.before(this.first) ? this.first : from;
+    const fit = inside.add((value - inside.low) & mask);
+    if (fit.before(inside) || this.last.before(fit)) return null;
+    return this.kind == 0 ? this.matchingByRuns(fit, mask, value) : this.matchingByBits(fit, mask);
+  }
+
   /** Free address number `index`, from 0, in order; null when there are not so many. */
   nthFree(index: u64): Addr | null {
     return this.kind == 0 ? this.nthByRuns(index) : this.nthByBits(index);
@@ -52,6 +64,26 @@ export class View {
     if (from.before(Addr.load(run))) return from;
     const end = Addr.load(run + 16);
     return end.before(this.last) ? end.next() : null;
+  }
+
+  /** Numbers instead of Addr: nothing is ever freed, and the walk may be long. */
+  private matchingByRuns(fit: Addr, mask: u64, value: u64): Addr | null {
+    let high = fit.high;
+    let low = fit.low;
+    for (let index = this.runNotBefore(fit); index < this.count; index++) {
+      const run = this.run(index);
+      if (isBefore(high, low, load<u64>(run), load<u64>(run, 8))) break;
+      const endHigh = load<u64>(run, 16);
+      const endLow = load<u64>(run, 24);
+      if (isBefore(endHigh, endLow, high, low)) continue;
+      const from = endLow + 1;
+      const more = (value - from) & mask;
+      low = from + more;
+      high = endHigh + (from == 0 || low < more ? 1 : 0);
+      // Round behind the last address of all, or behind the last one of this range.
+      if (isBefore(high, low, endHigh, endLow) || isBefore(this.last.high, this.last.low, high, low)) return null;
+    }
+    return new Addr(high, low);
   }
 
   private prevByRuns(from: Addr): Addr | null {
@@ -120,6 +152,25 @@ export class View {
     return index < this.count ? this.first.add(index) : null;
   }
 
+  private matchingByBits(fit: Addr, mask: u64): Addr | null {
+    let bit = fit.distance(this.first);
+    if (mask >= 63) {
+      while (bit < this.count && (this.word(bit >> 6) >> (bit & 63)) & 1) bit += mask + 1;
+      return bit < this.count ? this.first.add(bit) : null;
+    }
+    // The same bits fit in every word, since 64 is a multiple of the step.
+    let pattern: u64 = 0;
+    for (let at = bit & mask; at < 64; at += mask + 1) pattern |= <u64>1 << at;
+    let word = bit >> 6;
+    let free = ~this.word(word) & pattern & (<u64>-1 << (bit & 63));
+    while (free == 0) {
+      if (++word == this.words) return null;
+      free = ~this.word(word) & pattern;
+    }
+    const index = (word << 6) + ctz(free);
+    return index < this.count ? this.first.add(index) : null;
+  }
+
   private prevByBits(from: Addr): Addr | null {
     const bit = from.distance(this.first);
     let word = bit >> 6;
@@ -168,8 +219,11 @@ export class View {
 }
 
 function endsBefore(run: usize, address: Addr): bool {
-  const high = load<u64>(run, 16);
-  return high < address.high || (high == address.high && load<u64>(run, 24) < address.low);
+  return isBefore(load<u64>(run, 16), load<u64>(run, 24), address.high, address.low);
+}
+
+function isBefore(high: u64, low: u64, otherHigh: u64, otherLow: u64): bool {
+  return high < otherHigh || (high == otherHigh && low < otherLow);
 }
 
 function saturated(a: u64, b: u64): u64 {

@@ -42,14 +42,10 @@ function fits(address: Addr, parity: i32): bool {
 
 /** Round robin over the addresses of one parity. */
 function nextOf(range: Range, parity: i32): Addr | null {
-  const next = range.holds(range.cursor) ? firstFit(range, range.view.freeAfter(range.cursor), parity) : null;
-  return next === null ? firstFit(range, range.view.nextFree(range.first), parity) : next;
-}
-
-function firstFit(range: Range, from: Addr | null, parity: i32): Addr | null {
-  let address = from;
-  while (address !== null && !fits(address, parity)) address = range.view.freeAfter(address);
-  return address;
+  const view = range.view;
+  const behind = range.cursor.before(range.last) && !range.cursor.before(range.first);
+  const next = behind ? view.freeMatching(range.cursor.next(), 1, parity) : null;
+  return next === null ? view.freeMatching(range.first, 1, parity) : next;
 }
 
 /** The range whose share the seed falls into; -1 after a refusal. */

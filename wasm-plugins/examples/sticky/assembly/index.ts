@@ -13,7 +13,7 @@ const defaultHoldSeconds = 3600;
 
 class Sticky extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
-    const held = heldIn(request, set);
+    const held = this.heldIn(request, set);
     const found = held === null ? set.freeFrom(homeIn(request, set)) : held;
     if (found !== null) decision.use(found.range, found.address);
   }
@@ -30,16 +30,6 @@ class Sticky extends Ipam {
 }
 
 register(new Sticky());
-
-/** The address of the set that waits for this pod; another may have been faster since. */
-function heldIn(request: Request, set: RangeSet): Candidate | null {
-  const mine = request.mine;
-  for (let i = 0; i < mine.length; i++) {
-    const own = mine[i].held ? set.find(mine[i].address) : null;
-    if (own !== null && own.range.view.isFree(own.address)) return own;
-  }
-  return null;
-}
 
 /** Where the search for this pod and interface begins. */
 function homeIn(request: Request, set: RangeSet): Candidate {
