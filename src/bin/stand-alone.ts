@@ -13,7 +13,7 @@ export async function runPlugin(plugin: Plugin, call: Call): Promise<string> {
   const log = openLog({ toStderr: true, file: "", level: "error", rotation: {} });
   const handles = openHandles({ netns: environment.netns, path: environment.path, execute: [], moduleDirectory, log });
   try {
-    return await serve(plugin, call, { attachment: attachmentOf(environment), conf: input.conf, prevResult: prevResult(call, log) }, handles);
+    return await serve(plugin, call, { attachment: attachmentOf(environment), conf: input.conf, prevResult: prevResult(call, log), trusted: true }, handles);
   } finally {
     handles.close();
   }

@@ -73,5 +73,5 @@ export async function collectNetwork(
 function request(network: Network, plugin: NetworkPlugin, prevResult: Result | undefined): PluginRequest {
   const { attachment, capabilityArgs, delegate } = network;
   const { prevResult: _ours, ...own } = plugin;
-  return { attachment, prevResult, conf: requestConf({ network: delegate.network, plugin: { ...own, type: plugin.type }, capabilityArgs }) };
+  return { attachment, prevResult, trusted: delegate.trusted, conf: requestConf({ network: delegate.network, plugin: { ...own, type: plugin.type }, capabilityArgs }) };
 }

@@ -1,4 +1,5 @@
 import { CniError, code, confSchema, impliedVersion, readConf } from "../cni/index.ts";
+import type { LimitsConf, NodeModules, PolicyChange } from "../wasm/index.ts";
 import type { LogOptions } from "./log.ts";
 
 /**
@@ -29,8 +30,17 @@ export interface MuxConfig {
   /** Types to be run as executables although they are built in, or true for every type. */
   readonly execute: true | readonly string[];
   readonly log: LogOptions;
+  /** What this node says about WASM modules. */
+  readonly modules: ModulesConfig;
   /** Keys that are set and need a cluster, which this configuration is used without. */
   readonly clusterKeys: readonly string[];
+}
+
+/** Where modules are and what they may do: `moduleDir`, `moduleLimits`, `policyAllow`, `mergeModule`, `mergeConfig`, `nodeName`, `nodeIndex`. */
+export interface ModulesConfig extends Pick<NodeModules, "directory" | "limits" | "policyAllow" | "merge"> {
+  /** "" for the host's name. */
+  readonly nodeName: string;
+  readonly nodeIndex: number | null;
 }
 
 /** The configuration as its schema describes it. */
@@ -57,6 +67,13 @@ interface RawConfig {
   readonly retryDeleteOnError?: boolean;
   readonly mergeResults?: boolean;
   readonly execute?: boolean | readonly string[];
+  readonly moduleDir?: string;
+  readonly moduleLimits?: LimitsConf;
+  readonly policyAllow?: Readonly<Record<string, readonly PolicyChange[]>>;
+  readonly mergeModule?: string;
+  readonly mergeConfig?: object;
+  readonly nodeName?: string;
+  readonly nodeIndex?: number;
 }
 
 const schema = confSchema<RawConfig>("multiplexer");
@@ -96,9 +113,20 @@ export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly in
       level: raw.logLevel ?? "",
       rotation: raw.logOptions ?? {},
     },
+    modules: modulesOf(raw),
     clusterKeys: [
       ...(raw.kubeconfig ? ["kubeconfig"] : []),
       ...(raw.namespaceIsolation ? ["namespaceIsolation"] : []),
     ],
+  };
+}
+
+function modulesOf({ moduleDir, moduleLimits, policyAllow, mergeModule, mergeConfig = {}, nodeName = "", nodeIndex }: RawConfig): ModulesConfig {
+  return {
+    nodeName, nodeIndex: nodeIndex ?? null,
+    ...(moduleDir ? { directory: moduleDir } : {}),
+    ...(moduleLimits === undefined ? {} : { limits: moduleLimits }),
+    ...(policyAllow === undefined ? {} : { policyAllow }),
+    ...(mergeModule ? { merge: { module: mergeModule, config: mergeConfig } } : {}),
   };
 }

@@ -10,6 +10,8 @@ export interface Delegate {
   /** Written as a list of plugins, not as a single one. */
   readonly list: boolean;
   readonly fromFile: boolean;
+  /** The node's own: it may name files of the node. */
+  readonly trusted: boolean;
   readonly config: string;
   /** What the selection of this network asked for. */
   readonly requests: ScratchRequests;
@@ -21,6 +23,8 @@ export interface DelegateSource {
   /** Version of a list that names none. */
   readonly defaultVersion: string;
   readonly fromFile?: boolean;
+  /** Absent: somebody with rights in one namespace of a cluster may have written it. */
+  readonly trusted?: boolean;
   readonly requests?: ScratchRequests;
 }
 
@@ -33,7 +37,7 @@ const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "mul
  * @throws CniError 7 naming the key
  */
 export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
-  const { subject, defaultVersion, fromFile = false, requests = {} } = source;
+  const { subject, defaultVersion, fromFile = false, trusted = false, requests = {} } = source;
   if (!isJsonObject(json)) throw refusal(subject, "it is no object, expected one with type or plugins");
   const single = hasType(json);
   if (!single && !("plugins" in json)) throw refusal(subject, "it has neither type nor plugins, expected one of them");
@@ -44,13 +48,15 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
   if (ourselves !== undefined) {
     throw refusal(subject, `type is "${ourselves.type}", which would run the multiplexer inside itself; expected the type of a network's own plugin`);
   }
-  return { displayName: network.name, network, list: !single, fromFile, config: JSON.stringify(json), requests };
+  return { displayName: network.name, network, list: !single, fromFile, trusted, config: JSON.stringify(json), requests };
 }
 
 /** The network of a scratch entry, with what its selection had asked for. */
 export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: string): Delegate {
   const { config, fromFile, requests } = entry;
-  const delegate = parseDelegate(parseJson(config, "a network of the scratch file"), { subject: "the scratch file", defaultVersion, fromFile, requests });
+  // Only an object in a cluster has a name with a "/", and what it took from a file of the node is the node's again.
+  const trusted = fromFile || !entry.displayName.includes("/");
+  const delegate = parseDelegate(parseJson(config, "a network of the scratch file"), { subject: "the scratch file", defaultVersion, fromFile, trusted, requests });
   return { ...delegate, config, displayName: entry.displayName || delegate.displayName };
 }
 

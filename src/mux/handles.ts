@@ -4,11 +4,13 @@ import { findExecutable, openIptables } from "../exec/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
 import type { Log, Plugin } from "../plugins/index.ts";
-import { builtIn } from "../plugins/index.ts";
+import { builtIn, wasmIpam, wasmPolicy } from "../plugins/index.ts";
 import type { LeaseStore } from "../store/index.ts";
 import { openFileLeases } from "../store/index.ts";
+import type { ModuleHost } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
 import type { OpenHandles } from "./command.ts";
+import type { ModulesConfig } from "./config.ts";
 import { executedPlugin } from "./executed-plugin.ts";
 import { passthru } from "./passthru.ts";
 
@@ -21,6 +23,8 @@ export interface HandlesOptions {
   readonly execute: true | readonly string[];
   /** Directory of the built-in WASM modules. */
   readonly moduleDirectory: string;
+  /** What the node's configuration says about modules; absent: nothing. */
+  readonly modules?: ModulesConfig;
   readonly log: Log;
 }
 
@@ -42,7 +46,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
   const iptables = once(() => openIptables({ exclusive: alone }));
-  const modules = once(() => openModules(options.moduleDirectory));
+  const modules = once(() => openNodeModules(options));
   const leases = new Map<string, LeaseStore>();
   const plugins = new Map<string, Plugin>();
   return {
@@ -53,7 +57,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get modules() { return modules.value(); },
     leases: (dataDir) => remembered(leases, dataDir, () => openFileLeases({ dataDir, lockFile })),
     readText,
-    plugin: (type) => remembered(plugins, type, () => findPlugin(type, options)),
+    plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     close() {
@@ -62,15 +66,44 @@ export function openHandles(options: HandlesOptions): OpenHandles {
   };
 }
 
-function findPlugin(type: string, { path, execute }: HandlesOptions): Plugin {
+function openNodeModules({ moduleDirectory, modules, log }: HandlesOptions): ModuleHost {
+  const { nodeName = "", nodeIndex = null, ...rest } = modules ?? {};
+  return openModules(moduleDirectory, {
+    ...rest,
+    get node() { return { name: nodeName || hostName(), index: nodeIndex }; },
+    log: (line) => log.debug(line),
+  });
+}
+
+/** What gethostname(2) says; "" when it cannot be had. */
+function hostName(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/hostname", "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** Built in, else a module, else an executable. */
+function findPlugin(type: string, { path, execute }: HandlesOptions, modules: () => ModuleHost): Plugin {
   const forced = execute === true || execute.includes(type);
   const own = type === passthru.type ? passthru : builtIn.get(type);
   if (own !== undefined && !forced) return own;
+  const module = forced ? undefined : modulePlugin(type, modules());
+  if (module !== undefined) return module;
   const file = findExecutable(type, path);
   if (file !== undefined) return executedPlugin(type, file);
   // The head of an auxiliary chain needs no program, whatever is to be executed.
   if (type === passthru.type) return passthru;
-  throw new CniError(code.executable, `Cannot find plugin "${type}": ${forced ? "it is to be executed" : "it is not built in"} and no file of that name is in ${path.join(", ") || "CNI_PATH, which is empty"}`);
+  throw new CniError(code.executable, `Cannot find plugin "${type}": ${forced ? "it is to be executed" : "it is not built in, no module of that name is installed"} and no file of that name is in ${path.join(", ") || "CNI_PATH, which is empty"}`);
+}
+
+function modulePlugin(type: string, modules: ModuleHost): Plugin | undefined {
+  switch (modules.kindOf(type)) {
+    case "ipam": return wasmIpam(type);
+    case "policy": return wasmPolicy(type);
+    default: return undefined; // one that merges is no plugin
+  }
 }
 
 function readText(path: string): string {

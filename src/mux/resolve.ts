@@ -15,7 +15,7 @@ import { parseDelegate } from "./delegate.ts";
  */
 export function resolveDelegates(config: MuxConfig): readonly Delegate[] {
   const defaultVersion = config.cniVersion;
-  const inline = config.delegates.map((json, index) => parseDelegate(json, { subject: `delegates[${index}] of network "${config.name}"`, defaultVersion }));
+  const inline = config.delegates.map((json, index) => parseDelegate(json, { subject: `delegates[${index}] of network "${config.name}"`, defaultVersion, trusted: true }));
   const referenced = config.clusterNetwork === "" ? [] : [config.clusterNetwork, ...config.defaultNetworks];
   return [...inline, ...referenced.map((reference) => resolveReference(reference, config)), ...auxiliaryChain(config)];
 }
@@ -53,7 +53,7 @@ function firstFileIn(directory: string): string {
 function readNetworkFile(file: string, config: MuxConfig): Delegate {
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw refusal(file, "it is no regular file, expected a CNI configuration");
   const json = parseJsonObject(readText(file), file);
-  const source = { subject: file, defaultVersion: config.cniVersion, fromFile: true };
+  const source = { subject: file, defaultVersion: config.cniVersion, fromFile: true, trusted: true };
   if (extname(file) === listExtension) return parseDelegate(withFolder(json, file), source);
   parseNetworkPlugin(json, file);
   return parseDelegate(json, source);
@@ -79,7 +79,7 @@ function auxiliaryChain(config: MuxConfig): readonly Delegate[] {
   const plugins = folderPlugins(join(directory, name));
   if (plugins.length === 0) return [];
   const json = { cniVersion: config.cniVersion, name, plugins: [{ type: "passthru" }, ...plugins] };
-  return [parseDelegate(json, { subject: join(directory, name), defaultVersion: config.cniVersion, fromFile: true })];
+  return [parseDelegate(json, { subject: join(directory, name), defaultVersion: config.cniVersion, fromFile: true, trusted: true })];
 }
 
 function folderPlugins(folder: string): readonly NetworkPlugin[] {

@@ -1,6 +1,8 @@
 import type { IpConfig, Result } from "../cni/index.ts";
-import { CniError, code } from "../cni/index.ts";
-import type { AddContext, DelContext, GcRequest, Handles, PluginRequest } from "./plugin.ts";
+import { CniError, code, readConf } from "../cni/index.ts";
+import { dataDirOf, hostLocalSchema } from "./host-local/conf.ts";
+import { ownerOf } from "./host-local/owner.ts";
+import type { AddContext, DelContext, GcRequest, Handles, Plugin, PluginRequest } from "./plugin.ts";
 
 /** The IPAM plugin of one call: the same request and handles, only the verb is chosen. */
 export interface Ipam {
@@ -31,11 +33,26 @@ export function bindIpam(type: string, verb: string, request: PluginRequest, han
       // A delegated answer has no interfaces, and its addresses belong to none (CNI specification 1.1.0, section 4).
       return { ...answer, interfaces: [], ips: answer.ips.map(withoutInterface) };
     },
-    del: async (context) => await plugin().del(request, context),
+    del: async (context) => await del(plugin, request, context),
     check: async (handles) => await plugin().check(request, handles),
     status: async (handles) => await plugin().status(request, handles),
     gc: async (handles) => await plugin().gc(isGc(request) ? request : { ...request, validAttachments: undefined }, handles),
   };
+}
+
+/** A plugin or module that is not there any more keeps no address of ours: those are known by their owner. */
+async function del(plugin: () => Plugin, request: PluginRequest, context: DelContext): Promise<void> {
+  let found: Plugin;
+  try {
+    found = plugin();
+  } catch (error) {
+    const conf = readConf(hostLocalSchema, request.conf, { lenient: true });
+    const released = await context.leases(dataDirOf(conf)).release(request.conf.name, ownerOf(request.attachment));
+    if (released.length === 0) throw error;
+    context.log.warn(`${error instanceof Error ? error.message : String(error)}; its addresses are released all the same`);
+    return;
+  }
+  await found.del(request, context);
 }
 
 function constant<T>(value: T): () => T {

@@ -30,6 +30,8 @@ export interface PluginRequest {
   readonly attachment: Attachment;
   readonly conf: PluginConf;
   readonly prevResult: Result | undefined;
+  /** The configuration is the node's own; absent, somebody with rights in one namespace of a cluster may have written it. */
+  readonly trusted?: boolean;
 }
 
 /** GC: the attachments of this network that are valid; undefined means that the runtime gave no list: remove nothing. */

@@ -18,6 +18,7 @@ import { prepareModule } from "./prepare.ts";
 import { checkChecked, checkRelease } from "./release.ts";
 import { checkReview } from "./review.ts";
 import type { CompiledModule } from "./sandbox.ts";
+import { seedOf } from "./seed.ts";
 import { compileModule, op, runModule } from "./sandbox.ts";
 
 /** What the node's own configuration says about modules. */
@@ -66,6 +67,7 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
     remembered(loaded, JSON.stringify(reference), () => callable(find(reference), { allow: policyAllow[reference.module] ?? [], log }));
   return {
     get node() { return node.node ?? { name: "", index: null }; },
+    seedOf,
     allocate(name, request) {
       return checkAllocation(name, readAnswer(name, runModule(builtIn(name), op.allocate, allocateFrame(request))), request);
     },

@@ -120,6 +120,8 @@ export interface LoadedModule {
 /** WASM modules, compiled at first use; every call gets an instance of its own. Refusals are CniError 7 and 100-146. */
 export interface ModuleHost {
   readonly node: NodeIdentity;
+  /** Randomness that replays, as 16 hex digits: the first 8 bytes of SHA-256 over container id, interface name and attempt. */
+  seedOf(call: { readonly containerId: string; readonly ifName: string; readonly attempt: number }): string;
   /** Asks the built-in IPAM module of that name for one address per range set. */
   allocate(module: string, request: AllocateRequest): AllocateDecision;
   /** Makes one result of many with the merge module, the default network's part first: built in, or the node's choice. */

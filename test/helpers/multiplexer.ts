@@ -118,7 +118,8 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
     host: namespace, container: namespace, containerIfPresent: namespace,
     get iptables() { return absent("iptables")(); },
     modules: {
-      allocate: absent("modules"),
+      node: { name: "node", index: null },
+      seedOf: absent("modules"), allocate: absent("modules"), kindOf: absent("modules"), load: absent("modules"),
       merge(inputs) {
         merged.push(inputs);
         return {

@@ -47,9 +47,9 @@ export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (rea
   return sets;
 }
 
-/** The addresses asked for: CNI_ARGS, `args.cni.ips`, then the runtime's. A prefix length behind one is ignored. */
-export function requestedOf(conf: HostLocalConf, args: string): readonly Address[] {
-  const { IP } = parseArgs(args, ["IP"]);
+/** The addresses asked for: CNI_ARGS, `args.cni.ips`, then the runtime's. A prefix length behind one is ignored. `otherKeys` of CNI_ARGS are known too. */
+export function requestedOf(conf: HostLocalConf, args: string, otherKeys: readonly string[] = []): readonly Address[] {
+  const { IP } = parseArgs<string>(args, ["IP", ...otherKeys]);
   return [
     ...(IP === undefined || IP === "" ? [] : [requested("CNI_ARGS IP", IP)]),
     ...(conf.args?.cni?.ips ?? []).map((text) => requested("args.cni.ips", text)),

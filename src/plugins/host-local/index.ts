@@ -1,9 +1,11 @@
 import { CniError, allVersions, code } from "../../cni/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { Lease } from "../../store/index.ts";
+import type { AllocateRequest } from "../../wasm/index.ts";
 import { definePlugin } from "../define.ts";
-import type { Attachment, ValidAttachment } from "../plugin.ts";
+import type { ValidAttachment } from "../plugin.ts";
 import { dataDirOf, hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
+import { ownerOf } from "./owner.ts";
 import { normaliseRangeSets } from "./ranges.ts";
 import { reserve } from "./reserve.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
@@ -29,7 +31,8 @@ export const hostLocal = definePlugin({
 
     const store = context.leases(dataDirOf(conf));
     const owner = ownerOf(attachment);
-    const reserved = await reserve({ store, modules: context.modules, network, owner, sets, requested });
+    const decide = (proposal: AllocateRequest) => context.modules.allocate("host-local", proposal);
+    const { reserved } = await reserve({ store, network, owner, sets, requested, decide });
     context.undo.add("release the addresses", async () => void await store.release(network, owner));
 
     const ips = reserved.map(({ address, range }) => (
@@ -55,10 +58,6 @@ export const hostLocal = definePlugin({
     await store.collect(network, store.list(network), (lease) => validAttachments.some((valid) => isHeldBy(lease, valid)));
   },
 });
-
-function ownerOf({ containerId, ifName }: Attachment): { containerId: string; ifName: string } {
-  return { containerId, ifName };
-}
 
 /** Files of old hold a container id alone: any interface of it will do. */
 function isHeldBy({ owner }: Lease, valid: ValidAttachment): boolean {

@@ -1,0 +1,105 @@
+import type { Result } from "../../cni/index.ts";
+import { allVersions, readConf } from "../../cni/index.ts";
+import { formatAddress, formatPrefix } from "../../net/index.ts";
+import type { HoldRequest, LeaseStore } from "../../store/index.ts";
+import { dataDirOf, rangeSetsOf, requestedOf } from "../host-local/conf.ts";
+import { hostLocal } from "../host-local/index.ts";
+import { ownerOf } from "../host-local/owner.ts";
+import { normaliseRangeSets } from "../host-local/ranges.ts";
+import { reserve } from "../host-local/reserve.ts";
+import type { AddContext, DelContext, Handles, Plugin, PluginRequest } from "../plugin.ts";
+import type { WasmConf } from "./conf.ts";
+import { facts, macOf, ownerKeyOf, podOf, referenceOf, refuseOtherConfig, refuseOtherKind, refuseUnmetNeeds, wasmSchema } from "./conf.ts";
+
+/**
+ * IPAM decided by a WASM module: ranges, files and locks are host-local's, which address it is the module says.
+ *
+ * ADD     checks the module's `config` by its schema, then asks it for one address of every range set; what it proposes
+ *         is checked and reserved, all or none. Its routes come behind those of the configuration.
+ * DEL     asks it what to hold for the pod's next container, then releases what the interface has: a module that is gone,
+ *         changed or broken holds nothing and keeps no address from being released.
+ * CHECK   looks for a reservation, and asks the module.
+ * STATUS  whether the module can be used and `dataDir` can be written.
+ * GC      as host-local's.
+ */
+export function wasmIpam(type: string): Plugin {
+  return {
+    type,
+    versions: allVersions,
+    async add(request, context) {
+      const conf = readConf(wasmSchema, request.conf);
+      const module = await usableModule(conf, request, context);
+      return await allocate(module, conf, request, context);
+    },
+    async del(request, context) {
+      const conf = readConf(wasmSchema, request.conf, { lenient: true });
+      const { attachment } = request;
+      const store = context.leases(dataDirOf(conf)), owner = ownerOf(attachment);
+      await store.release(request.conf.name, owner, toHold(conf, request, context, store));
+    },
+    async check(request, handles) {
+      await hostLocal.check(request, handles);
+      const conf = readConf(wasmSchema, request.conf);
+      const module = await usableModule(conf, request, handles);
+      const mine = handles.leases(dataDirOf(conf)).list(request.conf.name, ownerOf(request.attachment)).map(({ address }) => address);
+      module.check({ ...facts(request, macOf(conf, request.attachment)), config: conf.ipam?.config ?? {}, mine, prevResult: request.prevResult });
+    },
+    async status(request, handles) {
+      await usableModule(readConf(wasmSchema, request.conf), request, handles);
+      await hostLocal.status(request, handles);
+    },
+    gc: async (request, handles) => await hostLocal.gc(request, handles),
+  };
+}
+
+type Module = ReturnType<Handles["modules"]["load"]>;
+
+async function usableModule(conf: WasmConf, request: PluginRequest, { modules }: Handles): Promise<Module> {
+  const module = modules.load(referenceOf(conf.ipam ?? {}, request));
+  refuseOtherKind(module, "ipam");
+  await refuseOtherConfig(module, conf.ipam?.config ?? {}, "ipam.", request.conf.name);
+  return module;
+}
+
+async function allocate(module: Module, conf: WasmConf, request: PluginRequest, context: AddContext): Promise<Result> {
+  const { attachment } = request;
+  const { name: network, cniVersion } = request.conf;
+  const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
+  const requested = requestedOf(conf, attachment.args, podArgs);
+  const mac = macOf(conf, attachment), pod = podOf(attachment.args), { node } = context.modules;
+  refuseUnmetNeeds(module, { pod, mac, node });
+
+  const store = context.leases(dataDirOf(conf)), owner = ownerOf(attachment);
+  const { reserved, routes = [], dns } = await reserve({
+    store, network, owner, sets, requested, mac, pod, node,
+    config: conf.ipam?.config ?? {},
+    ownerKey: ownerKeyOf(attachment, pod),
+    seedOf: context.modules.seedOf,
+    decide: (proposal) => module.allocate(proposal),
+  });
+  context.undo.add("release the addresses", async () => void await store.release(network, owner));
+
+  const ips = reserved.map(({ address, range }) => (
+    { address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }), gateway: formatAddress(range.gateway) }));
+  return { interfaces: [], ips, routes: [...(conf.ipam?.routes ?? []), ...routes], dns: dns ?? conf.ipam?.dns ?? {} };
+}
+
+/** Keys of CNI_ARGS that runtimes give beside IP. */
+const podArgs = ["MAC", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID", "K8S_POD_UID"];
+
+/** What the module wants held. Nothing that can go wrong here is a reason to keep an address. */
+function toHold(conf: Partial<WasmConf>, request: PluginRequest, context: DelContext, store: LeaseStore): HoldRequest | undefined {
+  const { attachment } = request;
+  try {
+    const module = context.modules.load(referenceOf(conf.ipam ?? {}, request));
+    if (module.metadata.kind !== "ipam" || !module.metadata.ops.includes("release")) return undefined;
+    const mine = store.list(request.conf.name, ownerOf(attachment)).map(({ address }) => address);
+    if (mine.length === 0) return undefined;
+    const holds = module.release({ ...facts(request, macOf(conf, attachment)), config: conf.ipam?.config ?? {}, mine });
+    return { ownerKey: ownerKeyOf(attachment, podOf(attachment.args)), holds };
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    context.log.warn(`${what}; its addresses are released and not held`);
+    return undefined;
+  }
+}
