@@ -4,6 +4,7 @@ import type { Result } from "../../src/cni/index.ts";
 import { lockFile } from "../../src/kernel/index.ts";
 import type { AddContext, DelContext, Plugin, PluginConf, ValidAttachment } from "../../src/plugins/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
+import type { ModuleHost } from "../../src/wasm/index.ts";
 import { openModules } from "../../src/wasm/index.ts";
 import { builtModules } from "./wasm.ts";
 
@@ -16,12 +17,18 @@ export interface IpamCall {
   /** Everything but cniVersion, name and type. */
   readonly conf: Readonly<Record<string, unknown>>;
   readonly prevResult?: Result;
+  /** Absent: the built-in modules. */
+  readonly modules?: ModuleHost;
+  /** Gets the warnings; without it there must be none. */
+  readonly warnings?: string[];
+  /** The configuration is not the node's own. */
+  readonly untrusted?: boolean;
 }
 
-const modules = openModules(builtModules);
+const builtIn = openModules(builtModules);
 
 export async function add(plugin: Plugin, call: IpamCall): Promise<Result> {
-  const { context, undo } = contextOf();
+  const { context, undo } = contextOf(call);
   try {
     return await plugin.add(requestOf(plugin, call), context);
   } catch (error) {
@@ -32,33 +39,33 @@ export async function add(plugin: Plugin, call: IpamCall): Promise<Result> {
 
 /** ADD whose undo steps are run although it succeeded, as when a later plugin fails. */
 export async function addAndUndo(plugin: Plugin, call: IpamCall): Promise<void> {
-  const { context, undo } = contextOf();
+  const { context, undo } = contextOf(call);
   await plugin.add(requestOf(plugin, call), context);
   for (const step of undo.splice(0).reverse()) await step();
 }
 
 export async function del(plugin: Plugin, call: IpamCall): Promise<void> {
-  await plugin.del(requestOf(plugin, call), contextOf().context);
+  await plugin.del(requestOf(plugin, call), contextOf(call).context);
 }
 
 export async function check(plugin: Plugin, call: IpamCall): Promise<void> {
-  await plugin.check(requestOf(plugin, call), contextOf().context);
+  await plugin.check(requestOf(plugin, call), contextOf(call).context);
 }
 
 export async function status(plugin: Plugin, call: IpamCall): Promise<void> {
-  await plugin.status(requestOf(plugin, call), contextOf().context);
+  await plugin.status(requestOf(plugin, call), contextOf(call).context);
 }
 
 export async function gc(plugin: Plugin, call: IpamCall, validAttachments: readonly ValidAttachment[] | undefined): Promise<void> {
-  await plugin.gc({ ...requestOf(plugin, call), validAttachments }, contextOf().context);
+  await plugin.gc({ ...requestOf(plugin, call), validAttachments }, contextOf(call).context);
 }
 
-function requestOf(plugin: Plugin, { containerId = "dummy", ifName = "eth0", args = "", cniVersion = "1.1.0", network = "mynet", conf, prevResult }: IpamCall) {
+function requestOf(plugin: Plugin, { containerId = "dummy", ifName = "eth0", args = "", cniVersion = "1.1.0", network = "mynet", conf, prevResult, untrusted = false }: IpamCall) {
   const whole: PluginConf = { cniVersion, name: network, type: plugin.type, ...conf };
-  return { attachment: { containerId, netns: "", ifName, args, path: [] }, conf: whole, prevResult };
+  return { attachment: { containerId, netns: "", ifName, args, path: [] }, conf: whole, prevResult, trusted: !untrusted };
 }
 
-function contextOf(): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
+function contextOf({ modules = builtIn, warnings }: IpamCall): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
   const undo: (() => void | Promise<void>)[] = [];
   const unexpected = (): never => {
     throw new Error("an IPAM plugin asked for something it should not need");
@@ -72,7 +79,7 @@ function contextOf(): { readonly context: AddContext & DelContext; readonly undo
     leases: (dataDir) => openFileLeases({ dataDir, lockFile }),
     readText: (path) => readFileSync(path, "utf8"),
     plugin: unexpected,
-    log: { error: unexpected, warn: unexpected, debug: unexpected },
+    log: { error: unexpected, warn: (line) => (warnings === undefined ? unexpected() : void warnings.push(line)), debug: unexpected },
     sleep: unexpected,
     undo: { add: (_, step) => void undo.push(step) },
     teardown: { deleteLink: unexpected, before: unexpected, after: unexpected },
