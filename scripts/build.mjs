@@ -5,9 +5,11 @@
 //   dist/lib/polynic/node     the runtime
 //   dist/lib/polynic/*.js     the bundle and the packages loaded late, each with its code cache
 //   dist/lib/polynic/modules  the built-in WASM modules
+//   dist/share/sdk            the SDK's sources, which modules are compiled with
+//   dist/share/templates      what "polynic module new" starts from
 //   dist/share/licenses       whose work this is
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pinnedNode, root, run } from "./setup.mjs";
 
@@ -33,6 +35,7 @@ writeLauncher();
 shipRuntime(lib);
 await writeBundle();
 copyModules();
+copyForAuthors();
 copyLicences();
 replaceDist();
 
@@ -61,6 +64,10 @@ function copyModules() {
   for (const name of readdirSync(built).filter((name) => name.endsWith(".wasm"))) {
     copyFileSync(join(built, name), join(lib, "modules", name));
   }
+}
+
+function copyForAuthors() {
+  for (const name of ["sdk", "templates"]) cpSync(join(root, "wasm-plugins", name), join(tree, "share", name), { recursive: true });
 }
 
 function copyLicences() {

@@ -82,7 +82,7 @@ function tell(name: string, error: unknown): number {
 }
 
 function overview(): string {
-  const names = [...commands].map(([name, { usage, summary }]) => `  ${`${name} ${usage}`.padEnd(46)}  ${summary}\n`);
+  const names = [...commands].map(([name, { summary }]) => `  ${name.padEnd(8)}  ${summary}\n`);
   return `polynic module COMMAND: write, try and install WASM modules\n\n${names.join("")}\npolynic module COMMAND --help tells more\n`;
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { builtIn } from "../../plugins/index.ts";
 import { installModule, sha256Hex } from "../../wasm/index.ts";
@@ -35,8 +35,13 @@ export const installCommand: Command = {
 function whyTaken(name: string): string | undefined {
   if (builtIn.has(name) || existsSync(join(moduleDirectory, `${name}.wasm`))) return "that is the name of what is built in";
   const directories = (process.env["CNI_PATH"] ?? defaultPluginPath).split(delimiter).filter((directory) => directory !== "");
-  const executable = directories.map((directory) => join(directory, name)).find((path) => existsSync(path));
+  const executable = directories.map((directory) => join(directory, name)).find(isExecutable);
   return executable === undefined ? undefined : `${executable} has that name`;
+}
+
+function isExecutable(path: string): boolean {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts !== undefined && facts.isFile() && (facts.mode & 0o111) !== 0;
 }
 
 function use(kind: string, name: string, directory: string): string {

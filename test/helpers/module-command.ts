@@ -1,0 +1,19 @@
+/** `polynic module` as a person would type it: from the sources, in a folder of the test's own. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+export interface Typed {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
+const limitMs = 120_000;
+
+export function moduleCommand(cwd: string, ...words: readonly string[]): Typed {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [entry, "polynic", "module", ...words], {
+    cwd, encoding: "utf8", timeout: limitMs, env: { PATH: process.env["PATH"], CNI_PATH: cwd },
+  });
+  return { status, stdout, stderr };
+}
