@@ -12,6 +12,10 @@ export { abi, alloc, call, fault } from "polynic/module";
 class Split extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
     const parity = parityOf(request);
+    if (parity >= 0 && request.config.get("weights").exists) {
+      decision.fail(codeConfig, "Cannot share out " + set.span + ": parity and weights are both there, expected one of them");
+      return;
+    }
     const start = parity < 0 ? chosenByWeight(request, set, decision) : 0;
     for (let i = 0; i < set.ranges.length && start >= 0; i++) {
       const range = set.ranges[(start + i) % set.ranges.length];
