@@ -17,7 +17,8 @@ export interface Described {
   readonly [key: string]: unknown;
 }
 
-const opsOf = { ipam: ["allocate", "release", "check"], merge: ["merge"], policy: ["review"] };
+/** An assembled module has one answer for every op, so it knows one op alone. */
+const opsOf = { ipam: ["allocate"], merge: ["merge"], policy: ["review"] };
 
 /** An assembled module with metadata. */
 export function describedModule(parts: Assembly = {}, described: Described = {}): Uint8Array<ArrayBuffer> {

@@ -154,7 +154,7 @@ loading("may start with no more memory than the node, or a lower limit of the co
 
 loading("gets as much fuel as the configuration leaves it, and never more than the node allows", async () => {
   const spin = [0x03, 0x40, 0x0c, 0, 0x0b, ...i64Const(0n)];
-  plant(directory, "test", describedModule({ call: spin }));
+  plant(directory, "test", describedModule({ call: spin }, { ops: ["release"] }));
   const request = { attachment: { containerId: "c", ifName: "eth0", network: "n", mac: null }, config: {}, mine: [] };
   const fuelOf = (limits: { fuel: number }, node: { fuel: number } | undefined) => {
     const modules = openModules(builtModules, { directory, ...(node === undefined ? {} : { limits: node }) });
