@@ -1,0 +1,102 @@
+// Foreign modules as runtimes meet them: the built executable, real interfaces, and addresses a module chose.
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { installModule } from "../../src/wasm/index.ts";
+import { describedModule, exampleModule, plant } from "../helpers/modules.ts";
+import { kernelSuite } from "../helpers/netns.ts";
+import type { World } from "../helpers/runtime.ts";
+import { call, leftovers, makeWorld, succeed } from "../helpers/runtime.ts";
+import { multiplexed } from "../helpers/three-networks.ts";
+
+function inWorld(work: (world: World) => void | Promise<void>): () => Promise<void> {
+  return async () => {
+    const world = makeWorld();
+    try {
+      mkdirSync(modulesOf(world));
+      await work(world);
+    } finally {
+      world.remove();
+    }
+  };
+}
+
+function modulesOf({ directory }: World): string {
+  return join(directory, "modules");
+}
+
+/** One bridge network whose addresses a module chooses, reviewed by another where one is named. */
+function network(world: World, ipam: object, more: { readonly steps?: readonly object[]; readonly node?: object } = {}): object {
+  const { directory } = world;
+  const bridge = { type: "bridge", bridge: "mod0", isDefaultGateway: true, ipam: { dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.62.0.0/24" }]], ...ipam } };
+  return {
+    cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(directory, "cni"), moduleDir: modulesOf(world),
+    delegates: [{ cniVersion: "1.1.0", name: "front", plugins: [bridge, ...(more.steps ?? [])] }], ...more.node,
+  };
+}
+
+const pod = { args: "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=db-0" };
+
+const modules = kernelSuite("foreign modules", import.meta.url, { timeoutMs: 90_000 });
+
+modules("choose the address a container gets, and the same one the next time", inWorld(async (world) => {
+  await installModule({ directory: modulesOf(world), bytes: exampleModule("sticky") });
+  const conf = network(world, { type: "sticky", config: { holdSeconds: 600 } });
+  succeed(world, multiplexed("STATUS", conf));
+  const { json } = succeed(world, multiplexed("ADD", conf, pod));
+  const address = json.ips[0].address;
+  assert.match(world.container.exec("ip", "-o", "addr", "show", "dev", "eth0"), ` ${address} `);
+  assert.is.not(address, "10.62.0.2/24", "a hash of the name, not the first");
+  succeed(world, multiplexed("CHECK", conf, pod));
+  succeed(world, multiplexed("DEL", conf, pod));
+  assert.equal(leftovers(world), []);
+  assert.is(succeed(world, multiplexed("ADD", conf, { ...pod, containerId: "pod-2" })).json.ips[0].address, address);
+  succeed(world, multiplexed("DEL", conf, { ...pod, containerId: "pod-2" }));
+}));
+
+modules("that misbehave leave no interface, no address and no file", inWorld((world) => {
+  const conf = network(world, { type: "bad" });
+  for (const [parts, code] of [
+    [{ call: [0x03, 0x40, 0x0c, 0, 0x0b, 0x42, 0] }, 143], [{ call: [0x00] }, 144], [{ answer: "{" }, 145],
+    [{ answer: '{"ips":[{"range":0,"address":"10.62.0.1"}]}' }, 146], [{ call: [0x12, 2] }, 142],
+  ] as const) {
+    plant(modulesOf(world), "bad", describedModule(parts));
+    const { status, json } = call(world, multiplexed("ADD", conf));
+    assert.equal([status, json.code], [1, code], json.msg);
+    assert.equal(leftovers(world), []);
+    assert.is(world.container.exec("ip", "-o", "link", "show", "up").split("\n").filter((line) => line.includes("eth0")).length, 0);
+  }
+  writeFileSync(join(modulesOf(world), "bad.wasm"), "changed");
+  assert.is(call(world, multiplexed("ADD", conf)).json.code, 141);
+  chmodSync(join(modulesOf(world), "modules.lock.json"), 0o666);
+  assert.is(call(world, multiplexed("ADD", conf)).json.code, 140);
+  assert.equal(leftovers(world), []);
+}));
+
+modules("that are uninstalled while a container runs do not keep its address", inWorld(async (world) => {
+  await installModule({ directory: modulesOf(world), bytes: exampleModule("sticky") });
+  const conf = network(world, { type: "sticky" });
+  succeed(world, multiplexed("ADD", conf, pod));
+  writeFileSync(join(modulesOf(world), "modules.lock.json"), "{}");
+  succeed(world, multiplexed("DEL", conf, pod));
+  assert.equal(leftovers(world), []);
+  assert.match(call(world, multiplexed("ADD", conf, pod)).json.msg, /no module of that name is installed/);
+}));
+
+modules("refuse a result, and the container is as it was", inWorld(async (world) => {
+  await installModule({ directory: modulesOf(world), bytes: exampleModule("sticky") });
+  const entry = JSON.parse(readFileSync(join(modulesOf(world), "modules.lock.json"), "utf8"));
+  await installModule({ directory: modulesOf(world), bytes: exampleModule("single-default") });
+  assert.ok(entry.sticky !== undefined);
+  const accepted = network(world, { type: "sticky" }, { steps: [{ type: "single-default" }] });
+  succeed(world, multiplexed("ADD", accepted, pod));
+  succeed(world, multiplexed("CHECK", accepted, pod));
+  succeed(world, multiplexed("DEL", accepted, pod));
+  const refused = network(world, { type: "sticky" }, { steps: [{ type: "wasm", module: "single-default", config: { most: 0 } }] });
+  const { status, json } = call(world, multiplexed("ADD", refused, pod));
+  assert.is(status, 1);
+  assert.match(json.msg, /default route/);
+  assert.equal(leftovers(world), []);
+}));
+
+modules.run();
