@@ -1,4 +1,5 @@
-// wasm-plugins/host-local/index.ts against a plain twin in TypeScript, on random requests; and the order of the catalogue.
+// wasm-plugins/host-local and wasm-plugins/lowest against plain twins in TypeScript, on random requests; and the order of the
+// catalogue.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { instantiateSync } from "@assemblyscript/loader";
@@ -12,7 +13,8 @@ import { random } from "../helpers/random.ts";
 import type { Random } from "../helpers/random.ts";
 import { builtModules } from "../helpers/wasm.ts";
 
-const bytes = readFileSync(join(builtModules, "host-local.wasm"));
+const hostLocal = readFileSync(join(builtModules, "host-local.wasm"));
+const lowest = readFileSync(join(builtModules, "lowest.wasm"));
 
 /** A range as the twin knows it. */
 interface TwinRange extends Span {
@@ -32,12 +34,12 @@ type Outcome = { readonly error: number } | { readonly ips: readonly { readonly 
 type Form = "runs" | "bitmap" | "chosen";
 
 /** The module through the author's kit: one instance for many calls, as the kit's users would have it. */
-function kit(): (test: Case, form: Form) => Outcome {
+function kit(bytes = hostLocal): (test: Case, form: Form) => Outcome {
   let left = 0;
-  let exports = fresh();
+  let exports = fresh(bytes);
   return (test, form) => {
     if (left-- === 0) {
-      exports = fresh();
+      exports = fresh(bytes);
       left = 200;
     }
     const frame = frameOf(test, form);
@@ -59,7 +61,7 @@ interface KitExports extends Record<string, unknown> {
   polynic_start(): void;
 }
 
-function fresh(): KitExports {
+function fresh(bytes = hostLocal): KitExports {
   const { exports } = instantiateSync<KitExports>(bytes);
   exports.polynic_fuel.value = defaultFuel;
   exports.polynic_start();
@@ -83,8 +85,11 @@ function viewOf(range: Omit<TwinRange, "cursor">, form: Form) {
   return form === "bitmap" ? takenBitmap(range, list) : takenView(range, list);
 }
 
+/** The addresses of a set in the order they are tried. */
+type Order = (ranges: readonly TwinRange[]) => readonly string[];
+
 /** plugins.md 17.3, by numbers and one address at a time. */
-function twin({ ranges, requested, mine }: Case): Outcome {
+function twin({ ranges, requested, mine }: Case, order: Order): Outcome {
   const wanted = [...requested];
   const ips: { range: number; address: string }[] = [];
   for (let set = 0; set <= Math.max(...ranges.map((range) => range.set)); set++) {
@@ -92,7 +97,7 @@ function twin({ ranges, requested, mine }: Case): Outcome {
     const at = wanted.findIndex((text) => own.some((range) => holds(range, text)));
     const asked = at < 0 ? undefined : wanted.splice(at, 1)[0];
     if (asked === undefined && mine.some((text) => own.some((range) => holds(range, text)))) return { error: 102 };
-    const candidates = asked === undefined ? roundOf(own) : [asked];
+    const candidates = asked === undefined ? order(own) : [asked];
     const found = candidates.find((text) => own.every((range) => !holds(range, text) || !range.taken.has(text)));
     if (found === undefined) return { error: asked === undefined ? 100 : 101 };
     ips.push({ range: ranges.findIndex((range) => range.set === set && holds(range, found)), address: found });
@@ -111,6 +116,11 @@ function roundOf(ranges: readonly TwinRange[]): readonly string[] {
   const all = ranges.flatMap((range) => addressesOf(range).map((text) => ({ text, isCursor: range.cursor !== undefined && formatAddress(range.cursor) === text })));
   const start = all.findIndex(({ isCursor }) => isCursor) + 1;
   return [...all.slice(start), ...all.slice(0, start)].map(({ text }) => text);
+}
+
+/** Every address of the set, wherever the cursor is. */
+function upwards(ranges: readonly TwinRange[]): readonly string[] {
+  return ranges.flatMap(addressesOf);
 }
 
 function addressesOf(span: Span): readonly string[] {
@@ -157,22 +167,24 @@ function randomRange(any: Random, set: number, span: Span, withCursor: boolean):
   return { set, ...span, gateway: parseAddress(gateway), cursor: withCursor ? parseAddress(any.pick(all)) : undefined, taken };
 }
 
-const twins = suite("the host-local module and its twin");
+const twins = suite("a built-in module and its twin");
 
-twins("decide alike on random requests, whether views are runs or bitmaps", () => {
-  const any = random();
-  const module = kit();
-  const codes = new Set<number>();
-  for (let i = 0; i < 5000; i++) {
-    const test = randomCase(any);
-    const expected = twin(test);
-    codes.add("error" in expected ? expected.error : 0);
-    for (const form of ["runs", "bitmap", "chosen"] as const) {
-      assert.equal(module(test, form), expected, `seed ${any.seed}, case ${i}, ${form}: ${JSON.stringify(test, (_, value: unknown) => (value instanceof Set ? [...value] : value))}`);
+for (const [name, bytes, order] of [["host-local", hostLocal, roundOf], ["lowest", lowest, upwards]] as const) {
+  twins(`${name}: decide alike on random requests, whether views are runs or bitmaps`, () => {
+    const any = random();
+    const module = kit(bytes);
+    const codes = new Set<number>();
+    for (let i = 0; i < 5000; i++) {
+      const test = randomCase(any);
+      const expected = twin(test, order);
+      codes.add("error" in expected ? expected.error : 0);
+      for (const form of ["runs", "bitmap", "chosen"] as const) {
+        assert.equal(module(test, form), expected, `seed ${any.seed}, case ${i}, ${form}: ${JSON.stringify(test, (_, value: unknown) => (value instanceof Set ? [...value] : value))}`);
+      }
     }
-  }
-  assert.equal([...codes].sort(), [0, 100, 101, 102], `seed ${any.seed} reaches every outcome`);
-});
+    assert.equal([...codes].sort(), [0, 100, 101, 102], `seed ${any.seed} reaches every outcome`);
+  });
+}
 
 twins.run();
 
