@@ -11,7 +11,6 @@ export { abi, alloc, call, fault } from "polynic/module";
 
 class HostLocal extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
-    if (this.refuseSecond(request, set, decision)) return;
     const last = lastOf(set);
     const found = last === null ? set.firstFree() : set.freeAfter(last);
     if (found !== null) decision.use(found.range, found.address);

@@ -8,7 +8,6 @@ export { abi, alloc, call, fault } from "polynic/module";
 
 class Lowest extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
-    if (this.refuseSecond(request, set, decision)) return;
     const held = this.heldIn(request, set);
     const found = held === null ? set.firstFree() : held;
     if (found !== null) decision.use(found.range, found.address);

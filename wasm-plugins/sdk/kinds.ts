@@ -2,7 +2,7 @@
 
 import { Decision, Op } from "./decision";
 import { Candidate, RangeSet } from "./range";
-import { Request } from "./request";
+import { Holding, Request } from "./request";
 import { decimal } from "./text";
 
 /** The configuration is refused, or a need is missing. */
@@ -11,7 +11,7 @@ export const codeConfig = 7;
 export const codeExhausted = 100;
 export const codeUnavailable = 101;
 /** As the reference allocator has it: an interface gets one address of a set. */
-const codeAlreadyReserved = 102;
+export const codeAlreadyReserved = 102;
 
 /** A module of some kind; authors extend Ipam, Merge or Policy. */
 export abstract class Module {
@@ -23,7 +23,8 @@ export abstract class Module {
 export abstract class Ipam extends Module {
   /**
    * One address of each set. Unless overridden: the requested one where the set holds one that was asked for, else what
-   * `choose` gives; 100 where that gives none, 101 for a requested address that cannot be had.
+   * `choose` gives. 100 where that gives none, 101 for a requested address that cannot be had, 102 for an interface that
+   * has an address of the set already and did not ask for a particular one.
    */
   allocate(request: Request): Decision {
     const requested = request.requested;
@@ -33,7 +34,7 @@ export abstract class Ipam extends Module {
       const before = decision.count;
       const wanted = takeFirstWithin(requested, set);
       if (wanted !== null) this.useRequested(request, wanted, decision);
-      else this.choose(request, set, decision);
+      else if (!refuseSecond(request.mine, set, decision)) this.choose(request, set, decision);
       if (decision.count == before) decision.fail(codeExhausted, "Cannot reserve an address of " + set.span + ": " + takenOf(set) + ", expected a free one or a larger range");
     }
     if (requested.length > 0) decision.fail(codeUnavailable, "Cannot reserve requested addresses " + requested.join(", ") + ": no range set is left for them, expected at most one inside each set");
@@ -49,18 +50,6 @@ export abstract class Ipam extends Module {
   /** Whether the caller may have an address it asked for, as far as the module is concerned. Unless overridden: any that is free. */
   permits(request: Request, wanted: Candidate): bool {
     return true;
-  }
-
-  /** For `choose`: refuses (102, and true) an interface that has an address of the set and did not ask for a particular one. */
-  refuseSecond(request: Request, set: RangeSet, decision: Decision): bool {
-    const mine = request.mine;
-    for (let i = 0; i < mine.length; i++) {
-      const address = mine[i].address;
-      if (mine[i].held || set.find(address) === null) continue;
-      decision.fail(codeAlreadyReserved, "Cannot reserve another address of " + set.span + ": this interface holds " + address + " already, expected DEL before another ADD");
-      return true;
-    }
-    return false;
   }
 
   /** For `choose`: the address of the set that is held for the caller, while it is free; else null. */
@@ -116,6 +105,17 @@ export abstract class Policy extends Module {
   run(op: i32, request: Request): Decision | null {
     return op == Op.Review ? this.review(request) : null;
   }
+}
+
+/** Whether the interface has an address of the set, which is a refusal. */
+function refuseSecond(mine: Array<Holding>, set: RangeSet, decision: Decision): bool {
+  for (let i = 0; i < mine.length; i++) {
+    const address = mine[i].address;
+    if (mine[i].held || set.find(address) === null) continue;
+    decision.fail(codeAlreadyReserved, "Cannot reserve another address of " + set.span + ": this interface holds " + address + " already, expected DEL before another ADD");
+    return true;
+  }
+  return false;
 }
 
 /** The first requested address inside the set, removed from the list; null when there is none. */

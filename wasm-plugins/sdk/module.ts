@@ -15,7 +15,7 @@ export { hash64 } from "./hash";
 export { Json, Kind } from "./json-reader";
 export { JsonWriter } from "./json-writer";
 export { log } from "./log";
-export { Ipam, Merge, Policy, codeConfig, codeExhausted, codeUnavailable } from "./kinds";
+export { Ipam, Merge, Policy, codeAlreadyReserved, codeConfig, codeExhausted, codeUnavailable } from "./kinds";
 export { Candidate, Range, RangeSet } from "./range";
 export { Attachment, Holding, Node, Pod, Request } from "./request";
 export { Prefix, Span } from "./span";
