@@ -86,27 +86,28 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
     const start = at;
     const code = bytes[at++] ?? 0;
     cost++;
+    // Literals, so that the interpreter jumps by a table: names of `kind` would be looked up and compared one by one.
     switch (immediates[code]) {
-      case kind.none:
+      case 1: // none
         continue;
-      case kind.index: { // of a local, a label: the compiler looks at them
+      case 2: { // index: of a local, a label: the compiler looks at them
         if ((bytes[at] ?? 0x80) < 0x80) at++;
         else at = slow(reader, at, u32);
         continue;
       }
-      case kind.memarg: {
+      case 3: { // memarg
         // Bit 6 of the alignment says that a memory index follows.
         if ((bytes[at++] ?? 64) >= 64) throw refusedAt(reader, at, "an access names a memory");
         if ((bytes[at] ?? 0x80) < 0x80) at++;
         else at = slow(reader, at, u32);
         continue;
       }
-      case kind.number: { // i32.const, i64.const: signed LEB128
+      case 4: { // number: i32.const, i64.const: signed LEB128
         const longest = at + (code === opcode.i32Const ? 5 : 10);
         while ((bytes[at++] ?? 0) >= 0x80) if (at >= longest) throw refusedAt(reader, at, `a number is longer than ${longest - start - 1} bytes`);
         continue;
       }
-      case kind.block: {
+      case 5: { // block
         if (++depth >= nestingMax) throw refusedAt(reader, at, `blocks nest deeper than ${nestingMax}`);
         blocks++;
         if (bytes[at] === emptyBlock) at++;
@@ -121,7 +122,7 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         cost = 0;
         continue;
       }
-      case kind.end: {
+      case 6: { // end
         if (open[depth] === 1) {
           marks[costAt] = cost;
           costAt = outer.pop() ?? 3;
@@ -133,8 +134,8 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         reader.at = at;
         return { blocks, loops, marks };
       }
-      case kind.function:
-      case kind.global: {
+      case 7: // function
+      case 8: { // global
         let index = bytes[at] ?? 0x80;
         if (index < 0x80) at++;
         else {
@@ -146,12 +147,12 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         if (index >= (isCall ? spaces.functions : spaces.globals)) throw refusedAt(reader, at, `${isCall ? "function" : "global"} ${index} does not exist`);
         continue;
       }
-      case kind.memory: {
+      case 9: { // memory
         at = slow(reader, at, () => refuseOtherMemory(reader));
         if (code === opcode.memoryGrow) marks.push(start, 0, mark.charge, growCost);
         continue;
       }
-      case kind.prefix: {
+      case 10: { // prefix
         let sub = 0;
         at = slow(reader, at, () => { sub = skipPrefixed(reader); });
         if (sub === memoryCopy) marks.push(start, at - start, mark.copy, 0);
