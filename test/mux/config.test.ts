@@ -30,6 +30,13 @@ reading("reads log options, capabilities and what is ours", () => {
   assert.equal(config.log.rotation, { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false });
   assert.equal([config.execute, config.mergeResults, config.runtimeConfigToAll, config.runtimeConfig], [true, false, true, { portMappings: [] }]);
 });
+reading("reads what the node says about modules", () => {
+  const keys = { moduleDir: "/m", moduleLimits: { fuel: 5, memoryMiB: 2 }, policyAllow: { p: ["routes"] }, mergeModule: "mine", mergeConfig: { a: 1 }, nodeName: "n", nodeIndex: 3 };
+  assert.equal(parse({ delegates, ...keys }).modules, {
+    directory: "/m", limits: { fuel: 5, memoryMiB: 2 }, policyAllow: { p: ["routes"] }, merge: { module: "mine", config: { a: 1 } }, nodeName: "n", nodeIndex: 3,
+  });
+  assert.equal(parse({ delegates }).modules, { nodeName: "", nodeIndex: null });
+});
 reading("lets clusterNetwork take the place of delegates", () => {
   const config = parse({ delegates, clusterNetwork: "blue", defaultNetworks: ["red"] });
   assert.equal([config.delegates, config.clusterNetwork, config.defaultNetworks], [[], "blue", ["red"]]);
@@ -42,6 +49,7 @@ for (const [json, says] of [
   [{}, /neither delegates nor clusterNetwork is set/], [{ kubeconfig: "/k" }, /neither/], [{ delegates: "x" }, /delegates is "x"/],
   [{ delegates: ["x"] }, /delegates\[0\] is "x"/], [{ delegates, retryDeleteOnError: "true" }, /retryDeleteOnError is "true"/],
   [{ delegates, logOptions: { maxAge: "5" } }, /logOptions\.maxAge is "5"/], [{ delegates, cniDir: 1 }, /cniDir is 1/], [{ delegates, execute: "bridge" }, /execute is "bridge", expected true, false or a list/],
+  [{ delegates, policyAllow: { p: ["ips"] } }, /policyAllow\.p\[0\] is "ips", expected routes, dns or ips-remove/], [{ delegates, moduleLimits: { fuel: 2e9 } }, /moduleLimits\.fuel is 2000000000, expected an integer from 1 to 1000000000/],
 ] as const) {
   reading(`refuses ${JSON.stringify(json)}`, () => { assert.match(throws(() => parse(json), 7).message, says); });
 }
