@@ -14,7 +14,9 @@ const sdk = join(root, "wasm-plugins", "sdk");
 const share = 1 / 50;
 
 async function linesOf(subject: Subject): Promise<readonly Line[]> {
-  return await Array.fromAsync(runKit(subject, { seed: 1, share, pools: [] }));
+  const lines: Line[] = [];
+  for await (const line of runKit(subject, { seed: 1, share, pools: [] })) lines.push(line);
+  return lines;
 }
 
 function failures(lines: readonly Line[]): string {

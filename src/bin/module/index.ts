@@ -6,14 +6,12 @@
  */
 import { parseArgs } from "node:util";
 import { CniError } from "../../cni/index.ts";
-import { AddressError } from "../../net/index.ts";
 import { writeTo } from "../stdio.ts";
-import { CaseError } from "../../module-kit/index.ts";
 import { benchCommand } from "./bench.ts";
 import { buildCommand } from "./build.ts";
-import { CompileError } from "./compile.ts";
 import type { Command, CommandInput } from "./command.ts";
-import { CommandError, UsageError, optionsOf } from "./command.ts";
+import { UsageError, optionsOf } from "./command.ts";
+import { isForPeople } from "./errors.ts";
 import { inspectCommand } from "./inspect.ts";
 import { installCommand } from "./install.ts";
 import { listCommand } from "./list.ts";
@@ -74,8 +72,7 @@ function parsed(name: string, { options, usage }: Command, words: readonly strin
 
 /** Errors a person can act upon are one line; anything else is our own bug, and its stack is wanted. */
 function tell(name: string, error: unknown): number {
-  const known = error instanceof UsageError || error instanceof CommandError || error instanceof CompileError || error instanceof CaseError || error instanceof AddressError || error instanceof CniError;
-  const text = !(error instanceof Error) ? String(error) : known ? error.message : error.stack ?? error.message;
+  const text = !(error instanceof Error) ? String(error) : isForPeople(error) ? error.message : error.stack ?? error.message;
   const number = error instanceof CniError ? ` (code ${error.code})` : "";
   writeTo(2, `polynic module ${name}: ${text}${number}\n`);
   return error instanceof UsageError ? 2 : 1;

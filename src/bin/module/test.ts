@@ -4,8 +4,7 @@ import type { Case, Line } from "../../module-kit/index.ts";
 import { differenceOf, parseCases, poolsOf, rangesOf, runKit, runRequest } from "../../module-kit/index.ts";
 import { configCheckOf } from "../../wasm/index.ts";
 import type { Command, CommandInput, Outcome } from "./command.ts";
-import { CommandError } from "./command.ts";
-import { CompileError } from "./compile.ts";
+import { isForPeople } from "./errors.ts";
 import { countText, memoryText, timeText } from "./figures.ts";
 import type { ModuleFolder } from "./folder.ts";
 import { readJson, readModuleFolder, shown } from "./folder.ts";
@@ -81,7 +80,7 @@ async function watching(path: string, input: CommandInput): Promise<never> {
   try {
     for (;;) {
       await testOnce(path, input).catch((error: unknown) => {
-        if (!(error instanceof CompileError || error instanceof CommandError)) throw error;
+        if (!isForPeople(error)) throw error;
         input.say(error.message); // the author is in the middle of writing
       });
       input.say(`watching ${shown(join(folder.path, "assembly"))} and ${shown(join(folder.path, "cases"))}, ctrl-c ends`);

@@ -13,7 +13,9 @@ interface Place {
 
 function inFolder(name: string): ReturnType<typeof suite<Place>> {
   const made = suite<Place>(name);
-  made.before((place) => Object.assign(place, { directory: mkdtempSync(join(tmpdir(), "polynic-module-")) }));
+  made.before((place) => {
+    Object.assign(place, { directory: mkdtempSync(join(tmpdir(), "polynic-module-")) });
+  });
   made.after(({ directory }) => rmSync(directory, { recursive: true }));
   return made;
 }
