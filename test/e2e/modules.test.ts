@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { installModule } from "../../src/wasm/index.ts";
+import { installModule, sha256Hex } from "../../src/wasm/index.ts";
 import { describedModule, exampleModule, plant } from "../helpers/modules.ts";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { World } from "../helpers/runtime.ts";
@@ -52,6 +52,19 @@ modules("choose the address a container gets, and the same one the next time", i
   assert.equal(leftovers(world), []);
   assert.is(succeed(world, multiplexed("ADD", conf, { ...pod, containerId: "pod-2" })).json.ips[0].address, address);
   succeed(world, multiplexed("DEL", conf, { ...pod, containerId: "pod-2" }));
+}));
+
+modules("may be a file the node's configuration names, with its digest and a configuration of its own", inWorld((world) => {
+  const bytes = exampleModule("sticky"), path = join(world.directory, "mine.wasm");
+  writeFileSync(path, bytes);
+  const conf = (config: object, sha256 = sha256Hex(bytes)) => network(world, { type: "wasm", module: path, sha256, config });
+  assert.is(succeed(world, multiplexed("ADD", conf({ holdSeconds: 5 }), pod)).json.ips.length, 1);
+  succeed(world, multiplexed("DEL", conf({ holdSeconds: 5 }), pod));
+  const refused = call(world, multiplexed("ADD", conf({ holdSeconds: "long" }), pod)).json;
+  assert.is(refused.code, 7, refused.msg);
+  assert.match(refused.msg, /ipam\.config\.holdSeconds is "long", expected an integer/);
+  assert.is(call(world, multiplexed("ADD", conf({}, "0".repeat(64)), pod)).json.code, 141);
+  assert.equal(leftovers(world), []);
 }));
 
 modules("that misbehave leave no interface, no address and no file", inWorld((world) => {

@@ -76,6 +76,14 @@ ipam("never gives what another program has taken", async () => {
   assert.equal(reserved(), ["10.1.2.77"]);
 });
 
+ipam("may be one that is built in: no file is installed, and no schema compiled", async () => {
+  const lowest = wasmIpam("lowest");
+  assert.is(addressOf(await add(lowest, call({ type: "lowest" }))), "10.1.2.2/24");
+  assert.is(addressOf(await add(lowest, call({ type: "lowest" }, { containerId: "c2" }))), "10.1.2.3/24");
+  await del(lowest, call({ type: "lowest" }));
+  assert.is(addressOf(await add(lowest, call({ type: "lowest" }, { containerId: "c3" }))), "10.1.2.2/24");
+});
+
 ipam("is reached by the long form too, by name or by path", async () => {
   const bytes = describedModule(taking("10.1.2.9"));
   await installModule({ directory, bytes });
