@@ -67,7 +67,8 @@ const growCost = 1000;
 /**
  * Goes over the instructions of a function body up to the `end` that closes it, and says where fuel is to be charged: at
  * the entry and at each loop head for the instructions that belong there (the innermost loop wins), and before
- * `memory.grow`. One loop without a call for the usual instruction: it runs once, before the engine has optimised anything.
+ * `memory.grow`. One loop without a call for the usual instruction, and without
+ * closures, which would take an object each time around: it runs once, before the engine has optimised anything.
  *
  * @throws RefusedModuleError for instructions that are not listed, indexes out of their space, deeper nesting than 128
  */
@@ -92,14 +93,22 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         continue;
       case 2: { // index: of a local, a label: the compiler looks at them
         if ((bytes[at] ?? 0x80) < 0x80) at++;
-        else at = slow(reader, at, u32);
+        else {
+          reader.at = at;
+          reader.u32();
+          at = reader.at;
+        }
         continue;
       }
       case 3: { // memarg
         // Bit 6 of the alignment says that a memory index follows.
         if ((bytes[at++] ?? 64) >= 64) throw refusedAt(reader, at, "an access names a memory");
         if ((bytes[at] ?? 0x80) < 0x80) at++;
-        else at = slow(reader, at, u32);
+        else {
+          reader.at = at;
+          reader.u32();
+          at = reader.at;
+        }
         continue;
       }
       case 4: { // number: i32.const, i64.const: signed LEB128
@@ -111,7 +120,11 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         if (++depth >= nestingMax) throw refusedAt(reader, at, `blocks nest deeper than ${nestingMax}`);
         blocks++;
         if (bytes[at] === emptyBlock) at++;
-        else at = slow(reader, at, () => skipBlockType(reader, spaces));
+        else {
+          reader.at = at;
+          skipBlockType(reader, spaces);
+          at = reader.at;
+        }
         open[depth] = 0;
         if (code !== opcode.loop) continue;
         loops++;
@@ -148,36 +161,30 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         continue;
       }
       case 9: { // memory
-        at = slow(reader, at, () => refuseOtherMemory(reader));
+        reader.at = at;
+        refuseOtherMemory(reader);
+        at = reader.at;
         if (code === opcode.memoryGrow) marks.push(start, 0, mark.charge, growCost);
         continue;
       }
       case 10: { // prefix
-        let sub = 0;
-        at = slow(reader, at, () => { sub = skipPrefixed(reader); });
+        reader.at = at;
+        const sub = skipPrefixed(reader);
+        at = reader.at;
         if (sub === memoryCopy) marks.push(start, at - start, mark.copy, 0);
         if (sub === memoryFill) marks.push(start, at - start, mark.fill, 0);
         continue;
       }
       default:
-        at = slow(reader, at, () => skipOther(reader, code, spaces));
+        reader.at = at;
+        skipOther(reader, code, spaces);
+        at = reader.at;
     }
   }
 }
 
 /** The type of a block that leaves nothing. */
 const emptyBlock = 0x40;
-
-/** Steps over what the reader knows how to read, from `at`; returns where it ends. */
-function slow(reader: BinaryReader, at: number, read: (reader: BinaryReader) => unknown): number {
-  reader.at = at;
-  read(reader);
-  return reader.at;
-}
-
-function u32(reader: BinaryReader): number {
-  return reader.u32();
-}
 
 function refusedAt(reader: BinaryReader, at: number, rule: string): RefusedModuleError {
   reader.at = at;
