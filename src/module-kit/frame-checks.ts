@@ -52,13 +52,13 @@ const damages: readonly (readonly [string, number, 2 | 4, number])[] = [
   ["a total of 4 GiB", 12, 4, 0xffff_ffff],
 ];
 
-const cutFrames = 4;
+const cutFramesOfFull = 8;
 const longestCut = 2048;
 
 function damagedFrames(trial: Trial): string {
   const any = random(trial.seed + 11);
   let count = 0;
-  for (let i = 0; i < cutFrames; i++) {
+  for (let i = 0; i < trial.scaled(cutFramesOfFull); i++) {
     const sample = randomSample(trial, any);
     for (let bytes = 0; bytes < Math.min(sample.frame.length, longestCut); bytes++, count++) {
       bear(trial, sample, sample.frame.subarray(0, bytes), `cut at byte ${bytes}`);

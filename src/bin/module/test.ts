@@ -11,7 +11,7 @@ import { readJson, readModuleFolder, shown } from "./folder.ts";
 import { subjectAt } from "./subject.ts";
 
 /** The share of the kit's random requests while an author waits for each change. */
-const quickShare = 1 / 20;
+const quickShare = 1 / 50;
 
 export const testCommand: Command = {
   usage: "[FOLDER | FILE] [--watch] [--quick] [--seed N]",
