@@ -6,6 +6,7 @@
 //   dist/lib/polynic/*.js     the bundle and the packages loaded late, each with its code cache
 //   dist/lib/polynic/modules  the built-in WASM modules
 //   dist/share/sdk            the SDK's sources, which modules are compiled with
+//   dist/share/asconfig.json  how they are compiled
 //   dist/share/templates      what "polynic module new" starts from
 //   dist/share/licenses       whose work this is
 import { execFileSync } from "node:child_process";
@@ -67,6 +68,7 @@ function copyModules() {
 }
 
 function copyForAuthors() {
+  copyFileSync(join(root, "asconfig.json"), join(tree, "share", "asconfig.json"));
   for (const name of ["sdk", "templates"]) cpSync(join(root, "wasm-plugins", name), join(tree, "share", name), { recursive: true });
 }
 

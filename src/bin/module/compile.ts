@@ -23,13 +23,8 @@ export class CompileError extends Error {
 /** The version the flags below were tried with. */
 export const compilerVersion = "0.28.20";
 
-/**
- * Flags of every module. `stub`: memory is never freed, since an instance lives for one call. Bulk memory and sign
- * extension are on by default; what the verifier refuses (SIMD, threads, references) is off by default.
- */
-const fixedFlags = [
-  "-O3", "--shrinkLevel", "1", "--converge", "--runtime", "stub", "--initialMemory", "1", "--maximumMemory", "256",
-];
+/** How every module is compiled: the compiler's own kind of file, beside the folder the SDK comes in or above it. */
+const configName = "asconfig.json";
 
 /** The package name sources import the SDK by, and how the compiler calls its files. */
 const sdkPackage = "polynic";
@@ -77,9 +72,9 @@ export interface Sources {
 export async function compileSources({ compiler, folder, entry, sdk, flags = [] }: Sources): Promise<Uint8Array<ArrayBuffer>> {
   let wasm: Uint8Array<ArrayBuffer> | undefined;
   const { error, stderr } = await compiler.main(
-    [entry, "--baseDir", folder, "--lib", sdkLibrary, "--use", `abort=${abortFunction}`, "--outFile", "module.wasm", ...fixedFlags, ...flags],
+    [entry, "--baseDir", folder, "--lib", sdkLibrary, "--use", `abort=${abortFunction}`, "--outFile", "module.wasm", "--config", configName, ...flags],
     {
-      readFile: (name, baseDir) => (baseDir === sdkLibrary ? readSdk(sdk, name) : readText(join(baseDir, name))),
+      readFile: (name, baseDir) => name === configName ? readText(findConfig(dirname(sdk))) : (baseDir === sdkLibrary ? readSdk(sdk, name) : readText(join(baseDir, name))),
       listFiles: () => [],
       writeFile: (_, contents) => {
         if (typeof contents !== "string") wasm = contents;
@@ -95,6 +90,14 @@ export async function compileSources({ compiler, folder, entry, sdk, flags = [] 
 
 /** Stands for the SDK among the compiler's library directories. */
 const sdkLibrary = "polynic-sdk";
+
+function findConfig(folder: string): string {
+  const file = join(folder, configName);
+  if (existsSync(file)) return file;
+  const above = dirname(folder);
+  if (above === folder) throw new CompileError(`Cannot compile: there is no ${configName} beside the SDK, expected the one polynic comes with`);
+  return findConfig(above);
+}
 
 function readSdk(sdk: string, name: string): string | null {
   return name.startsWith(`${sdkPackage}/`) ? readText(join(sdk, name.slice(sdkPackage.length + 1))) : null;
