@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import { findExecutable, openIptables } from "../exec/index.ts";
 import type { Namespace } from "../kernel/index.ts";
-import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
+import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace, runProgram } from "../kernel/index.ts";
 import type { Log, Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
 import type { LeaseStore } from "../store/index.ts";
@@ -41,7 +41,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     const namespace = container.known() ?? openNamespaceIfPresent(netns);
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
-  const iptables = once(() => openIptables({ exclusive: alone }));
+  const iptables = once(() => openIptables({ run: runProgram, exclusive: alone }));
   const modules = once(() => openModules(options.moduleDirectory));
   const leases = new Map<string, LeaseStore>();
   const plugins = new Map<string, Plugin>();
