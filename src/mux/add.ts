@@ -41,7 +41,8 @@ export async function add(command: MuxCommand): Promise<WireResult> {
     return await command.exclusively(attachment.containerId, async () => {
       refuseTakenInterfaces(networks, handles);
       const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
-      saveScratch(config.cniDir, attachment, { multiplexer, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
+      const { runtimeConfig } = config;
+      saveScratch(config.cniDir, attachment, { multiplexer: { ...multiplexer, runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
       const begun: Begun[] = [];
       try {
         for (const network of networks) {

@@ -188,6 +188,15 @@ for (const [what, valid, stay] of [["an empty list", [], false], ["null", null, 
     for (const containerId of ids) succeed(world, multiplexed("DEL", conf, { containerId, netns: "" }));
   }));
 }
+for (const [verb, title] of [["GC", "takes"], ["DEL", "and DEL without runtimeConfig take"]] as const) {
+  collecting(`${title} away the mapped ports of an ADD that was killed before its result was cached`, inWorld((world) => {
+    const conf = threeNetworks(world), { runtimeConfig, ...told } = conf;
+    succeed(world, multiplexed("ADD", conf));
+    each(world, "cni/results", undefined);
+    succeed(world, multiplexed(verb, listed(told, [])));
+    assert.equal(leftovers(world), []);
+  }));
+}
 collecting.run();
 
 const external = kernelSuite("executed plugins in a chain with ours", import.meta.url, { needs, timeoutMs: 60_000 });
