@@ -1,6 +1,9 @@
 /** IFNAMSIZ (linux/if.h) is 16 and counts the closing zero byte. */
 const longestInterfaceNameBytes = 15;
 
+/** \s is White_Space without U+0085 and with U+FEFF; \p{White_Space} itself takes 0.4 ms to compile. */
+const forbidden = /[/:\0\u0085]|(?!\uFEFF)\s/;
+
 /**
  * What makes a text unusable as an interface name, to be put after a colon; undefined when it is fine.
  * The rule is the reference's: 1 to 15 bytes, not `.` or `..`, no `/`, `:` or Unicode white space; nor a zero byte,
@@ -10,7 +13,7 @@ export function interfaceNameProblem(name: string): string | undefined {
   if (name === "") return "it is empty, expected 1 to 15 bytes";
   if (new TextEncoder().encode(name).length > longestInterfaceNameBytes) return "it is longer than 15 bytes";
   if (name === "." || name === "..") return "it is a directory's name";
-  if (/[/:\0\p{White_Space}]/u.test(name)) return 'it holds "/", ":" or white space';
+  if (forbidden.test(name)) return 'it holds "/", ":" or white space';
   return undefined;
 }
 

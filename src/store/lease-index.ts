@@ -97,7 +97,7 @@ const longestNameBytes = 255;
 /** No part holds ":" or "/" once encoded. */
 function ownerPath(path: string, owner: Owner): string {
   const name = `${owner.ifName}:${owner.containerId.trim()}`.toWellFormed();
-  return join(path, name.split(":").map(encodeURIComponent).join(":").slice(0, longestNameBytes));
+  return `${path}/${name.split(":").map(encodeURIComponent).join(":").slice(0, longestNameBytes)}`;
 }
 
 function scanKey(owner: Owner): string {

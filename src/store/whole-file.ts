@@ -75,7 +75,7 @@ export function errnoOf(error: unknown): string | undefined {
 }
 
 function writeTemporary(path: string, content: string | Uint8Array, options: WholeFileOptions): string {
-  const temporary = join(options.temporaryDirectory ?? dirname(path), temporaryName());
+  const temporary = `${options.temporaryDirectory ?? dirname(path)}/${temporaryName()}`;
   const fd = openSync(temporary, "wx", options.mode ?? 0o600);
   try {
     writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);

@@ -4,7 +4,7 @@ import { interfaceNameProblem, isIdentifier, isInterfaceName } from "../../src/n
 
 const interfaceName = suite("isInterfaceName");
 
-for (const name of ["a", "eth0", "net1", "eth0.100", "...", "fifteen-bytes-x", "a%b", "ééééééé", "-", "_"]) {
+for (const name of ["a", "eth0", "net1", "eth0.100", "...", "fifteen-bytes-x", "a%b", "a\ufeffb", "ééééééé", "-", "_"]) {
   interfaceName(`takes ${name}`, () => assert.is(isInterfaceName(name), true));
 }
 
