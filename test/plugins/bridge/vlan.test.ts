@@ -12,7 +12,7 @@ import { failures } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, reservations } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
-import { kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
+import { attempt, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
 import { referencePlugins } from "../../helpers/runtime.ts";
 
 const kernel = kernelSuite("bridge with VLANs", import.meta.url, { needs: ["vlan_filtering"], timeoutMs: 180_000 });
@@ -132,6 +132,20 @@ kernel("containers of one VLAN share its gateway, those of another have their ow
 function preserved(vlans: string): string {
   return vlans.replace(/^1,/, "1(Egress Untagged),");
 }
+
+kernel("traffic reaches the gateway and the containers of its own VLAN, and no others", async () => {
+  const conf = (vlan: number, address: string): object => ({ vlan, isGateway: vlan === 100, ipam: { type: "test", addresses: [{ address }] } });
+  const [neighbour, stranger] = [makeNetns(), makeNetns()];
+  try {
+    await add(driven(conf(100, "10.1.2.3/24")));
+    await add(driven(conf(100, "10.1.2.4/24"), { netns: neighbour.path }));
+    await add(driven(conf(200, "10.1.2.5/24"), { netns: stranger.path }));
+    const answers = (address: string, seconds: number): boolean => attempt("ip", "netns", "exec", netns.name, "ping", "-c1", `-W${seconds}`, address).status === 0;
+    assert.equal([answers("10.1.2.1", 5), answers("10.1.2.4", 5), answers("10.1.2.5", 1)], [true, true, false]);
+  } finally {
+    for (const each of [neighbour, stranger]) each.remove();
+  }
+});
 
 const trunk = [{ id: 101 }, { minID: 200, maxID: 210 }];
 const range = Array.from({ length: 11 }, (_, i) => String(200 + i));
