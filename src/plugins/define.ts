@@ -1,8 +1,9 @@
 import type { ConfSchema, Result } from "../cni/index.ts";
-import { CniError, code, confSchema, readConf } from "../cni/index.ts";
+import { confSchema, readConf } from "../cni/index.ts";
 import type { Ipam } from "./ipam.ts";
 import { bindIpam } from "./ipam.ts";
 import type { AddContext, Attachment, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "./plugin.ts";
+import { throwAll } from "./several-errors.ts";
 
 /** One call of a plugin with its configuration read and its IPAM bound. */
 export interface Call<Conf> {
@@ -70,15 +71,6 @@ export function definePlugin<Conf extends object>(definition: PluginDefinition<C
       throwAll(ended.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason));
     },
   };
-}
-
-/** Throws the one error there is, or all of them as one: with the first one's code where it has one. */
-export function throwAll(errors: readonly unknown[]): void {
-  const [first] = errors;
-  if (errors.length === 0) return;
-  if (errors.length === 1) throw first;
-  const message = errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n");
-  throw new CniError(first instanceof CniError ? first.code : code.internal, message, { cause: new AggregateError(errors) });
 }
 
 /** What a call holds beside its configuration. */

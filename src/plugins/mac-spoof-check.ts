@@ -8,6 +8,7 @@ import type { ChainName, NftChange, Nftables, NftRule } from "../kernel/index.ts
 import { parseMac } from "../net/index.ts";
 import { nft } from "../netlink/index.ts";
 import type { Undo } from "./plugin.ts";
+import { throwAll } from "./several-errors.ts";
 
 /** Whose frames are checked: `hostLink` is the name of the bridge port, `mac` the only source it may use. */
 export interface SpoofCheck {
@@ -46,10 +47,7 @@ export function teardownSpoofCheck(nftables: Nftables, owner: Owner): void {
     // The first jumps to the second: both are emptied before either goes.
     return [...present.map((chain) => change("flush chain", chain)), ...present.map((chain) => change("delete chain", chain))];
   });
-  if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) {
-    throw new AggregateError(errors, errors.map((error) => error instanceof Error ? error.message : String(error)).join("\n"));
-  }
+  throwAll(errors);
 }
 
 /** The transaction that makes the objects, empties what the attachment had before and adds its rules. */

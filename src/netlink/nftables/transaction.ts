@@ -2,9 +2,10 @@
 import type { ValueOf } from "../payload.ts";
 import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, type Body } from "../message.ts";
 import { batchBody, NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, nfnetlinkSubsystem } from "../nfnetlink.ts";
+import type { AnonymousSet } from "./anonymous-set.ts";
 import type { BaseChain, ChainName, NftChange } from "./change.ts";
 import type { expressionAttrs } from "./expression-attrs.ts";
-import { nfproto, type AnonymousSet, type NftFamily } from "./expression.ts";
+import { nfproto, type NftFamily } from "./expression.ts";
 import { chainBody, nftMessage, ruleBody, setBody, setElementsBody, tableBody, type chainAttrs } from "./object.ts";
 import { setElements, setFlags, setUserdata } from "./set.ts";
 

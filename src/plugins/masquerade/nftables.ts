@@ -7,7 +7,7 @@ import { networkOf, parsePrefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
-import type { Masquerade } from "./index.ts";
+import type { Masquerade } from "./masquerade.ts";
 
 type Owner = Omit<Masquerade, "addresses">;
 
