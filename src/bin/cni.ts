@@ -2,7 +2,7 @@
  * The executable. It is whatever it was invoked as, a name it gets as its first argument: a plugin of that name, or the
  * multiplexer. It reads the call, has it served, prints one JSON document and exits.
  */
-import { CniError, allVersions, code, newestVersion, parseEnvironment, parsePluginRequest, printAbout, printVersions } from "../cni/index.ts";
+import { CniError, allVersions, code, newestVersion, parseEnvironment, parsePluginRequest, printAbout, printError, printVersions } from "../cni/index.ts";
 import { toCniError } from "../mux/index.ts";
 import type { Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
@@ -24,7 +24,7 @@ main().then(
   (thrown: unknown) => {
     const error = toCniError(thrown);
     if (error.code === code.internal) writeTo(2, `${stackOf(error)}\n`);
-    end(1, printError(error));
+    end(1, printError(error, cniVersion));
   },
 );
 
@@ -63,10 +63,6 @@ A CNI plugin, run by a container runtime with CNI_COMMAND set and its configurat
 Invoked as ${multiplexerNames.join(" or ")} it attaches a container to the networks of its configuration,
 invoked as ${[...builtIn.keys()].join(", ")} it is that plugin.
 `;
-}
-
-function printError({ code: number, message, details }: CniError): string {
-  return JSON.stringify({ cniVersion, code: number, msg: message, ...(details === undefined ? {} : { details }) }, null, 4);
 }
 
 /** A bug of our own: where it is, for whoever has to find it. */

@@ -2,6 +2,7 @@ import type { Dns, IpConfig, Result, Route } from "../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../cni/index.ts";
 import type { Address, Prefix } from "../net/index.ts";
 import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix } from "../net/index.ts";
+import { requirePrevResult } from "./check-interface.ts";
 import type { Call } from "./define.ts";
 import { definePlugin } from "./define.ts";
 
@@ -37,8 +38,8 @@ export const staticPlugin = definePlugin({
   },
   async del() {},
   async check(call) {
-    const { network, prevResult } = call;
-    if (prevResult === undefined) throw new CniError(code.invalidConfig, `Cannot check network "${network}": prevResult is missing, expected the result of ADD`);
+    const { network } = call;
+    const prevResult = requirePrevResult(call.prevResult, network);
     for (const { address, gateway } of addressesOf(call)) {
       const found = prevResult.ips.find((ip) => ip.address === formatPrefix(address));
       if (found === undefined || gateway === undefined || found.gateway === formatAddress(gateway)) continue;

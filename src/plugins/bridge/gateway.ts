@@ -4,6 +4,7 @@ import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { addOffset, broadcastOf, formatAddress, formatPrefix, interfaceNameProblem, networkOf, overlaps, parseAddress, parsePrefix, samePrefix } from "../../net/index.ts";
+import { RT_TABLE_MAIN } from "../../netlink/index.ts";
 import { deleteLinkNamed } from "../delete-interface.ts";
 import { hasErrno } from "../errno.ts";
 import { addUnderSpareName, hostEnd, ignoreRouterAdvertisements, setHostEndUp } from "../veth.ts";
@@ -40,11 +41,8 @@ export function withDefaultRoutes(routes: readonly Route[], ips: readonly IpConf
 function isDefaultOf(route: Route, dst: "0.0.0.0/0" | "::/0"): boolean {
   const { address, prefixBits } = parsePrefix(route.dst);
   // A default route in a table of its own leaves the main one without.
-  return prefixBits === 0 && (address.family === 4) === (dst === "0.0.0.0/0") && (route.table === undefined || route.table === mainTable);
+  return prefixBits === 0 && (address.family === 4) === (dst === "0.0.0.0/0") && (route.table === undefined || route.table === RT_TABLE_MAIN);
 }
-
-/** RT_TABLE_MAIN, linux/rtnetlink.h */
-const mainTable = 254;
 
 /** The gateways with the prefix of their network, each once, IPv4 before IPv6. */
 export function gatewayPrefixes(ips: readonly IpConfig[]): readonly Prefix[] {
