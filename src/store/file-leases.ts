@@ -7,6 +7,7 @@ import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, 
 import type { LeaseIndex } from "./lease-index.ts";
 import { openLeaseIndex } from "./lease-index.ts";
 import type { LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
+import { takeLock } from "./lock.ts";
 import { inTurn } from "./turns.ts";
 import { errnoOf, removeStaleTemporaries } from "./whole-file.ts";
 
@@ -27,7 +28,7 @@ export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseS
   const network = (scope: string) => openNetwork(dataDir, scope);
   const locked = async <T>(net: Network, work: () => T | Promise<T>): Promise<T> =>
     await inTurn(net.directory, async () => {
-      const lock = takeLock(lockFile, net);
+      const lock = lockNetwork(lockFile, net);
       try {
         return await work();
       } finally {
@@ -97,10 +98,10 @@ function make(directory: string): void {
 /** Deciding takes about a millisecond under the lock; whoever holds it for longer than this is stuck. */
 const lockTimeoutMs = 5000;
 
-function takeLock(lockFile: LockFile, net: Network): { close(): void } {
+function lockNetwork(lockFile: LockFile, net: Network): { close(): void } {
   const path = join(net.directory, "lock");
   try {
-    return lockFile(path, { timeoutMs: lockTimeoutMs });
+    return takeLock(lockFile, path, { timeoutMs: lockTimeoutMs, mode: 0o755 });
   } catch (cause) {
     const errno = errnoOf(cause);
     if (errno !== undefined) throw new CniError(code.ioFailure, `Cannot lock ${path}: ${errno}`, { cause });
