@@ -7,12 +7,10 @@ import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, 
 import type { LeaseIndex } from "./lease-index.ts";
 import { openLeaseIndex } from "./lease-index.ts";
 import type { LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
+import type { LockFile } from "./lock.ts";
 import { takeLock } from "./lock.ts";
 import { inTurn } from "./turns.ts";
 import { errnoOf, removeStaleTemporaries } from "./whole-file.ts";
-
-/** flock(2) on a file, made when missing; throws an error without an errno when it is not had in time. */
-export type LockFile = (path: string, options: { readonly timeoutMs: number }) => { close(): void };
 
 export interface FileLeasesOptions {
   /** Holds one directory for every network; made when missing. */

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import type { LockFile } from "./file-leases.ts";
 import { errnoOf } from "./whole-file.ts";
+
+/** flock(2) on a file, made when missing; throws an error without an errno when it is not had in time. */
+export type LockFile = (path: string, options: { readonly timeoutMs: number }) => { close(): void };
 
 /** No file can be made, and what is there can still be read and deleted. */
 const noRoom: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
