@@ -59,30 +59,6 @@ export async function runExecutable(call: ExecutableCall): Promise<string> {
   }
 }
 
-/**
- * The cniVersions an executable says it speaks. One that does not know VERSION is of 0.1.0; an answer without a list
- * and of 0.2.0 is that of the first plugins that knew the verb.
- */
-export async function probeVersions(type: string, file: string): Promise<readonly string[]> {
-  const dummy = "dummy";
-  let answer: unknown;
-  try {
-    answer = JSON.parse(await runExecutable({
-      file, type, command: "VERSION", containerId: "", netns: dummy, ifName: dummy, args: "", path: [dummy],
-      stdin: JSON.stringify({ cniVersion: "1.1.0" }),
-    }));
-  } catch (error) {
-    if (error instanceof CniError && error.message.includes("unknown CNI_COMMAND: VERSION")) return ["0.1.0"];
-    if (error instanceof CniError) throw error;
-    throw new CniError(code.executable, `Cannot read the VERSION answer of plugin "${type}" (${file}): it is not JSON`, { cause: error });
-  }
-  const versions = field(answer, "supportedVersions");
-  if (Array.isArray(versions) && versions.every((version) => typeof version === "string")) return versions;
-  if (field(answer, "cniVersion") === "0.2.0") return ["0.1.0", "0.2.0"];
-  throw new CniError(code.executable,
-    `Cannot read the VERSION answer of plugin "${type}" (${file}): expected an object with "cniVersion" and "supportedVersions"`);
-}
-
 /** How a run ended, whichever way. */
 interface Ended {
   readonly failed: boolean;

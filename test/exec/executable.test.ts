@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import type { ExecutableCall } from "../../src/exec/index.ts";
-import { findExecutable, probeVersions, runExecutable } from "../../src/exec/index.ts";
+import { findExecutable, runExecutable } from "../../src/exec/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "polynic-exec-"));
 const empty = join(directory, "empty");
@@ -88,22 +88,5 @@ run("tries again while the file is being written", async () => {
   setTimeout(() => closeSync(writer), 200);
   assert.is(await runExecutable(call(file)), "ran\n");
 });
+run.after(() => rmSync(directory, { recursive: true }));
 run.run();
-
-const probe = suite("probeVersions");
-const answers: readonly { name: string; body: string; versions: readonly string[] | RegExp }[] = [
-  { name: "modern", body: 'echo \'{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.1.0"]}\'', versions: ["0.4.0", "1.1.0"] },
-  { name: "before-version", body: 'echo \'{"code":4,"msg":"unknown CNI_COMMAND: VERSION"}\'; exit 1', versions: ["0.1.0"] },
-  { name: "early", body: 'echo \'{"cniVersion":"0.2.0"}\'', versions: ["0.1.0", "0.2.0"] },
-  { name: "keyless", body: "echo '{}'", versions: /expected an object/ },
-  { name: "garbled", body: "echo hello", versions: /it is not JSON/ },
-];
-for (const { name, body, versions } of answers) {
-  probe(`understands a plugin that is ${name}`, async () => {
-    const answer = probeVersions("probe", script(name, body));
-    if (versions instanceof RegExp) assert.match((await refusal(answer)).message, versions);
-    else assert.equal(await answer, versions);
-  });
-}
-probe.after(() => rmSync(directory, { recursive: true }));
-probe.run();

@@ -79,11 +79,6 @@ export function loadMeta(key: number): Expression {
   return { name: "meta", data: { key, dreg: register.first } };
 }
 
-/** Writes register 1 to a field of the packet's metadata. */
-export function storeMeta(key: number): Expression {
-  return { name: "meta", data: { key, sreg: register.first } };
-}
-
 /** Loads `len` bytes of a header into register 1. */
 export function loadPayload(base: number, offset: number, len: number): Expression {
   return { name: "payload", data: { dreg: register.first, base, offset, len } };

@@ -14,5 +14,5 @@ export {
   oifname, saddr, sport,
 } from "./matches.ts";
 export type { PortProtocol, Span } from "./matches.ts";
-export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict, setMark } from "./statements.ts";
+export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict } from "./statements.ts";
 export { parseMatch } from "./parse-match.ts";
