@@ -2,8 +2,6 @@
 export { openFileLeases } from "./file-leases.ts";
 export type { FileLeasesOptions } from "./file-leases.ts";
 export type * from "./leases.ts";
-export { createWholeFile, errnoOf, removeIfPresent, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
-export type { WholeFileOptions } from "./whole-file.ts";
 export { takeLock } from "./lock.ts";
 export type { LockFile } from "./lock.ts";
 export type { Multiplexer } from "./multiplexer.ts";

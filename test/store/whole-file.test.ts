@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createWholeFile, errnoOf, removeIfPresent, writeWholeFile } from "../../src/store/index.ts";
+import { createWholeFile, errnoOf, removeIfPresent, writeWholeFile } from "../../src/store/whole-file.ts";
 import { throws } from "../helpers/errors.ts";
 
 let directory = "";
