@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { Call, World } from "../helpers/runtime.ts";
-import { call, changes, leftovers, makeWorld, start, state, succeed } from "../helpers/runtime.ts";
+import { call, changes, leftovers, makeWorld, referencePlugins, start, state, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, ourPlugins, threeNetworks } from "../helpers/three-networks.ts";
 
 const needs = ["nft_nat", "macvlan", "ipv6"] as const;
@@ -206,6 +206,26 @@ together("ten containers get ten addresses of each network, and give them back",
     world.remove();
   }
 });
+for (const { release, directory } of referencePlugins()) {
+  together(`eight containers are added, half by us and half by the reference plugins ${release}, with iptables`, async () => {
+    const world = makeWorld();
+    try {
+      const path = (index: number): string => (index % 2 === 0 ? ourPlugins() : directory);
+      const conf = { cniVersion: "1.0.0", name: "net1", type: "bridge", bridge: "br0", isDefaultGateway: true, ipMasq: true, ipam: hostLocal(world) };
+      const containers = Array.from({ length: 8 }, (_, index) => ({ containerId: `many${index}`, netns: world.another() }));
+      const all = async (verb: string, shift: number, more: readonly object[] = []) => await Promise.all(containers.map(({ containerId, netns }, index) => (
+        start(world, { verb, type: "bridge", path: [path(index + shift)], conf: { ...conf, ...more[index] }, containerId, netns: netns.path }).answer)));
+      const added = await all("ADD", 0);
+      for (const { status, stdout, stderr } of added) assert.is(status, 0, stdout + stderr);
+      assert.is(new Set(added.map(({ json }) => json.ips[0].address)).size, 8);
+      // Whoever has not added it deletes it.
+      for (const { status, stdout } of await all("DEL", 1, added.map(({ json }) => ({ prevResult: json })))) assert.is(status, 0, stdout);
+      for (const { containerId, netns } of containers) assert.equal(leftovers(world, { containerId, container: netns }), []);
+    } finally {
+      world.remove();
+    }
+  });
+}
 together.run();
 
 /** Bridges and where the next allocation begins may stay behind a failed ADD; what the test wrote itself is no change. */
