@@ -3,6 +3,7 @@
  * multiplexer. It reads the call, has it served, prints one JSON document and exits.
  */
 import { CniError, allVersions, code, newestVersion, parseEnvironment, parsePluginRequest, printAbout, printError, printVersions } from "../cni/index.ts";
+import { exitProcess } from "../kernel/index.ts";
 import { toCniError } from "../mux/index.ts";
 import type { Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
@@ -74,5 +75,5 @@ function stackOf(error: Error): string {
 /** Leaving at once is quicker than letting the event loop run dry. */
 function end(status: number, text: string): never {
   if (text !== "") writeTo(1, text);
-  process.exit(status);
+  exitProcess(status);
 }

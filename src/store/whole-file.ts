@@ -5,7 +5,11 @@ import { dirname, join } from "node:path";
 export interface WholeFileOptions {
   /** Permission bits, before the umask; 0600 when absent. */
   readonly mode?: number;
-  /** Waits until content and name are on the disk: for state whose loss in a power cut would leak something. */
+  /**
+   * Waits until content and name are on the disk. What is kept for containers goes without: a power cut ends them and all
+   * the kernel holds for them, so a file lost or emptied by it is no more than GC collects anyway. And it takes two
+   * flushes a file, 0.4 ms on a virtual disk and ten times that on others, of seven files for three networks.
+   */
   readonly durable?: boolean;
   /** Directory of the temporary file, on the same file system; the file's own when absent. */
   readonly temporaryDirectory?: string;
