@@ -11,7 +11,7 @@ import { checkedCall } from "./call.ts";
 import { runMultiplexer } from "./multiplexer.ts";
 import { multiplexerNames } from "./names.ts";
 import { runPlugin } from "./stand-alone.ts";
-import { readStdin, writeTo } from "./stdio.ts";
+import { readStdin, writeAnswer, writeLine } from "./stdio.ts";
 import { version } from "./version.ts";
 
 const invokedAs = process.argv[2] ?? multiplexerNames[0];
@@ -24,7 +24,7 @@ main().then(
   (text) => end(0, text),
   (thrown: unknown) => {
     const error = toCniError(thrown);
-    if (error.code === code.internal) writeTo(2, `${stackOf(error)}\n`);
+    if (error.code === code.internal) writeLine(stackOf(error));
     end(1, printError(error, cniVersion));
   },
 );
@@ -50,7 +50,7 @@ function tellAbout(plugin: Plugin | undefined, versions: readonly string[]): str
   const about = printAbout(plugin === undefined ? `polynic ${version}: attaches a container to several networks` : `CNI ${plugin.type} plugin polynic ${version}`, versions);
   switch (argument) {
     case undefined:
-      writeTo(2, about);
+      writeLine(about.trimEnd());
       return "";
     case "--version": case "-v": return about;
     case "--help": case "-h": return `${about}${usage()}`;
@@ -74,6 +74,6 @@ function stackOf(error: Error): string {
 
 /** Leaving at once is quicker than letting the event loop run dry. */
 function end(status: number, text: string): never {
-  if (text !== "") writeTo(1, text);
+  if (text !== "" && !writeAnswer(text)) end(1, "");
   exitProcess(status);
 }

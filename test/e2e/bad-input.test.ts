@@ -128,6 +128,21 @@ exhausted("a full range is an error that names it, and everything is undone", ()
     world.remove();
   }
 });
+exhausted("an answer nobody can take is one line on stderr, and DEL works", () => {
+  const world = makeWorld();
+  try {
+    makeUplink(world);
+    const file = join(world.directory, "deaf"), conf = threeNetworks(world);
+    writeFileSync(file, `#!/bin/sh\nexec ${ourPlugins()}/polynic > /dev/full\n`, { mode: 0o755 });
+    const { status, stderr } = call(world, multiplexed("ADD", conf, { file }));
+    assert.is(status, 1);
+    assert.match(stderr, /^Cannot write to stdout: .*ENOSPC.*\n$/);
+    succeed(world, multiplexed("DEL", conf));
+    assert.equal(leftovers(world), []);
+  } finally {
+    world.remove();
+  }
+});
 exhausted("damaged reservations and cursors neither stop an ADD nor are handed out", () => {
   const world = makeWorld();
   try {
