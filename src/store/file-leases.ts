@@ -23,7 +23,14 @@ export interface FileLeasesOptions {
  * the networks, which no network can be called: the index, and files while they are being written.
  */
 export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseStore {
-  const network = (scope: string) => openNetwork(dataDir, scope);
+  const networks = new Map<string, Network>();
+  const network = (scope: string): Network => {
+    const known = networks.get(scope);
+    if (known !== undefined) return known;
+    const opened = openNetwork(dataDir, scope);
+    networks.set(scope, opened);
+    return opened;
+  };
   const locked = async <T>(net: Network, work: () => T | Promise<T>): Promise<T> =>
     await inTurn(net.directory, async () => {
       const lock = lockNetwork(lockFile, net);
@@ -97,7 +104,7 @@ function make(directory: string): void {
 const lockTimeoutMs = 5000;
 
 function lockNetwork(lockFile: LockFile, net: Network): { close(): void } {
-  const path = join(net.directory, "lock");
+  const path = `${net.directory}/lock`;
   try {
     return takeLock(lockFile, path, { timeoutMs: lockTimeoutMs, mode: 0o755 });
   } catch (cause) {

@@ -35,8 +35,8 @@ export interface LeaseIndex {
 
 /** The index in `path` of the network whose reservations are in `directory`. */
 export function openLeaseIndex(path: string, directory: string): LeaseIndex {
-  const scanPath = join(path, "scan");
-  const stampPath = join(path, "stamp");
+  const scanPath = `${path}/scan`;
+  const stampPath = `${path}/stamp`;
   return {
     isComplete: () => readIfPresent(stampPath) === stampOf(directory),
     hints(owner) {
