@@ -64,11 +64,21 @@ export function holdGateways(host: Namespace, target: Link, gateways: readonly P
     replaceConflicts(host, target, present, gateway, forceAddress);
     addAddress(host, target, gateway);
     present.push(gateway);
-    // Writing the MAC it has pins it: a bridge otherwise takes the lowest of its ports' and changes as ports come and go.
-    if (target.mac !== undefined) host.links.set(target.index, { mac: target.mac });
+    pinMac(host, target);
   }
   for (const family of new Set(gateways.map(({ address }) => address.family))) enableForwarding(host, family);
 }
+
+/**
+ * Writing the MAC it has pins it: a bridge otherwise takes the lowest of its ports' and changes as ports come and go. One
+ * whose last port had left had none when it was looked at; by now it has the new port's.
+ */
+function pinMac(host: Namespace, target: Link): void {
+  const mac = target.mac === noMac ? host.links.get(target.index).mac : target.mac;
+  if (mac !== undefined) host.links.set(target.index, { mac });
+}
+
+const noMac = "00:00:00:00:00:00";
 
 function replaceConflicts(host: Namespace, target: Link, present: Prefix[], wanted: Prefix, force: boolean): void {
   const conflicts = conflictsWith(present, wanted);
