@@ -25,7 +25,8 @@ interface Begun {
 }
 
 /**
- * Attaches the container to every network, one after the other, and answers with the result in the configuration's version.
+ * Attaches the container to every network, one after the other, and answers with one result of them all, or the default
+ * network's own.
  *
  * Every network is looked at before the first one is touched, and the scratch file is there before the first one is made,
  * so that a DEL after a kill knows what there may be. The first failure takes back everything, newest first.
@@ -52,7 +53,8 @@ export async function add(command: MuxCommand): Promise<WireResult> {
           cacheResult(config.cniDir, network, one.result, multiplexer);
           handles.log.debug(`added ${describe(network)} to container ${attachment.containerId}`);
         }
-        return toWireResult(answer(begun, command, handles), config.cniVersion);
+        const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
+        return toWireResult(answer(begun, command, handles), version);
       } catch (error) {
         throw await takeBack(begun, error, command);
       }

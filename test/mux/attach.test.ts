@@ -50,6 +50,15 @@ adding("merges all results under polynic, not under multus, and as mergeResults 
     [["net-one", "eth0", true, null], ["net-two", "net1", false, null]]);
 });
 
+adding("answers as multus in the default network's version, otherwise in the configuration's", async () => {
+  const conf = { cniVersion: "0.2.0", delegates: [single("one", { cniVersion: "0.4.0" }), single("two")] };
+  for (const [invokedAs, config, version] of [["multus", {}, "0.4.0"], ["multus", { mergeResults: true }, "0.2.0"], ["polynic", { mergeResults: false }, "0.2.0"]] as const) {
+    const result = await add(bench.command({ ...conf, ...config }, { invokedAs }));
+    assert.is(result.cniVersion, version, `${invokedAs} ${JSON.stringify(config)}`);
+    await del(bench.command(conf, { verb: "DEL" }));
+  }
+});
+
 adding("hands the result on inside a chain, never from network to network", async () => {
   await add(bench.command({ delegates: [{ cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper" }] }, single("two")] }));
   assert.equal(bench.calls.map(({ request }) => request.prevResult?.interfaces[0]?.name), [undefined, "eth0", undefined]);
