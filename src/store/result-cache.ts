@@ -73,8 +73,7 @@ export function removeResult(cniDir: string, key: ResultKey): void {
   try {
     removeIfPresent(path);
   } catch (error) {
-    // A file where the directory should be holds no entries either.
-    if (errnoOf(error) === "ENOTDIR") return;
+    if (cannotExist(error)) return;
     throw new CniError(code.ioFailure, `Cannot remove the cached result ${path}: ${String(error)}`, { cause: error });
   }
 }
@@ -143,9 +142,15 @@ function readIfPresent(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
+    if (errnoOf(error) === "ENOENT" || cannotExist(error)) return undefined;
     throw new CniError(code.ioFailure, `Cannot read the cached result ${path}: ${String(error)}`, { cause: error });
   }
+}
+
+/** A file where the directory should be holds no entries, and no entry has a name longer than files have. */
+function cannotExist(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === "ENOTDIR" || errno === "ENAMETOOLONG";
 }
 
 function namesIn(directory: string): readonly string[] {

@@ -148,6 +148,16 @@ for (const { title, spoil, prevResult } of [
   }));
 }
 
+three("are undone when a network's name is too long for a file, and deleted although it is", inWorld((world) => {
+  const conf = threeNetworks(world), [front, ...others] = conf.delegates;
+  const long = { ...conf, delegates: [{ ...front, name: "9".repeat(300) }, ...others] };
+  const { status, json } = call(world, multiplexed("ADD", long));
+  assert.equal([status, json.code], [1, 5]);
+  assert.match(json.msg, /ENAMETOOLONG/);
+  assert.equal(leftovers(world), []);
+  succeed(world, multiplexed("DEL", long));
+}));
+
 three("leave what another container has reserved by now", inWorld((world) => {
   const conf = threeNetworks(world);
   succeed(world, multiplexed("ADD", conf));
