@@ -35,7 +35,7 @@ const quotedLengthMax = 400;
  * @returns undefined when there is none, or when `type` is no plain file name
  */
 export function findExecutable(type: string, directories: readonly string[]): string | undefined {
-  if (type === "" || type.includes("/") || type === "." || type === "..") return undefined;
+  if (type === "" || /[/\0]/.test(type) || type === "." || type === "..") return undefined;
   return directories.filter((directory) => directory !== "").map((directory) => join(directory, type))
     .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
 }

@@ -42,6 +42,7 @@ const rows: readonly Row[] = [
   { title: "an unknown plugin", given: (world) => thirdBad(world, { type: "frobnicate" }), code: 112, says: ["frobnicate", "third"] },
   { title: "a plugin that is a path", given: (world) => thirdBad(world, { type: "../bin/bridge" }), code: 7, says: ["../bin/bridge"] },
   { title: "an unknown IPAM", given: (world) => thirdBad(world, { type: "bridge", ipam: { type: "frobnicate" } }), code: 112, says: ["frobnicate"] },
+  { title: "an IPAM whose name holds a null byte", given: (world) => thirdBad(world, { type: "bridge", ipam: { type: "host\0local" } }), code: 112, says: ["host"] },
   { title: "a wrong type in the third network", given: (world) => thirdBad(world, { type: "bridge", mtu: "big" }), code: 7, says: ["third", "mtu"] },
   { title: "a wrong type deep in IPAM", given: (world) => thirdBad(world, { type: "bridge", ipam: hostLocal(world, { ranges: [[{ subnet: 5 }]] }) }), code: 7, says: ["ranges", "subnet"] },
   { title: "a subnet with host bits", given: (world) => thirdBad(world, { type: "bridge", ipam: hostLocal(world, { ranges: [[{ subnet: "10.80.0.7/24" }]] }) }), code: 7, says: ["10.80.0.7/24", "10.80.0.0"] },
