@@ -78,7 +78,7 @@ const rows: readonly Row[] = [
   { title: "a delegate of an unknown version", given: (world) => thirdBad(world, { cniVersion: "7.0.0", type: "bridge" }), code: 1, says: ["7.0.0"] },
 ];
 
-const refused = kernelSuite("bad input", import.meta.url, { needs, timeoutMs: 90_000 });
+const refused = kernelSuite("bad input", import.meta.url, { needs, timeoutMs: 180_000 });
 // One world for all of them, which nothing may change.
 let shared: World | undefined;
 refused.before(() => {
@@ -106,7 +106,7 @@ for (const { title, given, code, says, version = "1.1.0" } of rows) {
 }
 refused.run();
 
-const exhausted = kernelSuite("limits and damage", import.meta.url, { needs, timeoutMs: 60_000 });
+const exhausted = kernelSuite("limits and damage", import.meta.url, { needs, timeoutMs: 120_000 });
 exhausted("a full range is an error that names it, and everything is undone", () => {
   const world = makeWorld();
   try {
@@ -183,7 +183,7 @@ exhausted("a second ADD of the same container is refused and leaves the first wh
 });
 exhausted.run();
 
-const together = kernelSuite("concurrent ADDs", import.meta.url, { needs, timeoutMs: 60_000 });
+const together = kernelSuite("concurrent ADDs", import.meta.url, { needs, timeoutMs: 120_000 });
 together("two ADDs of one container end in one attachment", async () => {
   const world = makeWorld();
   try {

@@ -9,7 +9,7 @@ import type { Call, World } from "../helpers/runtime.ts";
 import { call, leftovers, makeWorld, start, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, noAttachment, ourPlugins, threeNetworks } from "../helpers/three-networks.ts";
 
-const clients = kernelSuite("real clients", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 60_000 });
+const clients = kernelSuite("real clients", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 120_000 });
 const containerId = "4f3c8b5d2a1e9f706152433445566778899aabbccddeeff00112233445566778";
 const all = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 

@@ -7,7 +7,7 @@ import type { World } from "../helpers/runtime.ts";
 import { changes, leftovers, makeWorld, start, state, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
-const suiteLimitMs = 90_000;
+const suiteLimitMs = 240_000;
 const roundCount = 12;
 
 /** One world for all rounds, with everything in it that a first container leaves behind. */
