@@ -1,16 +1,16 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import type { Address, Span, TakenView } from "../net/index.ts";
-import { AddressList, addAddressName, isIdentifier, takenView } from "../net/index.ts";
-import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, writeCursor } from "./lease-file.ts";
+import { AddressList, addAddressName, isAddress, isIdentifier, takenView } from "../net/index.ts";
+import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, readReserved, writeCursor } from "./lease-file.ts";
 import type { LeaseIndex } from "./lease-index.ts";
 import { openLeaseIndex } from "./lease-index.ts";
 import type { LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
 import type { LockFile } from "./lock.ts";
 import { takeLock } from "./lock.ts";
 import { inTurn } from "./turns.ts";
-import { errnoOf, removeStaleTemporaries } from "./whole-file.ts";
+import { errnoOf, makeDirectory, removeStaleTemporaries } from "./whole-file.ts";
 
 export interface FileLeasesOptions {
   /** Holds one directory for every network; made when missing. */
@@ -94,7 +94,7 @@ function openNetwork(dataDir: string, scope: string): Network {
 function make(directory: string): void {
   if (existsSync(directory)) return;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    makeDirectory(directory, 0o755);
   } catch (cause) {
     throw new CniError(code.ioFailure, `Cannot make directory ${directory}: ${errnoOf(cause) ?? "unknown error"}`, { cause });
   }
@@ -150,8 +150,9 @@ function viewWith(list: AddressList, span: Span, reserved: readonly Address[]): 
 
 /** What the owner holds according to the index, verified; undefined when only a full reading can tell. */
 function findHeld(net: Network, owner: Owner): readonly ListedLease[] | undefined {
-  const hints = net.index.hints(owner).map((address) => readLease(net.directory, address)).filter((lease) => lease !== undefined);
-  const held = leasesOf(hints, owner);
+  const hints = net.index.hints(owner);
+  if (hints === undefined) return undefined;
+  const held = leasesOf(hints.map((address) => readReserved(net.directory, address)).filter((lease) => lease !== undefined), owner);
   return held.length > 0 || isComplete(net) ? held : undefined;
 }
 
@@ -163,10 +164,12 @@ function isComplete(net: Network): boolean {
 function heldBy(net: Network, owner: Owner, names: () => readonly string[]): readonly ListedLease[] {
   const held = findHeld(net, owner);
   if (held !== undefined) return held;
-  const all = readLeases(net.directory, names());
+  const present = names().filter(isAddress);
+  const all = readLeases(net.directory, present);
   hint(() => {
     net.index.replaceScan(all);
-    net.index.seal();
+    // What could not be read is anybody's.
+    if (all.length === present.length) net.index.seal();
   });
   return leasesOf(all, owner);
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { CniError, code } from "../cni/index.ts";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
 import type { ListedLease, Owner } from "./leases.ts";
-import { createWholeFile, removeIfPresent, writeWholeFile } from "./whole-file.ts";
+import { createWholeFile, errnoOf, isAbsent, readText, removeIfPresent, writeWholeFile } from "./whole-file.ts";
 
 /**
  * The files of one network, as the reference host-local has them: `<ip>` holds "<container id> CR LF <ifname>" without a
@@ -26,16 +27,34 @@ export function createLease(directory: string, temporaryDirectory: string, addre
   return createWholeFile(leasePath(directory, address), leaseContent(owner), { temporaryDirectory });
 }
 
-/** The reservation of that address; undefined when there is none or it cannot be read. */
+/** The reservation of that address; undefined when there is none or it cannot be read: the reference skips it too. */
 export function readLease(directory: string, address: Address): ListedLease | undefined {
+  try {
+    return readReserved(directory, address);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The reservation of that address, or undefined when there is none.
+ *
+ * @throws CniError 5 when there is one that cannot be read: it may well be the caller's
+ */
+export function readReserved(directory: string, address: Address): ListedLease | undefined {
   const path = leasePath(directory, address);
   try {
     const { ino, mtimeNs } = statSync(path, { bigint: true });
-    return { address, owner: parseLeaseContent(readFileSync(path, "utf8")), version: `${ino} ${mtimeNs}` };
-  } catch {
-    return undefined; // gone meanwhile, or not ours to read: the reference skips it too
+    return { address, owner: parseLeaseContent(readText(path)), version: `${ino} ${mtimeNs}` };
+  } catch (cause) {
+    const errno = errnoOf(cause) ?? String(cause);
+    if (isAbsent(cause) || isNoFile.has(errno)) return undefined;
+    throw new CniError(code.ioFailure, `Cannot read the reservation ${path}: ${errno}`, { cause });
   }
 }
+
+/** A directory or a symbolic link: nobody who makes reservations makes those. */
+const isNoFile: ReadonlySet<string> = new Set(["EISDIR", "ELOOP"]);
 
 /** Deletes the reservation; the caller has compared its owner under the lock. */
 export function deleteLease(directory: string, address: Address): boolean {
@@ -74,7 +93,7 @@ export function readIfPresent(path: string): string | undefined {
   // Missing is the usual case, and an error costs far more than looking.
   if (!existsSync(path)) return undefined;
   try {
-    return readFileSync(path, "utf8");
+    return readText(path);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { errnoOf } from "./whole-file.ts";
+import { errnoOf, makeDirectory } from "./whole-file.ts";
 
 /** flock(2) on a file, made when missing; throws an error without an errno when it is not had in time. */
 export type LockFile = (path: string, options: { readonly timeoutMs: number }) => { close(): void };
@@ -16,7 +16,7 @@ const noRoom: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
  */
 export function takeLock(lockFile: LockFile, path: string, { timeoutMs, mode }: { readonly timeoutMs: number; readonly mode: number }): { close(): void } {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode });
+    makeDirectory(dirname(path), mode);
     return lockFile(path, { timeoutMs });
   } catch (error) {
     if (!noRoom.has(errnoOf(error) ?? "")) throw error;

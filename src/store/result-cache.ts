@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
 import { writeIntoDirectory } from "./private-directory.ts";
-import { errnoOf, removeIfPresent } from "./whole-file.ts";
+import { errnoOf, isAbsent, readText, removeIfPresent } from "./whole-file.ts";
 
 /** What names one cached attachment. */
 export interface ResultKey {
@@ -73,7 +73,6 @@ export function removeResult(cniDir: string, key: ResultKey): void {
   try {
     removeIfPresent(path);
   } catch (error) {
-    if (cannotExist(error)) return;
     throw new CniError(code.ioFailure, `Cannot remove the cached result ${path}: ${String(error)}`, { cause: error });
   }
 }
@@ -140,17 +139,11 @@ function parseObject(text: string, path: string): Readonly<Record<string, unknow
 
 function readIfPresent(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readText(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || cannotExist(error)) return undefined;
+    if (isAbsent(error)) return undefined;
     throw new CniError(code.ioFailure, `Cannot read the cached result ${path}: ${String(error)}`, { cause: error });
   }
-}
-
-/** A file where the directory should be holds no entries, and no entry has a name longer than files have. */
-function cannotExist(error: unknown): boolean {
-  const errno = errnoOf(error);
-  return errno === "ENOTDIR" || errno === "ENAMETOOLONG";
 }
 
 function namesIn(directory: string): readonly string[] {

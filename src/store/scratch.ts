@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
 import { writeIntoDirectory } from "./private-directory.ts";
-import { errnoOf, removeIfPresent } from "./whole-file.ts";
+import { errnoOf, isAbsent, readText, removeIfPresent } from "./whole-file.ts";
 
 /** One network of a container as kept between ADD and DEL. The order of delegates matters: it names their interfaces. */
 export interface ScratchDelegate {
@@ -128,9 +128,9 @@ function scratchOrNothing(path: string): Scratch | undefined {
 function readScratch(path: string): Scratch | undefined {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readText(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     throw new CniError(code.ioFailure, `Cannot read the scratch file ${path}: ${String(error)}`, { cause: error });
   }
   let json: unknown;

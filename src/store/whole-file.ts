@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, linkSync, openSync, readdirSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** How a file is written whole or not at all. */
@@ -25,7 +25,7 @@ export function writeWholeFile(path: string, content: string | Uint8Array, optio
   try {
     renameSync(temporary, path);
   } catch (error) {
-    removeIfPresent(temporary);
+    discard(temporary);
     throw error;
   }
   if (options.durable) syncDirectory(dirname(path));
@@ -35,7 +35,7 @@ export function writeWholeFile(path: string, content: string | Uint8Array, optio
  * Creates a file that must not exist yet, whole or not at all: temporary file, then link(2), which never replaces.
  * O_EXCL and a write would leave an empty file behind when the process dies in between.
  *
- * @returns false when the name is taken
+ * @returns false when the name is taken; true once the file is there, even when its temporary name cannot be removed
  */
 export function createWholeFile(path: string, content: string | Uint8Array, options: WholeFileOptions = {}): boolean {
   const temporary = writeTemporary(path, content, options);
@@ -45,7 +45,7 @@ export function createWholeFile(path: string, content: string | Uint8Array, opti
     if (errnoOf(error) === "EEXIST") return false;
     throw error;
   } finally {
-    removeIfPresent(temporary);
+    discard(temporary);
   }
   if (options.durable) syncDirectory(dirname(path));
   return true;
@@ -61,15 +61,64 @@ export function removeStaleTemporaries(directory: string): void {
   }
 }
 
-/** Deletes a file; false when there was none. */
+/** Makes a directory and those above it; one that is there is fine. */
+export function makeDirectory(path: string, mode: number): void {
+  // Not by mkdir's "recursive": where the file system refuses with ENOENT, as procfs does, it tries for ever.
+  if (isMade(path, mode)) return;
+  makeDirectory(dirname(path), mode);
+  mkdirSync(path, { mode });
+}
+
+/** False when a directory above is missing. */
+function isMade(path: string, mode: number): boolean {
+  try {
+    mkdirSync(path, { mode });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return true;
+    if (errnoOf(error) !== "ENOENT" || statSync(dirname(path), { throwIfNoEntry: false }) !== undefined) throw error;
+    return false;
+  }
+}
+
+/** What stands where a file of ours should be is neither waited for, as a pipe would be, nor followed elsewhere, as a link would be. */
+const oursOnly = constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/** The text of a file of ours; throws the file system's error, ELOOP for a symbolic link. */
+export function readText(path: string): string {
+  return readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | oursOnly });
+}
+
+/** The same as bytes. */
+export function readBytes(path: string): Buffer {
+  return readFileSync(path, { flag: constants.O_RDONLY | oursOnly });
+}
+
+/** Writes a file of ours in place, mode 0600, which only a help to ourselves may be: a reader may see half of it. */
+export function writeInPlace(path: string, text: string, how: "append" | "replace"): void {
+  const flag = constants.O_WRONLY | constants.O_CREAT | (how === "append" ? constants.O_APPEND : constants.O_TRUNC) | oursOnly;
+  const fd = openSync(path, flag, 0o600);
+  try {
+    writeAll(fd, Buffer.from(text));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Deletes a file; false when there was none, or can be none of that name. A directory is none of ours. */
 export function removeIfPresent(path: string): boolean {
   try {
     unlinkSync(path);
     return true;
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
+    if (isAbsent(error) || errnoOf(error) === "EISDIR") return false;
     throw error;
   }
+}
+
+/** Whether a file system error says that there is no such file, and cannot be one: a name may be longer than names can be. */
+export function isAbsent(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(errnoOf(error) ?? "");
 }
 
 /** The errno name of a file system error ("ENOENT"), or undefined for any other value. */
@@ -86,11 +135,20 @@ function writeTemporary(path: string, content: string | Uint8Array, options: Who
     if (options.durable) fsyncSync(fd);
   } catch (error) {
     closeSync(fd);
-    removeIfPresent(temporary);
+    discard(temporary);
     throw error;
   }
   closeSync(fd);
   return temporary;
+}
+
+/** One that stays is only litter, which GC removes: what became of the file itself matters more. */
+function discard(temporary: string): void {
+  try {
+    removeIfPresent(temporary);
+  } catch {
+    return;
+  }
 }
 
 /** No write takes so long. */
