@@ -3,6 +3,7 @@ import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } f
 import type { Address, Prefix } from "../net/index.ts";
 import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix } from "../net/index.ts";
 import { requirePrevResult } from "./check-interface.ts";
+import { configuredRoutes } from "./configured-routes.ts";
 import type { Call } from "./define.ts";
 import { definePlugin } from "./define.ts";
 
@@ -25,7 +26,7 @@ interface StaticConf {
  * ADD     answers with addresses, routes and dns; no address at all is left to the caller to judge.
  * DEL     has nothing to do.
  * CHECK   compares the gateway of each address that prevResult still has.
- * Refuses (7) an address without its prefix length, and two of a family below cniVersion 0.3.0.
+ * Refuses (7, in CNI_ARGS 4) an address without its prefix length, and two of a family below cniVersion 0.3.0.
  */
 export const staticPlugin = definePlugin({
   type: "static",
@@ -34,7 +35,7 @@ export const staticPlugin = definePlugin({
   async add(call): Promise<Result> {
     const ips = addressesOf(call).map(({ address, gateway }): IpConfig => (
       { address: formatPrefix(address), ...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }) }));
-    return { interfaces: [], ips, routes: call.conf.ipam?.routes ?? [], dns: call.conf.ipam?.dns ?? {} };
+    return { interfaces: [], ips, routes: configuredRoutes(call.conf.ipam?.routes), dns: call.conf.ipam?.dns ?? {} };
   },
   async del() {},
   async check(call) {
@@ -80,9 +81,9 @@ function addressesOf({ conf, network, cniVersion, attachment }: Call<StaticConf>
 /** `IP=cidr[,cidr...]`, each with the `GATEWAY=ip[,ip...]` that its subnet contains. */
 function addressesOfArgs(args: string): readonly StaticAddress[] {
   const { IP = "", GATEWAY = "" } = parseArgs(args, ["IP", "GATEWAY"]);
-  const gateways = listed(GATEWAY).map((text) => ip("CNI_ARGS GATEWAY", text));
+  const gateways = listed(GATEWAY).map((text) => ip("CNI_ARGS GATEWAY", text, code.invalidEnvironment));
   return listed(IP).map((text) => {
-    const address = cidr("CNI_ARGS IP", text);
+    const address = cidr("CNI_ARGS IP", text, code.invalidEnvironment);
     const gateway = gateways.findLast((candidate) => contains(address, candidate));
     return { address, ...(gateway === undefined ? {} : { gateway }) };
   });
@@ -92,17 +93,17 @@ function listed(text: string): readonly string[] {
   return text === "" ? [] : text.split(",").map((entry) => entry.trim());
 }
 
-function cidr(where: string, text: string): Prefix {
+function cidr(where: string, text: string, number: number = code.invalidConfig): Prefix {
   try {
     return parsePrefix(text);
   } catch (cause) {
-    throw new CniError(code.invalidConfig, `Cannot use ${where}: ${JSON.stringify(text)} is no CIDR, expected one such as 10.1.2.3/24`, { cause });
+    throw new CniError(number, `Cannot use ${where}: ${JSON.stringify(text)} is no CIDR, expected one such as 10.1.2.3/24`, { cause });
   }
 }
 
-function ip(where: string, text: string): Address {
+function ip(where: string, text: string, number: number = code.invalidConfig): Address {
   if (isAddress(text)) return parseAddress(text);
-  throw new CniError(code.invalidConfig, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.1`);
+  throw new CniError(number, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.1`);
 }
 
 function refuseSecondOfFamily(addresses: readonly StaticAddress[], cniVersion: string): void {

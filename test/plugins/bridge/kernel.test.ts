@@ -168,7 +168,7 @@ kernel("a bridge whose last port has left becomes a gateway all the same, and ke
 });
 
 kernel("a MAC that is none is refused before anything is made", async () => {
-  await rejects(add(driven({}, { args: "MAC=02:00" })), code.invalidConfig);
+  await rejects(add(driven({}, { args: "MAC=02:00" })), code.invalidEnvironment);
   assert.equal(hostNames(), ["lo"]);
 });
 
