@@ -1,7 +1,7 @@
 import type { Result, WireResult } from "../cni/index.ts";
 import { CniError, code, requireVersion, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
-import type { Multiplexer } from "../store/index.ts";
+import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
 import { requireArgs } from "./args.ts";
 import { addNetwork } from "./chain.ts";
@@ -22,6 +22,8 @@ interface Begun {
   readonly network: Network;
   readonly undo: UndoSteps;
   result?: Result;
+  /** The result is in the cache. */
+  isCached?: boolean;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function add(command: MuxCommand): Promise<WireResult> {
       refuseTakenInterfaces(networks, handles);
       const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
       const { runtimeConfig } = config;
-      saveScratch(config.cniDir, attachment, { multiplexer: { ...multiplexer, runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
+      const earlier = saveScratch(config.cniDir, attachment, { multiplexer: { ...multiplexer, runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
       const begun: Begun[] = [];
       try {
         for (const network of networks) {
@@ -51,12 +53,13 @@ export async function add(command: MuxCommand): Promise<WireResult> {
           begun.push(one);
           one.result = await addNetwork(network, handles, one.undo);
           cacheResult(config.cniDir, network, one.result, multiplexer);
+          one.isCached = true;
           handles.log.debug(`added ${describe(network)} to container ${attachment.containerId}`);
         }
         const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
         return toWireResult(answer(begun, command, handles), version);
       } catch (error) {
-        throw await takeBack(begun, error, command);
+        throw await takeBack({ begun, earlier, error }, command);
       }
     });
   });
@@ -117,16 +120,24 @@ function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handle
 /**
  * Undoes every network that was begun and returns the error to answer with: the first one, with what could not be undone
  * in its details. Whatever could not be undone stays written down, in the scratch file and the cache, for the DEL that follows.
+ * So does what an ADD before this one wrote down: without a DEL in between, as after the host's restart, its addresses are still reserved.
  */
-async function takeBack(begun: readonly Begun[], error: unknown, { config, attachment }: MuxCommand): Promise<CniError> {
+async function takeBack(
+  { begun, earlier, error }: { readonly begun: readonly Begun[]; readonly earlier: Scratch | undefined; readonly error: unknown }, { config, attachment }: MuxCommand,
+): Promise<CniError> {
   const problems: string[] = [];
-  for (const { network, undo } of begun.toReversed()) {
+  for (const { network, undo, isCached = false } of begun.toReversed()) {
     const failed = await undo.run();
     problems.push(...failed.map((step) => `${describe(network)}: ${problemOf(step)}`));
-    if (failed.length === 0) attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
+    if (failed.length === 0 && isCached && earlier === undefined) attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
   }
-  if (problems.length === 0) attempt(() => removeScratch(config.cniDir, attachment), problems);
+  if (problems.length === 0) attempt(() => restoreScratch(config.cniDir, attachment, earlier), problems);
   return withUndoProblems(error, problems);
+}
+
+function restoreScratch(cniDir: string, key: ScratchKey, earlier: Scratch | undefined): void {
+  if (earlier === undefined) removeScratch(cniDir, key);
+  else saveScratch(cniDir, key, earlier);
 }
 
 function attempt(work: () => void, problems: string[]): void {

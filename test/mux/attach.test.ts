@@ -115,6 +115,23 @@ adding("tells what could not be undone in the details, and keeps what a DEL need
   assert.equal(left(), []);
 });
 
+adding("leaves written down what an earlier ADD made when it fails, since no DEL has come in between", async () => {
+  await add(bench.command(two));
+  const before = left().map((name) => readFileSync(join(bench.cniDir, name), "utf8"));
+  // The host was restarted: the kernel knows nothing any more, but addresses are still reserved.
+  bench.interfaces.clear();
+  for (const plugin of ["one", "two"]) {
+    bench.failures.set(`ADD ${plugin}`, new CniError(102, "it holds an address already"));
+    await rejects(add(bench.command(two)), 102);
+    assert.equal(left().map((name) => readFileSync(join(bench.cniDir, name), "utf8")), before, plugin);
+    bench.failures.clear();
+  }
+  bench.calls.splice(0);
+  await del(bench.command(two, { verb: "DEL" }));
+  assert.equal(bench.story(), ["DEL two net1", "DEL one eth0"]);
+  assert.equal(left(), []);
+});
+
 adding("undoes everything when the result cannot be told in the configuration's version", async () => {
   await rejects(add(bench.command({ cniVersion: "9.9.9", ...two, mergeResults: false })), 1);
   assert.equal(bench.story(), ["ADD one eth0", "ADD two net1", "undo two net1", "undo one eth0"]);
