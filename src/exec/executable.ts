@@ -26,6 +26,8 @@ const busyPauseMs = 1000;
 
 /** Between SIGTERM, which lets a plugin tidy up, and SIGKILL. */
 const killDelayMs = 2000;
+/** Between a plugin's end and the end of reading: a process it left running may keep its stdout open for ever. */
+const lateOutputMs = 500;
 const outputBytesMax = 8 * 1024 * 1024;
 const quotedLengthMax = 400;
 
@@ -36,8 +38,16 @@ const quotedLengthMax = 400;
  */
 export function findExecutable(type: string, directories: readonly string[]): string | undefined {
   if (type === "" || /[/\0]/.test(type) || type === "." || type === "..") return undefined;
-  return directories.filter((directory) => directory !== "").map((directory) => join(directory, type))
-    .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
+  return directories.filter((directory) => directory !== "").map((directory) => join(directory, type)).find(isFile);
+}
+
+/** A directory that cannot be looked into is passed over, as the reference does: the next one may have it. */
+function isFile(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -73,7 +83,7 @@ async function start(call: ExecutableCall): Promise<Ended> {
   // Late: node:child_process and execa cost more than a whole in-process ADD.
   const { execa } = await import("execa");
   const timeoutMs = call.timeoutMs ?? executableTimeoutMs;
-  const result = await execa(call.file, [], {
+  const running = execa(call.file, [], {
     input: call.stdin,
     env: environment(call),
     reject: false,
@@ -82,8 +92,14 @@ async function start(call: ExecutableCall): Promise<Ended> {
     forceKillAfterDelay: killDelayMs,
     maxBuffer: outputBytesMax,
   });
+  running.nodeChildProcess.once("exit", () => void setTimeout(() => {
+    running.stdout.destroy();
+    running.stderr.destroy();
+  }, lateOutputMs).unref());
+  const result = await running;
   return {
-    failed: result.failed,
+    // Streams that were cut off make it one for execa too, but what a plugin has to say it says before it ends.
+    failed: result.exitCode !== 0 || result.timedOut || result.isMaxBuffer,
     stdout: result.stdout,
     stderr: result.stderr,
     errno: result.exitCode === undefined ? result.code : undefined,

@@ -1,10 +1,10 @@
 import type { Result, WireResult } from "../cni/index.ts";
-import { CniError, code, requireVersion, toWireResult } from "../cni/index.ts";
+import { CniError, code, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
 import { requireArgs } from "./args.ts";
-import { addNetwork } from "./chain.ts";
+import { addNetwork, validatePlugin } from "./chain.ts";
 import { problemOf, toCniError, withContext, withUndoProblems } from "./cni-error.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
@@ -65,16 +65,15 @@ export async function add(command: MuxCommand): Promise<WireResult> {
   });
 }
 
-/** What can be known before anything is touched: names, that every plugin is there, that each speaks its network's version. */
+/** What can be known before anything is touched: names, that every plugin is there, speaks its network's version and accepts its configuration. */
 function refuseUnusable(networks: readonly Network[], handles: Handles): void {
   refuseNameClash(networks.map(({ delegate }) => delegate), networks.map(({ attachment }) => attachment.ifName));
   for (const network of networks) {
-    const { cniVersion, plugins } = network.delegate.network;
-    for (const { type } of plugins) {
+    for (const plugin of network.delegate.network.plugins) {
       try {
-        requireVersion("ADD", cniVersion, handles.plugin(type).versions);
+        validatePlugin(network, plugin, handles);
       } catch (error) {
-        throw withContext(error, `Cannot add ${describe(network)} with plugin "${type}"`);
+        throw withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`);
       }
     }
   }

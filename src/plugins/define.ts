@@ -34,6 +34,8 @@ export interface PluginDefinition<Conf extends object> {
   readonly schema: ConfSchema<Conf>;
   /** Addresses come from the plugin that `ipam.type` names. */
   readonly delegatesIpam?: boolean;
+  /** What of a configuration the schema cannot tell is wrong; runs before every ADD and touches nothing. */
+  validate?(call: Call<Conf>): void;
   add(call: Call<Conf>, context: AddContext): Promise<Result>;
   del(call: Call<Partial<Conf>>, context: DelContext): Promise<void>;
   check(call: Call<Conf>, handles: Handles): Promise<void>;
@@ -50,10 +52,17 @@ export function definePlugin<Conf extends object>(definition: PluginDefinition<C
     { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf) });
   const lenient = (verb: string, request: PluginRequest, handles: Handles): Call<Partial<Conf>> => (
     { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf, { lenient: true }) });
+  const validated = (request: PluginRequest, handles: Handles): Call<Conf> => {
+    const call = strict("ADD", request, handles);
+    definition.validate?.(call);
+    call.ipam?.validate(handles);
+    return call;
+  };
   return {
     type,
     versions,
-    add: async (request, context) => await definition.add(strict("ADD", request, context), context),
+    validate: (request, handles) => void validated(request, handles),
+    add: async (request, context) => await definition.add(validated(request, context), context),
     del: async (request, context) => await definition.del(lenient("DEL", request, context), context),
     check: async (request, handles) => await definition.check(strict("CHECK", request, handles), handles),
     async status(request, handles) {

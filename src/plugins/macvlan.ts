@@ -36,6 +36,8 @@ export const macvlan = definePlugin<MacvlanConf>({
   schema: confSchema("macvlan"),
   delegatesIpam: true,
 
+  validate: (call) => void macOf(call),
+
   async add(call, context) {
     const { attachment, conf, ipam } = call;
     const { container, undo } = context;

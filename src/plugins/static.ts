@@ -32,6 +32,10 @@ export const staticPlugin = definePlugin({
   type: "static",
   versions: allVersions,
   schema: confSchema<StaticConf>("static"),
+  validate(call) {
+    addressesOf(call);
+    configuredRoutes(call.conf.ipam?.routes);
+  },
   async add(call): Promise<Result> {
     const ips = addressesOf(call).map(({ address, gateway }): IpConfig => (
       { address: formatPrefix(address), ...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }) }));

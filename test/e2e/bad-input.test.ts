@@ -106,6 +106,25 @@ for (const { title, given, code, says, version = "1.1.0" } of rows) {
 }
 refused.run();
 
+/** Rows whose fault stands in the configuration, however late its network comes. */
+const readable = new Set([
+  "an unknown plugin", "an unknown IPAM", "a wrong type in the third network", "a wrong type deep in IPAM", "a subnet with host bits",
+  "a MAC that is none", "a delegate of an unknown version", "two networks with one interface name",
+]);
+const untouched = kernelSuite("bad configuration", import.meta.url, { needs });
+for (const { title, given } of rows.filter((row) => readable.has(row.title))) {
+  untouched(`touches nothing, not even a bridge: ${title}`, () => {
+    const world = makeWorld();
+    makeUplink(world);
+    const { conf, ...more } = given(world);
+    const before = state(world);
+    assert.is(call(world, multiplexed("ADD", conf, more)).status, 1);
+    assert.equal(changes(before, state(world)), []);
+    world.remove();
+  });
+}
+untouched.run();
+
 const exhausted = kernelSuite("limits and damage", import.meta.url, { needs, timeoutMs: 120_000 });
 exhausted("a full range is an error that names it, and everything is undone", () => {
   const world = makeWorld();

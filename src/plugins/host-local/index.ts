@@ -22,6 +22,11 @@ export const hostLocal = definePlugin({
   type: "host-local",
   versions: allVersions,
   schema: hostLocalSchema,
+  validate({ conf, network, cniVersion, attachment }) {
+    normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
+    requestedOf(conf, attachment.args);
+    configuredRoutes(conf.ipam?.routes);
+  },
   async add({ conf, network, cniVersion, attachment }, context) {
     const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
     const requested = requestedOf(conf, attachment.args);

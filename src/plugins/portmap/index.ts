@@ -31,6 +31,11 @@ export const portmap = definePlugin<PortmapConf>({
   versions: allVersions,
   schema: confSchema("portmap"),
 
+  validate(call) {
+    const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
+    if (backend !== undefined) refuseForeignStyle(backend, forwarding);
+  },
+
   async add(call, context) {
     const result = requirePrevResult(call);
     const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
