@@ -1,5 +1,5 @@
 // src/exec/executable.ts against small shell scripts: what is found, how a run ends, what a plugin's words become.
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -38,6 +38,10 @@ const find = suite("findExecutable");
 find("takes the first regular file, executable or not", () => {
   const plain = script("plain", "", 0o644);
   assert.is(findExecutable("plain", [empty, directory]), plain);
+});
+find("passes over a directory that cannot be looked into", () => {
+  const plain = script("plain", "", 0o644);
+  assert.is(findExecutable("plain", ["/".padEnd(5000, "a"), plain, directory]), plain);
 });
 find("refuses what is no plain name, a directory, and what is nowhere", () => {
   for (const [type, directories] of [["", [directory]], ["../plain", [empty]], [".", [directory]], ["folder", [empty]], ["nowhere", [directory]], ["plain", []], ["plain", [""]]] as const) {
@@ -82,6 +86,20 @@ run("ends a plugin that runs too long", async () => {
   assert.is(error.code, 112);
   assert.match(error.message, /still running after 200 ms/);
 });
+for (const [title, last, says] of [
+  ["has ended", "echo '{}'", undefined],
+  ["has failed", "echo broken >&2; exit 3", /said: "broken"/],
+  ["had to be ended", "exec sleep 20", /still running after 2000 ms/],
+] as const) {
+  run(`does not wait for a process that keeps the streams of a plugin which ${title}`, async () => {
+    const before = Date.now();
+    const running = runExecutable(call(script("leaves-a-child", `sleep 20 &\necho $! >"$0.child"\n${last}`), { timeoutMs: 2000 }));
+    if (says === undefined) assert.is(await running, "{}\n");
+    else assert.match((await refusal(running)).message, says);
+    assert.ok(Date.now() - before < 10_000);
+    process.kill(Number(readFileSync(join(directory, "leaves-a-child.child"), "utf8")), "SIGKILL");
+  });
+}
 run("tries again while the file is being written", async () => {
   const file = script("busy", "echo ran");
   const writer = openSync(file, "r+");
