@@ -16,3 +16,4 @@ export {
 export type { PortProtocol, Span } from "./matches.ts";
 export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict } from "./statements.ts";
 export { parseMatch } from "./parse-match.ts";
+export { maxCommentBytes } from "./userdata.ts";

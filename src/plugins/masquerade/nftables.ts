@@ -16,9 +16,6 @@ const table = "cni_plugins_masquerade";
 const checks: ChainName = { family, table, chain: "masq_checks" };
 const postrouting: ChainName = { family, table, chain: "postrouting" };
 
-/** The kernel's limit on what a rule keeps for user space leaves nft 128 bytes of comment. */
-const commentBytesMax = 128;
-
 export function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): void {
   nftables.update(() => masqueradeSetup(nftables.rules(checks) ?? [], masquerade));
 }
@@ -64,7 +61,7 @@ export function masqueradeRuleComment(owner: Owner): string {
   const plain = (text: string) => text.replaceAll('"', "");
   const comment = `${commentPrefix(owner)}, net: ${plain(owner.network)}, if: ${plain(owner.ifName)}, id: ${plain(owner.containerId)}`;
   const bytes = new TextEncoder().encode(comment);
-  return bytes.length <= commentBytesMax ? comment : new TextDecoder().decode(bytes.subarray(0, commentBytesMax), { stream: true });
+  return bytes.length <= nft.maxCommentBytes ? comment : new TextDecoder().decode(bytes.subarray(0, nft.maxCommentBytes), { stream: true });
 }
 
 function commentPrefix({ network, ifName, containerId }: Owner): string {

@@ -6,6 +6,7 @@ import type { ChainName, NftChange, Nftables } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
 import { CniError, code } from "../../cni/index.ts";
+import { ruleComment } from "../rule-comment.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
 import type { PortForwarding } from "./conf.ts";
 
@@ -24,7 +25,8 @@ export function addPortmapRules(nftables: Nftables, address: Prefix, forwarding:
 export function portmapSetup(address: Prefix, forwarding: PortForwarding): readonly NftChange[] {
   const family = familyName(address);
   const chain = chainsOf(family);
-  const { containerId: comment, snat } = forwarding;
+  const { containerId, snat } = forwarding;
+  const comment = ruleComment(containerId);
   const conditions = parseConditions(family, forwarding);
   const entry = nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all"));
   return [
