@@ -61,22 +61,23 @@ export function removeStaleTemporaries(directory: string): void {
   }
 }
 
-/** Makes a directory and those above it; one that is there is fine. */
+/** Makes a directory and those above it; one that is there is fine, also when another process makes it at this moment. */
 export function makeDirectory(path: string, mode: number): void {
   // Not by mkdir's "recursive": where the file system refuses with ENOENT, as procfs does, it tries for ever.
   if (isMade(path, mode)) return;
   makeDirectory(dirname(path), mode);
-  mkdirSync(path, { mode });
+  // What refuses now though all above is there says why by itself.
+  if (!isMade(path, mode)) mkdirSync(path, { mode });
 }
 
-/** False when a directory above is missing. */
+/** False when the system says that something above is missing. */
 function isMade(path: string, mode: number): boolean {
   try {
     mkdirSync(path, { mode });
     return true;
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return true;
-    if (errnoOf(error) !== "ENOENT" || statSync(dirname(path), { throwIfNoEntry: false }) !== undefined) throw error;
+    if (errnoOf(error) !== "ENOENT") throw error;
     return false;
   }
 }

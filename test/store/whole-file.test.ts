@@ -1,5 +1,5 @@
 // src/store/whole-file.ts
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,6 +95,18 @@ directories("makes those above it too, each with the mode, and is content with w
   makeDirectory(path("a/b/c"), 0o700);
   makeDirectory(path("a/b/c"), 0o755);
   for (const made of ["a", "a/b", "a/b/c"]) assert.is(statSync(path(made)).mode & 0o777, 0o700);
+});
+directories("is content with what another process makes at the same moment", async () => {
+  const module = join(import.meta.dirname, "../../src/store/whole-file.ts"), startMs = Date.now() + 400;
+  const script = `const { makeDirectory } = await import(${JSON.stringify(module)});
+    for (let i = 0; i < 300; i++) {
+      while (Date.now() < ${startMs} + i);
+      makeDirectory(${JSON.stringify(directory)} + "/" + i + "/a/b", 0o700);
+    }`;
+  const child = () => new Promise<string>((resolve) => {
+    execFile(process.execPath, ["--input-type=module", "-e", script], { timeout: 20_000 }, (error, _, stderr) => resolve(error === null ? "" : stderr));
+  });
+  assert.equal(await Promise.all([child(), child(), child()]), ["", "", ""]);
 });
 directories("fails at once where the file system takes no directories", () => {
   for (const place of ["/proc/polynic", "/proc/polynic/below"]) throws(() => makeDirectory(place, 0o755), "ENOENT");
