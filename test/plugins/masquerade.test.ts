@@ -70,7 +70,8 @@ lines.run();
 const setup = suite("masqueradeSetup");
 setup("replaces the attachment's own rules and leaves those of others", () => {
   const own = masqueradeRuleComment(pod), other = masqueradeRuleComment({ ...pod, ifName: "eth1" });
-  const changes = masqueradeSetup([{ handle: 7n, comment: own }, { handle: 8n, comment: other }, { handle: 9n }], pod);
+  const existing = [{ handle: 7n, comment: own }, { handle: 8n, comment: other }, { handle: 9n }];
+  const changes = masqueradeSetup(({ chain }) => chain === "masq_checks" ? existing : undefined, pod);
   assert.equal(changes.filter((change) => change.do === "delete rule").map(({ handle }) => handle), [7n]);
   assert.is(changes.filter((change) => change.do === "add rule" && change.comment === own).length, 2);
 });
