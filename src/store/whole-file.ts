@@ -1,16 +1,17 @@
-import { closeSync, constants, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+/**
+ * Files of ours: written whole or not at all, read without following links, made with their directories.
+ *
+ * Nothing waits for the disk. A power cut ends the containers and all the kernel holds for them, so a file lost or emptied
+ * by it is no more than GC collects anyway; and fsync of content and name would take two flushes a file, 0.4 ms on a
+ * virtual disk and ten times that on others, of seven files for three networks.
+ */
+import { closeSync, constants, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** How a file is written whole or not at all. */
 export interface WholeFileOptions {
   /** Permission bits, before the umask; 0600 when absent. */
   readonly mode?: number;
-  /**
-   * Waits until content and name are on the disk. What is kept for containers goes without: a power cut ends them and all
-   * the kernel holds for them, so a file lost or emptied by it is no more than GC collects anyway. And it takes two
-   * flushes a file, 0.4 ms on a virtual disk and ten times that on others, of seven files for three networks.
-   */
-  readonly durable?: boolean;
   /** Directory of the temporary file, on the same file system; the file's own when absent. */
   readonly temporaryDirectory?: string;
 }
@@ -28,7 +29,6 @@ export function writeWholeFile(path: string, content: string | Uint8Array, optio
     discard(temporary);
     throw error;
   }
-  if (options.durable) syncDirectory(dirname(path));
 }
 
 /**
@@ -47,7 +47,6 @@ export function createWholeFile(path: string, content: string | Uint8Array, opti
   } finally {
     discard(temporary);
   }
-  if (options.durable) syncDirectory(dirname(path));
   return true;
 }
 
@@ -133,7 +132,6 @@ function writeTemporary(path: string, content: string | Uint8Array, options: Who
   const fd = openSync(temporary, "wx", options.mode ?? 0o600);
   try {
     writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
-    if (options.durable) fsyncSync(fd);
   } catch (error) {
     closeSync(fd);
     discard(temporary);
@@ -165,13 +163,4 @@ function temporaryName(): string {
 /** write(2) may take less than it is given. */
 function writeAll(fd: number, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

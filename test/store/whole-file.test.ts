@@ -14,16 +14,14 @@ test.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-whole-"
 test.after.each(() => rmSync(directory, { recursive: true }));
 const path = (name: string) => join(directory, name);
 
-for (const durable of [false, true]) {
-  test(`replace what was there and leave nothing beside it${durable ? ", on the disk" : ""}`, () => {
-    writeFileSync(path("a"), "a longer text than the next one");
-    writeWholeFile(path("a"), "new", { durable });
-    assert.is(readFileSync(path("a"), "utf8"), "new");
-    writeWholeFile(path("a"), Uint8Array.of(1, 2), { durable, mode: 0o640 });
-    assert.equal([...readFileSync(path("a"))], [1, 2]);
-    assert.equal(readdirSync(directory), ["a"]);
-  });
-}
+test("replace what was there and leave nothing beside it", () => {
+  writeFileSync(path("a"), "a longer text than the next one");
+  writeWholeFile(path("a"), "new");
+  assert.is(readFileSync(path("a"), "utf8"), "new");
+  writeWholeFile(path("a"), Uint8Array.of(1, 2), { mode: 0o640 });
+  assert.equal([...readFileSync(path("a"))], [1, 2]);
+  assert.equal(readdirSync(directory), ["a"]);
+});
 
 test("are private unless a mode is given", () => {
   writeWholeFile(path("a"), "");
