@@ -7,6 +7,7 @@ import type { Log, Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
 import type { LeaseStore } from "../store/index.ts";
 import { openFileLeases } from "../store/index.ts";
+import type { ModuleHost } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
 import type { OpenHandles } from "./command.ts";
 import { executedPlugin } from "./executed-plugin.ts";
@@ -19,8 +20,8 @@ export interface HandlesOptions {
   readonly path: readonly string[];
   /** Types to be run as executables although they are built in, or true for every type. */
   readonly execute: true | readonly string[];
-  /** Directory of the built-in WASM modules. */
-  readonly moduleDirectory: string;
+  /** Directory of the built-in WASM modules, or a host of them that outlives the handles and keeps what it compiled. */
+  readonly modules: string | ModuleHost;
   readonly log: Log;
 }
 
@@ -42,7 +43,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
   const iptables = once(() => openIptables({ run: runProgram, exclusive: alone }));
-  const modules = once(() => openModules(options.moduleDirectory));
+  const modules = once(() => typeof options.modules === "string" ? openModules(options.modules) : options.modules);
   const leases = new Map<string, LeaseStore>();
   const plugins = new Map<string, Plugin>();
   return {
