@@ -29,6 +29,9 @@ const libatomic = [
 /** The reference plugins, for the interchange tests. */
 const referencePlugins = { "/usr/lib/cni/bridge": "containernetworking-plugins" };
 
+/** A kernel that is a program, for suites that need what the machine's own lacks, and what loads its modules. Debian has it for amd64. */
+const otherKernel = process.arch === "x64" ? { "linux.uml": "user-mode-linux", modprobe: "kmod" } : {};
+
 /** Runs a command with its output shown; exits with its status when it fails. */
 export function run(command, args, options = {}) {
   const child = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
@@ -57,26 +60,32 @@ export function installPackages() {
 /**
  * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
  *
- * @param {{ reference?: boolean }} options  `reference`: the reference plugins too
+ * @param {{ reference?: boolean, kernel?: boolean }} options  `reference`: the reference plugins too; `kernel`: another kernel too
  */
-export function installPrograms({ reference = false } = {}) {
-  const missing = new Set(Object.entries(programs).filter(([name]) => !onPath(name)).map(([, name]) => name));
-  if (reference) {
-    for (const [path, name] of Object.entries(referencePlugins)) if (!existsSync(path)) missing.add(name);
-  }
+export function installPrograms({ reference = false, kernel = false } = {}) {
+  const missing = new Set(missingPackages(programs, onPath));
+  if (reference) for (const name of missingPackages(referencePlugins, existsSync)) missing.add(name);
   if (!libatomic.some((path) => existsSync(path))) missing.add("libatomic1");
-  if (missing.size === 0) return;
-  const names = [...missing].sort();
+  // On its own: apt installs all of the packages it is given or none, and an archive may lack this one.
+  const groups = [[...missing].sort(), kernel ? missingPackages(otherKernel, onPath) : []].filter((names) => names.length > 0);
+  if (groups.length === 0) return;
   if (process.getuid?.() !== 0 || !onPath("apt-get")) {
-    console.warn(`Missing and not installed (needs root and apt-get): ${names.join(" ")}`);
+    console.warn(`Missing and not installed (needs root and apt-get): ${groups.flat().join(" ")}`);
     return;
   }
-  console.log(`Installing Debian packages: ${names.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const quiet = { cwd: root, env, stdio: ["ignore", "ignore", "inherit"] };
   spawnSync("apt-get", ["update", "-qq"], quiet);
-  const install = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], quiet);
-  if (install.status !== 0) console.warn(`Cannot install ${names.join(" ")}: tests that need them will skip`);
+  for (const names of groups) {
+    console.log(`Installing Debian packages: ${names.join(" ")}`);
+    const install = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], quiet);
+    if (install.status !== 0) console.warn(`Cannot install ${names.join(" ")}: tests that need them will skip`);
+  }
+}
+
+/** The packages of what is not there, each once. */
+function missingPackages(packages, isThere) {
+  return [...new Set(Object.entries(packages).filter(([what]) => !isThere(what)).map(([, name]) => name))];
 }
 
 function onPath(program) {

@@ -68,6 +68,21 @@ rooms("a package is imported by its own room only", () => {
   assert.equal(wrong.map(({ file, from }) => `${shown(file)} imports ${from}`), []);
 });
 
+rooms("files do not import each other in a circle", () => {
+  const targets = new Map(files.map((file) => [file, imports.filter((one) => one.file === file && one.from.startsWith("."))
+    .map(({ from }) => resolve(dirname(file), from))]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].map(shown).join(" -> "));
+    if (path.includes(file) || done.has(file)) return;
+    for (const target of targets.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  assert.equal(circles, []);
+});
+
 rooms("every test file runs its suites", () => {
   const tests = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".test.ts"));

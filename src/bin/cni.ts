@@ -2,7 +2,8 @@
  * The executable. It is whatever it was invoked as, a name it gets as its first argument: a plugin of that name, or the
  * multiplexer. It reads the call, has it served, prints one JSON document and exits.
  */
-import { CniError, allVersions, code, newestVersion, parseEnvironment, parsePluginRequest, printAbout, printVersions } from "../cni/index.ts";
+import { CniError, allVersions, code, newestVersion, parseEnvironment, parsePluginRequest, printAbout, printError, printVersions } from "../cni/index.ts";
+import { exitProcess } from "../kernel/index.ts";
 import { toCniError } from "../mux/index.ts";
 import type { Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
@@ -10,7 +11,7 @@ import { checkedCall } from "./call.ts";
 import { runMultiplexer } from "./multiplexer.ts";
 import { multiplexerNames } from "./names.ts";
 import { runPlugin } from "./stand-alone.ts";
-import { readStdin, writeTo } from "./stdio.ts";
+import { readStdin, writeAnswer, writeLine } from "./stdio.ts";
 import { version } from "./version.ts";
 
 const invokedAs = process.argv[2] ?? multiplexerNames[0];
@@ -23,8 +24,8 @@ main().then(
   (text) => end(0, text),
   (thrown: unknown) => {
     const error = toCniError(thrown);
-    if (error.code === code.internal) writeTo(2, `${stackOf(error)}\n`);
-    end(1, printError(error));
+    if (error.code === code.internal) writeLine(stackOf(error));
+    end(1, printError(error, cniVersion));
   },
 );
 
@@ -52,7 +53,7 @@ function tellAbout(plugin: Plugin | undefined, versions: readonly string[]): str
   const about = printAbout(plugin === undefined ? `polynic ${version}: attaches a container to several networks` : `CNI ${plugin.type} plugin polynic ${version}`, versions);
   switch (argument) {
     case undefined:
-      writeTo(2, about);
+      writeLine(about.trimEnd());
       return "";
     case "--version": case "-v": return about;
     case "--help": case "-h": return `${about}${usage()}`;
@@ -76,10 +77,6 @@ polynic module helps to write, try and install WASM modules.
 `;
 }
 
-function printError({ code: number, message, details }: CniError): string {
-  return JSON.stringify({ cniVersion, code: number, msg: message, ...(details === undefined ? {} : { details }) }, null, 4);
-}
-
 /** A bug of our own: where it is, for whoever has to find it. */
 function stackOf(error: Error): string {
   const { cause } = error;
@@ -88,6 +85,6 @@ function stackOf(error: Error): string {
 
 /** Leaving at once is quicker than letting the event loop run dry. */
 function end(status: number, text: string): never {
-  if (text !== "") writeTo(1, text);
-  process.exit(status);
+  if (text !== "" && !writeAnswer(text)) end(1, "");
+  exitProcess(status);
 }

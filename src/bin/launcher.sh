@@ -14,7 +14,7 @@ if ! [ -e "$lib/start.cjs" ]; then
   lib=${file%/*}/../lib/polynic
 fi
 if ! [ -x "$lib/node" ]; then
-  printf '{"code":100,"msg":"Cannot start polynic: %s, %s"}\n' \
+  printf '{"cniVersion":"1.1.0","code":5,"msg":"Cannot start polynic: %s, %s"}\n' \
     'no runtime found' 'expected lib/polynic beside the bin directory the executable is in'
   exit 1
 fi

@@ -17,7 +17,7 @@ export async function runMultiplexer(invokedAs: string, { command: verb, environ
   const command: MuxCommand = {
     config, attachment,
     validAttachments: input.validAttachments,
-    openHandles: (netns) => openHandles({ netns, path, execute: config.execute, moduleDirectory, modules: config.modules, log }),
+    openHandles: (netns) => openHandles({ netns, path, execute: config.execute, modules: moduleDirectory, moduleSettings: config.modules, log }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
   };
   for (const key of config.clusterKeys) log.warn(`${key} is set in network "${config.name}", which is used without a cluster: it has no effect`);

@@ -11,7 +11,7 @@ import { moduleDirectory } from "./layout.ts";
 export async function runPlugin(plugin: Plugin, call: Call): Promise<string> {
   const { environment, input } = call;
   const log = openLog({ toStderr: true, file: "", level: "error", rotation: {} });
-  const handles = openHandles({ netns: environment.netns, path: environment.path, execute: [], moduleDirectory, log });
+  const handles = openHandles({ netns: environment.netns, path: environment.path, execute: [], modules: moduleDirectory, log });
   try {
     return await serve(plugin, call, { attachment: attachmentOf(environment), conf: input.conf, prevResult: prevResult(call, log), trusted: true }, handles);
   } finally {

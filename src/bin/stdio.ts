@@ -26,12 +26,29 @@ export function readStdin(): string {
   }
 }
 
-/** Writes all of the text to stdout (1) or stderr (2). */
-export function writeTo(fd: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let written = 0; written < bytes.length; ) {
-    written += patiently(() => writeSync(fd, bytes, written), fd === 1 ? "write to stdout" : "write to stderr");
+/** Writes the answer to stdout; false when that cannot be done, which stderr is told: whoever asked is gone. */
+export function writeAnswer(text: string): boolean {
+  try {
+    writeAll(1, text, "write to stdout");
+    return true;
+  } catch (error) {
+    writeLine(error instanceof Error ? error.message : String(error));
+    return false;
   }
+}
+
+/** Writes a line to stderr; that nobody can read it is no reason to fail. */
+export function writeLine(text: string): void {
+  try {
+    writeAll(2, `${text}\n`, "write to stderr");
+  } catch {
+    // There is no other place to say it.
+  }
+}
+
+function writeAll(fd: number, text: string, what: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) written += patiently(() => writeSync(fd, bytes, written), what);
 }
 
 /** Whoever started us may have made the stream non-blocking, which it then is for all who share it. */

@@ -1,7 +1,7 @@
 import { confSchema, readConf } from "./conf.ts";
 import { CniError, code } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
-import { isJsonObject, parseJsonObject } from "./json.ts";
+import { isJsonObject } from "./json.ts";
 import type { WireResult } from "./result-printing.ts";
 import { chooseVersion } from "./version.ts";
 
@@ -65,34 +65,6 @@ export function parseSinglePlugin(json: JsonObject, subject?: string): NetworkCo
 /** One plugin object, as files of a network's folder hold it; throws CniError 7 when `type` is missing. */
 export function parseNetworkPlugin(json: JsonObject, subject?: string): NetworkPlugin {
   return readConf(pluginSchema, json, subject === undefined ? {} : { subject });
-}
-
-/** A list when it has `plugins` (a delegate written inline), else a single plugin. */
-export function parseNetwork(json: JsonObject, subject?: string): NetworkConfig {
-  const isList = Object.keys(json).some((key) => key.toLowerCase() === "plugins");
-  return isList ? finishNetwork(parseNetworkList(json, subject), [], subject) : parseSinglePlugin(json, subject);
-}
-
-/**
- * What a configuration file holds, by its extension: `.conflist` a list, `.conf` and `.json` a single plugin.
- *
- * @throws CniError 6 or 7 naming the path
- */
-export function parseNetworkFile(path: string, text: string): NetworkConfig {
-  const json = parseJsonObject(text, path);
-  return path.endsWith(".conflist") ? parseNetworkList(json, path) : parseSinglePlugin(json, path);
-}
-
-/**
- * The files of a directory that can hold a network, in the order the CNI library looks at them: lists by name, then single
- * plugins by name. Other files, and what lies in sub-directories, are no candidates.
- */
-export function networkFiles(names: readonly string[]): { readonly lists: readonly string[]; readonly singles: readonly string[] } {
-  const sorted = names.filter((name) => !name.includes("/")).toSorted();
-  return {
-    lists: sorted.filter((name) => name.endsWith(".conflist")),
-    singles: sorted.filter((name) => name.endsWith(".conf") || name.endsWith(".json")),
-  };
 }
 
 /**

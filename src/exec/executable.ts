@@ -26,6 +26,8 @@ const busyPauseMs = 1000;
 
 /** Between SIGTERM, which lets a plugin tidy up, and SIGKILL. */
 const killDelayMs = 2000;
+/** Between a plugin's end and the end of reading: a process it left running may keep its stdout open for ever. */
+const lateOutputMs = 500;
 const outputBytesMax = 8 * 1024 * 1024;
 const quotedLengthMax = 400;
 
@@ -35,9 +37,17 @@ const quotedLengthMax = 400;
  * @returns undefined when there is none, or when `type` is no plain file name
  */
 export function findExecutable(type: string, directories: readonly string[]): string | undefined {
-  if (type === "" || type.includes("/") || type === "." || type === "..") return undefined;
-  return directories.filter((directory) => directory !== "").map((directory) => join(directory, type))
-    .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
+  if (type === "" || /[/\0]/.test(type) || type === "." || type === "..") return undefined;
+  return directories.filter((directory) => directory !== "").map((directory) => join(directory, type)).find(isFile);
+}
+
+/** A directory that cannot be looked into is passed over, as the reference does: the next one may have it. */
+function isFile(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -59,30 +69,6 @@ export async function runExecutable(call: ExecutableCall): Promise<string> {
   }
 }
 
-/**
- * The cniVersions an executable says it speaks. One that does not know VERSION is of 0.1.0; an answer without a list
- * and of 0.2.0 is that of the first plugins that knew the verb.
- */
-export async function probeVersions(type: string, file: string): Promise<readonly string[]> {
-  const dummy = "dummy";
-  let answer: unknown;
-  try {
-    answer = JSON.parse(await runExecutable({
-      file, type, command: "VERSION", containerId: "", netns: dummy, ifName: dummy, args: "", path: [dummy],
-      stdin: JSON.stringify({ cniVersion: "1.1.0" }),
-    }));
-  } catch (error) {
-    if (error instanceof CniError && error.message.includes("unknown CNI_COMMAND: VERSION")) return ["0.1.0"];
-    if (error instanceof CniError) throw error;
-    throw new CniError(code.executable, `Cannot read the VERSION answer of plugin "${type}" (${file}): it is not JSON`, { cause: error });
-  }
-  const versions = field(answer, "supportedVersions");
-  if (Array.isArray(versions) && versions.every((version) => typeof version === "string")) return versions;
-  if (field(answer, "cniVersion") === "0.2.0") return ["0.1.0", "0.2.0"];
-  throw new CniError(code.executable,
-    `Cannot read the VERSION answer of plugin "${type}" (${file}): expected an object with "cniVersion" and "supportedVersions"`);
-}
-
 /** How a run ended, whichever way. */
 interface Ended {
   readonly failed: boolean;
@@ -97,7 +83,7 @@ async function start(call: ExecutableCall): Promise<Ended> {
   // Late: node:child_process and execa cost more than a whole in-process ADD.
   const { execa } = await import("execa");
   const timeoutMs = call.timeoutMs ?? executableTimeoutMs;
-  const result = await execa(call.file, [], {
+  const running = execa(call.file, [], {
     input: call.stdin,
     env: environment(call),
     reject: false,
@@ -106,8 +92,14 @@ async function start(call: ExecutableCall): Promise<Ended> {
     forceKillAfterDelay: killDelayMs,
     maxBuffer: outputBytesMax,
   });
+  running.nodeChildProcess.once("exit", () => void setTimeout(() => {
+    running.stdout.destroy();
+    running.stderr.destroy();
+  }, lateOutputMs).unref());
+  const result = await running;
   return {
-    failed: result.failed,
+    // Streams that were cut off make it one for execa too, but what a plugin has to say it says before it ends.
+    failed: result.exitCode !== 0 || result.timedOut || result.isMaxBuffer,
     stdout: result.stdout,
     stderr: result.stderr,
     errno: result.exitCode === undefined ? result.code : undefined,

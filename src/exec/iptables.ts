@@ -37,7 +37,17 @@ export interface Iptables {
   change(change: IptablesChange): Promise<void>;
 }
 
+/** Runs a program to its end with this stdin; throws when it cannot be started or exceeds a limit. */
+export type RunProgram = (file: string, args: readonly string[], options: {
+  readonly input: string; readonly timeoutMs: number; readonly outputBytesMax: number;
+}) => { readonly status: number; readonly stdout: string; readonly stderr: string };
+
 export interface IptablesOptions {
+  /**
+   * How the tools are run. Synchronous on purpose: with no `await` inside, a change cannot interleave with another. And not
+   * by node:child_process: to load it and to fork a process as large as Node's takes longer than the tool itself.
+   */
+  readonly run: RunProgram;
   /** Runs `work` while no other process of ours changes tables. Absent: only the tools' own locking. */
   readonly exclusive?: <T>(work: () => T) => T;
   /** Where the programs are looked for, before the usual places; PATH when absent. */
@@ -55,7 +65,7 @@ const attemptsMax = 5;
 const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];
 
 /** Nothing is looked for or started before it is needed. */
-export function openIptables(options: IptablesOptions = {}): Iptables {
+export function openIptables(options: IptablesOptions): Iptables {
   const directories = [...(options.path ?? process.env["PATH"] ?? "").split(":").filter((one) => one.startsWith("/")), ...usualDirectories];
   const found = new Map<string, string | undefined>();
   const usable = new Map<4 | 6, boolean>();
@@ -69,7 +79,7 @@ export function openIptables(options: IptablesOptions = {}): Iptables {
     const program = `${family === 4 ? "iptables" : "ip6tables"}${suffix}`;
     const file = locate(program);
     if (file === undefined) throw new CniError(code.executable, `Cannot run ${program}: there is no such program on PATH, expected the iptables package`);
-    return start(program, file, args, input);
+    return start(options.run, program, file, args, input);
   }
 
   function save(family: 4 | 6, table: string): readonly string[] {
@@ -149,21 +159,17 @@ export function openIptables(options: IptablesOptions = {}): Iptables {
 
 interface Ended {
   readonly program: string;
-  readonly status: number | null;
+  readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/**
- * Synchronous on purpose: the first asynchronous spawn of a process costs 2 ms more than the first spawnSync (it loads
- * net and streams), as much as the tool itself takes; and with no `await` inside, a change cannot interleave with another.
- */
-function start(program: string, file: string, args: readonly string[], input: string): Ended {
-  // Late: loading it takes 2 ms, which commands without iptables need not pay.
-  const { spawnSync } = process.getBuiltinModule("node:child_process");
-  const { status, signal, stdout, stderr, error } = spawnSync(file, args, { input, encoding: "utf8", timeout: timeoutMs, maxBuffer: outputBytesMax });
-  if (error !== undefined) throw new CniError(code.executable, `Cannot run ${program} (${file}): ${error.message}`, { cause: error });
-  return { program, status, stdout, stderr: status === null ? `${stderr}ended by ${signal}` : stderr };
+function start(run: RunProgram, program: string, file: string, args: readonly string[], input: string): Ended {
+  try {
+    return { program, ...run(file, args, { input, timeoutMs, outputBytesMax }) };
+  } catch (error) {
+    throw new CniError(code.executable, `Cannot run ${program} (${file}): ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
 }
 
 function refusal(ended: Ended, act: string, lines: readonly string[] = []): CniError {

@@ -54,10 +54,12 @@ export function lockFile(path: string, { timeoutMs = 5_000, mode = "exclusive" }
 
 function openOrCreate(path: string): number {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o750);
+    // Nothing is made where a symbolic link points, and a pipe is not waited for.
+    return openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o750);
   } catch (error) {
-    // Directories cannot be opened with O_CREAT. Node's file errors carry the errno's name as `code`.
-    if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw error;
-    return openSync(path, constants.O_RDONLY);
+    // Directories, and links to them, cannot be opened so. Node's file errors carry the errno's name as `code`.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EISDIR" && code !== "ELOOP") throw error;
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   }
 }

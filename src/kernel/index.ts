@@ -8,6 +8,6 @@ export type * from "./conntrack.ts";
 export { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "./namespace-handle.ts";
 export { isOwnNetns, NetnsError } from "./netns.ts";
 export { isErrno, NetlinkError } from "./netlink-error.ts";
-export { randomBytes, SystemCallError } from "./libc.ts";
+export { exitProcess, randomBytes, SystemCallError } from "./libc.ts";
 export { FileLockError, lockFile, type FileLock, type FileLockOptions } from "./file-lock.ts";
 export { ProgramError, runProgram, type ProgramOptions, type ProgramResult } from "./process.ts";

@@ -185,7 +185,17 @@ export function errnoText(errno: number): string {
   return libc().strerror(errno);
 }
 
+/**
+ * Ends the process at once, without Node's own farewell: it takes V8 apart, and fsyncs stdout and stderr, which waits for
+ * the disk where a runtime has made them files.
+ */
+export function exitProcess(status: number): never {
+  libc()._exit(status);
+  throw new SystemCallError("_exit", 0);
+}
+
 interface Libc {
+  _exit(status: number): void;
   socket(domain: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
   send(fd: number, bytes: Uint8Array, count: number, flags: number): number;
@@ -213,6 +223,7 @@ interface Libc {
 }
 
 const signatures: Readonly<Record<keyof Libc, string>> = {
+  _exit: "void _exit(int status)",
   socket: "int socket(int domain, int type, int protocol)",
   setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t bytes)",
   send: "intptr_t send(int fd, void *bytes, size_t count, int flags)",

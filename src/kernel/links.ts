@@ -195,6 +195,7 @@ const operStates: readonly OperState[] = ["unknown", "notpresent", "down", "lowe
 
 function toInfo(kind: string, data: object | undefined): LinkInfo {
   if (data === undefined || data instanceof Uint8Array) return { kind };
+  // What a table reads has its rows, and `unknown` where there was more.
   const { unknown: _, ...settings } = data as { readonly unknown?: unknown };
   return { kind, ...settings };
 }

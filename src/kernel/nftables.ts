@@ -9,6 +9,8 @@ export type { BaseChain, ChainName, NftChange } from "../netlink/index.ts";
 export interface NftRule {
   readonly handle: bigint;
   readonly comment?: string;
+  /** What "add rule" was given to remember. */
+  readonly mark?: string;
   /** The chain it jumps or goes to; rules that iptables made tell it too. */
   readonly jump?: string;
 }
@@ -93,11 +95,11 @@ function rules(socket: NetlinkSocket, chain: ChainName): readonly NftRule[] | un
 
 /** Kernels before 3.16 ignore the filter of a dump, and the comparison costs nothing. */
 function toRule({ table, chain }: ChainName, listed: ValueOf<typeof nft.listedRuleAttrs>): NftRule | undefined {
-  const { handle, comment } = listed;
+  const { handle, userdata } = listed;
   if (listed.table !== table || listed.chain !== chain || handle === undefined) return undefined;
   const targets = listed.expressions?.list?.map(({ data }) => data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain);
   const jump = targets?.find((target) => target !== undefined);
-  return { handle, ...(comment === undefined ? {} : { comment }), ...(jump === undefined ? {} : { jump }) };
+  return { handle, ...userdata, ...(jump === undefined ? {} : { jump }) };
 }
 
 function chainExists(socket: NetlinkSocket, chain: ChainName): boolean {

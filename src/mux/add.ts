@@ -1,10 +1,10 @@
 import type { Result, WireResult } from "../cni/index.ts";
-import { CniError, code, requireVersion, toWireResult } from "../cni/index.ts";
+import { CniError, code, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
-import type { Multiplexer } from "../store/index.ts";
+import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
 import { requireArgs } from "./args.ts";
-import { addNetwork } from "./chain.ts";
+import { addNetwork, validatePlugin } from "./chain.ts";
 import { problemOf, toCniError, withContext, withUndoProblems } from "./cni-error.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
@@ -22,10 +22,13 @@ interface Begun {
   readonly network: Network;
   readonly undo: UndoSteps;
   result?: Result;
+  /** The result is in the cache. */
+  isCached?: boolean;
 }
 
 /**
- * Attaches the container to every network, one after the other, and answers with the result in the configuration's version.
+ * Attaches the container to every network, one after the other, and answers with one result of them all, or the default
+ * network's own.
  *
  * Every network is looked at before the first one is touched, and the scratch file is there before the first one is made,
  * so that a DEL after a kill knows what there may be. The first failure takes back everything, newest first.
@@ -41,7 +44,8 @@ export async function add(command: MuxCommand): Promise<WireResult> {
     return await command.exclusively(attachment.containerId, async () => {
       refuseTakenInterfaces(networks, handles);
       const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
-      saveScratch(config.cniDir, attachment, { multiplexer, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
+      const { runtimeConfig } = config;
+      const earlier = saveScratch(config.cniDir, attachment, { multiplexer: { ...multiplexer, runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
       const begun: Begun[] = [];
       try {
         for (const network of networks) {
@@ -49,26 +53,27 @@ export async function add(command: MuxCommand): Promise<WireResult> {
           begun.push(one);
           one.result = await addNetwork(network, handles, one.undo);
           cacheResult(config.cniDir, network, one.result, multiplexer);
+          one.isCached = true;
           handles.log.debug(`added ${describe(network)} to container ${attachment.containerId}`);
         }
-        return toWireResult(answer(begun, command, handles), config.cniVersion);
+        const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
+        return toWireResult(answer(begun, command, handles), version);
       } catch (error) {
-        throw await takeBack(begun, error, command);
+        throw await takeBack({ begun, earlier, error }, command);
       }
     });
   });
 }
 
-/** What can be known before anything is touched: names, that every plugin is there, that each speaks its network's version. */
+/** What can be known before anything is touched: names, that every plugin is there, speaks its network's version and accepts its configuration. */
 function refuseUnusable(networks: readonly Network[], handles: Handles): void {
   refuseNameClash(networks.map(({ delegate }) => delegate), networks.map(({ attachment }) => attachment.ifName));
   for (const network of networks) {
-    const { cniVersion, plugins } = network.delegate.network;
-    for (const { type } of plugins) {
+    for (const plugin of network.delegate.network.plugins) {
       try {
-        requireVersion("ADD", cniVersion, handles.plugin(type).versions);
+        validatePlugin(network, plugin, handles);
       } catch (error) {
-        throw withContext(error, `Cannot add ${describe(network)} with plugin "${type}"`);
+        throw withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`);
       }
     }
   }
@@ -114,16 +119,24 @@ function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handle
 /**
  * Undoes every network that was begun and returns the error to answer with: the first one, with what could not be undone
  * in its details. Whatever could not be undone stays written down, in the scratch file and the cache, for the DEL that follows.
+ * So does what an ADD before this one wrote down: without a DEL in between, as after the host's restart, its addresses are still reserved.
  */
-async function takeBack(begun: readonly Begun[], error: unknown, { config, attachment }: MuxCommand): Promise<CniError> {
+async function takeBack(
+  { begun, earlier, error }: { readonly begun: readonly Begun[]; readonly earlier: Scratch | undefined; readonly error: unknown }, { config, attachment }: MuxCommand,
+): Promise<CniError> {
   const problems: string[] = [];
-  for (const { network, undo } of begun.toReversed()) {
+  for (const { network, undo, isCached = false } of begun.toReversed()) {
     const failed = await undo.run();
     problems.push(...failed.map((step) => `${describe(network)}: ${problemOf(step)}`));
-    if (failed.length === 0) attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
+    if (failed.length === 0 && isCached && earlier === undefined) attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
   }
-  if (problems.length === 0) attempt(() => removeScratch(config.cniDir, attachment), problems);
+  if (problems.length === 0) attempt(() => restoreScratch(config.cniDir, attachment, earlier), problems);
   return withUndoProblems(error, problems);
+}
+
+function restoreScratch(cniDir: string, key: ScratchKey, earlier: Scratch | undefined): void {
+  if (earlier === undefined) removeScratch(cniDir, key);
+  else saveScratch(cniDir, key, earlier);
 }
 
 function attempt(work: () => void, problems: string[]): void {

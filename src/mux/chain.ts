@@ -1,11 +1,18 @@
 import type { NetworkPlugin, Result } from "../cni/index.ts";
-import { requestConf } from "../cni/index.ts";
+import { requestConf, requireVersion } from "../cni/index.ts";
 import type { AddContext, DelContext, Handles, PluginRequest, Teardown, Undo, ValidAttachment } from "../plugins/index.ts";
 import { withContext } from "./cni-error.ts";
 import { handlesWith } from "./command.ts";
 import type { Network } from "./network.ts";
 import { describe } from "./network.ts";
 import type { FailedStep } from "./undo.ts";
+
+/** Refuses a plugin that is not there, does not speak the network's version or refuses its configuration; touches nothing. */
+export function validatePlugin(network: Network, plugin: NetworkPlugin, handles: Handles): void {
+  const { versions, validate } = handles.plugin(plugin.type);
+  requireVersion("ADD", network.delegate.network.cniVersion, versions);
+  validate?.(request(network, plugin, undefined), handles);
+}
 
 /**
  * Runs the plugins of one network in list order, each with the result of the one before it.

@@ -9,6 +9,8 @@ import { CniError, code } from "../cni/index.ts";
 export function toCniError(error: unknown): CniError {
   if (error instanceof CniError) return error;
   if (!(error instanceof Error)) return new CniError(code.internal, String(error), { cause: error });
+  // Several failures at once: the first one's code, as where the multiplexer joins them itself.
+  if (error instanceof AggregateError && error.errors.length > 0) return new CniError(toCniError(error.errors[0]).code, error.message, { cause: error });
   return new CniError(codeOf(error), error.message, { cause: error });
 }
 

@@ -27,6 +27,8 @@ export interface MuxConfig {
   readonly retryDeleteOnError: boolean;
   /** One result out of all networks; without it the default network's result is the answer. */
   readonly mergeResults: boolean;
+  /** The version to answer in; "" is the default network's, in which Multus hands that network's result on as it is. */
+  readonly answerVersion: string;
   /** Types to be run as executables although they are built in, or true for every type. */
   readonly execute: true | readonly string[];
   readonly log: LogOptions;
@@ -90,8 +92,10 @@ export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly in
   if (delegates.length === 0 && clusterNetwork === "" && verb !== "DEL") {
     throw new CniError(code.invalidConfig, `Cannot read network "${name}": neither delegates nor clusterNetwork is set, expected one of them`);
   }
+  const cniVersion = raw.cniVersion || impliedVersion;
+  const mergeResults = raw.mergeResults ?? invokedAs !== "multus";
   return {
-    cniVersion: raw.cniVersion || impliedVersion,
+    cniVersion,
     name,
     type: raw.type ?? "",
     delegates: clusterNetwork === "" ? delegates : [],
@@ -105,7 +109,8 @@ export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly in
     runtimeConfig: raw.runtimeConfig ?? {},
     runtimeConfigToAll: raw.runtimeConfigToAll ?? false,
     retryDeleteOnError: raw.retryDeleteOnError ?? false,
-    mergeResults: raw.mergeResults ?? invokedAs !== "multus",
+    mergeResults,
+    answerVersion: invokedAs === "multus" && !mergeResults ? "" : cniVersion,
     execute: raw.execute === true ? true : raw.execute || [],
     log: {
       toStderr: raw.logToStderr ?? true,

@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import type { LockFile } from "../store/index.ts";
+import { takeLock } from "../store/index.ts";
 
 /** Containers share this many locks: a lock file can stay for ever, and removing one would race with whoever waits for it. */
 const lockCount = 256;
@@ -16,8 +16,7 @@ const waitMs = 120_000;
 export async function withContainerLock<T>(
   { cniDir, containerId, lockFile }: { readonly cniDir: string; readonly containerId: string; readonly lockFile: LockFile }, work: () => Promise<T>,
 ): Promise<T> {
-  const directory = join(cniDir, ".polynic");
-  const lock = take(directory, join(directory, `lock-${lockOf(containerId)}`), lockFile, containerId);
+  const lock = take(join(cniDir, ".polynic", `lock-${lockOf(containerId)}`), lockFile, containerId);
   try {
     return await work();
   } finally {
@@ -25,10 +24,9 @@ export async function withContainerLock<T>(
   }
 }
 
-function take(directory: string, path: string, lockFile: LockFile, containerId: string): { close(): void } {
+function take(path: string, lockFile: LockFile, containerId: string): { close(): void } {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return lockFile(path, { timeoutMs: waitMs });
+    return takeLock(lockFile, path, { timeoutMs: waitMs, mode: 0o700 });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const busy = error instanceof Error && !("code" in error);

@@ -52,7 +52,8 @@ function findNetworks(command: MuxCommand, handles: Handles): { networks: readon
     const scratch = loadScratch(config.cniDir, attachment);
     if (scratch !== undefined) {
       const delegates = scratch.delegates.map((entry) => delegateFromScratch(entry, config.cniVersion));
-      return { networks: planNetworks(delegates, attachment, config, args), source: "scratch" };
+      const given = Object.keys(config.runtimeConfig).length > 0 ? config.runtimeConfig : scratch.multiplexer?.runtimeConfig ?? {};
+      return { networks: planNetworks(delegates, attachment, { ...config, runtimeConfig: given }, args), source: "scratch" };
     }
   } catch (error) {
     handles.log.warn(`${toCniError(error).message}; the result cache is used instead`);

@@ -107,7 +107,8 @@ function sandboxNetworks({ config, attachment }: MuxCommand, { containerId, ifNa
   // Networks of a scratch file that cannot be read any more are deleted by what the cache knows of them.
   const delegates = readable(() => (scratch?.delegates ?? []).map((entry) => delegateFromScratch(entry, config.cniVersion))).flat();
   // The runtime's capability arguments of this very command are for no container.
-  const planned = planNetworks(delegates, { containerId, netns, ifName, args: "", path: attachment.path }, { ...config, runtimeConfig: {} }, args);
+  const runtimeConfig = scratch?.multiplexer?.runtimeConfig ?? {};
+  const planned = planNetworks(delegates, { containerId, netns, ifName, args: "", path: attachment.path }, { ...config, runtimeConfig }, args);
   const isPlanned = (entry: CachedAttachment): boolean =>
     planned.some((network) => network.attachment.ifName === entry.ifName && network.delegate.network.name === entry.networkName);
   const others = cached.filter((entry) => !isPlanned(entry)).flatMap((entry) => networkFromCache(entry, netns, config, attachment.path) ?? []);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import { findExecutable, openIptables } from "../exec/index.ts";
 import type { Namespace } from "../kernel/index.ts";
-import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
+import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace, runProgram } from "../kernel/index.ts";
 import type { Log, Plugin } from "../plugins/index.ts";
 import { builtIn, wasmIpam, wasmPolicy } from "../plugins/index.ts";
 import type { LeaseStore } from "../store/index.ts";
@@ -21,10 +21,10 @@ export interface HandlesOptions {
   readonly path: readonly string[];
   /** Types to be run as executables although they are built in, or true for every type. */
   readonly execute: true | readonly string[];
-  /** Directory of the built-in WASM modules. */
-  readonly moduleDirectory: string;
-  /** What the node's configuration says about modules; absent: nothing. */
-  readonly modules?: ModulesConfig;
+  /** Directory of the built-in WASM modules, or a host of them that outlives the handles and keeps what it compiled. */
+  readonly modules: string | ModuleHost;
+  /** What the node's configuration says about modules; absent: nothing. A host that is given has its own. */
+  readonly moduleSettings?: ModulesConfig;
   readonly log: Log;
 }
 
@@ -45,8 +45,8 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     const namespace = container.known() ?? openNamespaceIfPresent(netns);
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
-  const iptables = once(() => openIptables({ exclusive: alone }));
-  const modules = once(() => openNodeModules(options));
+  const iptables = once(() => openIptables({ run: runProgram, exclusive: alone }));
+  const modules = once(() => typeof options.modules === "string" ? openNodeModules(options.modules, options) : options.modules);
   const leases = new Map<string, LeaseStore>();
   const plugins = new Map<string, Plugin>();
   return {
@@ -66,9 +66,9 @@ export function openHandles(options: HandlesOptions): OpenHandles {
   };
 }
 
-function openNodeModules({ moduleDirectory, modules, log }: HandlesOptions): ModuleHost {
-  const { nodeName = "", nodeIndex = null, ...rest } = modules ?? {};
-  return openModules(moduleDirectory, {
+function openNodeModules(directory: string, { moduleSettings, log }: HandlesOptions): ModuleHost {
+  const { nodeName = "", nodeIndex = null, ...rest } = moduleSettings ?? {};
+  return openModules(directory, {
     ...rest,
     get node() { return { name: nodeName || hostName(), index: nodeIndex }; },
     log: (line) => log.debug(line),

@@ -62,12 +62,6 @@ export function broadcastOf(prefix: Prefix): Address | undefined {
   return prefix.address.family === 4 && prefix.prefixBits <= 30 ? lastOf(prefix) : undefined;
 }
 
-/** The netmask: 255.255.255.0 for a /24. */
-export function maskOf(prefix: Prefix): Address {
-  const ones = { family: prefix.address.family, bytes: new Uint8Array(prefix.address.bytes.length).fill(0xff) };
-  return withHostBits({ address: ones, prefixBits: prefix.prefixBits }, 0);
-}
-
 /** Whether the address is of that family and lies in the prefix. */
 export function contains(prefix: Prefix, address: Address): boolean {
   if (prefix.address.family !== address.family) return false;

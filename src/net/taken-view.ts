@@ -59,7 +59,7 @@ export function viewHolds(view: TakenView, span: Span, address: Address): boolea
   return low < view.count && compareWords(readWords(data, low * 32), words) <= 0;
 }
 
-/** wasm.md 2.2: a bitmap of 2 MiB is the largest that is sent. */
+/** A bitmap of 2 MiB is the largest that is sent. */
 const bitmapLargestSpan = 2 ** 24;
 
 function compareWords(a: Words, b: Words): number {

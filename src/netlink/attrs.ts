@@ -101,6 +101,7 @@ export function by<const K extends Readonly<Record<string, Payload<unknown>>>>(
   };
   return {
     nested: true,
+    // A value that is not raw is of the kind its sibling names: Attributes<R> is read and written by the same rows.
     write: (out, value, siblings) => (value instanceof Uint8Array ? raw : choose(siblings)).write(out, value as never),
     // Whichever payload was chosen, its value is one of the union.
     read: (input, start, end, siblings) => choose(siblings).read(input, start, end) as ValueOf<K[keyof K]> | Uint8Array,

@@ -12,7 +12,6 @@ export const RTEXT_FILTER_BRVLAN = 2;
 
 // IFLA_BRIDGE_FLAGS (linux/if_bridge.h): whom the request is for.
 export const BRIDGE_FLAGS_MASTER = 1;
-export const BRIDGE_FLAGS_SELF = 2;
 
 // struct bridge_vlan_info flags
 export const BRIDGE_VLAN_INFO_PVID = 0x02;

@@ -1,8 +1,9 @@
 import type { ConfSchema, Result } from "../cni/index.ts";
-import { CniError, code, confSchema, readConf } from "../cni/index.ts";
+import { confSchema, readConf } from "../cni/index.ts";
 import type { Ipam } from "./ipam.ts";
 import { bindIpam } from "./ipam.ts";
 import type { AddContext, Attachment, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "./plugin.ts";
+import { throwAll } from "./several-errors.ts";
 
 /** One call of a plugin with its configuration read and its IPAM bound. */
 export interface Call<Conf> {
@@ -33,6 +34,8 @@ export interface PluginDefinition<Conf extends object> {
   readonly schema: ConfSchema<Conf>;
   /** Addresses come from the plugin that `ipam.type` names. */
   readonly delegatesIpam?: boolean;
+  /** What of a configuration the schema cannot tell is wrong; runs before every ADD and touches nothing. */
+  validate?(call: Call<Conf>): void;
   add(call: Call<Conf>, context: AddContext): Promise<Result>;
   del(call: Call<Partial<Conf>>, context: DelContext): Promise<void>;
   check(call: Call<Conf>, handles: Handles): Promise<void>;
@@ -49,10 +52,17 @@ export function definePlugin<Conf extends object>(definition: PluginDefinition<C
     { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf) });
   const lenient = (verb: string, request: PluginRequest, handles: Handles): Call<Partial<Conf>> => (
     { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf, { lenient: true }) });
+  const validated = (request: PluginRequest, handles: Handles): Call<Conf> => {
+    const call = strict("ADD", request, handles);
+    definition.validate?.(call);
+    call.ipam?.validate(handles);
+    return call;
+  };
   return {
     type,
     versions,
-    add: async (request, context) => await definition.add(strict("ADD", request, context), context),
+    validate: (request, handles) => void validated(request, handles),
+    add: async (request, context) => await definition.add(validated(request, context), context),
     del: async (request, context) => await definition.del(lenient("DEL", request, context), context),
     check: async (request, handles) => await definition.check(strict("CHECK", request, handles), handles),
     async status(request, handles) {
@@ -70,15 +80,6 @@ export function definePlugin<Conf extends object>(definition: PluginDefinition<C
       throwAll(ended.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason));
     },
   };
-}
-
-/** Throws the one error there is, or all of them as one: with the first one's code where it has one. */
-export function throwAll(errors: readonly unknown[]): void {
-  const [first] = errors;
-  if (errors.length === 0) return;
-  if (errors.length === 1) throw first;
-  const message = errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n");
-  throw new CniError(first instanceof CniError ? first.code : code.internal, message, { cause: new AggregateError(errors) });
 }
 
 /** What a call holds beside its configuration. */

@@ -6,6 +6,8 @@ import type { AddContext, DelContext, GcRequest, Handles, Plugin, PluginRequest 
 
 /** The IPAM plugin of one call: the same request and handles, only the verb is chosen. */
 export interface Ipam {
+  /** Refuses what its ADD would refuse; an executable is not asked. */
+  validate(handles: Handles): void;
   /**
    * What IPAM gives: at least one address, routes and dns; no interfaces yet.
    *
@@ -25,6 +27,7 @@ export interface Ipam {
 export function bindIpam(type: string, verb: string, request: PluginRequest, handles: Handles): Ipam {
   const plugin = verb === "ADD" ? constant(handles.plugin(type)) : () => handles.plugin(type);
   return {
+    validate: (handles) => plugin().validate?.(request, handles),
     async add(context) {
       const answer = await plugin().add(request, context);
       if (answer.ips.length === 0) {

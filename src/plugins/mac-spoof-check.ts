@@ -8,6 +8,8 @@ import type { ChainName, NftChange, Nftables, NftRule } from "../kernel/index.ts
 import { parseMac } from "../net/index.ts";
 import { nft } from "../netlink/index.ts";
 import type { Undo } from "./plugin.ts";
+import { ruleComment } from "./rule-comment.ts";
+import { throwAll } from "./several-errors.ts";
 
 /** Whose frames are checked: `hostLink` is the name of the bridge port, `mac` the only source it may use. */
 export interface SpoofCheck {
@@ -46,16 +48,13 @@ export function teardownSpoofCheck(nftables: Nftables, owner: Owner): void {
     // The first jumps to the second: both are emptied before either goes.
     return [...present.map((chain) => change("flush chain", chain)), ...present.map((chain) => change("delete chain", chain))];
   });
-  if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) {
-    throw new AggregateError(errors, errors.map((error) => error instanceof Error ? error.message : String(error)).join("\n"));
-  }
+  throwAll(errors);
 }
 
 /** The transaction that makes the objects, empties what the attachment had before and adds its rules. */
 export function spoofCheckSetup(existing: readonly NftRule[], check: SpoofCheck): readonly NftChange[] {
   const { iface, mac } = chainsOf(check);
-  const comment = commentOf(check);
+  const comment = ruleComment(commentOf(check));
   return [
     { do: "add table", family, table },
     { do: "add chain", ...prerouting, base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" } },
@@ -85,7 +84,6 @@ function chainsOf({ containerId, ifName }: Owner): { readonly iface: ChainName; 
   return { iface: { family, table, chain }, mac: { family, table, chain: `${chain}-mac` } };
 }
 
-/** Container ids of runtimes leave room; a comment longer than nft's 128 bytes is refused by the codec. */
 function commentOf({ containerId, ifName }: Owner): string {
   return `macspoofchk-${containerId}-${ifName}`;
 }

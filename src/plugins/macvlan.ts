@@ -9,6 +9,7 @@
 import type { Dns, Result } from "../cni/index.ts";
 import { allVersions, CniError, code, confSchema } from "../cni/index.ts";
 import type { Link, LinkInfo, MacvlanMode, Namespace, NewLink } from "../kernel/index.ts";
+import { RT_TABLE_MAIN } from "../netlink/index.ts";
 import { broken, checkAddressesAndRoutes, checkedLink, containerInterface, requirePrevResult } from "./check-interface.ts";
 import { configureInterface } from "./configure-interface.ts";
 import type { Call } from "./define.ts";
@@ -34,6 +35,8 @@ export const macvlan = definePlugin<MacvlanConf>({
   versions: allVersions,
   schema: confSchema("macvlan"),
   delegatesIpam: true,
+
+  validate: (call) => void macOf(call),
 
   async add(call, context) {
     const { attachment, conf, ipam } = call;
@@ -138,8 +141,7 @@ function findMaster(namespace: Namespace, { master = "", linkInContainer = false
 }
 
 function defaultRouteLink(namespace: Namespace, family: 4 | 6): number | undefined {
-  const mainTable = 254; // RT_TABLE_MAIN, linux/rtnetlink.h
-  return namespace.routes.list(family, { table: mainTable }).find(({ dst, index }) => dst.prefixBits === 0 && index !== undefined)?.index;
+  return namespace.routes.list(family, { table: RT_TABLE_MAIN }).find(({ dst, index }) => dst.prefixBits === 0 && index !== undefined)?.index;
 }
 
 /** Neighbours learn of the new address at once; without these settings (no IPv6) they learn by asking. */

@@ -106,6 +106,11 @@ export interface Plugin {
   readonly type: string;
   /** cniVersions accepted, oldest first. */
   readonly versions: readonly string[];
+  /**
+   * Refuses a configuration that ADD would refuse, as far as that can be known from the configuration alone. It has no
+   * `prevResult` yet and touches nothing. Absent for executables: the specification has no such verb.
+   */
+  validate?(request: PluginRequest, handles: Handles): void;
   add(request: PluginRequest, context: AddContext): Promise<Result>;
   del(request: PluginRequest, context: DelContext): Promise<void>;
   check(request: PluginRequest, handles: Handles): Promise<void>;

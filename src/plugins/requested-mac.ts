@@ -15,17 +15,21 @@ export interface MacSources {
 /**
  * The hardware address asked for, lower case; undefined when nobody asked, which leaves it to the kernel.
  *
- * @throws CniError 4 for CNI_ARGS that cannot be read, 7 for text that is no MAC
+ * @throws CniError 4 for CNI_ARGS that cannot be read or hold no MAC, 7 for a configuration that holds none
  */
-export function requestedMac({ configured, args, runtimeConfig, stronger }: MacSources): string | undefined {
-  const fromArgs = parseArgs(args, ["MAC"]).MAC;
-  const texts = stronger === "configured" ? [fromArgs, configured, runtimeConfig] : [configured, fromArgs, runtimeConfig];
-  const text = texts.findLast((candidate) => candidate !== undefined && candidate !== "");
-  if (text === undefined) return undefined;
+export function requestedMac({ configured = "", args, runtimeConfig = "", stronger }: MacSources): string | undefined {
+  const fromArgs = parseArgs(args, ["MAC"]).MAC ?? "";
+  if (runtimeConfig !== "") return parseMacOf("runtimeConfig.mac", runtimeConfig);
+  if (fromArgs !== "" && (stronger === "args" || configured === "")) return parseMacOf("CNI_ARGS MAC", fromArgs, code.invalidEnvironment);
+  return configured === "" ? undefined : parseMacOf("mac", configured);
+}
+
+/** The hardware address, lower case; `where` names its key in the message. */
+export function parseMacOf(where: string, text: string, number: number = code.invalidConfig): string {
   try {
     return canonicalMac(text);
-  } catch (error) {
-    if (!(error instanceof AddressError)) throw error;
-    throw new CniError(code.invalidConfig, error.message, { cause: error });
+  } catch (cause) {
+    if (!(cause instanceof AddressError)) throw cause;
+    throw new CniError(number, `Cannot use ${where}: ${JSON.stringify(text)} is no MAC, expected 6, 8 or 20 bytes such as 02:00:5e:10:00:01`, { cause });
   }
 }

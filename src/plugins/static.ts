@@ -2,6 +2,8 @@ import type { Dns, IpConfig, Result, Route } from "../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../cni/index.ts";
 import type { Address, Prefix } from "../net/index.ts";
 import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix } from "../net/index.ts";
+import { requirePrevResult } from "./check-interface.ts";
+import { configuredRoutes } from "./configured-routes.ts";
 import type { Call } from "./define.ts";
 import { definePlugin } from "./define.ts";
 
@@ -24,21 +26,25 @@ interface StaticConf {
  * ADD     answers with addresses, routes and dns; no address at all is left to the caller to judge.
  * DEL     has nothing to do.
  * CHECK   compares the gateway of each address that prevResult still has.
- * Refuses (7) an address without its prefix length, and two of a family below cniVersion 0.3.0.
+ * Refuses (7, in CNI_ARGS 4) an address without its prefix length, and two of a family below cniVersion 0.3.0.
  */
 export const staticPlugin = definePlugin({
   type: "static",
   versions: allVersions,
   schema: confSchema<StaticConf>("static"),
+  validate(call) {
+    addressesOf(call);
+    configuredRoutes(call.conf.ipam?.routes);
+  },
   async add(call): Promise<Result> {
     const ips = addressesOf(call).map(({ address, gateway }): IpConfig => (
       { address: formatPrefix(address), ...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }) }));
-    return { interfaces: [], ips, routes: call.conf.ipam?.routes ?? [], dns: call.conf.ipam?.dns ?? {} };
+    return { interfaces: [], ips, routes: configuredRoutes(call.conf.ipam?.routes), dns: call.conf.ipam?.dns ?? {} };
   },
   async del() {},
   async check(call) {
-    const { network, prevResult } = call;
-    if (prevResult === undefined) throw new CniError(code.invalidConfig, `Cannot check network "${network}": prevResult is missing, expected the result of ADD`);
+    const { network } = call;
+    const prevResult = requirePrevResult(call.prevResult, network);
     for (const { address, gateway } of addressesOf(call)) {
       const found = prevResult.ips.find((ip) => ip.address === formatPrefix(address));
       if (found === undefined || gateway === undefined || found.gateway === formatAddress(gateway)) continue;
@@ -79,9 +85,9 @@ function addressesOf({ conf, network, cniVersion, attachment }: Call<StaticConf>
 /** `IP=cidr[,cidr...]`, each with the `GATEWAY=ip[,ip...]` that its subnet contains. */
 function addressesOfArgs(args: string): readonly StaticAddress[] {
   const { IP = "", GATEWAY = "" } = parseArgs(args, ["IP", "GATEWAY"]);
-  const gateways = listed(GATEWAY).map((text) => ip("CNI_ARGS GATEWAY", text));
+  const gateways = listed(GATEWAY).map((text) => ip("CNI_ARGS GATEWAY", text, code.invalidEnvironment));
   return listed(IP).map((text) => {
-    const address = cidr("CNI_ARGS IP", text);
+    const address = cidr("CNI_ARGS IP", text, code.invalidEnvironment);
     const gateway = gateways.findLast((candidate) => contains(address, candidate));
     return { address, ...(gateway === undefined ? {} : { gateway }) };
   });
@@ -91,17 +97,17 @@ function listed(text: string): readonly string[] {
   return text === "" ? [] : text.split(",").map((entry) => entry.trim());
 }
 
-function cidr(where: string, text: string): Prefix {
+function cidr(where: string, text: string, number: number = code.invalidConfig): Prefix {
   try {
     return parsePrefix(text);
   } catch (cause) {
-    throw new CniError(code.invalidConfig, `Cannot use ${where}: ${JSON.stringify(text)} is no CIDR, expected one such as 10.1.2.3/24`, { cause });
+    throw new CniError(number, `Cannot use ${where}: ${JSON.stringify(text)} is no CIDR, expected one such as 10.1.2.3/24`, { cause });
   }
 }
 
-function ip(where: string, text: string): Address {
+function ip(where: string, text: string, number: number = code.invalidConfig): Address {
   if (isAddress(text)) return parseAddress(text);
-  throw new CniError(code.invalidConfig, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.1`);
+  throw new CniError(number, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.1`);
 }
 
 function refuseSecondOfFamily(addresses: readonly StaticAddress[], cniVersion: string): void {

@@ -1,19 +1,18 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import type { Address, Span, TakenView } from "../net/index.ts";
-import { AddressList, addAddressName, compareAddresses, isIdentifier, sameAddress, takenView } from "../net/index.ts";
+import { AddressList, addAddressName, compareAddresses, isAddress, isIdentifier, sameAddress, takenView } from "../net/index.ts";
 import type { HeldAddress } from "./holds.ts";
 import { readHolds, withoutAddresses, writeHolds } from "./holds.ts";
-import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, writeCursor } from "./lease-file.ts";
+import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, readReserved, writeCursor } from "./lease-file.ts";
 import type { LeaseIndex } from "./lease-index.ts";
 import { openLeaseIndex } from "./lease-index.ts";
 import type { HoldRequest, LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
+import type { LockFile } from "./lock.ts";
+import { takeLock } from "./lock.ts";
 import { inTurn } from "./turns.ts";
-import { errnoOf, removeStaleTemporaries } from "./whole-file.ts";
-
-/** flock(2) on a file, made when missing; throws an error without an errno when it is not had in time. */
-export type LockFile = (path: string, options: { readonly timeoutMs: number }) => { close(): void };
+import { errnoOf, makeDirectory, removeStaleTemporaries } from "./whole-file.ts";
 
 export interface FileLeasesOptions {
   /** Holds one directory for every network; made when missing. */
@@ -26,10 +25,17 @@ export interface FileLeasesOptions {
  * the networks, which no network can be called: the index, and files while they are being written.
  */
 export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseStore {
-  const network = (scope: string) => openNetwork(dataDir, scope);
+  const networks = new Map<string, Network>();
+  const network = (scope: string): Network => {
+    const known = networks.get(scope);
+    if (known !== undefined) return known;
+    const opened = openNetwork(dataDir, scope);
+    networks.set(scope, opened);
+    return opened;
+  };
   const locked = async <T>(net: Network, work: () => T | Promise<T>): Promise<T> =>
     await inTurn(net.directory, async () => {
-      const lock = takeLock(lockFile, net);
+      const lock = lockNetwork(lockFile, net);
       try {
         return await work();
       } finally {
@@ -99,7 +105,7 @@ function openNetwork(dataDir: string, scope: string): Network {
 function make(directory: string): void {
   if (existsSync(directory)) return;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    makeDirectory(directory, 0o755);
   } catch (cause) {
     throw new CniError(code.ioFailure, `Cannot make directory ${directory}: ${errnoOf(cause) ?? "unknown error"}`, { cause });
   }
@@ -108,10 +114,10 @@ function make(directory: string): void {
 /** Deciding takes about a millisecond under the lock; whoever holds it for longer than this is stuck. */
 const lockTimeoutMs = 5000;
 
-function takeLock(lockFile: LockFile, net: Network): { close(): void } {
-  const path = join(net.directory, "lock");
+function lockNetwork(lockFile: LockFile, net: Network): { close(): void } {
+  const path = `${net.directory}/lock`;
   try {
-    return lockFile(path, { timeoutMs: lockTimeoutMs });
+    return takeLock(lockFile, path, { timeoutMs: lockTimeoutMs, mode: 0o755 });
   } catch (cause) {
     const errno = errnoOf(cause);
     if (errno !== undefined) throw new CniError(code.ioFailure, `Cannot lock ${path}: ${errno}`, { cause });
@@ -182,8 +188,9 @@ function viewWith(list: AddressList, span: Span, reserved: readonly Address[]): 
 
 /** What the owner holds according to the index, verified; undefined when only a full reading can tell. */
 function findHeld(net: Network, owner: Owner): readonly ListedLease[] | undefined {
-  const hints = net.index.hints(owner).map((address) => readLease(net.directory, address)).filter((lease) => lease !== undefined);
-  const held = leasesOf(hints, owner);
+  const hints = net.index.hints(owner);
+  if (hints === undefined) return undefined;
+  const held = leasesOf(hints.map((address) => readReserved(net.directory, address)).filter((lease) => lease !== undefined), owner);
   return held.length > 0 || isComplete(net) ? held : undefined;
 }
 
@@ -195,10 +202,12 @@ function isComplete(net: Network): boolean {
 function heldBy(net: Network, owner: Owner, names: () => readonly string[]): readonly ListedLease[] {
   const held = findHeld(net, owner);
   if (held !== undefined) return held;
-  const all = readLeases(net.directory, names());
+  const present = names().filter(isAddress);
+  const all = readLeases(net.directory, present);
   hint(() => {
     net.index.replaceScan(all);
-    net.index.seal();
+    // What could not be read is anybody's.
+    if (all.length === present.length) net.index.seal();
   });
   return leasesOf(all, owner);
 }

@@ -1,9 +1,9 @@
 /** State on disk: results, scratch files and address reservations, whole or absent, interchangeable with the reference's. */
 export { openFileLeases } from "./file-leases.ts";
-export type { FileLeasesOptions, LockFile } from "./file-leases.ts";
+export type { FileLeasesOptions } from "./file-leases.ts";
 export type * from "./leases.ts";
-export { createWholeFile, errnoOf, removeIfPresent, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
-export type { WholeFileOptions } from "./whole-file.ts";
+export { takeLock } from "./lock.ts";
+export type { LockFile } from "./lock.ts";
 export type { Multiplexer } from "./multiplexer.ts";
 export { removeInterruptedWrites } from "./private-directory.ts";
 export * from "./result-cache.ts";

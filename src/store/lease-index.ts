@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
 import { readCursor, readIfPresent } from "./lease-file.ts";
 import type { Lease, Owner } from "./leases.ts";
-import { removeIfPresent, writeWholeFile } from "./whole-file.ts";
+import { makeDirectory, readBytes, readText, removeIfPresent, writeInPlace, writeWholeFile } from "./whole-file.ts";
 
 /**
  * Who holds what in one network, so that nobody has to read every reservation: hints only, each verified by reading the
@@ -19,8 +19,8 @@ import { removeIfPresent, writeWholeFile } from "./whole-file.ts";
 export interface LeaseIndex {
   /** Whether the directory is as it was when the index was sealed: then an owner without hints holds nothing. */
   isComplete(): boolean;
-  /** Addresses the owner, or an old file of its container, may hold. */
-  hints(owner: Owner): readonly Address[];
+  /** Addresses the owner, or an old file of its container, may hold; undefined when the index cannot be read. */
+  hints(owner: Owner): readonly Address[] | undefined;
   /** To be called before the owner's reservations are made. */
   add(owner: Owner, addresses: readonly Address[]): void;
   /** To be called after those reservations are gone. */
@@ -35,25 +35,29 @@ export interface LeaseIndex {
 
 /** The index in `path` of the network whose reservations are in `directory`. */
 export function openLeaseIndex(path: string, directory: string): LeaseIndex {
-  const scanPath = join(path, "scan");
-  const stampPath = join(path, "stamp");
+  const scanPath = `${path}/scan`;
+  const stampPath = `${path}/stamp`;
   return {
     isComplete: () => readIfPresent(stampPath) === stampOf(directory),
     hints(owner) {
-      const own = readIfPresent(ownerPath(path, owner))?.split("\n") ?? [];
-      return [...own, ...scannedFor(scanPath, owner)].filter(isAddress).map(parseAddress);
+      try {
+        const own = isThere(ownerPath(path, owner)) ? readText(ownerPath(path, owner)).split("\n") : [];
+        return [...own, ...scannedFor(scanPath, owner)].filter(isAddress).map(parseAddress);
+      } catch {
+        return undefined; // to take it for empty would be to forget what the owner holds
+      }
     },
     add(owner, addresses) {
       make(path);
       // The empty line ends what a process that died left of a line.
-      writeFileSync(ownerPath(path, owner), `\n${addresses.map(formatAddress).join("\n")}\n`, { mode: 0o600, flag: "a" });
+      writeInPlace(ownerPath(path, owner), `\n${addresses.map(formatAddress).join("\n")}\n`, "append");
     },
     remove(owner, addresses) {
       const gone = new Set(addresses.map(formatAddress));
       const lines = readIfPresent(ownerPath(path, owner))?.split("\n") ?? [];
       const left = lines.filter((line) => isAddress(line) && !gone.has(line));
       if (left.length === 0) removeIfPresent(ownerPath(path, owner));
-      else writeFileSync(ownerPath(path, owner), left.map((line) => `${line}\n`).join(""));
+      else writeInPlace(ownerPath(path, owner), left.map((line) => `${line}\n`).join(""), "replace");
     },
     prune() {
       for (const name of existsSync(path) ? readdirSync(path).filter((name) => name.includes(":")) : []) {
@@ -68,13 +72,18 @@ export function openLeaseIndex(path: string, directory: string): LeaseIndex {
     },
     seal() {
       make(path);
-      writeFileSync(stampPath, stampOf(directory), { mode: 0o600 });
+      writeInPlace(stampPath, stampOf(directory), "replace");
     },
   };
 }
 
 function make(path: string): void {
-  if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o755 });
+  if (!existsSync(path)) makeDirectory(path, 0o755);
+}
+
+/** Of whatever kind: an error costs far more than looking, and a link to nowhere must not pass for nothing. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /**
@@ -97,7 +106,7 @@ const longestNameBytes = 255;
 /** No part holds ":" or "/" once encoded. */
 function ownerPath(path: string, owner: Owner): string {
   const name = `${owner.ifName}:${owner.containerId.trim()}`.toWellFormed();
-  return join(path, name.split(":").map(encodeURIComponent).join(":").slice(0, longestNameBytes));
+  return `${path}/${name.split(":").map(encodeURIComponent).join(":").slice(0, longestNameBytes)}`;
 }
 
 function scanKey(owner: Owner): string {
@@ -106,13 +115,8 @@ function scanKey(owner: Owner): string {
 
 /** Every line of the owner and of its container's old files, without parsing the other 100,000. */
 function scannedFor(scanPath: string, owner: Owner): string[] {
-  if (!existsSync(scanPath)) return []; // no full reading was ever needed, or it found nothing
-  let scan: Buffer;
-  try {
-    scan = readFileSync(scanPath);
-  } catch {
-    return []; // not sealed by us: the next full reading puts it right
-  }
+  if (!isThere(scanPath)) return []; // no full reading was ever needed, or it found nothing
+  const scan = readBytes(scanPath);
   return [owner, { ...owner, ifName: "" }].flatMap((each) => linesStarting(scan, scanKey(each)));
 }
 

@@ -10,6 +10,11 @@ export interface Multiplexer {
   readonly netns: string;
   /** CNI_ARGS verbatim. */
   readonly args: string;
+  /**
+   * The runtime's capability arguments, in scratch files only: a network's own are cached with its result, which is not
+   * there yet when an ADD is killed, and GC is given none.
+   */
+  readonly runtimeConfig?: Readonly<Record<string, unknown>>;
 }
 
 export function parseMultiplexer(value: unknown): Multiplexer | undefined {
@@ -17,5 +22,8 @@ export function parseMultiplexer(value: unknown): Multiplexer | undefined {
   const fields = new Map<string, unknown>(Object.entries(value));
   const [network, ifName, netns, args] = ["network", "ifName", "netns", "args"].map((key) => fields.get(key));
   if (typeof network !== "string" || typeof ifName !== "string" || typeof netns !== "string" || typeof args !== "string") return undefined;
-  return { network, ifName, netns, args };
+  const runtimeConfig = fields.get("runtimeConfig");
+  // An object with unknown values is all that is claimed of it.
+  const given = typeof runtimeConfig === "object" && runtimeConfig !== null && !Array.isArray(runtimeConfig) ? { runtimeConfig: runtimeConfig as Record<string, unknown> } : {};
+  return { network, ifName, netns, args, ...given };
 }

@@ -1,7 +1,7 @@
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
-import { errnoOf, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
+import { errnoOf, makeDirectory, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
 
 /**
  * Writes `<directory>/<name>` whole, mode 0600; the directory is made (0700) when it turns out to be missing.
@@ -29,7 +29,7 @@ function writeMakingDirectory(directory: string, path: string, content: string):
     writeWholeFile(path, content);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     writeWholeFile(path, content);
   }
 }

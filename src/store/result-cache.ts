@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
 import { writeIntoDirectory } from "./private-directory.ts";
-import { errnoOf, removeIfPresent } from "./whole-file.ts";
+import { errnoOf, isAbsent, readText, removeIfPresent } from "./whole-file.ts";
 
 /** What names one cached attachment. */
 export interface ResultKey {
@@ -73,8 +73,6 @@ export function removeResult(cniDir: string, key: ResultKey): void {
   try {
     removeIfPresent(path);
   } catch (error) {
-    // A file where the directory should be holds no entries either.
-    if (errnoOf(error) === "ENOTDIR") return;
     throw new CniError(code.ioFailure, `Cannot remove the cached result ${path}: ${String(error)}`, { cause: error });
   }
 }
@@ -141,9 +139,9 @@ function parseObject(text: string, path: string): Readonly<Record<string, unknow
 
 function readIfPresent(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readText(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     throw new CniError(code.ioFailure, `Cannot read the cached result ${path}: ${String(error)}`, { cause: error });
   }
 }

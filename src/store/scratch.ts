@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
 import { writeIntoDirectory } from "./private-directory.ts";
-import { errnoOf, removeIfPresent } from "./whole-file.ts";
+import { errnoOf, isAbsent, readText, removeIfPresent } from "./whole-file.ts";
 
 /** One network of a container as kept between ADD and DEL. The order of delegates matters: it names their interfaces. */
 export interface ScratchDelegate {
@@ -48,15 +48,19 @@ export interface ScratchKey {
  * Writes the scratch file `<cniDir>/<containerId>`, mode 0600, whole. A container with two multiplexed attachments has
  * a second one, `<containerId>@<ifName>`: a name no other program looks for, as "@" is in no container id.
  *
+ * @returns what it replaces: an ADD before this one that no DEL followed; undefined when that is nothing or unreadable
  * @throws CniError 5 naming the path
  */
-export function saveScratch(cniDir: string, key: ScratchKey, scratch: Scratch): void {
+export function saveScratch(cniDir: string, key: ScratchKey, scratch: Scratch): Scratch | undefined {
   const entries = scratch.delegates.map((delegate, index) => ({
     ...encodeDelegate(delegate),
     ...(index > 0 || scratch.multiplexer === undefined ? {} : { polynic: scratch.multiplexer }),
   }));
-  const name = taken(cniDir, key) ? secondName(key) : firstName(key);
-  writeIntoDirectory(cniDir, name, JSON.stringify(entries));
+  const first = scratchOrNothing(join(cniDir, firstName(key)));
+  const taken = belongsToAnother(first, key);
+  const earlier = taken ? scratchOrNothing(join(cniDir, secondName(key))) : first;
+  writeIntoDirectory(cniDir, taken ? secondName(key) : firstName(key), JSON.stringify(entries));
+  return earlier;
 }
 
 /**
@@ -68,7 +72,7 @@ export function loadScratch(cniDir: string, key: ScratchKey): Scratch | undefine
   const second = readScratch(join(cniDir, secondName(key)));
   if (second !== undefined) return second;
   const first = readScratch(join(cniDir, firstName(key)));
-  return first?.multiplexer !== undefined && first.multiplexer.ifName !== key.ifName ? undefined : first;
+  return belongsToAnother(first, key) ? undefined : first;
 }
 
 /** Removes what is kept of one attachment, damaged or not; missing is fine. */
@@ -76,7 +80,7 @@ export function removeScratch(cniDir: string, key: ScratchKey): void {
   const path = join(cniDir, firstName(key));
   try {
     if (removeIfPresent(join(cniDir, secondName(key)))) return;
-    if (!taken(cniDir, key)) removeIfPresent(path);
+    if (!belongsToAnother(scratchOrNothing(path), key)) removeIfPresent(path);
   } catch (error) {
     throw new CniError(code.ioFailure, `Cannot remove the scratch file ${path}: ${String(error)}`, { cause: error });
   }
@@ -99,10 +103,9 @@ export function listScratch(cniDir: string): readonly { readonly containerId: st
   });
 }
 
-/** Whether the first file belongs to another attachment of the same container. */
-function taken(cniDir: string, key: ScratchKey): boolean {
-  const multiplexer = scratchOrNothing(join(cniDir, firstName(key)))?.multiplexer;
-  return multiplexer !== undefined && multiplexer.ifName !== key.ifName;
+/** Whether what the first file holds is another attachment of the same container. */
+function belongsToAnother(first: Scratch | undefined, key: ScratchKey): boolean {
+  return first?.multiplexer !== undefined && first.multiplexer.ifName !== key.ifName;
 }
 
 function firstName({ containerId }: ScratchKey): string {
@@ -128,9 +131,9 @@ function scratchOrNothing(path: string): Scratch | undefined {
 function readScratch(path: string): Scratch | undefined {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readText(path);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     throw new CniError(code.ioFailure, `Cannot read the scratch file ${path}: ${String(error)}`, { cause: error });
   }
   let json: unknown;

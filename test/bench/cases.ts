@@ -20,12 +20,20 @@ export const cniVersion = "1.0.0";
 export const uplink = "uplink0";
 
 export const cases: readonly Case[] = [
-  { title: "1 network (bridge)", networks: [bridge(0)] },
+  { title: bridgesTitle(1), networks: plainBridges(1) },
   { title: "3 networks (2 bridge, macvlan)", networks: [bridge(0), bridge(1), macvlan(2)] },
-  { title: "8 networks (bridge)", networks: Array.from({ length: 8 }, (_, index) => bridge(index)) },
+  { title: bridgesTitle(8), networks: plainBridges(8) },
   firewalled("iptables"),
   firewalled("nftables"),
 ];
+
+export function bridgesTitle(count: number): string {
+  return `${count} network${count === 1 ? "" : "s"} (bridge)`;
+}
+
+export function plainBridges(count: number): readonly Network[] {
+  return Array.from({ length: count }, (_, index) => bridge(index));
+}
 
 function bridge(index: number): Network {
   return { name: `bench${index}`, plugins: [{ type: "bridge", bridge: `bench${index}`, ipam: ipam(index) }] };

@@ -3,8 +3,11 @@ import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { execFileSync } from "node:child_process";
+import { allocationInModule, compareHostLocal } from "./allocation.ts";
+import { bridgesTitle } from "./cases.ts";
+import { compareWithFloor } from "./in-process.ts";
 import { multiplexer, plugins, type Runtime } from "./runtimes.ts";
-import { ms, summarize, timeMs } from "./statistics.ts";
+import { ms, ratio, summarize, timeMs } from "./statistics.ts";
 import { compareWholeProcesses, prepareHost } from "./whole-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -25,4 +28,18 @@ const bare = summarize(Array.from({ length: rounds }, () => timeMs(() => execFil
 console.log(`A bare start of the bundled Node: ${ms(bare.medianMs)} ms. Medians of ${rounds} runs each.\n`);
 
 console.log("Whole processes, one ADD and one DEL of a container\n");
-console.log(compareWholeProcesses(multiplexer("polynic", join(bin, "polynic"), "polynic", bin), reference, rounds));
+const { text, own } = compareWholeProcesses(multiplexer("polynic", join(bin, "polynic"), "polynic", bin), reference, rounds);
+console.log(text);
+const [one = Number.NaN, eight = Number.NaN] = [1, 8].map((networks) => own.get(`DEL ${bridgesTitle(networks)}`) ?? Number.NaN);
+console.log(`\nDEL of 8 networks takes ${ratio(eight, one)} times as long as DEL of 1.`);
+
+console.log("\nThe multiplexer called as a library in a warm process, and the same kernel requests sent back to back with nothing else\n");
+console.log(await compareWithFloor(rounds));
+
+console.log("\nAllocation inside the host-local module, a fresh process each\n");
+console.log(allocationInModule(Math.ceil(rounds / 3)));
+
+const allocators = [{ title: "polynic", directory: bin }, ...(existsSync(join(newer, "host-local")) ? [{ title: "reference 1.9", directory: newer }]
+  : existsSync(join(packaged, "host-local")) ? [{ title: "reference (Debian)", directory: packaged }] : [])];
+console.log("\nADD of the whole host-local executable beside that many reservations\n");
+console.log(compareHostLocal(allocators, "/var/lib/cni/bench", rounds));

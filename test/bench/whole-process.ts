@@ -5,16 +5,17 @@ import type { Runtime } from "./runtimes.ts";
 import { ms, ratio, summarize, table } from "./statistics.ts";
 
 /**
- * Measures every case and returns a table a case and verb: medians, and each runtime's ratio to the first of the others.
+ * Measures every case: a table of medians a case and verb, with our ratio to each of the others, and our own medians by row.
  *
  * @param ours    the runtime the ratios are of
  * @param others  what it is compared with
  * @param count   counted runs of each; one more is run first and not counted
  */
-export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[], count: number): string {
+export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[], count: number): { readonly text: string; readonly own: ReadonlyMap<string, number> } {
   const runtimes = [ours, ...others];
   const header = ["", ...runtimes.map(({ title }) => `${title} ms`), ...others.map(({ title }) => `ratio to ${title}`)];
   const rows: string[][] = [];
+  const ownMedians = new Map<string, number>();
   for (const one of cases) {
     const able = runtimes.filter((runtime) => runtime.supports(one));
     const times = new Map(able.map((runtime) => [runtime, { add: [] as number[], del: [] as number[] }]));
@@ -31,10 +32,12 @@ export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[],
     for (const verb of ["add", "del"] as const) {
       const medians = runtimes.map((runtime) => summarize(times.get(runtime)?.[verb] ?? []).medianMs);
       const [own = Number.NaN, ...rest] = medians;
-      rows.push([`${verb.toUpperCase()} ${one.title}`, ...medians.map(shown), ...rest.map((other) => Number.isNaN(other) ? "" : ratio(own, other))]);
+      const title = `${verb.toUpperCase()} ${one.title}`;
+      ownMedians.set(title, own);
+      rows.push([title, ...medians.map(shown), ...rest.map((other) => Number.isNaN(other) ? "" : ratio(own, other))]);
     }
   }
-  return table(header, rows);
+  return { text: table(header, rows), own: ownMedians };
 }
 
 /** lo up and a lower link for macvlan, whose other end is a machine that nobody talks to. */

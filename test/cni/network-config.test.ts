@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  CniError, enabledArgs, finishNetwork, networkFiles, parseNetwork, parseNetworkFile, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
+  CniError, enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
 } from "../../src/cni/index.ts";
 
 const refusedWith = (code: number, message: string) => (error: unknown): boolean => error instanceof CniError && error.code === code && error.message.includes(message);
@@ -73,36 +73,7 @@ single("needs a type and a name", () => {
   assert.throws(() => parseNetworkPlugin({ name: "x" }, "/etc/cni/net.d/a/1.conf"), refusedWith(7, "Cannot read /etc/cni/net.d/a/1.conf: type is missing"));
 });
 
-single("parseNetwork tells it from a list", () => {
-  assert.is(parseNetwork({ name: "a", type: "bridge" }).plugins.length, 1);
-  assert.is(parseNetwork({ name: "a", plugins: [bridge, bridge] }).plugins.length, 2);
-  assert.throws(() => parseNetwork({ name: "a", plugins: null, type: "bridge" }), refusedWith(7, "no plugin"));
-});
-
 single.run();
-
-const file = suite("parseNetworkFile");
-
-file("goes by the extension", () => {
-  assert.is(parseNetworkFile("/d/a.conflist", '{"name":"a","plugins":[{"type":"x"}]}').plugins.length, 1);
-  assert.is(parseNetworkFile("/d/a.conf", '{"name":"a","type":"x"}').plugins.length, 1);
-  assert.is(parseNetworkFile("/d/a.json", '{"name":"a","type":"x"}').plugins.length, 1);
-});
-
-file("names the file it cannot read", () => {
-  assert.throws(() => parseNetworkFile("/d/a.conf", "{"), refusedWith(6, "Cannot read /d/a.conf: it is not JSON"));
-  assert.throws(() => parseNetworkFile("/d/a.conf", "[]"), refusedWith(6, "Cannot read /d/a.conf: it is a list"));
-  assert.throws(() => parseNetworkFile("/d/a.conflist", "{}"), refusedWith(7, "Cannot read /d/a.conflist: name is missing"));
-  assert.throws(() => parseNetworkFile("/d/a.conf", '{"name":"a"}'), refusedWith(7, "Cannot read /d/a.conf: type is missing"));
-});
-
-file("networkFiles puts lists before single plugins, each by name", () => {
-  assert.equal(networkFiles(["b.json", "z.conflist", "a.conf", "README", "x.conf.bak", "sub/a.conf", "a.conflist", ".conf", "a.CONF"]), {
-    lists: ["a.conflist", "z.conflist"], singles: [".conf", "a.conf", "b.json"],
-  });
-});
-
-file.run();
 
 const finish = suite("finishNetwork");
 const portmap = { type: "portmap" };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { Call, World } from "../helpers/runtime.ts";
-import { call, changes, leftovers, makeWorld, start, state, succeed } from "../helpers/runtime.ts";
+import { call, changes, leftovers, makeWorld, referencePlugins, start, state, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, ourPlugins, threeNetworks } from "../helpers/three-networks.ts";
 
 const needs = ["nft_nat", "macvlan", "ipv6"] as const;
@@ -42,6 +42,7 @@ const rows: readonly Row[] = [
   { title: "an unknown plugin", given: (world) => thirdBad(world, { type: "frobnicate" }), code: 112, says: ["frobnicate", "third"] },
   { title: "a plugin that is a path", given: (world) => thirdBad(world, { type: "../bin/bridge" }), code: 7, says: ["../bin/bridge"] },
   { title: "an unknown IPAM", given: (world) => thirdBad(world, { type: "bridge", ipam: { type: "frobnicate" } }), code: 112, says: ["frobnicate"] },
+  { title: "an IPAM whose name holds a null byte", given: (world) => thirdBad(world, { type: "bridge", ipam: { type: "host\0local" } }), code: 112, says: ["host"] },
   { title: "a wrong type in the third network", given: (world) => thirdBad(world, { type: "bridge", mtu: "big" }), code: 7, says: ["third", "mtu"] },
   { title: "a wrong type deep in IPAM", given: (world) => thirdBad(world, { type: "bridge", ipam: hostLocal(world, { ranges: [[{ subnet: 5 }]] }) }), code: 7, says: ["ranges", "subnet"] },
   { title: "a subnet with host bits", given: (world) => thirdBad(world, { type: "bridge", ipam: hostLocal(world, { ranges: [[{ subnet: "10.80.0.7/24" }]] }) }), code: 7, says: ["10.80.0.7/24", "10.80.0.0"] },
@@ -77,7 +78,7 @@ const rows: readonly Row[] = [
   { title: "a delegate of an unknown version", given: (world) => thirdBad(world, { cniVersion: "7.0.0", type: "bridge" }), code: 1, says: ["7.0.0"] },
 ];
 
-const refused = kernelSuite("bad input", import.meta.url, { needs, timeoutMs: 90_000 });
+const refused = kernelSuite("bad input", import.meta.url, { needs, timeoutMs: 180_000 });
 // One world for all of them, which nothing may change.
 let shared: World | undefined;
 refused.before(() => {
@@ -105,7 +106,26 @@ for (const { title, given, code, says, version = "1.1.0" } of rows) {
 }
 refused.run();
 
-const exhausted = kernelSuite("limits and damage", import.meta.url, { needs, timeoutMs: 60_000 });
+/** Rows whose fault stands in the configuration, however late its network comes. */
+const readable = new Set([
+  "an unknown plugin", "an unknown IPAM", "a wrong type in the third network", "a wrong type deep in IPAM", "a subnet with host bits",
+  "a MAC that is none", "a delegate of an unknown version", "two networks with one interface name",
+]);
+const untouched = kernelSuite("bad configuration", import.meta.url, { needs });
+for (const { title, given } of rows.filter((row) => readable.has(row.title))) {
+  untouched(`touches nothing, not even a bridge: ${title}`, () => {
+    const world = makeWorld();
+    makeUplink(world);
+    const { conf, ...more } = given(world);
+    const before = state(world);
+    assert.is(call(world, multiplexed("ADD", conf, more)).status, 1);
+    assert.equal(changes(before, state(world)), []);
+    world.remove();
+  });
+}
+untouched.run();
+
+const exhausted = kernelSuite("limits and damage", import.meta.url, { needs, timeoutMs: 120_000 });
 exhausted("a full range is an error that names it, and everything is undone", () => {
   const world = makeWorld();
   try {
@@ -123,6 +143,21 @@ exhausted("a full range is an error that names it, and everything is undone", ()
     succeed(world, multiplexed("DEL", conf));
     succeed(world, multiplexed("ADD", conf, { containerId: "pod-2", netns: other.path }));
     succeed(world, multiplexed("DEL", conf, { containerId: "pod-2", netns: other.path }));
+    assert.equal(leftovers(world), []);
+  } finally {
+    world.remove();
+  }
+});
+exhausted("an answer nobody can take is one line on stderr, and DEL works", () => {
+  const world = makeWorld();
+  try {
+    makeUplink(world);
+    const file = join(world.directory, "deaf"), conf = threeNetworks(world);
+    writeFileSync(file, `#!/bin/sh\nexec ${ourPlugins()}/polynic > /dev/full\n`, { mode: 0o755 });
+    const { status, stderr } = call(world, multiplexed("ADD", conf, { file }));
+    assert.is(status, 1);
+    assert.match(stderr, /^Cannot write to stdout: .*ENOSPC.*\n$/);
+    succeed(world, multiplexed("DEL", conf));
     assert.equal(leftovers(world), []);
   } finally {
     world.remove();
@@ -167,7 +202,7 @@ exhausted("a second ADD of the same container is refused and leaves the first wh
 });
 exhausted.run();
 
-const together = kernelSuite("concurrent ADDs", import.meta.url, { needs, timeoutMs: 60_000 });
+const together = kernelSuite("concurrent ADDs", import.meta.url, { needs, timeoutMs: 120_000 });
 together("two ADDs of one container end in one attachment", async () => {
   const world = makeWorld();
   try {
@@ -206,6 +241,26 @@ together("ten containers get ten addresses of each network, and give them back",
     world.remove();
   }
 });
+for (const { release, directory } of referencePlugins()) {
+  together(`eight containers are added, half by us and half by the reference plugins ${release}, with iptables`, async () => {
+    const world = makeWorld();
+    try {
+      const path = (index: number): string => (index % 2 === 0 ? ourPlugins() : directory);
+      const conf = { cniVersion: "1.0.0", name: "net1", type: "bridge", bridge: "br0", isDefaultGateway: true, ipMasq: true, ipam: hostLocal(world) };
+      const containers = Array.from({ length: 8 }, (_, index) => ({ containerId: `many${index}`, netns: world.another() }));
+      const all = async (verb: string, shift: number, more: readonly object[] = []) => await Promise.all(containers.map(({ containerId, netns }, index) => (
+        start(world, { verb, type: "bridge", path: [path(index + shift)], conf: { ...conf, ...more[index] }, containerId, netns: netns.path }).answer)));
+      const added = await all("ADD", 0);
+      for (const { status, stdout, stderr } of added) assert.is(status, 0, stdout + stderr);
+      assert.is(new Set(added.map(({ json }) => json.ips[0].address)).size, 8);
+      // Whoever has not added it deletes it.
+      for (const { status, stdout } of await all("DEL", 1, added.map(({ json }) => ({ prevResult: json })))) assert.is(status, 0, stdout);
+      for (const { containerId, netns } of containers) assert.equal(leftovers(world, { containerId, container: netns }), []);
+    } finally {
+      world.remove();
+    }
+  });
+}
 together.run();
 
 /** Bridges and where the next allocation begins may stay behind a failed ADD; what the test wrote itself is no change. */

@@ -7,15 +7,15 @@ import type { World } from "../helpers/runtime.ts";
 import { changes, leftovers, makeWorld, start, state, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
-const suiteLimitMs = 90_000;
-const roundCount = 24;
+const suiteLimitMs = 240_000;
+const roundCount = 12;
 
 /** One world for all rounds, with everything in it that a first container leaves behind. */
-async function inRounds(round: (world: World, conf: object, delayMs: number) => Promise<boolean>): Promise<void> {
+async function inRounds(round: (world: World, conf: object, delayMs: number) => Promise<boolean>, configured: (world: World) => object = threeNetworks): Promise<void> {
   const world = makeWorld();
   try {
     makeUplink(world);
-    const conf = threeNetworks(world);
+    const conf = configured(world);
     const began = Date.now();
     succeed(world, multiplexed("ADD", conf));
     const addMs = Date.now() - began;
@@ -36,9 +36,12 @@ async function inRounds(round: (world: World, conf: object, delayMs: number) => 
   }
 }
 
-/** Locks are made at first use, and where the next allocation begins differs after every ADD. */
+/**
+ * Locks are made at first use, where the next allocation begins differs after every ADD, and the temporary file of a write
+ * that was killed is deleted by a GC a minute later, when nobody can be writing it any more.
+ */
 function settled(world: World): readonly string[] {
-  return state(world).filter((line) => !/^\/files\/(?:networks\/[^/]+\/last_reserved_ip|cni\/\.polynic\/lock-)/.test(line));
+  return state(world).filter((line) => !/^\/files\/(?:networks\/[^/]+\/last_reserved_ip|cni\/\.polynic\/lock-|cni\/(?:results\/)?\.polynic-[^/]+\.tmp)/.test(line));
 }
 
 /** Whether it was still running. */
@@ -90,4 +93,36 @@ killed("at any point of DEL, GC takes everything away", async () => {
     return early;
   });
 });
+killed("at any point of ADD with iptables, DEL takes everything away", async () => {
+  await inRounds(async (world, conf, delayMs) => {
+    const early = await killAfter(world, "ADD", conf, delayMs);
+    succeed(world, multiplexed("DEL", conf));
+    return early;
+  }, withIptables);
+});
+killed("at any point of DEL with iptables, the next DEL takes everything away", async () => {
+  await inRounds(async (world, conf, delayMs) => {
+    succeed(world, multiplexed("ADD", conf));
+    const early = await killAfter(world, "DEL", conf, delayMs);
+    succeed(world, multiplexed("DEL", conf));
+    return early;
+  }, withIptables);
+});
+killed("at any point of ADD with executed plugins, DEL takes everything away", async () => {
+  await inRounds(async (world, conf, delayMs) => {
+    const early = await killAfter(world, "ADD", conf, delayMs);
+    succeed(world, multiplexed("DEL", conf));
+    return early;
+  }, executed);
+});
 killed.run();
+
+function withIptables(world: World): object {
+  return JSON.parse(JSON.stringify(threeNetworks(world)).replaceAll("nftables", "iptables"));
+}
+
+/** The plugins run on while nobody waits for them any more. */
+function executed(world: World): object {
+  return threeNetworks(world, { execute: true });
+}
+

@@ -34,7 +34,7 @@ function withoutCursors(lines: readonly string[]): readonly string[] {
   return lines.filter((line) => !line.startsWith("/files/networks/") || !line.includes("/last_reserved_ip."));
 }
 
-const three = kernelSuite("three networks", import.meta.url, { needs, timeoutMs: 90_000 });
+const three = kernelSuite("three networks", import.meta.url, { needs, timeoutMs: 180_000 });
 
 three("are attached, confirmed, and taken away without a trace, twice", inWorld((world) => {
   const conf = threeNetworks(world);
@@ -148,6 +148,16 @@ for (const { title, spoil, prevResult } of [
   }));
 }
 
+three("are undone when a network's name is too long for a file, and deleted although it is", inWorld((world) => {
+  const conf = threeNetworks(world), [front, ...others] = conf.delegates;
+  const long = { ...conf, delegates: [{ ...front, name: "9".repeat(300) }, ...others] };
+  const { status, json } = call(world, multiplexed("ADD", long));
+  assert.equal([status, json.code], [1, 5]);
+  assert.match(json.msg, /ENAMETOOLONG/);
+  assert.equal(leftovers(world), []);
+  succeed(world, multiplexed("DEL", long));
+}));
+
 three("leave what another container has reserved by now", inWorld((world) => {
   const conf = threeNetworks(world);
   succeed(world, multiplexed("ADD", conf));
@@ -157,7 +167,7 @@ three("leave what another container has reserved by now", inWorld((world) => {
 }));
 three.run();
 
-const collecting = kernelSuite("GC", import.meta.url, { needs, timeoutMs: 60_000 });
+const collecting = kernelSuite("GC", import.meta.url, { needs, timeoutMs: 120_000 });
 const listed = (conf: object, valid: unknown): object => ({ ...conf, "cni.dev/valid-attachments": valid });
 const ids = ["pod-1", "pod-2", "pod-3"] as const;
 
@@ -188,9 +198,18 @@ for (const [what, valid, stay] of [["an empty list", [], false], ["null", null, 
     for (const containerId of ids) succeed(world, multiplexed("DEL", conf, { containerId, netns: "" }));
   }));
 }
+for (const [verb, title] of [["GC", "takes"], ["DEL", "and DEL without runtimeConfig take"]] as const) {
+  collecting(`${title} away the mapped ports of an ADD that was killed before its result was cached`, inWorld((world) => {
+    const conf = threeNetworks(world), { runtimeConfig, ...told } = conf;
+    succeed(world, multiplexed("ADD", conf));
+    each(world, "cni/results", undefined);
+    succeed(world, multiplexed(verb, listed(told, [])));
+    assert.equal(leftovers(world), []);
+  }));
+}
 collecting.run();
 
-const external = kernelSuite("executed plugins in a chain with ours", import.meta.url, { needs, timeoutMs: 60_000 });
+const external = kernelSuite("executed plugins in a chain with ours", import.meta.url, { needs, timeoutMs: 120_000 });
 for (const { release, directory } of referencePlugins()) {
   external(`ptp and tuning ${release}, beside a bridge`, inWorld((world) => {
     const cniVersion = "1.0.0", dataDir = join(world.directory, "networks");

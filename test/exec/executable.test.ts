@@ -1,12 +1,12 @@
 // src/exec/executable.ts against small shell scripts: what is found, how a run ends, what a plugin's words become.
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import type { ExecutableCall } from "../../src/exec/index.ts";
-import { findExecutable, probeVersions, runExecutable } from "../../src/exec/index.ts";
+import { findExecutable, runExecutable } from "../../src/exec/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "polynic-exec-"));
 const empty = join(directory, "empty");
@@ -38,6 +38,10 @@ const find = suite("findExecutable");
 find("takes the first regular file, executable or not", () => {
   const plain = script("plain", "", 0o644);
   assert.is(findExecutable("plain", [empty, directory]), plain);
+});
+find("passes over a directory that cannot be looked into", () => {
+  const plain = script("plain", "", 0o644);
+  assert.is(findExecutable("plain", ["/".padEnd(5000, "a"), plain, directory]), plain);
 });
 find("refuses what is no plain name, a directory, and what is nowhere", () => {
   for (const [type, directories] of [["", [directory]], ["../plain", [empty]], [".", [directory]], ["folder", [empty]], ["nowhere", [directory]], ["plain", []], ["plain", [""]]] as const) {
@@ -82,28 +86,25 @@ run("ends a plugin that runs too long", async () => {
   assert.is(error.code, 112);
   assert.match(error.message, /still running after 200 ms/);
 });
+for (const [title, last, says] of [
+  ["has ended", "echo '{}'", undefined],
+  ["has failed", "echo broken >&2; exit 3", /said: "broken"/],
+  ["had to be ended", "exec sleep 20", /still running after 2000 ms/],
+] as const) {
+  run(`does not wait for a process that keeps the streams of a plugin which ${title}`, async () => {
+    const before = Date.now();
+    const running = runExecutable(call(script("leaves-a-child", `sleep 20 &\necho $! >"$0.child"\n${last}`), { timeoutMs: 2000 }));
+    if (says === undefined) assert.is(await running, "{}\n");
+    else assert.match((await refusal(running)).message, says);
+    assert.ok(Date.now() - before < 10_000);
+    process.kill(Number(readFileSync(join(directory, "leaves-a-child.child"), "utf8")), "SIGKILL");
+  });
+}
 run("tries again while the file is being written", async () => {
   const file = script("busy", "echo ran");
   const writer = openSync(file, "r+");
   setTimeout(() => closeSync(writer), 200);
   assert.is(await runExecutable(call(file)), "ran\n");
 });
+run.after(() => rmSync(directory, { recursive: true }));
 run.run();
-
-const probe = suite("probeVersions");
-const answers: readonly { name: string; body: string; versions: readonly string[] | RegExp }[] = [
-  { name: "modern", body: 'echo \'{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.1.0"]}\'', versions: ["0.4.0", "1.1.0"] },
-  { name: "before-version", body: 'echo \'{"code":4,"msg":"unknown CNI_COMMAND: VERSION"}\'; exit 1', versions: ["0.1.0"] },
-  { name: "early", body: 'echo \'{"cniVersion":"0.2.0"}\'', versions: ["0.1.0", "0.2.0"] },
-  { name: "keyless", body: "echo '{}'", versions: /expected an object/ },
-  { name: "garbled", body: "echo hello", versions: /it is not JSON/ },
-];
-for (const { name, body, versions } of answers) {
-  probe(`understands a plugin that is ${name}`, async () => {
-    const answer = probeVersions("probe", script(name, body));
-    if (versions instanceof RegExp) assert.match((await refusal(answer)).message, versions);
-    else assert.equal(await answer, versions);
-  });
-}
-probe.after(() => rmSync(directory, { recursive: true }));
-probe.run();

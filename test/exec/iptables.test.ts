@@ -1,17 +1,18 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openIptables } from "../../src/exec/index.ts";
+import { runProgram } from "../../src/kernel/index.ts";
 import { rejects } from "../helpers/errors.ts";
 import { kernelSuite, run } from "../helpers/netns.ts";
 
 const missing = suite("iptables that is not installed");
 missing("is looked for on PATH before the usual places, and only there when it is not absolute", () => {
-  assert.is(openIptables({ path: "relative" }).present(4), openIptables().present(4));
+  assert.is(openIptables({ run: runProgram, path: "relative" }).present(4), openIptables({ run: runProgram }).present(4));
 });
 missing.run();
 
 const batches = kernelSuite("iptables", import.meta.url, { needs: ["nft_nat"] });
-const iptables = openIptables();
+const iptables = openIptables({ run: runProgram });
 const chains = async (family: 4 | 6 = 4): Promise<string[]> =>
   (await iptables.save(family, "nat")).filter((line) => / - \[/.test(line)).map((line) => line.slice(1).split(" ")[0] ?? "");
 
@@ -79,7 +80,7 @@ batches("runs a change under the lock it was given", async () => {
       locked = false;
     }
   };
-  await openIptables({ exclusive }).change({ family: 4, table: "nat", decide: () => (assert.is(locked, true), []) });
+  await openIptables({ run: runProgram, exclusive }).change({ family: 4, table: "nat", decide: () => (assert.is(locked, true), []) });
   assert.is(locked, false);
 });
 

@@ -31,14 +31,14 @@ function settled(text: string): unknown {
 }
 
 /**
- * Makes the ADD fail at its first request, its second, and so on until it succeeds, each twice, and compares the state
+ * Makes the ADD fail at its first request, its second, and so on until it succeeds, each `times`, and compares the state
  * before and after. The reservations are counted as well.
  *
  * @returns how many requests could be made to fail
  */
-export async function failures(driven: Driven, state: () => unknown): Promise<number> {
+export async function failures(driven: Driven, state: () => unknown, { times = 2 } = {}): Promise<number> {
   for (let failing = 0; ; failing++) {
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < times; round++) {
       const before = state();
       const fuse: Fuse = { left: failing, blown: "" };
       const outcome = await add({ ...driven, through: (handles) => fused(handles, fuse) }).then(() => "added" as const, (error: unknown) => error);

@@ -1,6 +1,7 @@
 /** What plugins of the firewall are driven with in kernel tests: this namespace's own handles, and undo steps one can run. */
+import type { IptablesOptions } from "../../src/exec/index.ts";
 import { openIptables } from "../../src/exec/index.ts";
-import { openOwnNamespace } from "../../src/kernel/index.ts";
+import { openOwnNamespace, runProgram } from "../../src/kernel/index.ts";
 import type { AddContext, Attachment, DelContext, Plugin, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
 import type { Result } from "../../src/cni/index.ts";
 import { run } from "./netns.ts";
@@ -14,7 +15,7 @@ export interface FirewallContext extends AddContext, DelContext {
   close(): void;
 }
 
-export function firewallContext(options: Parameters<typeof openIptables>[0] = {}): FirewallContext {
+export function firewallContext(options: Omit<IptablesOptions, "run"> = {}): FirewallContext {
   const host = openOwnNamespace();
   const steps: (() => void | Promise<void>)[] = [];
   const lines: string[] = [];
@@ -24,7 +25,7 @@ export function firewallContext(options: Parameters<typeof openIptables>[0] = {}
   };
   return {
     host, lines,
-    iptables: openIptables(options),
+    iptables: openIptables({ run: runProgram, ...options }),
     get container(): never { return unexpected(); },
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },

@@ -33,7 +33,21 @@ vlans("add makes a native and tagged ones", () => {
   host.bridgeVlans.add(index, { id: 100, pvid: true, untagged: true });
   for (const id of [200, 201, 202]) host.bridgeVlans.add(index, { id, pvid: false, untagged: false });
   assert.equal(listed(), [{ vlan: 100, flags: ["PVID", "Egress Untagged"] }, { vlan: 200 }, { vlan: 201 }, { vlan: 202 }]);
-  assert.equal(host.bridgeVlans.list(index).map((vlan) => vlan.id), [100, 200, 201, 202]);
+  assert.equal(host.bridgeVlans.list(index), [
+    { id: 100, pvid: true, untagged: true }, ...[200, 201, 202].map((id) => ({ id, pvid: false, untagged: false })),
+  ]);
+});
+
+vlans("list holds every VLAN there is, also beside another port that has them all", () => {
+  run("bridge", "vlan", "add", "vid", "1-4094", "dev", "v0");
+  run("ip", "link", "add", "v2", "master", "br0", "type", "veth", "peer", "name", "v3");
+  assert.equal(host.bridgeVlans.list(index).map(({ id }) => id), Array.from({ length: 4094 }, (_, i) => i + 1));
+  assert.equal(host.bridgeVlans.list(host.links.get("v2").index).map(({ id }) => id), [1]);
+});
+
+vlans("add and delete say what the kernel says", () => {
+  throws(() => host.bridgeVlans.add(index, { id: 4095, pvid: false, untagged: false }), "EINVAL");
+  throws(() => host.bridgeVlans.add(4711, { id: 100, pvid: false, untagged: false }), "ENODEV");
 });
 vlans.run();
 

@@ -1,5 +1,5 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -35,6 +35,14 @@ lock("makes the file, and may be taken again after close", () => {
   again.close();
   again.close();
   lockFile(path, { timeoutMs: 0 }).close();
+});
+
+lock("makes nothing where a symbolic link points, and waits for no pipe", () => {
+  symlinkSync(join(directory, "elsewhere"), path);
+  throws(() => lockFile(path, { timeoutMs: 0 }), "ENOENT");
+  assert.not(existsSync(join(directory, "elsewhere")));
+  assert.is(spawnSync("mkfifo", [join(directory, "pipe")]).status, 0);
+  lockFile(join(directory, "pipe"), { timeoutMs: 0 }).close();
 });
 
 lock("takes a directory", () => {

@@ -50,6 +50,15 @@ adding("merges all results under polynic, not under multus, and as mergeResults 
     [["net-one", "eth0", true, null], ["net-two", "net1", false, null]]);
 });
 
+adding("answers as multus in the default network's version, otherwise in the configuration's", async () => {
+  const conf = { cniVersion: "0.2.0", delegates: [single("one", { cniVersion: "0.4.0" }), single("two")] };
+  for (const [invokedAs, config, version] of [["multus", {}, "0.4.0"], ["multus", { mergeResults: true }, "0.2.0"], ["polynic", { mergeResults: false }, "0.2.0"]] as const) {
+    const result = await add(bench.command({ ...conf, ...config }, { invokedAs }));
+    assert.is(result.cniVersion, version, `${invokedAs} ${JSON.stringify(config)}`);
+    await del(bench.command(conf, { verb: "DEL" }));
+  }
+});
+
 adding("hands the result on inside a chain, never from network to network", async () => {
   await add(bench.command({ delegates: [{ cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper" }] }, single("two")] }));
   assert.equal(bench.calls.map(({ request }) => request.prevResult?.interfaces[0]?.name), [undefined, "eth0", undefined]);
@@ -103,6 +112,23 @@ adding("tells what could not be undone in the details, and keeps what a DEL need
   assert.is(error.details, 'while undoing: network "net-one" (interface "eth0"): cannot undo one: stuck');
   assert.equal(left(), ["c1", "results/net-one-c1-eth0"]);
   await del(bench.command(two, { verb: "DEL" }));
+  assert.equal(left(), []);
+});
+
+adding("leaves written down what an earlier ADD made when it fails, since no DEL has come in between", async () => {
+  await add(bench.command(two));
+  const before = left().map((name) => readFileSync(join(bench.cniDir, name), "utf8"));
+  // The host was restarted: the kernel knows nothing any more, but addresses are still reserved.
+  bench.interfaces.clear();
+  for (const plugin of ["one", "two"]) {
+    bench.failures.set(`ADD ${plugin}`, new CniError(102, "it holds an address already"));
+    await rejects(add(bench.command(two)), 102);
+    assert.equal(left().map((name) => readFileSync(join(bench.cniDir, name), "utf8")), before, plugin);
+    bench.failures.clear();
+  }
+  bench.calls.splice(0);
+  await del(bench.command(two, { verb: "DEL" }));
+  assert.equal(bench.story(), ["DEL two net1", "DEL one eth0"]);
   assert.equal(left(), []);
 });
 

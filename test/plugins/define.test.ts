@@ -3,10 +3,10 @@ import * as assert from "uvu/assert";
 import type { Result } from "../../src/cni/index.ts";
 import { CniError, code, confSchema } from "../../src/cni/index.ts";
 import type { Call, PluginDefinition } from "../../src/plugins/define.ts";
-import { definePlugin, throwAll } from "../../src/plugins/define.ts";
+import { definePlugin } from "../../src/plugins/define.ts";
 import type { AddContext, DelContext, Handles, Plugin, PluginRequest } from "../../src/plugins/index.ts";
 import type { MacvlanConf } from "../../src/plugins/macvlan.ts";
-import { rejects, throws } from "../helpers/errors.ts";
+import { rejects } from "../helpers/errors.ts";
 
 const emptyResult: Result = { interfaces: [], ips: [], routes: [], dns: {} };
 
@@ -155,11 +155,3 @@ define("GC asks both, and reports what either could not do", async () => {
   assert.equal(asked, ["ipam", "plugin"]);
 });
 define.run();
-
-const all = suite("throwAll");
-all("throws nothing, the one, or all together", () => {
-  throwAll([]);
-  assert.is(throws(() => throwAll([new CniError(7, "one")]), 7).message, "one");
-  assert.is(throws(() => throwAll([new CniError(7, "one"), new Error("two")]), 7).message, "one\ntwo");
-});
-all.run();

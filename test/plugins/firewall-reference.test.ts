@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { parsePrefix } from "../../src/net/index.ts";
 import { setupSpoofCheck, teardownSpoofCheck } from "../../src/plugins/mac-spoof-check.ts";
 import { setupMasquerade, teardownMasquerade } from "../../src/plugins/masquerade/index.ts";
-import type { FirewallBackend } from "../../src/plugins/masquerade/index.ts";
+import type { FirewallBackend } from "../../src/plugins/firewall-backend.ts";
 import { firewallContext, natTable } from "../helpers/firewall.ts";
 import { kernelSuite, makeNetns, run } from "../helpers/netns.ts";
 

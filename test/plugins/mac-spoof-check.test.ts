@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import type { Nftables, NftChange } from "../../src/kernel/index.ts";
 import { openOwnNamespace } from "../../src/kernel/index.ts";
 import { setupSpoofCheck, spoofCheckSetup, teardownSpoofCheck } from "../../src/plugins/mac-spoof-check.ts";
+import { throws } from "../helpers/errors.ts";
 import { attempt, kernelSuite, makeNetns, nftJson, run } from "../helpers/netns.ts";
 
 const check = { containerId: "abc", ifName: "eth0", hostLink: "veth1", mac: "02:00:00:00:00:01" };
@@ -26,6 +27,13 @@ function failing(...where: readonly ("read" | "jump" | "chains")[]): Nftables {
 }
 
 const unit = suite("spoof check");
+
+unit("refuses a container id that leaves no room in a rule's comment, and can still be taken down", () => {
+  const long = { ...check, containerId: "x".repeat(200) };
+  const error = throws(() => spoofCheckSetup([], long), 4);
+  assert.match(error.message, /CNI_CONTAINERID.* 217 bytes, expected at most 128/);
+  teardownSpoofCheck(failing(), long);
+});
 
 for (const where of [["read"], ["jump"], ["chains"], ["read", "chains"], ["jump", "chains"]] as const) {
   unit(`teardown reports what failed: ${where.join(" and ")}`, () => {

@@ -19,6 +19,13 @@ const rows: readonly (readonly [string, MacSources, string | undefined])[] = [
 ];
 for (const [name, sources, expected] of rows) mac(`is ${name}`, () => assert.is(requestedMac(sources), expected));
 
-mac("refuses text that is no MAC", () => void throws(() => requestedMac({ configured: "blue", args: "", stronger: "args" }), code.invalidConfig));
+const refused: readonly (readonly [MacSources, number, string])[] = [
+  [{ configured: "blue", args: "", stronger: "args" }, code.invalidConfig, 'Cannot use mac: "blue" is no MAC'],
+  [{ configured: a, args: "MAC=blue", stronger: "args" }, code.invalidEnvironment, 'Cannot use CNI_ARGS MAC: "blue" is no MAC'],
+  [{ configured: a, args: `MAC=${b}`, runtimeConfig: "blue", stronger: "args" }, code.invalidConfig, 'Cannot use runtimeConfig.mac: "blue" is no MAC'],
+];
+for (const [sources, number, words] of refused) {
+  mac(`refuses text that is no MAC: ${words}`, () => assert.ok(throws(() => requestedMac(sources), number).message.startsWith(words)));
+}
 mac("refuses unknown keys of CNI_ARGS", () => void throws(() => requestedMac({ args: "POD=x", stronger: "args" }), code.invalidEnvironment));
 mac.run();

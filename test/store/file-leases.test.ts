@@ -1,6 +1,6 @@
 // src/store/file-leases.ts: what the store guarantees whoever else writes, dies or scribbles.
-import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -92,8 +92,17 @@ const spoilers: readonly (readonly [string, (index: string) => void])[] = [
   ["without its stamp", (index) => rmSync(join(index, "stamp"))],
   ["full of garbage", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name), "\u0000\u0001garbage\n10.0.0."))],
   ["empty files", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name), ""))],
-  ["made of directories", (index) => readdirSync(index).forEach((name) => { rmSync(join(index, name)); mkdirSync(join(index, name)); })],
+  ["made of directories", (index) => replaceFiles(index, () => true, (path) => mkdirSync(path))],
+  ["made of directories but for its stamp", (index) => replaceFiles(index, (name) => name !== "stamp", (path) => mkdirSync(path))],
+  ["made of symbolic links but for its stamp", (index) => replaceFiles(index, (name) => name !== "stamp", (path) => symlinkSync(path, path))],
+  ["made of pipes", (index) => replaceFiles(index, () => true, (path) => assert.is(spawnSync("mkfifo", [path]).status, 0))],
 ];
+function replaceFiles(index: string, which: (name: string) => boolean, make: (path: string) => void): void {
+  for (const path of readdirSync(index).filter(which).map((name) => join(index, name))) {
+    rmSync(path);
+    make(path);
+  }
+}
 const index = suite("the index");
 index.before.each(prepare);
 index.after.each(cleanUp);

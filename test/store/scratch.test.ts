@@ -25,6 +25,20 @@ const test = suite("scratch");
 test.before.each(() => { cniDir = mkdtempSync(join(tmpdir(), "polynic-scratch-")); });
 test.after.each(() => rmSync(cniDir, { recursive: true }));
 
+test("is nothing and removes nothing for a container whose name no file can have", () => {
+  const long = { containerId: "x".repeat(300), ifName: "eth0" };
+  saveScratch(cniDir, key, scratch);
+  assert.is(loadScratch(cniDir, long), undefined);
+  removeScratch(cniDir, long);
+  assert.equal(readdirSync(cniDir), ["c1"]);
+});
+
+test("is not removed where it is a directory, such as that of the results", () => {
+  mkdirSync(join(cniDir, "results"));
+  removeScratch(cniDir, { containerId: "results", ifName: "eth0" });
+  assert.equal(readdirSync(cniDir), ["results"]);
+});
+
 test("reads back what it wrote", () => {
   saveScratch(cniDir, key, scratch);
   assert.equal(loadScratch(cniDir, key), scratch);

@@ -1,10 +1,11 @@
 // src/store/whole-file.ts
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createWholeFile, errnoOf, removeIfPresent, writeWholeFile } from "../../src/store/index.ts";
+import { createWholeFile, errnoOf, makeDirectory, readText, removeIfPresent, writeInPlace, writeWholeFile } from "../../src/store/whole-file.ts";
 import { throws } from "../helpers/errors.ts";
 
 let directory = "";
@@ -13,16 +14,14 @@ test.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-whole-"
 test.after.each(() => rmSync(directory, { recursive: true }));
 const path = (name: string) => join(directory, name);
 
-for (const durable of [false, true]) {
-  test(`replace what was there and leave nothing beside it${durable ? ", on the disk" : ""}`, () => {
-    writeFileSync(path("a"), "a longer text than the next one");
-    writeWholeFile(path("a"), "new", { durable });
-    assert.is(readFileSync(path("a"), "utf8"), "new");
-    writeWholeFile(path("a"), Uint8Array.of(1, 2), { durable, mode: 0o640 });
-    assert.equal([...readFileSync(path("a"))], [1, 2]);
-    assert.equal(readdirSync(directory), ["a"]);
-  });
-}
+test("replace what was there and leave nothing beside it", () => {
+  writeFileSync(path("a"), "a longer text than the next one");
+  writeWholeFile(path("a"), "new");
+  assert.is(readFileSync(path("a"), "utf8"), "new");
+  writeWholeFile(path("a"), Uint8Array.of(1, 2), { mode: 0o640 });
+  assert.equal([...readFileSync(path("a"))], [1, 2]);
+  assert.equal(readdirSync(directory), ["a"]);
+});
 
 test("are private unless a mode is given", () => {
   writeWholeFile(path("a"), "");
@@ -55,7 +54,64 @@ test("are removed, if they are there", () => {
   assert.not(removeIfPresent(path("a")));
 });
 
+test("are not there under a name that no file can have, and a directory is none", () => {
+  writeFileSync(path("file"), "");
+  mkdirSync(path("d"));
+  for (const name of ["x".repeat(300), "file/below", "d"]) assert.not(removeIfPresent(path(name)), name.slice(0, 20));
+  assert.equal(readdirSync(directory), ["d", "file"]);
+});
+
+test("are not read or written through a symbolic link, and a pipe in their place is not waited for", () => {
+  writeFileSync(path("elsewhere"), "theirs");
+  for (const [name, target] of [["link", "elsewhere"], ["dangling", "made"]] as const) {
+    symlinkSync(path(target), path(name));
+    throws(() => readText(path(name)), "ELOOP");
+    throws(() => writeInPlace(path(name), "ours", "replace"), "ELOOP");
+    throws(() => writeInPlace(path(name), "ours", "append"), "ELOOP");
+  }
+  assert.is(readFileSync(path("elsewhere"), "utf8"), "theirs");
+  assert.not(existsSync(path("made")));
+  assert.is(spawnSync("mkfifo", [path("pipe")]).status, 0);
+  assert.is(readText(path("pipe")), "");
+  throws(() => writeInPlace(path("pipe"), "ours", "append"), "ENXIO");
+});
+
+test("in place are appended to or replaced", () => {
+  writeInPlace(path("a"), "a longer text", "replace");
+  writeInPlace(path("a"), "one", "replace");
+  writeInPlace(path("a"), " two", "append");
+  assert.is(readText(path("a")), "one two");
+  assert.is(statSync(path("a")).mode & 0o777, 0o600);
+});
+
 test.run();
+
+const directories = suite("makeDirectory");
+directories.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-whole-")); });
+directories.after.each(() => rmSync(directory, { recursive: true }));
+directories("makes those above it too, each with the mode, and is content with what is there", () => {
+  makeDirectory(path("a/b/c"), 0o700);
+  makeDirectory(path("a/b/c"), 0o755);
+  for (const made of ["a", "a/b", "a/b/c"]) assert.is(statSync(path(made)).mode & 0o777, 0o700);
+});
+directories("is content with what another process makes at the same moment", async () => {
+  const module = join(import.meta.dirname, "../../src/store/whole-file.ts"), startMs = Date.now() + 400;
+  const script = `const { makeDirectory } = await import(${JSON.stringify(module)});
+    for (let i = 0; i < 300; i++) {
+      while (Date.now() < ${startMs} + i);
+      makeDirectory(${JSON.stringify(directory)} + "/" + i + "/a/b", 0o700);
+    }`;
+  const child = () => new Promise<string>((resolve) => {
+    execFile(process.execPath, ["--input-type=module", "-e", script], { timeout: 20_000 }, (error, _, stderr) => resolve(error === null ? "" : stderr));
+  });
+  assert.equal(await Promise.all([child(), child(), child()]), ["", "", ""]);
+});
+directories("fails at once where the file system takes no directories", () => {
+  for (const place of ["/proc/polynic", "/proc/polynic/below"]) throws(() => makeDirectory(place, 0o755), "ENOENT");
+  writeFileSync(path("file"), "");
+  throws(() => makeDirectory(path("file/below"), 0o755), "ENOTDIR");
+});
+directories.run();
 
 const errno = suite("errnoOf");
 errno("is a system error's name and nothing else", () => {

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { CniError } from "../../cni/index.ts";
-import { writeTo } from "../stdio.ts";
+import { writeAnswer, writeLine } from "../stdio.ts";
 import { benchCommand } from "./bench.ts";
 import { buildCommand } from "./build.ts";
 import type { Command, CommandInput } from "./command.ts";
@@ -39,14 +39,14 @@ export async function runModuleCommand(words: readonly string[]): Promise<number
   const [name, ...rest] = words;
   try {
     if (name === undefined || name === "help" || name === "--help" || name === "-h") {
-      writeTo(name === undefined ? 2 : 1, overview());
-      return name === undefined ? 2 : 0;
+      if (name !== undefined) return writeAnswer(overview()) ? 0 : 1;
+      writeLine(overview().trimEnd());
+      return 2;
     }
     const command = commands.get(name);
     if (command === undefined) throw new UsageError(`Cannot understand "${name}": expected ${[...commands.keys()].join(", ")}`);
     if (rest.includes("--help") || rest.includes("-h")) {
-      writeTo(1, help(name, command));
-      return 0;
+      return writeAnswer(help(name, command)) ? 0 : 1;
     }
     return await command.run(inputOf(name, command, rest));
   } catch (error) {
@@ -58,7 +58,7 @@ function inputOf(name: string, command: Command, words: readonly string[]): Comm
   const { values, positionals } = parsed(name, command, words);
   const [fewest, most] = command.arguments;
   if (positionals.length < fewest || positionals.length > most) throw new UsageError(`Cannot understand ${positionals.length} arguments: expected polynic module ${name} ${command.usage}`);
-  return { arguments: positionals, options: optionsOf(values), say: (line) => writeTo(1, `${line}\n`) };
+  return { arguments: positionals, options: optionsOf(values), say: (line) => void writeAnswer(`${line}\n`) };
 }
 
 function parsed(name: string, { options, usage }: Command, words: readonly string[]): { values: Readonly<Record<string, unknown>>; positionals: string[] } {
@@ -74,7 +74,7 @@ function parsed(name: string, { options, usage }: Command, words: readonly strin
 function tell(name: string, error: unknown): number {
   const text = !(error instanceof Error) ? String(error) : isForPeople(error) ? error.message : error.stack ?? error.message;
   const number = error instanceof CniError ? ` (code ${error.code})` : "";
-  writeTo(2, `polynic module ${name}: ${text}${number}\n`);
+  writeLine(`polynic module ${name}: ${text}${number}`);
   return error instanceof UsageError ? 2 : 1;
 }
 

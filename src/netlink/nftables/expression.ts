@@ -6,7 +6,7 @@
  * a rule reads like nft text, and `expression-attrs.ts` has their wire form.
  */
 
-import type { Span } from "./set.ts";
+import type { AnonymousSet } from "./anonymous-set.ts";
 
 /** Where tables live; the numbers on the wire are NFPROTO_* (linux/netfilter.h). */
 export type NftFamily = "ip" | "ip6" | "inet" | "bridge";
@@ -36,22 +36,6 @@ export type Expression =
 export interface NftData {
   readonly value?: Uint8Array;
   readonly verdict?: { readonly code: number; readonly chain?: string };
-}
-
-/** The `{ a, b }` of a rule: made with the rule in one transaction, gone with it. */
-export interface AnonymousSet {
-  readonly keyType: SetKeyType;
-  readonly keyBytes: number;
-  /** Sorted, each `keyBytes` long; neither overlapping nor touching when `interval`. */
-  readonly elements: readonly Span[];
-  /** NFT_SET_INTERVAL: some element is more than one value. */
-  readonly interval: boolean;
-}
-
-/** How listings print the elements: nft's own numbers for data types and byte orders; the kernel only keeps them. */
-export interface SetKeyType {
-  readonly id: number;
-  readonly byteOrder: "host" | "big";
 }
 
 /** NFT_REG_1 and 2, 16 bytes each; NFT_REG_VERDICT decides the packet. */
@@ -93,11 +77,6 @@ export const verdictCode = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 
 /** Loads a fact about the packet into register 1. */
 export function loadMeta(key: number): Expression {
   return { name: "meta", data: { key, dreg: register.first } };
-}
-
-/** Writes register 1 to a field of the packet's metadata. */
-export function storeMeta(key: number): Expression {
-  return { name: "meta", data: { key, sreg: register.first } };
 }
 
 /** Loads `len` bytes of a header into register 1. */

@@ -1,9 +1,10 @@
 /** The fields a match reads, and how a comparison with one value, a prefix, a range or a set of them is put. */
+import type { SetKeyType, Span } from "./anonymous-set.ts";
 import { compareBytes, u16beBytes } from "./bytes.ts";
 import { compare, loadMeta, loadPayload, lookup, maskXor, metaKey, outsideRange, payloadBase } from "./expression.ts";
-import type { Expression, SetKeyType } from "./expression.ts";
+import type { Expression } from "./expression.ts";
 import { NftExpressionError, type RulePart } from "./rule.ts";
-import { mergeSpans, type Span } from "./set.ts";
+import { mergeSpans } from "./set.ts";
 
 export type Operator = "==" | "!=";
 

@@ -1,7 +1,8 @@
 /** nftables over nfnetlink as values: expressions, rules that read like nft text, and the messages that carry them. */
+export type { AnonymousSet } from "./anonymous-set.ts";
 export type { BaseChain, ChainName, NftChange } from "./change.ts";
 export { nfproto, transportProtocol } from "./expression.ts";
-export type { AnonymousSet, Expression, NftData, NftFamily } from "./expression.ts";
+export type { Expression, NftData, NftFamily } from "./expression.ts";
 export { chainBody, generationBody, listedRuleAttrs, listedRuleBody, nftMessage } from "./object.ts";
 export { chainText, transaction } from "./transaction.ts";
 export type { NftMessage } from "./transaction.ts";
@@ -13,5 +14,6 @@ export {
   oifname, saddr, sport,
 } from "./matches.ts";
 export type { PortProtocol, Span } from "./matches.ts";
-export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict, setMark } from "./statements.ts";
+export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict } from "./statements.ts";
 export { parseMatch } from "./parse-match.ts";
+export { maxCommentBytes } from "./userdata.ts";

@@ -4,7 +4,7 @@ import { body } from "../message.ts";
 import { nfgenmsg, nfnetlinkSubsystem } from "../nfnetlink.ts";
 import { i32be, raw, stringz, u32be, u64be } from "../scalars.ts";
 import { dataAttrs, expressionAttrs, immediateAttrs } from "./expression-attrs.ts";
-import { commentUserdata } from "./userdata.ts";
+import { commentUserdata, ruleUserdata } from "./userdata.ts";
 
 /** enum nf_tables_msg_types, with the subsystem in the upper byte. */
 export const nftMessage = {
@@ -50,7 +50,7 @@ export const ruleAttrs = attrs({
   chain:       [2, stringz],
   handle:      [3, u64be],                                       // NFTA_RULE_HANDLE
   expressions: [4, attrs({ list: [1, repeated(expressionAttrs)] })],  // NFTA_RULE_EXPRESSIONS of NFTA_LIST_ELEM
-  comment:     [7, commentUserdata],                             // NFTA_RULE_USERDATA
+  userdata:    [7, ruleUserdata],                                // NFTA_RULE_USERDATA
 });
 
 /** Of a rule's expressions a listing reads the verdicts, which tell the chain it jumps to. */
@@ -65,7 +65,7 @@ export const listedRuleAttrs = attrs({
   chain:       [2, stringz],
   handle:      [3, u64be],
   expressions: [4, attrs({ list: [1, repeated(listedExpressionAttrs)] })],  // NFTA_RULE_EXPRESSIONS of NFTA_LIST_ELEM
-  comment:     [7, commentUserdata],
+  userdata:    [7, ruleUserdata],
 });
 
 /** NFTA_SET_*. */

@@ -1,14 +1,8 @@
 /** Anonymous sets: their elements put in order, and the form in which nft hands them to the kernel. */
 import type { ValueOf } from "../payload.ts";
+import type { AnonymousSet, Span } from "./anonymous-set.ts";
 import { compareBytes, successor, u32Bytes } from "./bytes.ts";
-import type { AnonymousSet } from "./expression.ts";
 import type { setElementAttrs } from "./object.ts";
-
-/** All values from the first to the last, both included. */
-export interface Span {
-  readonly first: Uint8Array;
-  readonly last: Uint8Array;
-}
 
 /** The spans sorted and without repeats; as nft does, single values stay apart unless some span is longer. */
 export function mergeSpans(spans: readonly Span[]): { readonly elements: readonly Span[]; readonly interval: boolean } {

@@ -1,7 +1,6 @@
 /** What a rule does with a packet that got that far. */
 import type { Address } from "../../net/index.ts";
-import { u32Bytes } from "./bytes.ts";
-import { immediate, loadMeta, maskXor, metaKey, nfproto, register, storeMeta, verdict } from "./expression.ts";
+import { immediate, nfproto, register, verdict } from "./expression.ts";
 import { portBytes } from "./field.ts";
 import type { RulePart } from "./rule.ts";
 
@@ -49,12 +48,4 @@ export function dnat(address: Address, port?: number): RulePart {
       { name: "nat", data: { ...data, protoMin: register.second, flags: 2 } }, // NF_NAT_RANGE_PROTO_SPECIFIED
     ],
   };
-}
-
-/** `meta mark set 0x2000`; with a mask only those bits change: `meta mark set mark and ~mask xor value`. */
-export function setMark(value: number, mask = 0xffffffff): RulePart {
-  const load = mask === 0xffffffff
-    ? [immediate(register.first, u32Bytes(value))]
-    : [loadMeta(metaKey.mark), maskXor(u32Bytes(~mask >>> 0), u32Bytes(value))];
-  return { expressions: [...load, storeMeta(metaKey.mark)] };
 }

@@ -2,10 +2,12 @@
 import type { ValueOf } from "../payload.ts";
 import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, type Body } from "../message.ts";
 import { batchBody, NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, nfnetlinkSubsystem } from "../nfnetlink.ts";
+import type { AnonymousSet } from "./anonymous-set.ts";
 import type { BaseChain, ChainName, NftChange } from "./change.ts";
 import type { expressionAttrs } from "./expression-attrs.ts";
-import { nfproto, type AnonymousSet, type NftFamily } from "./expression.ts";
+import { nfproto, type NftFamily } from "./expression.ts";
 import { chainBody, nftMessage, ruleBody, setBody, setElementsBody, tableBody, type chainAttrs } from "./object.ts";
+import type { RuleUserdata } from "./userdata.ts";
 import { setElements, setFlags, setUserdata } from "./set.ts";
 
 /** One message; `operation` says in words what it does, for errors. */
@@ -93,9 +95,15 @@ function baseAttributes(base: BaseChain | undefined): ValueOf<typeof chainAttrs>
   };
 }
 
+/** Absent when there is nothing to keep: an empty attribute would be listed as userdata of its own. */
+function userdataOf({ comment, mark }: Extract<NftChange, { do: "add rule" }>): RuleUserdata | undefined {
+  if (comment === undefined && mark === undefined) return undefined;
+  return { ...(comment === undefined ? {} : { comment }), ...(mark === undefined ? {} : { mark }) };
+}
+
 /** The sets a rule uses come before it in the same transaction; the rule names them by their id there. */
 function addRule(change: Extract<NftChange, { do: "add rule" }>, ids: { next: number }): readonly NftMessage[] {
-  const { family, table, chain, comment } = change;
+  const { family, table, chain } = change;
   const operation = `add rule to ${chainText(change)}`;
   const sets: NftMessage[] = [];
   const list = change.expressions.map((expression): ValueOf<typeof expressionAttrs> => {
@@ -107,7 +115,7 @@ function addRule(change: Extract<NftChange, { do: "add rule" }>, ids: { next: nu
   });
   return [...sets, message(operation, family, {
     type: nftMessage.newRule, flags: NLM_F_CREATE | NLM_F_APPEND, body: ruleBody,
-    attributes: { table, chain, expressions: { list }, comment },
+    attributes: { table, chain, expressions: { list }, userdata: userdataOf(change) },
   })];
 }
 

@@ -4,6 +4,7 @@ import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { addOffset, broadcastOf, formatAddress, formatPrefix, interfaceNameProblem, networkOf, overlaps, parseAddress, parsePrefix, samePrefix } from "../../net/index.ts";
+import { RT_TABLE_MAIN } from "../../netlink/index.ts";
 import { deleteLinkNamed } from "../delete-interface.ts";
 import { hasErrno } from "../errno.ts";
 import { addUnderSpareName, hostEnd, ignoreRouterAdvertisements, setHostEndUp } from "../veth.ts";
@@ -40,11 +41,8 @@ export function withDefaultRoutes(routes: readonly Route[], ips: readonly IpConf
 function isDefaultOf(route: Route, dst: "0.0.0.0/0" | "::/0"): boolean {
   const { address, prefixBits } = parsePrefix(route.dst);
   // A default route in a table of its own leaves the main one without.
-  return prefixBits === 0 && (address.family === 4) === (dst === "0.0.0.0/0") && (route.table === undefined || route.table === mainTable);
+  return prefixBits === 0 && (address.family === 4) === (dst === "0.0.0.0/0") && (route.table === undefined || route.table === RT_TABLE_MAIN);
 }
-
-/** RT_TABLE_MAIN, linux/rtnetlink.h */
-const mainTable = 254;
 
 /** The gateways with the prefix of their network, each once, IPv4 before IPv6. */
 export function gatewayPrefixes(ips: readonly IpConfig[]): readonly Prefix[] {
@@ -66,11 +64,21 @@ export function holdGateways(host: Namespace, target: Link, gateways: readonly P
     replaceConflicts(host, target, present, gateway, forceAddress);
     addAddress(host, target, gateway);
     present.push(gateway);
-    // Writing the MAC it has pins it: a bridge otherwise takes the lowest of its ports' and changes as ports come and go.
-    if (target.mac !== undefined) host.links.set(target.index, { mac: target.mac });
+    pinMac(host, target);
   }
   for (const family of new Set(gateways.map(({ address }) => address.family))) enableForwarding(host, family);
 }
+
+/**
+ * Writing the MAC it has pins it: a bridge otherwise takes the lowest of its ports' and changes as ports come and go. One
+ * whose last port had left had none when it was looked at; by now it has the new port's.
+ */
+function pinMac(host: Namespace, target: Link): void {
+  const mac = target.mac === noMac ? host.links.get(target.index).mac : target.mac;
+  if (mac !== undefined) host.links.set(target.index, { mac });
+}
+
+const noMac = "00:00:00:00:00:00";
 
 function replaceConflicts(host: Namespace, target: Link, present: Prefix[], wanted: Prefix, force: boolean): void {
   const conflicts = conflictsWith(present, wanted);

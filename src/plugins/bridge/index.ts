@@ -40,6 +40,12 @@ export const bridge = definePlugin<BridgeConf>({
   schema: confSchema("bridge"),
   delegatesIpam: true,
 
+  validate(call) {
+    bridgeSettings(call.conf, call.ipam !== undefined);
+    parseMasqueradeBackend(call.conf.ipMasqBackend);
+    macOf(call);
+  },
+
   async add(call, context) {
     const { attachment, conf, ipam } = call;
     const { host, container, undo } = context;

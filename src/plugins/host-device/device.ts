@@ -4,7 +4,7 @@ import { basename, join, normalize } from "node:path";
 import type { Dns } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Links } from "../../kernel/index.ts";
-import { AddressError, canonicalMac } from "../../net/index.ts";
+import { parseMacOf } from "../requested-mac.ts";
 
 export interface HostDeviceConf {
   readonly device?: string;
@@ -64,20 +64,11 @@ function busId(key: string, id: string): string {
 
 function toSelector({ device = "", hwaddr = "", kernelpath = "" }: HostDeviceConf, pciBusID: string, auxiliary: string): Selector {
   if (device !== "") return { by: "device", name: device };
-  if (hwaddr !== "") return { by: "hwaddr", mac: parsedMac(hwaddr) };
+  if (hwaddr !== "") return { by: "hwaddr", mac: parseMacOf("hwaddr", hwaddr) };
   if (kernelpath !== "") return { by: "kernelpath", path: deviceDirectory(kernelpath) };
   if (pciBusID !== "") return { by: "pciBusID", address: pciBusID };
   if (auxiliary !== "") return { by: "auxiliary", id: auxiliary };
   throw new CniError(code.invalidConfig, 'Cannot choose a device: expected "device", "hwaddr", "kernelpath", "pciBusID" or "runtimeConfig.deviceID"');
-}
-
-function parsedMac(hwaddr: string): string {
-  try {
-    return canonicalMac(hwaddr);
-  } catch (error) {
-    if (!(error instanceof AddressError)) throw error;
-    throw new CniError(code.invalidConfig, `Cannot use "hwaddr": ${error.message}`, { cause: error });
-  }
 }
 
 function deviceDirectory(path: string): string {

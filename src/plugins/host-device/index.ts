@@ -26,6 +26,8 @@ export function hostDeviceIn(sysfs: string): Plugin {
     schema: confSchema("host-device"),
     delegatesIpam: true,
 
+    validate: ({ conf }) => void selectDevice(conf, sysfs),
+
     async add({ attachment, conf, ipam }, context) {
       const { host, container, undo } = context;
       const { ifName, netns: sandbox } = attachment;

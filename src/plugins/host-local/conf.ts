@@ -51,17 +51,17 @@ export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (rea
 export function requestedOf(conf: HostLocalConf, args: string, otherKeys: readonly string[] = []): readonly Address[] {
   const { IP } = parseArgs<string>(args, ["IP", ...otherKeys]);
   return [
-    ...(IP === undefined || IP === "" ? [] : [requested("CNI_ARGS IP", IP)]),
+    ...(IP === undefined || IP === "" ? [] : [requested("CNI_ARGS IP", IP, code.invalidEnvironment)]),
     ...(conf.args?.cni?.ips ?? []).map((text) => requested("args.cni.ips", text)),
     ...(conf.runtimeConfig?.ips ?? []).map((text) => requested("runtimeConfig.ips", text)),
   ];
 }
 
-function requested(where: string, text: string): Address {
+function requested(where: string, text: string, number: number = code.invalidConfig): Address {
   try {
     return parseAddressOrPrefix(text).address;
   } catch (cause) {
     if (!(cause instanceof AddressError)) throw cause;
-    throw new CniError(code.invalidConfig, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.3 or 10.1.2.3/24`, { cause });
+    throw new CniError(number, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.3 or 10.1.2.3/24`, { cause });
   }
 }

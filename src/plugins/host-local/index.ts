@@ -2,6 +2,7 @@ import { CniError, allVersions, code } from "../../cni/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { Lease } from "../../store/index.ts";
 import type { AllocateRequest } from "../../wasm/index.ts";
+import { configuredRoutes } from "../configured-routes.ts";
 import { definePlugin } from "../define.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { dataDirOf, hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
@@ -23,9 +24,15 @@ export const hostLocal = definePlugin({
   type: "host-local",
   versions: allVersions,
   schema: hostLocalSchema,
+  validate({ conf, network, cniVersion, attachment }) {
+    normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
+    requestedOf(conf, attachment.args);
+    configuredRoutes(conf.ipam?.routes);
+  },
   async add({ conf, network, cniVersion, attachment }, context) {
     const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
     const requested = requestedOf(conf, attachment.args);
+    const routes = configuredRoutes(conf.ipam?.routes);
     const resolvConf = conf.ipam?.resolvConf;
     const dns = resolvConf === undefined || resolvConf === "" ? {} : parseResolvConf(context.readText(resolvConf));
 
@@ -37,7 +44,7 @@ export const hostLocal = definePlugin({
 
     const ips = reserved.map(({ address, range }) => (
       { address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }), gateway: formatAddress(range.gateway) }));
-    return { interfaces: [], ips, routes: conf.ipam?.routes ?? [], dns };
+    return { interfaces: [], ips, routes, dns };
   },
   async del({ conf, network, attachment }, context) {
     await context.leases(dataDirOf(conf)).release(network, ownerOf(attachment));

@@ -29,11 +29,6 @@ export function normaliseRangeSets(confs: readonly (readonly RangeConf[])[], cni
   return sets;
 }
 
-/** Whether an address lies in one of the ranges. */
-export function rangeSetHolds(set: RangeSet, address: Address): boolean {
-  return set.some((range) => spanHolds(range, address));
-}
-
 export function spanHolds(span: Span, address: Address): boolean {
   return span.first.family === address.family && compareAddresses(span.first, address) <= 0 && compareAddresses(address, span.last) <= 0;
 }

@@ -3,23 +3,18 @@
  *
  * Setup uses one backend; teardown looks in both, since the backend may have changed in between.
  */
-import type { Prefix } from "../../net/index.ts";
 import { parseFirewallBackend, withBackend } from "../firewall-backend.ts";
 import type { FirewallBackend } from "../firewall-backend.ts";
 import type { Handles, Undo, ValidAttachment } from "../plugin.ts";
+import { throwAll } from "../several-errors.ts";
 import { collectMasqueradeChains, deleteMasqueradeChain, masqueradeChange } from "./iptables.ts";
+import type { Masquerade } from "./masquerade.ts";
 import { collectMasqueradeRules, deleteMasqueradeRules, setMasqueradeRules } from "./nftables.ts";
+
+export type { Masquerade } from "./masquerade.ts";
 
 /** What masquerading touches. */
 export type MasqueradeHandles = Pick<Handles, "host" | "iptables">;
-
-/** Whose traffic it is; `addresses` are the container's own, with the prefix of its network. */
-export interface Masquerade {
-  readonly network: string;
-  readonly containerId: string;
-  readonly ifName: string;
-  readonly addresses: readonly Prefix[];
-}
 
 /** `ipMasqBackend` as configured: undefined when absent, which leaves the choice to the machine; code 7 when unknown. */
 export function parseMasqueradeBackend(value: string | undefined): FirewallBackend | undefined {
@@ -74,10 +69,5 @@ async function inBothBackends(
   } catch (error) {
     if (handles.host.nftables.usable()) errors.push(error);
   }
-  if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) {
-    throw new AggregateError(errors, errors.map((error) => error instanceof Error ? error.message : String(error)).join("\n"));
-  }
+  throwAll(errors);
 }
-
-export type { FirewallBackend } from "../firewall-backend.ts";

@@ -10,7 +10,7 @@ import { deleteNatChain, mayHoldChains, natChainTeardown } from "../nat-chain.ts
 import type { NatHandles } from "../nat-chain.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
-import type { Masquerade } from "./index.ts";
+import type { Masquerade } from "./masquerade.ts";
 
 type Owner = Pick<Masquerade, "network" | "containerId">;
 

@@ -5,9 +5,10 @@
 import type { ChainName, NftChange, Nftables, NftRule } from "../../kernel/index.ts";
 import { networkOf, parsePrefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
+import { fixedChain } from "../fixed-chain.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
-import type { Masquerade } from "./index.ts";
+import type { Masquerade } from "./masquerade.ts";
 
 type Owner = Omit<Masquerade, "addresses">;
 
@@ -16,11 +17,8 @@ const table = "cni_plugins_masquerade";
 const checks: ChainName = { family, table, chain: "masq_checks" };
 const postrouting: ChainName = { family, table, chain: "postrouting" };
 
-/** The kernel's limit on what a rule keeps for user space leaves nft 128 bytes of comment. */
-const commentBytesMax = 128;
-
 export function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): void {
-  nftables.update(() => masqueradeSetup(nftables.rules(checks) ?? [], masquerade));
+  nftables.update(() => masqueradeSetup((chain) => nftables.rules(chain), masquerade));
 }
 
 export function deleteMasqueradeRules(nftables: Nftables, owner: Owner): void {
@@ -34,18 +32,19 @@ export function collectMasqueradeRules(nftables: Nftables, network: string, vali
 }
 
 /** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
-export function masqueradeSetup(existing: readonly NftRule[], masquerade: Masquerade): readonly NftChange[] {
+export function masqueradeSetup(existing: (chain: ChainName) => readonly NftRule[] | undefined, masquerade: Masquerade): readonly NftChange[] {
   const prefix = commentPrefix(masquerade);
   const comment = masqueradeRuleComment(masquerade);
   return [
     { do: "add table", family, table, comment: "IP masquerade for CNI networks" },
     { do: "add chain", ...checks, comment: "one rule for each address that is masqueraded" },
     { do: "add chain", ...postrouting, base: { type: "nat", hook: "postrouting", priority: 100 } },
-    { do: "flush chain", ...postrouting },
-    { do: "add rule", ...postrouting, expressions: nft.rule(family, nft.daddr("==", parsePrefix("224.0.0.0/4")), nft.returnVerdict()) },
-    { do: "add rule", ...postrouting, expressions: nft.rule(family, nft.daddr("==", parsePrefix("ff00::/8")), nft.returnVerdict()) },
-    { do: "add rule", ...postrouting, expressions: nft.rule(family, nft.goto(checks.chain)) },
-    ...deletions(existing.filter((one) => one.comment?.startsWith(prefix))),
+    ...fixedChain(postrouting, existing(postrouting), [
+      { text: "ip daddr 224.0.0.0/4 return", expressions: nft.rule(family, nft.daddr("==", parsePrefix("224.0.0.0/4")), nft.returnVerdict()) },
+      { text: "ip6 daddr ff00::/8 return", expressions: nft.rule(family, nft.daddr("==", parsePrefix("ff00::/8")), nft.returnVerdict()) },
+      { text: `goto ${checks.chain}`, expressions: nft.rule(family, nft.goto(checks.chain)) },
+    ]),
+    ...deletions((existing(checks) ?? []).filter((one) => one.comment?.startsWith(prefix))),
     ...masquerade.addresses.map((address): NftChange => ({
       do: "add rule", ...checks, comment,
       expressions: nft.rule(family, nft.saddr("==", address.address), nft.daddr("!=", networkOf(address)), nft.masquerade()),
@@ -64,7 +63,7 @@ export function masqueradeRuleComment(owner: Owner): string {
   const plain = (text: string) => text.replaceAll('"', "");
   const comment = `${commentPrefix(owner)}, net: ${plain(owner.network)}, if: ${plain(owner.ifName)}, id: ${plain(owner.containerId)}`;
   const bytes = new TextEncoder().encode(comment);
-  return bytes.length <= commentBytesMax ? comment : new TextDecoder().decode(bytes.subarray(0, commentBytesMax), { stream: true });
+  return bytes.length <= nft.maxCommentBytes ? comment : new TextDecoder().decode(bytes.subarray(0, nft.maxCommentBytes), { stream: true });
 }
 
 function commentPrefix({ network, ifName, containerId }: Owner): string {

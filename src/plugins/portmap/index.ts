@@ -20,6 +20,7 @@ import { hasErrno } from "../errno.ts";
 import { onlyNftables, withBackend } from "../firewall-backend.ts";
 import type { FirewallBackend } from "../firewall-backend.ts";
 import type { Handles, Log } from "../plugin.ts";
+import { throwAll } from "../several-errors.ts";
 import { containerAddresses, readForwarding, refuseForeignStyle } from "./conf.ts";
 import type { PortForwarding, PortmapConf } from "./conf.ts";
 import * as iptables from "./iptables.ts";
@@ -29,6 +30,11 @@ export const portmap = definePlugin<PortmapConf>({
   type: "portmap",
   versions: allVersions,
   schema: confSchema("portmap"),
+
+  validate(call) {
+    const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
+    if (backend !== undefined) refuseForeignStyle(backend, forwarding);
+  },
 
   async add(call, context) {
     const result = requirePrevResult(call);
@@ -107,10 +113,7 @@ async function teardown(handles: Pick<Handles, "host" | "iptables">, backend: Fi
       errors.push(error);
     }
   }
-  if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) {
-    throw new AggregateError(errors, errors.map((error) => error instanceof Error ? error.message : String(error)).join("\n"));
-  }
+  throwAll(errors);
 }
 
 /** False too where nftables cannot be used. */

@@ -2,10 +2,13 @@
  * Port mappings with nftables: in table `cni_hostport` of each family, one chain translates destinations for all containers
  * and one masquerades. A container's rules are found again by their comment, which is its id.
  */
-import type { ChainName, NftChange, Nftables } from "../../kernel/index.ts";
+import type { ChainName, NftChange, Nftables, NftRule } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
 import { CniError, code } from "../../cni/index.ts";
+import type { FixedRule } from "../fixed-chain.ts";
+import { fixedChain } from "../fixed-chain.ts";
+import { ruleComment } from "../rule-comment.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
 import type { PortForwarding } from "./conf.ts";
 
@@ -17,28 +20,33 @@ const containerChains = ["hostports", "hostip_hostports", "masquerading"] as con
 type FamilyName = "ip" | "ip6";
 
 export function addPortmapRules(nftables: Nftables, address: Prefix, forwarding: PortForwarding): void {
-  nftables.commit(portmapSetup(address, forwarding));
+  nftables.update(() => portmapSetup((chain) => nftables.rules(chain), address, forwarding));
 }
 
 /** The transaction that makes the skeleton, with the conditions of this attachment, and appends its rules. */
-export function portmapSetup(address: Prefix, forwarding: PortForwarding): readonly NftChange[] {
+export function portmapSetup(
+  existing: (chain: ChainName) => readonly NftRule[] | undefined, address: Prefix, forwarding: PortForwarding,
+): readonly NftChange[] {
   const family = familyName(address);
   const chain = chainsOf(family);
-  const { containerId: comment, snat } = forwarding;
+  const { containerId, snat } = forwarding;
+  const comment = ruleComment(containerId);
   const conditions = parseConditions(family, forwarding);
-  const entry = nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all"));
+  const entry: FixedRule = {
+    text: [...forwarding.conditions[address.address.family], "fib daddr type local jump hostports_all"].join(" "),
+    expressions: nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")),
+  };
+  const jumpTo = (name: string): FixedRule => ({ text: `jump ${name}`, expressions: nft.rule(family, nft.jump(name)) });
+  const filled = (name: string, ...rules: readonly FixedRule[]) => fixedChain(chain(name), existing(chain(name)), rules);
   return [
     { do: "add table", family, table, comment: "CNI port mappings" },
     { do: "add chain", ...chain("hostports") },
     { do: "add chain", ...chain("hostip_hostports") },
     { do: "add chain", ...chain("hostports_all") },
-    { do: "flush chain", ...chain("hostports_all") },
-    { do: "add rule", ...chain("hostports_all"), expressions: nft.rule(family, nft.jump("hostip_hostports")) },
-    { do: "add rule", ...chain("hostports_all"), expressions: nft.rule(family, nft.jump("hostports")) },
+    ...filled("hostports_all", jumpTo("hostip_hostports"), jumpTo("hostports")),
     ...(["prerouting", "output"] as const).flatMap((hook): NftChange[] => [
       { do: "add chain", ...chain(hook), base: { type: "nat", hook, priority: -100 } },
-      { do: "flush chain", ...chain(hook) },
-      { do: "add rule", ...chain(hook), expressions: entry },
+      ...filled(hook, entry),
     ]),
     ...(snat ? [{ do: "add chain", ...chain("masquerading"), base: { type: "nat", hook: "postrouting", priority: 100 } } as const] : []),
     ...translations(address, forwarding).map((expressions): NftChange => ({ do: "add rule", ...chain("hostports"), expressions, comment })),

@@ -72,6 +72,4 @@ export const statementRows: readonly RuleRow[] = [
   row("bridge", "ether saddr 02:00:00:00:00:01 return", nft.etherSaddr("==", parseMac("02:00:00:00:00:01")), nft.returnVerdict()),
   row("bridge", "drop", nft.drop()),
   row("inet", "counter accept", nft.counter(), nft.accept()),
-  row("inet", "meta mark set 0x1", nft.setMark(1)),
-  row("inet", "meta mark set meta mark and 0xffffdfff xor 0x2000", nft.setMark(0x2000, 0x2000)),
 ];

@@ -153,8 +153,22 @@ for (const [name, conf, mac] of macs) {
     assert.is(ipJson("link show eth0", netns)[0].address, mac);
   });
 }
+kernel("a bridge whose last port has left becomes a gateway all the same, and keeps its MAC", async () => {
+  await add(driven({}));
+  await del(driven({}));
+  assert.is(hostLink("br0").address, "00:00:00:00:00:00", "the kernel takes the MAC back with the last port");
+  const one = driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+  const result = await add(one);
+  const mac = hostLink("br0").address;
+  assert.is.not(mac, "00:00:00:00:00:00");
+  assert.is(result.interfaces[0]?.mac, mac);
+  await check({ ...one, prevResult: result });
+  await del(one);
+  assert.is(hostLink("br0").address, mac);
+});
+
 kernel("a MAC that is none is refused before anything is made", async () => {
-  await rejects(add(driven({}, { args: "MAC=02:00" })), code.invalidConfig);
+  await rejects(add(driven({}, { args: "MAC=02:00" })), code.invalidEnvironment);
   assert.equal(hostNames(), ["lo"]);
 });
 

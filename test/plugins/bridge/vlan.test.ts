@@ -1,114 +1,213 @@
+// bridge with VLANs against the kernel, and beside the reference's executable where it is installed. Kernels without
+// vlan_filtering run it under user-mode Linux, where a process takes a tenth of a second: few are started here.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { IpConfig } from "../../../src/cni/index.ts";
 import { allVersions, compareVersions } from "../../../src/cni/index.ts";
+import { openOwnNamespace } from "../../../src/kernel/index.ts";
 import { bridge } from "../../../src/plugins/bridge/index.ts";
-import { failures, kernelState } from "../../helpers/failing-handles.ts";
+import { failures } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, reservations } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
-import { attempt, bridgeJson, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
+import { attempt, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
+import { referencePlugins } from "../../helpers/runtime.ts";
 
-const kernel = kernelSuite("bridge with VLANs", import.meta.url, { needs: ["vlan_filtering"], timeoutMs: 300_000 });
+const kernel = kernelSuite("bridge with VLANs", import.meta.url, { needs: ["vlan_filtering"], timeoutMs: 180_000 });
 
 let netns: TestNetns;
 
-kernel.before.each(() => {
+kernel.before(() => {
   netns = makeNetns();
 });
 kernel.after.each(() => {
-  netns.remove();
-  for (const link of ipJson("link show")) if (link.ifname !== "lo") attempt("ip", "link", "delete", link.ifname);
+  // With the host's links go the container's, their other ends.
+  const host = openOwnNamespace();
+  host.links.deleteAll(host.links.list().filter(({ loopback }) => !loopback).map(({ index }) => index));
+  host.close();
   reservations.clear();
 });
+kernel.after(() => netns.remove());
 
 function driven(conf: object, more: Partial<Driven> = {}): Driven {
   return { plugin: bridge, netns: netns.path, conf: { bridge: "br0", ...conf }, ...more };
 }
 
-interface Vlan {
-  readonly vlan: number;
-  readonly vlanEnd?: number;
-  readonly flags?: readonly string[];
+/** What `bridge` and `ip` say of both namespaces. */
+interface Seen {
+  readonly host: readonly SeenLink[];
+  readonly container: readonly SeenLink[];
+  /** By link; `100*` is native: PVID and untagged. */
+  readonly vlans: Readonly<Record<string, readonly string[]>>;
 }
 
-/** `100*` is the native one: PVID and untagged. */
-function vlansOf(link: string): readonly string[] {
-  // The JSON of `bridge vlan show`: one entry with a list of VLANs for the link.
-  const vlans = (bridgeJson(`vlan show dev ${link}`)[0]?.vlans ?? []) as readonly Vlan[];
-  return vlans.flatMap(({ vlan, vlanEnd = vlan, flags = [] }) => (
-    Array.from({ length: vlanEnd - vlan + 1 }, (_, i) => `${vlan + i}${flags.includes("PVID") && flags.includes("Egress Untagged") ? "*" : ""}`)));
+interface SeenLink {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly address: string;
+  readonly mtu: number;
+  readonly operstate: string;
+  readonly master?: string;
+  readonly linkinfo?: { readonly info_data?: { readonly vlan_filtering?: number }; readonly info_slave_data?: { readonly hairpin: boolean; readonly isolated: boolean } };
+  readonly addr_info: readonly { readonly local: string; readonly prefixlen: number; readonly scope: string }[];
 }
 
-const portNames = (): string[] => ipJson("link show master br0").map((link) => link.ifname);
-const globals = (link: string, where?: TestNetns): string[] => (
-  ipJson(`addr show dev ${link}`, where)[0]?.addr_info.filter((info: any) => info.scope === "global").map((info: any) => `${info.local}/${info.prefixlen}`) ?? []);
+interface SeenVlans {
+  readonly ifname: string;
+  readonly vlans: readonly { readonly vlan: number; readonly vlanEnd?: number; readonly flags?: readonly string[] }[];
+}
 
-const shapes: readonly (readonly [readonly IpConfig[], readonly string[]])[] = [
-  [[{ address: "10.1.2.3/24" }], ["10.1.2.1/24"]],
-  [[{ address: "2001:db8::2/64" }], ["2001:db8::1/64"]],
-  [[{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }], ["10.1.2.1/24", "2001:db8::1/64"]],
+function look(): Seen {
+  const output = run("sh", "-c", `bridge -j vlan show && ip -j -d addr show && ip -n ${netns.name} -j -d addr show`);
+  // One list a command, see ip-address(8) and bridge(8).
+  const [vlans = [], host = [], container = []] = output.trim().split("\n").map((line) => JSON.parse(line)) as [SeenVlans[], SeenLink[], SeenLink[]];
+  return { host, container, vlans: Object.fromEntries(vlans.map((entry) => [entry.ifname, entry.vlans.flatMap(toIds)])) };
+}
+
+function toIds({ vlan, vlanEnd = vlan, flags = [] }: SeenVlans["vlans"][number]): readonly string[] {
+  const native = flags.includes("PVID") && flags.includes("Egress Untagged") ? "*" : flags.length > 0 ? `(${flags.join()})` : "";
+  return Array.from({ length: vlanEnd - vlan + 1 }, (_, i) => `${vlan + i}${native}`);
+}
+
+const linkOf = (links: readonly SeenLink[], name: string): SeenLink | undefined => links.find(({ ifname }) => ifname === name);
+const globals = (links: readonly SeenLink[], name: string): readonly string[] => (
+  linkOf(links, name)?.addr_info.filter(({ scope }) => scope === "global").map(({ local, prefixlen }) => `${local}/${prefixlen}`).sort() ?? []);
+const portsOf = ({ host }: Seen, name = "br0"): readonly string[] => host.filter(({ master }) => master === name).map(({ ifname }) => ifname);
+
+const shapes: readonly (readonly [string, readonly IpConfig[], readonly string[]])[] = [
+  ["br4", [{ address: "10.1.2.3/24" }], ["10.1.2.1/24"]],
+  ["br6", [{ address: "2001:db8::2/64" }], ["2001:db8::1/64"]],
+  ["br46", [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }], ["10.1.2.1/24", "2001:db8::1/64"]],
 ];
 
 for (const cniVersion of allVersions) {
   kernel(`vlan 100 with a default gateway, cniVersion ${cniVersion}`, async () => {
-    for (const [addresses, gateways] of shapes) {
-      const one = driven({ vlan: 100, isDefaultGateway: true, ipam: { type: "test", addresses } }, { cniVersion });
+    for (const [name, addresses, gateways] of shapes) {
+      const one = driven({ bridge: name, vlan: 100, isDefaultGateway: true, ipam: { type: "test", addresses } }, { cniVersion });
       const result = await add(one);
-      assert.is(result.interfaces.length, 4);
-      assert.equal([result.interfaces[3]?.name, result.interfaces[3]?.sandbox], ["br0.100", undefined]);
-      assert.is(result.interfaces[3]?.mac, ipJson("link show br0.100")[0].address);
-      assert.is(ipJson("link show br0")[0].linkinfo.info_data.vlan_filtering, 1);
-      assert.equal(globals("br0.100").sort(), [...gateways].sort());
-      assert.equal(globals("br0"), []);
-      assert.equal(globals("eth0", netns).sort(), addresses.map((ip) => ip.address).sort());
-      assert.is(portNames().length, 2);
-      for (const port of portNames()) assert.equal(vlansOf(port), ["100*"]);
+      const { interfaces } = result;
+      const seen = look();
+      const gateway = linkOf(seen.host, `${name}.100`);
+      assert.equal(interfaces.map((entry) => [entry.name, entry.sandbox]), [
+        [name, undefined], [interfaces[1]?.name, undefined], ["eth0", netns.path], [`${name}.100`, undefined],
+      ]);
+      assert.equal([interfaces[0]?.mac, interfaces[3]?.mac], [linkOf(seen.host, name)?.address, gateway?.address]);
+      assert.is(linkOf(seen.host, name)?.linkinfo?.info_data?.vlan_filtering, 1);
+      assert.equal([gateway?.operstate, gateway?.master], ["UP", undefined]);
+      assert.equal(globals(seen.host, `${name}.100`), [...gateways].sort());
+      assert.equal(globals(seen.host, name), []);
+      assert.equal(globals(seen.container, "eth0"), addresses.map((ip) => ip.address).sort());
+      const ports = portsOf(seen, name);
+      assert.is(ports.length, 2);
+      assert.ok(ports.includes(interfaces[1]?.name ?? ""));
+      for (const port of ports) assert.equal(seen.vlans[port], ["100*"]);
       if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult: result });
+
       await del({ ...one, prevResult: result });
-      assert.is(portNames().length, 1, "the gateway's own port stays");
-      // The next container uses the same gateway link.
-      const { ifindex } = ipJson("link show br0.100")[0];
-      const again = await add(one);
-      assert.is(ipJson("link show br0.100")[0].ifindex, ifindex);
-      await del({ ...one, prevResult: again });
-      for (const name of ["br0.100", "br0"]) run("ip", "link", "delete", name);
+      const after = look();
+      assert.equal(portsOf(after, name), ports.filter((port) => port !== interfaces[1]?.name), "only the gateway's port stays");
+      assert.is(linkOf(after.host, `${name}.100`)?.ifindex, gateway?.ifindex);
+      assert.equal(after.container.map(({ ifname }) => ifname), ["lo"]);
+      await del({ ...one, prevResult: result });
     }
   });
 }
 
+kernel("containers of one VLAN share its gateway, those of another have their own", async () => {
+  const conf = (vlan: number, address: string): object => ({ vlan, isGateway: true, mtu: 1400, preserveDefaultVlan: vlan === 200, ipam: { type: "test", addresses: [{ address }] } });
+  await add(driven(conf(100, "10.1.2.3/24")));
+  const [first] = look().host.filter(({ ifname }) => ifname === "br0.100");
+  await add(driven(conf(100, "10.1.2.4/24"), { ifName: "eth1" }));
+  await add(driven(conf(200, "10.1.3.3/24"), { ifName: "eth2" }));
+  const seen = look();
+  assert.is(linkOf(seen.host, "br0.100")?.ifindex, first?.ifindex);
+  assert.equal(["br0.100", "br0.200"].map((name) => globals(seen.host, name)), [["10.1.2.1/24"], ["10.1.3.1/24"]]);
+  assert.equal(portsOf(seen).map((port) => (seen.vlans[port] ?? []).join()).sort(), ["1,200*", "1,200*", "100*", "100*", "100*"].map(preserved).sort());
+  for (const { ifname, mtu } of seen.host.filter(({ ifname: name }) => name !== "lo")) assert.is(mtu, 1400, ifname);
+});
+
+/** VLAN 1 that stays is still untagged, only no longer the PVID. */
+function preserved(vlans: string): string {
+  return vlans.replace(/^1,/, "1(Egress Untagged),");
+}
+
+kernel("traffic reaches the gateway and the containers of its own VLAN, and no others", async () => {
+  const conf = (vlan: number, address: string): object => ({ vlan, isGateway: vlan === 100, ipam: { type: "test", addresses: [{ address }] } });
+  const [neighbour, stranger] = [makeNetns(), makeNetns()];
+  try {
+    await add(driven(conf(100, "10.1.2.3/24")));
+    await add(driven(conf(100, "10.1.2.4/24"), { netns: neighbour.path }));
+    await add(driven(conf(200, "10.1.2.5/24"), { netns: stranger.path }));
+    const answers = (address: string, seconds: number): boolean => attempt("ip", "netns", "exec", netns.name, "ping", "-c1", `-W${seconds}`, address).status === 0;
+    assert.equal([answers("10.1.2.1", 5), answers("10.1.2.4", 5), answers("10.1.2.5", 1)], [true, true, false]);
+  } finally {
+    for (const each of [neighbour, stranger]) each.remove();
+  }
+});
+
 const trunk = [{ id: 101 }, { minID: 200, maxID: 210 }];
 const range = Array.from({ length: 11 }, (_, i) => String(200 + i));
 const layer2: readonly (readonly [string, object, readonly string[]])[] = [
+  ["nothing", {}, ["1*"]],
   ["vlan 100", { vlan: 100 }, ["100*"]],
-  ["vlan 100, default VLAN preserved", { vlan: 100, preserveDefaultVlan: true }, ["1", "100*"]],
+  ["vlan 100, default VLAN preserved", { vlan: 100, preserveDefaultVlan: true }, ["1(Egress Untagged)", "100*"]],
+  ["vlan 1", { vlan: 1 }, ["1*"]],
+  ["vlan 4094", { vlan: 4094 }, ["4094*"]],
   ["a trunk", { vlanTrunk: trunk }, ["1*", "101", ...range]],
+  ["a trunk, default VLAN preserved", { vlanTrunk: trunk, preserveDefaultVlan: true }, ["1*", "101", ...range]],
+  ["a trunk that lists 1", { vlanTrunk: [{ minID: 1, maxID: 3 }] }, ["1*", "2", "3"]],
   ["a trunk and vlan 100", { vlan: 100, vlanTrunk: trunk }, ["100*", "101", ...range]],
+  ["a trunk and vlan 100, default VLAN preserved", { vlan: 100, vlanTrunk: trunk, preserveDefaultVlan: true }, ["1(Egress Untagged)", "100*", "101", ...range]],
+  ["a trunk that lists its vlan", { vlan: 101, vlanTrunk: [{ id: 100 }, { id: 101 }] }, ["100", "101*"]],
   ["an empty trunk", { vlanTrunk: [] }, ["1*"]],
   ["vlan 0", { vlan: 0 }, ["1*"]],
 ];
 for (const [name, conf, expected] of layer2) {
+  const filtering = "vlanTrunk" in conf || ("vlan" in conf && conf.vlan !== 0);
   kernel(`layer 2 with ${name}`, async () => {
     const one = driven(conf);
     const result = await add(one);
-    const [port = ""] = portNames();
-    assert.equal(vlansOf(port).map((vlan) => (vlan === "1" && expected.includes("1") ? "1" : vlan)), expected);
+    const seen = look();
+    const [port = "", ...others] = portsOf(seen);
+    assert.equal(others, []);
+    assert.equal(seen.vlans[port] ?? ["1*"], expected);
+    assert.is(linkOf(seen.host, "br0")?.linkinfo?.info_data?.vlan_filtering, filtering ? 1 : 0);
+    assert.is(result.interfaces.length, 3);
     await check({ ...one, prevResult: result });
     await del({ ...one, prevResult: result });
-    assert.equal(portNames(), []);
   });
 }
+
+kernel("layer 2 with vlan 100 and a trunk in every version; the oldest cannot say it", async () => {
+  for (const cniVersion of allVersions) {
+    const one = driven({ vlan: 100, vlanTrunk: trunk }, { cniVersion });
+    const outcome = await add(one).then((result) => result.interfaces.length, String);
+    if (compareVersions(cniVersion, "0.3.0") < 0) assert.match(String(outcome), /no valid IP/i);
+    else assert.is(outcome, 3, cniVersion);
+    await del(one);
+  }
+  assert.equal(portsOf(look()), []);
+});
 
 kernel("an existing bridge keeps its own VLAN filtering", async () => {
   run("ip", "link", "add", "br0", "type", "bridge");
   await add(driven({ vlan: 100 }));
-  assert.is(ipJson("link show br0")[0].linkinfo.info_data.vlan_filtering, 0);
+  const seen = look();
+  assert.is(linkOf(seen.host, "br0")?.linkinfo?.info_data?.vlan_filtering, 0);
+  assert.equal(seen.vlans[portsOf(seen)[0] ?? ""], ["100*"]);
 });
 
-kernel("a failure at any step leaves links, addresses, routes and VLANs as before", async () => {
+kernel("a failure at any step leaves links and VLANs as before", async () => {
   const one = driven({ vlan: 100, isDefaultGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
   const result = await add(one);
   await del({ ...one, prevResult: result });
-  const count = await failures(one, () => ({ kernel: kernelState(netns), vlans: bridgeJson("vlan show") }));
+  const state = (): unknown => {
+    const { vlans, host, container } = look();
+    return { vlans, links: [host, container].map((links) => links.map(({ ifname, address }) => [ifname, address, globals(links, ifname)])) };
+  };
+  const count = await failures(one, state, { times: 1 });
   assert.ok(count > 10, `only ${count} steps were made to fail`);
 });
 
@@ -128,7 +227,61 @@ kernel("a vlan gateway link that cannot be finished is taken away", async () => 
     }),
   });
   assert.match(await failing.then(() => "added", String), /made to fail/);
-  assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "br0"]);
+  assert.equal(look().host.map((link) => link.ifname), ["lo", "br0"]);
 });
+
+// ---- Beside the reference ----
+
+/** The packaged release preserves the default VLAN, which it cannot be asked not to do, and knows no trunks. */
+const references: readonly (readonly [release: string, readonly object[]])[] = [
+  ["1.1", [{ vlan: 100, preserveDefaultVlan: true }]],
+  ["1.9", [{ vlan: 100 }, { vlan: 100, vlanTrunk: trunk, preserveDefaultVlan: true }, { vlanTrunk: trunk }]],
+];
+for (const [release, confs] of references) {
+  const directory = referencePlugins().find((one) => one.release === release && existsSync(join(one.directory, "bridge")))?.directory;
+  for (const conf of confs) {
+    const title = `the kernel holds what reference ${release} leaves there with ${JSON.stringify(conf)}`;
+    if (directory === undefined) {
+      kernel.skip(title, () => {});
+      continue;
+    }
+    kernel(title, async () => {
+      const addresses = [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }];
+      const common = { bridge: "br0", isDefaultGateway: true, ...conf };
+      const call = (command: string): void => callReference(directory, command, { ...common, ipam: { type: "static", addresses } });
+      call("ADD");
+      const theirs = summary(look());
+      call("DEL");
+      const left = summary(look());
+      run("ip", "link", "delete", "br0");
+      if ("vlan" in conf) run("ip", "link", "delete", "br0.100");
+
+      const one = driven({ ...common, ipam: { type: "test", addresses } });
+      const result = await add(one);
+      assert.equal(summary(look()), theirs);
+      await del({ ...one, prevResult: result });
+      assert.equal(summary(look()), left);
+    });
+  }
+}
+
+function callReference(directory: string, command: string, conf: object): void {
+  const { status, stdout, stderr } = spawnSync(join(directory, "bridge"), {
+    input: JSON.stringify({ cniVersion: "1.0.0", name: "testnet", type: "bridge", ...conf }),
+    env: { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "test-container", CNI_NETNS: netns.path, CNI_IFNAME: "eth0", CNI_PATH: directory },
+    encoding: "utf8", timeout: 60_000,
+  });
+  if (status !== 0) throw new Error(`${command} of the reference: ${stdout}${stderr}`);
+}
+
+/** What does not differ from one call to the next: without MACs, indexes and carrier, with every random name as "veth". */
+function summary({ host, container, vlans }: Seen): unknown {
+  const nameOf = (name: string): string => name.replace(/^veth[0-9a-f]{8}$/, "veth");
+  const describe = (links: readonly SeenLink[]): readonly string[] => links.map(({ ifname, mtu, master, linkinfo }) => JSON.stringify([
+    nameOf(ifname), mtu, master, globals(links, ifname), linkinfo?.info_data?.vlan_filtering,
+    linkinfo?.info_slave_data?.hairpin, linkinfo?.info_slave_data?.isolated, vlans[ifname],
+  ])).sort();
+  return { host: describe(host), container: describe(container) };
+}
 
 kernel.run();

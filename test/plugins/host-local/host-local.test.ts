@@ -26,7 +26,7 @@ const addresses = async (request: IpamCall) => (await add(hostLocal, request)).i
 test("gives one address a set, with routes and DNS as they are written, and takes them away", async () => {
   const resolvConf = join(dataDir, "resolv.conf");
   writeFileSync(resolvConf, "nameserver 192.0.2.3\nsearch example.com\n");
-  const routes = [{ dst: "0.0.0.0/0" }, { dst: "::/0" }, { dst: "192.168.0.0/16", gw: "1.1.1.1" }, { dst: "2001:db8:2::0/64", gw: "2001:db8:3::1" }];
+  const routes = [{ dst: "0.0.0.0/0" }, { dst: "::/0" }, { dst: "192.168.0.0/16", gw: "1.1.1.1" }, { dst: "2001:db8:2::/64", gw: "2001:db8:3::1" }];
   const request = call({ resolvConf, routes, ranges: [[{ subnet: "10.1.2.0/24" }, { subnet: "10.2.2.0/24" }], [{ subnet: "2001:db8:1::0/64" }]] });
   assert.equal(await add(hostLocal, request), {
     interfaces: [],
@@ -117,7 +117,8 @@ const requests: readonly (readonly [string, object, string, readonly string[] | 
   ["the gateway", {}, "IP=10.1.2.1", 101],
   ["one behind the end", {}, "IP=10.1.2.255", 101],
   ["one of another network", {}, "IP=10.9.9.9", 101],
-  ["no address", {}, "IP=ten", 7],
+  ["no address", {}, "IP=ten", 4],
+  ["what is no address", { runtimeConfig: { ips: ["ten"] } }, "", 7],
   ["unknown CNI_ARGS", {}, "FOO=1", 4],
 ];
 for (const [title, more, args, expected] of requests) {

@@ -48,6 +48,31 @@ function flush(): void {
 
 const rules = kernelSuite("portmap rules", import.meta.url, { needs: ["nft_nat"] });
 
+/** Handles of the skeleton's rules, which tell whether they were replaced. */
+const skeleton = (): readonly string[] => nftJson("list table ip cni_hostport")
+  .flatMap(({ rule }) => rule !== undefined && ["hostports_all", "prerouting", "output"].includes(rule.chain) ? [`${rule.chain} ${rule.handle}`] : []);
+
+rules("nftables: a skeleton that is right stays as it is, another program's or other conditions' is made anew", async () => {
+  const nftConf = { ...conf, backend: "nftables" };
+  await call(portmap, "add", { conf: nftConf, prevResult });
+  const first = skeleton();
+  assert.is(first.length, 4);
+  await call(portmap, "add", { conf: nftConf, prevResult });
+  assert.equal(skeleton(), first);
+
+  run("nft", "flush chain ip cni_hostport prerouting");
+  await call(portmap, "add", { conf: nftConf, prevResult });
+  const repaired = skeleton();
+  assert.is(repaired.length, 4);
+  assert.equal(repaired.filter((line) => first.includes(line)).length, 3);
+
+  await call(portmap, "add", { conf: { ...nftConf, conditionsV4: ["iifname", "eth9"] }, prevResult });
+  assert.equal(skeleton().filter((line) => repaired.includes(line)).map((line) => line.split(" ")[0]), ["hostports_all", "hostports_all"]);
+  assert.match(run("nft", "list", "chain", "ip", "cni_hostport", "prerouting"), 'iifname "eth9" fib daddr type local jump hostports_all');
+  await call(portmap, "del", { conf: nftConf });
+  for (const family of ["ip", "ip6"]) run("nft", `delete table ${family} cni_hostport`);
+});
+
 rules("ADD twice leaves one set of rules, CHECK passes, DEL twice leaves the shared chains", async () => {
   await rejects(call(portmap, "check", { conf, prevResult }), 111);
   await call(portmap, "add", { conf, prevResult });

@@ -6,6 +6,8 @@ import { ruleText } from "../../../src/plugins/iptables-rule.ts";
 import { readForwarding } from "../../../src/plugins/portmap/conf.ts";
 import type { PortForwarding, PortmapConf } from "../../../src/plugins/portmap/conf.ts";
 import { containerChain, containerRules, entryComment, portmapChange, sharedRules, stalePortmapChains } from "../../../src/plugins/portmap/iptables.ts";
+import { portmapSetup } from "../../../src/plugins/portmap/nftables.ts";
+import { throws } from "../../helpers/errors.ts";
 
 const chain = "CNI-DN-2bbe0c48b91a7d1b8a675";
 const owner = { network: "test", containerId: "1234" };
@@ -38,6 +40,14 @@ const entries = [
   String.raw`CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"test\" id: \"1234\"" -m multiport --dports 8080,8081,8083,8084,8085,8086 -j ${chain}`,
   String.raw`CNI-HOSTPORT-DNAT -p udp -m comment --comment "dnat name: \"test\" id: \"1234\"" -m multiport --dports 8080,8082 -j ${chain}`,
 ];
+
+const comments = suite("nftables comments");
+comments("refuse a container id they have no room for", () => {
+  const long = { ...forwarding(), containerId: "x".repeat(129) };
+  assert.match(throws(() => portmapSetup(() => undefined, parsePrefix("10.0.0.2/24"), long), 4).message, /CNI_CONTAINERID.* 129 bytes, expected at most 128/);
+  portmapSetup(() => undefined, parsePrefix("10.0.0.2/24"), { ...long, containerId: "x".repeat(128) });
+});
+comments.run();
 
 const content = suite("chain content");
 

@@ -1,0 +1,62 @@
+// ADD and DEL as a warm process serves them: the multiplexer called as a library with the handles it has in earnest, beside
+// the floor in turns. Starting is not measured: like a daemon, the process compiles its WASM modules once and keeps them.
+import { lockFile } from "../../src/kernel/index.ts";
+import { add, del, openHandles, openLog, parseMuxConfig, withContainerLock, type MuxCommand } from "../../src/mux/index.ts";
+import { openModules } from "../../src/wasm/index.ts";
+import { builtModules } from "../helpers/wasm.ts";
+import { cniVersion, plainBridges } from "./cases.ts";
+import { openFloor } from "./floor.ts";
+import { ms, ratio, summarize, table, timeMs } from "./statistics.ts";
+import { makeContainer, removeContainer } from "./whole-process.ts";
+
+/** Rounds nobody counts: V8 compiles what it finds to be used often. */
+const warmUpRounds = 30;
+
+const modules = openModules(builtModules);
+
+/** A table of medians of ADD and DEL of 1, 3 and 8 plain bridge networks, and their ratio to the floor. */
+export async function compareWithFloor(count: number): Promise<string> {
+  const rows: string[][] = [];
+  for (const networks of [1, 3, 8]) {
+    const times = { add: [] as number[], del: [] as number[], floorAdd: [] as number[], floorDel: [] as number[] };
+    for (let round = -warmUpRounds; round < count; round++) {
+      const netns = makeContainer();
+      const call = command(networks, netns);
+      const addMs = await timeAsyncMs(() => add(call)), delMs = await timeAsyncMs(() => del(call));
+      const floor = openFloor(netns, plainBridges(networks).map(({ name }) => name));
+      const floorAddMs = timeMs(floor.add), floorDelMs = timeMs(floor.del);
+      floor.close();
+      removeContainer();
+      if (round < 0) continue;
+      times.add.push(addMs);
+      times.del.push(delMs);
+      times.floorAdd.push(floorAddMs);
+      times.floorDel.push(floorDelMs);
+    }
+    for (const [verb, own, floor] of [["ADD", times.add, times.floorAdd], ["DEL", times.del, times.floorDel]] as const) {
+      const ownMs = summarize(own).medianMs, floorMs = summarize(floor).medianMs;
+      rows.push([`${verb} ${networks} bridge network${networks === 1 ? "" : "s"}`, ms(ownMs), ms(floorMs), ratio(ownMs, floorMs)]);
+    }
+  }
+  return table(["", "in-process ms", "kernel alone ms", "ratio"], rows);
+}
+
+function command(networks: number, netns: string): MuxCommand {
+  const path = ["/nonexistent"];
+  const conf = { cniVersion, name: "bench", type: "polynic", delegates: plainBridges(networks).map((network) => ({ cniVersion, ...network })) };
+  const config = parseMuxConfig(conf, { invokedAs: "polynic", verb: "ADD" });
+  const log = openLog(config.log);
+  return {
+    config,
+    attachment: { containerId: "in-process", netns, ifName: "eth0", args: "", path },
+    validAttachments: undefined,
+    openHandles: (netns) => openHandles({ netns, path, execute: [], modules, log }),
+    exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
+  };
+}
+
+async function timeAsyncMs(work: () => Promise<unknown>): Promise<number> {
+  const start = process.hrtime.bigint();
+  await work();
+  return Number(process.hrtime.bigint() - start) / 1e6;
+}
