@@ -23,6 +23,8 @@ export interface HandlesOptions {
   /** Directory of the built-in WASM modules, or a host of them that outlives the handles and keeps what it compiled. */
   readonly modules: string | ModuleHost;
   readonly log: Log;
+  /** The host's namespace where it outlives the handles, which then leave it open; opened for them when absent. */
+  readonly host?: Namespace;
 }
 
 /** One process of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
@@ -36,7 +38,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     opened.push(namespace);
     return namespace;
   };
-  const host = once(() => keep(openOwnNamespace()));
+  const host = once(() => options.host ?? keep(openOwnNamespace()));
   const container = once(() => keep(openNamespace(netns)));
   const present = once(() => {
     const namespace = container.known() ?? openNamespaceIfPresent(netns);
