@@ -5,19 +5,17 @@ import {
 import { randomBytes } from "./libc.ts";
 import type { BridgePort, Link, LinkChanges, LinkInfo, Links, Namespace, NewLink, OperState } from "./namespace.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";
-import type { NetlinkSocket } from "./socket.ts";
+import type { NetlinkSocket, Request } from "./socket.ts";
 
 /** The links of the namespace a socket was opened in. */
 export function linksOf(socket: () => NetlinkSocket): Links {
   const links: Links = {
-    get(link) {
-      const attributes = { extMask: RTEXT_FILTER_SKIP_STATS, name: typeof link === "string" ? link : undefined };
-      const header = typeof link === "number" ? { index: link } : {};
-      const operation = `get link ${quoted(link)}`;
-      return toLink(socket().get({ operation, type: RTM_GETLINK, body: linkBody, header, attributes }, linkBody));
-    },
+    get: (link) => toLink(socket().get(getLink(link), linkBody)),
 
-    find: (link) => unlessMissing(() => links.get(link)),
+    find(link) {
+      const found = socket().find(getLink(link), linkBody);
+      return found === undefined ? undefined : toLink(found);
+    },
 
     list() {
       const attributes = { extMask: RTEXT_FILTER_SKIP_STATS };
@@ -58,6 +56,12 @@ export function linksOf(socket: () => NetlinkSocket): Links {
     },
   };
   return links;
+}
+
+function getLink(link: number | string): Request<ValueOf<typeof linkBody>["header"], LinkAttributes> {
+  const attributes = { extMask: RTEXT_FILTER_SKIP_STATS, name: typeof link === "string" ? link : undefined };
+  const header = typeof link === "number" ? { index: link } : {};
+  return { operation: `get link ${quoted(link)}`, type: RTM_GETLINK, body: linkBody, header, attributes };
 }
 
 /**

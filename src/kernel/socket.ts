@@ -67,15 +67,13 @@ export class NetlinkSocket {
 
   /** Sends one request that is answered by one message, and returns that. */
   get<H, A, T>(request: Request<H, A>, reply: Reader<T>): T {
-    const { operation } = request;
-    const sequence = this.#send([request], 0);
-    return this.#receiveUntil(operation, (message) => {
-      if (message.sequence !== sequence) return undefined;
-      if (message.type !== NLMSG_ERROR) return reply.read(received.view, message.start, message.end);
-      const ack = readAck(received.view, message);
-      throwRefusal(operation, ack);
-      throw new NetlinkError(operation, EBADMSG, "the kernel answered without a message");
-    });
+    return valueOf(request, this.#ask(request, reply));
+  }
+
+  /** The same, or undefined when the kernel says ENODEV: for what may well be missing, since an error costs more than the question. */
+  find<H, A, T>(request: Request<H, A>, reply: Reader<T>): T | undefined {
+    const answer = this.#ask(request, reply);
+    return "errno" in answer && answer.errno === ENODEV ? undefined : valueOf(request, answer);
   }
 
   /**
@@ -115,6 +113,15 @@ export class NetlinkSocket {
     // A transaction that fails early leaves the rest unanswered.
     if (open.size > 0 && errors.every((error) => error === undefined)) throw noAnswer(operation);
     return errors;
+  }
+
+  #ask<H, A, T>(request: Request<H, A>, reply: Reader<T>): { readonly value: T } | Ack {
+    const sequence = this.#send([request], 0);
+    return this.#receiveUntil(request.operation, (message) => {
+      if (message.sequence !== sequence) return undefined;
+      if (message.type === NLMSG_ERROR) return readAck(received.view, message);
+      return { value: reply.read(received.view, message.start, message.end) };
+    });
   }
 
   #dumpOnce<H, A, T, R>(request: Request<H, A>, reply: Reader<T>, pick: (value: T) => R | undefined) {
@@ -213,6 +220,7 @@ const receiveQueueBytes = 1024 * 1024;
 // errno.h
 const EINTR = 4;
 const EAGAIN = 11;
+const ENODEV = 19;
 const EBADMSG = 74;
 const EMSGSIZE = 90;
 const ENOBUFS = 105;
@@ -224,6 +232,12 @@ const received = makeBuffer(receivedBytes);
 function makeBuffer(count: number): { readonly bytes: Uint8Array; readonly view: DataView } {
   const bytes = new Uint8Array(count);
   return { bytes, view: new DataView(bytes.buffer) };
+}
+
+function valueOf<T>({ operation }: AnyRequest, answer: { readonly value: T } | Ack): T {
+  if ("value" in answer) return answer.value;
+  throwRefusal(operation, answer);
+  throw new NetlinkError(operation, EBADMSG, "the kernel answered without a message");
 }
 
 function throwRefusal(operation: string, { errno, text, offset }: Ack): void {

@@ -78,7 +78,19 @@ export async function collectNetwork(
 }
 
 function request(network: Network, plugin: NetworkPlugin, prevResult: Result | undefined): PluginRequest {
-  const { attachment, capabilityArgs, delegate } = network;
+  return { attachment: network.attachment, prevResult, trusted: network.delegate.trusted, conf: confOf(network, plugin) };
+}
+
+type Conf = PluginRequest["conf"];
+
+/** One object for every call of a plugin in a network, by which the plugin knows what it has accepted. */
+const confs = new WeakMap<Network, Map<NetworkPlugin, Conf>>();
+
+function confOf(network: Network, plugin: NetworkPlugin): Conf {
+  const known = confs.get(network) ?? new Map<NetworkPlugin, Conf>();
+  confs.set(network, known);
   const { prevResult: _ours, ...own } = plugin;
-  return { attachment, prevResult, trusted: delegate.trusted, conf: requestConf({ network: delegate.network, plugin: { ...own, type: plugin.type }, capabilityArgs }) };
+  const conf = known.get(plugin) ?? requestConf({ network: network.delegate.network, plugin: { ...own, type: plugin.type }, capabilityArgs: network.capabilityArgs });
+  known.set(plugin, conf);
+  return conf;
 }

@@ -26,6 +26,8 @@ export interface HandlesOptions {
   /** What the node's configuration says about modules; absent: nothing. A host that is given has its own. */
   readonly moduleSettings?: ModulesConfig;
   readonly log: Log;
+  /** The host's namespace where it outlives the handles, which then leave it open; opened for them when absent. */
+  readonly host?: Namespace;
 }
 
 /** One process of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
@@ -39,7 +41,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     opened.push(namespace);
     return namespace;
   };
-  const host = once(() => keep(openOwnNamespace()));
+  const host = once(() => options.host ?? keep(openOwnNamespace()));
   const container = once(() => keep(openNamespace(netns)));
   const present = once(() => {
     const namespace = container.known() ?? openNamespaceIfPresent(netns);

@@ -52,10 +52,15 @@ export function definePlugin<Conf extends object>(definition: PluginDefinition<C
     { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf) });
   const lenient = (verb: string, request: PluginRequest, handles: Handles): Call<Partial<Conf>> => (
     { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf, { lenient: true }) });
+  // The multiplexer has a configuration validated before it touches anything, and then added.
+  const accepted = new WeakMap<PluginRequest["conf"], Pick<Call<Conf>, "attachment" | "conf">>();
   const validated = (request: PluginRequest, handles: Handles): Call<Conf> => {
+    const known = accepted.get(request.conf);
+    if (known !== undefined && known.attachment === request.attachment) return { ...bound(definition, "ADD", request, handles), conf: known.conf };
     const call = strict("ADD", request, handles);
     definition.validate?.(call);
     call.ipam?.validate(handles);
+    accepted.set(request.conf, { attachment: call.attachment, conf: call.conf });
     return call;
   };
   return {

@@ -38,7 +38,10 @@ export function openLeaseIndex(path: string, directory: string): LeaseIndex {
   const scanPath = `${path}/scan`;
   const stampPath = `${path}/stamp`;
   return {
-    isComplete: () => readIfPresent(stampPath) === stampOf(directory),
+    isComplete() {
+      const sealed = readIfPresent(stampPath);
+      return sealed !== undefined && sealed === stampOf(directory);
+    },
     hints(owner) {
       try {
         const own = isThere(ownerPath(path, owner)) ? readText(ownerPath(path, owner)).split("\n") : [];

@@ -16,11 +16,21 @@ const noRoom: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
  */
 export function takeLock(lockFile: LockFile, path: string, { timeoutMs, mode }: { readonly timeoutMs: number; readonly mode: number }): { close(): void } {
   try {
-    makeDirectory(dirname(path), mode);
-    return lockFile(path, { timeoutMs });
+    return lockMakingDirectory(lockFile, path, { timeoutMs, mode });
   } catch (error) {
     if (!noRoom.has(errnoOf(error) ?? "")) throw error;
     return lockFile(nearestDirectory(path), { timeoutMs });
+  }
+}
+
+function lockMakingDirectory(lockFile: LockFile, path: string, { timeoutMs, mode }: { readonly timeoutMs: number; readonly mode: number }): { close(): void } {
+  try {
+    return lockFile(path, { timeoutMs });
+  } catch (error) {
+    // It is missing once in a node's life.
+    if (errnoOf(error) !== "ENOENT") throw error;
+    makeDirectory(dirname(path), mode);
+    return lockFile(path, { timeoutMs });
   }
 }
 

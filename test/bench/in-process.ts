@@ -1,8 +1,9 @@
 // ADD and DEL as a warm process serves them: the multiplexer called as a library with the handles it has in earnest, beside
-// the floor in turns. Starting is not measured: like a daemon, the process compiles its WASM modules once and keeps them.
-import { lockFile } from "../../src/kernel/index.ts";
+// the floor in turns. Starting is not measured: like a daemon, the process keeps its compiled WASM modules and its socket in
+// the host's namespace.
+import { lockFile, openOwnNamespace, type Namespace } from "../../src/kernel/index.ts";
 import { add, del, openHandles, openLog, parseMuxConfig, withContainerLock, type MuxCommand } from "../../src/mux/index.ts";
-import { openModules } from "../../src/wasm/index.ts";
+import { openModules, type ModuleHost } from "../../src/wasm/index.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { cniVersion, plainBridges } from "./cases.ts";
 import { openFloor } from "./floor.ts";
@@ -12,16 +13,16 @@ import { makeContainer, removeContainer } from "./whole-process.ts";
 /** Rounds nobody counts: V8 compiles what it finds to be used often. */
 const warmUpRounds = 30;
 
-const modules = openModules(builtModules);
 
 /** A table of medians of ADD and DEL of 1, 3 and 8 plain bridge networks, and their ratio to the floor. */
 export async function compareWithFloor(count: number): Promise<string> {
   const rows: string[][] = [];
+  const kept: Kept = { modules: openModules(builtModules), host: openOwnNamespace() };
   for (const networks of [1, 3, 8]) {
     const times = { add: [] as number[], del: [] as number[], floorAdd: [] as number[], floorDel: [] as number[] };
     for (let round = -warmUpRounds; round < count; round++) {
       const netns = makeContainer();
-      const call = command(networks, netns);
+      const call = command(networks, netns, kept);
       const addMs = await timeAsyncMs(() => add(call)), delMs = await timeAsyncMs(() => del(call));
       const floor = openFloor(netns, plainBridges(networks).map(({ name }) => name));
       const floorAddMs = timeMs(floor.add), floorDelMs = timeMs(floor.del);
@@ -38,10 +39,17 @@ export async function compareWithFloor(count: number): Promise<string> {
       rows.push([`${verb} ${networks} bridge network${networks === 1 ? "" : "s"}`, ms(ownMs), ms(floorMs), ratio(ownMs, floorMs)]);
     }
   }
+  kept.host.close();
   return table(["", "in-process ms", "kernel alone ms", "ratio"], rows);
 }
 
-function command(networks: number, netns: string): MuxCommand {
+/** What outlives a call. */
+interface Kept {
+  readonly modules: ModuleHost;
+  readonly host: Namespace;
+}
+
+function command(networks: number, netns: string, kept: Kept): MuxCommand {
   const path = ["/nonexistent"];
   const conf = { cniVersion, name: "bench", type: "polynic", delegates: plainBridges(networks).map((network) => ({ cniVersion, ...network })) };
   const config = parseMuxConfig(conf, { invokedAs: "polynic", verb: "ADD" });
@@ -50,7 +58,7 @@ function command(networks: number, netns: string): MuxCommand {
     config,
     attachment: { containerId: "in-process", netns, ifName: "eth0", args: "", path },
     validAttachments: undefined,
-    openHandles: (netns) => openHandles({ netns, path, execute: [], modules, log }),
+    openHandles: (netns) => openHandles({ netns, path, execute: [], ...kept, log }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
   };
 }

@@ -66,6 +66,19 @@ function probe(more: Partial<PluginDefinition<MacvlanConf>> = {}): { readonly pl
 
 const define = suite("definePlugin");
 
+define("judges a configuration once for an attachment, and again for another", async () => {
+  let judged = 0;
+  const { plugin, calls } = probe({ validate: () => void judged++ });
+  const request = requestWith({ master: "uplink0" }), handles = handlesWith({});
+  plugin.validate?.(request, handles);
+  await plugin.add({ ...request, prevResult: emptyResult }, handles);
+  assert.is(judged, 1);
+  assert.is(calls[0]?.conf.master, "uplink0");
+  assert.equal(calls[0]?.prevResult, emptyResult);
+  await plugin.add({ ...request, attachment: { ...request.attachment, args: "IgnoreUnknown=1" } }, handles);
+  assert.is(judged, 2);
+});
+
 define("reads the configuration, keys in any case", async () => {
   const { plugin, calls } = probe();
   await plugin.add(requestWith({ MTU: 1300, Mode: "vepa", unknown: [] }), handlesWith({}));

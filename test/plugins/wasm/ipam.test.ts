@@ -1,5 +1,6 @@
 // src/plugins/wasm/ipam.ts: addresses a foreign module chooses, and what becomes of modules that do not play by the rules.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -209,6 +210,29 @@ holds("ends with its time, and a damaged file holds nothing", async () => {
   const one = { ranges: [[{ subnet: "10.1.2.0/24", rangeStart: "10.1.2.9", rangeEnd: "10.1.2.9" }]] };
   assert.is(addressOf(await add(hostLocal, { conf: { ipam: { type: "host-local", dataDir, ...one } } })), "10.1.2.9/24");
 });
+
+const noFile: readonly (readonly [string, (path: string) => void])[] = [
+  ["a directory", (path) => mkdirSync(path)],
+  ["a link to somebody else's file", (path) => symlinkSync(join(directory, "theirs"), path)],
+  ["a link to itself", (path) => symlinkSync(path, path)],
+  ["a pipe nobody writes to", (path) => assert.is(spawnSync("mkfifo", [path]).status, 0)],
+];
+for (const [title, make] of noFile) {
+  holds(`is none where ${title} stands for the file, which keeps no address from being given or released`, async () => {
+    await installModule({ directory, bytes: exampleModule("sticky") });
+    const path = join(dataDir, ".polynic", "mynet", "holds");
+    const theirs = `10.1.2.10 ${Date.now() + 1e6} "shop/a/eth0"\n`;
+    writeFileSync(join(directory, "theirs"), theirs);
+    mkdirSync(join(dataDir, ".polynic", "mynet"), { recursive: true });
+    make(path);
+    const one = { ranges: [[{ subnet: "10.1.2.0/24", rangeStart: "10.1.2.10", rangeEnd: "10.1.2.10" }]] };
+    assert.is(addressOf(await add(sticky, stickyCall("db-0", {}, one))), "10.1.2.10/24");
+    await del(sticky, stickyCall("db-0", {}, one));
+    assert.equal(reserved(), []);
+    assert.is(addressOf(await add(hostLocal, { containerId: "c", conf: { ipam: { type: "host-local", dataDir, ...one } } })), "10.1.2.10/24");
+    assert.is(readFileSync(join(directory, "theirs"), "utf8"), theirs);
+  });
+}
 
 holds.run();
 
