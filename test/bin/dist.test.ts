@@ -109,14 +109,12 @@ dist("says in the shape of a CNI error that its library is missing", ({ director
 
 dist("starts from its code cache and loads no heavy module of Node on the way to VERSION", ({ dist }) => {
   const lib = join(dist, "lib", "polynic");
-  const command = readFileSync(join(dist, "bin", "polynic"), "utf8").match(/^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m);
-  const flags = command?.[1]?.split(" ") ?? [];
+  const flags = flagsOf(dist);
   const compiled = run(join(lib, "node"), {
     cwd: "/", args: [...flags, join(lib, "start.cjs"), "bridge"], env: { NODE_DEBUG_NATIVE: "code_cache" },
   });
   // Beyond the start-up snapshot Node compiles the runner of the main script, and node:vm for the code cache.
-  const modules = [...compiled.stderr.matchAll(/^Compiling (\S+) with/gm)].map(([, name]) => name);
-  assert.equal(modules, ["internal/main/run_main_module", "vm"]);
+  assert.equal(compiledModules(compiled.stderr), ["internal/main/run_main_module", "vm"]);
 
   for (const name of readdirSync(lib).filter((file) => file.endsWith(".js")).map((file) => file.slice(0, -".js".length))) {
     const late = name !== "polynic";
@@ -129,7 +127,32 @@ dist("starts from its code cache and loads no heavy module of Node on the way to
   }
 });
 
+dist("asks a WASM module without loading more of Node than its start", ({ directory, dist }) => {
+  const ipam = { type: "host-local", dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.0.0.0/24" }]] };
+  const { stdout, stderr } = run(join(dist, "lib", "polynic", "node"), {
+    cwd: "/", args: [...flagsOf(dist), join(dist, "lib", "polynic", "start.cjs"), "host-local"],
+    env: {
+      NODE_DEBUG_NATIVE: "code_cache", CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: "/proc/self/ns/net", CNI_NETNS_OVERRIDE: "1",
+      CNI_IFNAME: "eth0", CNI_PATH: "/none",
+    },
+    input: JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "host-local", ipam }),
+  });
+  assert.is(JSON.parse(stdout).ips[0].address, "10.0.0.2/24");
+  assert.equal(compiledModules(stderr), ["internal/main/run_main_module", "vm"]);
+});
+
 dist.run();
+
+/** What the launcher starts the runtime with. */
+function flagsOf(dist: string): readonly string[] {
+  const command = readFileSync(join(dist, "bin", "polynic"), "utf8").match(/^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m);
+  return command?.[1]?.split(" ") ?? [];
+}
+
+/** Node's own modules that a run compiled, as NODE_DEBUG_NATIVE=code_cache tells. */
+function compiledModules(stderr: string): readonly (string | undefined)[] {
+  return [...stderr.matchAll(/^Compiling (\S+) with/gm)].map(([, name]) => name);
+}
 
 interface Answer {
   readonly status: number | null;
@@ -137,10 +160,12 @@ interface Answer {
   readonly stderr: string;
 }
 
-/** Runs VERSION with nothing in the environment but CNI_COMMAND and `env`. */
-function run(file: string, { cwd, args = [], env = {} }: { cwd: string; args?: readonly string[]; env?: Readonly<Record<string, string>> }): Answer {
+/** Runs VERSION, unless `env` says otherwise, with nothing else in the environment. */
+function run(file: string, { cwd, args = [], env = {}, input = '{"cniVersion":"1.0.0"}' }: {
+  readonly cwd: string; readonly args?: readonly string[]; readonly env?: Readonly<Record<string, string>>; readonly input?: string;
+}): Answer {
   const { status, stdout, stderr } = spawnSync(file, args, {
-    cwd, env: { CNI_COMMAND: "VERSION", ...env }, input: '{"cniVersion":"1.0.0"}', encoding: "utf8", timeout: runLimitMs,
+    cwd, env: { CNI_COMMAND: "VERSION", ...env }, input, encoding: "utf8", timeout: runLimitMs,
   });
   return { status, stdout, stderr };
 }
