@@ -40,7 +40,7 @@ function answerWithFuel(trial: Trial, { op: opNumber, frame }: Sample): string {
   return `${figures.fuel} ${text}`;
 }
 
-/** The header of wasm.md 2.1: a position, a width and a value that is wrong there. */
+/** The header of a request: a position, a width and a value that is wrong there. */
 const damages: readonly (readonly [string, number, 2 | 4, number])[] = [
   ["another magic", 0, 4, 0x46494e44],
   ["ABI 2", 4, 2, 2],

@@ -68,7 +68,7 @@ function edges(trial: Trial): string {
   return `${count} states`;
 }
 
-/** Whoever loses a commit asks again with that address taken; wasm.md 5 allows 16 tries, here it goes on to the end. */
+/** Whoever loses a commit asks again with that address taken; a node gives up after 16 tries, here it goes on to the end. */
 function conflicts(trial: Trial): string {
   const any = random(trial.seed + 3);
   const rounds = trial.scaled(200);

@@ -69,7 +69,7 @@ export function united(parts: readonly Run[]): Taken {
   return runs;
 }
 
-/** How a module reads what is taken: wasm.md 2.2, kind 0. */
+/** How a module reads what is taken: a view of kind 0. */
 export function runsView(family: 4 | 6, runs: Taken): TakenView {
   const bytes = new Uint8Array(runs.length * 32);
   const data = new DataView(bytes.buffer);

@@ -40,7 +40,7 @@ export const awkwardPools: readonly Pool[] = [
   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00/120",
 ].map(poolOf);
 
-/** Edges of wasm.md 8, item 6. */
+/** The ends of what a range can be. */
 export const edgePools: readonly Pool[] = [
   "10.0.0.0/30", "10.0.0.2/31", "10.0.0.7/32", "255.255.255.255/32", "255.255.255.254/31", "0.0.0.0/32", "0.0.0.0/30",
   "2001:db8::/126", "2001:db8::4/127", "2001:db8::9/128", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127",

@@ -5,7 +5,7 @@ import type { Answer } from "./answer.ts";
 import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from "./answer.ts";
 import type { AllocateDecision, AllocateRequest, ModuleRange } from "./modules.ts";
 
-/** The JSON of an `allocate` request: wasm.md 2.3. */
+/** The JSON of an `allocate` request. */
 export function allocateJson(request: AllocateRequest): string {
   const { attempt, attachment, config, requested, seed, node = null, pod = null } = request;
   return JSON.stringify({

@@ -1,6 +1,6 @@
 import { CniError, code } from "../cni/index.ts";
 
-/** wasm.md 4: an answer nests at most so deep. */
+/** An answer nests at most so deep. */
 const deepestAnswer = 32;
 
 /** A JSON object from a module, still to be checked. */
@@ -65,7 +65,7 @@ export function textDepth(text: string): number {
   return deepest;
 }
 
-/** Codes a module may answer with: wasm.md 2.3, and 4 for an op it does not know. */
+/** Codes a module may answer with: 7, 11 and its own, and 4 for an op it does not know. */
 function moduleError(name: string, error: unknown): CniError {
   if (!isObject(error)) return answerError(name, "error is not an object");
   const { code: number, msg, details } = error;

@@ -13,7 +13,7 @@ export interface FrameRange {
   readonly view: TakenView;
 }
 
-/** The host refuses to build a larger request: wasm.md 6.2, frame bytes. */
+/** The host refuses to build a larger request. */
 export const frameLimitBytes = 8 * 1024 * 1024;
 
 const magic = 0x46494e43;

@@ -60,7 +60,7 @@ export interface Scan {
   readonly marks: readonly number[];
 }
 
-/** wasm.md 6.2. */
+/** Modules as compilers make them nest 22 deep at most. */
 const nestingMax = 128;
 const growCost = 1000;
 

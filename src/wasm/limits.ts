@@ -1,4 +1,4 @@
-/** What a module may use; wasm.md 6.2. */
+/** What a module may use; docs/modules.md says how a node sets it. */
 export interface CallLimits {
   /** Instructions of one call, its start section included. */
   readonly fuel: bigint;

@@ -4,7 +4,7 @@ import type { Answer } from "./answer.ts";
 import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from "./answer.ts";
 import type { MergeInput } from "./modules.ts";
 
-/** The JSON of a `merge` request: wasm.md 2.3. */
+/** The JSON of a `merge` request. */
 export function mergeJson(inputs: readonly MergeInput[], config: object = {}): string {
   return JSON.stringify({ op: "merge", config, inputs: inputs.map((input) => ({ ...input, result: { cniVersion: "1.1.0", ...input.result } })) });
 }

@@ -7,7 +7,7 @@ export type ModuleKind = "ipam" | "merge" | "policy";
 
 export type ModuleNeed = "pod" | "mac" | "node" | "mine";
 
-/** What a module says of itself, in its custom section `cni.module`: wasm.md 2.4. */
+/** What a module says of itself, in its custom section `cni.module`. */
 export interface ModuleMetadata {
   readonly abi: number;
   readonly kind: ModuleKind;

@@ -5,7 +5,7 @@ import type { Answer } from "./answer.ts";
 import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from "./answer.ts";
 import type { AttachmentRequest, Hold } from "./modules.ts";
 
-/** The JSON of a `release` request: wasm.md 2.3. */
+/** The JSON of a `release` request. */
 export function releaseJson(request: AttachmentRequest): string {
   const { attachment, config, pod = null } = request;
   return JSON.stringify({ op: "release", config, pod, attachment, mine: mineJson(request) });

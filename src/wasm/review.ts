@@ -5,7 +5,7 @@ import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from ".
 import { canonical } from "./merge.ts";
 import type { PolicyChange, ReviewRequest } from "./modules.ts";
 
-/** The JSON of a `review` request: wasm.md 2.3. */
+/** The JSON of a `review` request. */
 export function reviewJson({ attachment, config, pod, prevResult }: ReviewRequest): string {
   return JSON.stringify({ op: "review", config, pod: pod ?? null, attachment, prevResult: { cniVersion: "1.1.0", ...prevResult } });
 }

@@ -15,7 +15,7 @@ export interface CompiledModule {
 /** Op numbers of ABI 1. */
 export const op = { allocate: 1, release: 2, check: 3, merge: 16, review: 32 } as const;
 
-/** Fuel of one call, its start section included: wasm.md 6.2. */
+/** Fuel of one call, its start section included. */
 export const defaultFuel = defaultLimits.fuel;
 
 const answerLimitBytes = 64 * 1024;

@@ -68,7 +68,7 @@ interface Reading {
 }
 
 /**
- * Decodes a module and refuses whatever wasm.md 6.2 does not list; what remains, the types on the stack, is the
+ * Decodes a module and refuses whatever is not listed here and in instructions.ts; what remains, the types on the stack, is the
  * compiler's to check. Nothing is compiled or run.
  *
  * @throws RefusedModuleError
@@ -121,7 +121,7 @@ function readSections(reader: BinaryReader, reading: Reading): readonly Section[
   return sections;
 }
 
-/** Debuggers and compilers have sections of their own; ours says what the module is (wasm.md 2.4). */
+/** Debuggers and compilers have sections of their own; ours says what the module is. */
 function readCustom(content: BinaryReader, reading: Reading): void {
   if (content.name() !== metadataSection) return;
   if (reading.metadata !== undefined) throw content.refused(`section "${metadataSection}" is repeated`);

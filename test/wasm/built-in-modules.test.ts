@@ -88,7 +88,7 @@ function viewOf(range: Omit<TwinRange, "cursor">, form: Form) {
 /** The addresses of a set in the order they are tried. */
 type Order = (ranges: readonly TwinRange[]) => readonly string[];
 
-/** plugins.md 17.3, by numbers and one address at a time. */
+/** As the reference allocator goes, by numbers and one address at a time. */
 function twin({ ranges, requested, mine }: Case, order: Order): Outcome {
   const wanted = [...requested];
   const ips: { range: number; address: string }[] = [];

@@ -238,7 +238,7 @@ holds.run();
 
 const ips = (address: unknown, range: unknown = 0) => answering({ ips: [{ range, address }] });
 
-/** What a module does, and the code it ends in: wasm.md 6.1 and 8. */
+/** What a module does, and the code it ends in. */
 const hostile: readonly (readonly [string, Assembly, number])[] = [
   ["loops for ever", { call: [...endless, ...dead] }, 143],
   ["loops for ever in its start function", { start: endless }, 143],
