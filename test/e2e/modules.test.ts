@@ -1,5 +1,5 @@
 // Foreign modules as runtimes meet them: the built executable, real interfaces, and addresses a module chose.
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { installModule, sha256Hex } from "../../src/wasm/index.ts";
@@ -111,5 +111,40 @@ modules("refuse a result, and the container is as it was", inWorld(async (world)
   assert.match(json.msg, /default route/);
   assert.equal(leftovers(world), []);
 }));
+
+/** The addresses of pod shop/db-0 on the node of index 3 in the network an example shows. */
+const shownNetworks: readonly (readonly [string, readonly RegExp[]])[] = [
+  ["eui64", [/^2001:db8:7::5eff:fe10:1\/64$/]],
+  ["namespace-pools", [/^10\.2\.0\.2\/24$/]],
+  ["node-slice", [/^10\.4\.3\.\d+\/16$/, /^fd00:4:0:3::[0-9a-f]*\/48$/]],
+  ["single-default", [/^10\.6\.0\.2\/24$/]],
+  ["split", [/^10\.5\.0\.2\/24$/]],
+  ["sticky", [/^10\.1\.0\.[1-9]\d\/24$/]],
+];
+const examples = join(import.meta.dirname, "..", "..", "wasm-plugins", "examples");
+
+modules("that ship as examples are all looked at here", () => {
+  assert.equal(shownNetworks.map(([name]) => name), readdirSync(examples).sort());
+});
+
+for (const [name, addresses] of shownNetworks) {
+  modules(`serve the network that the page of ${name} shows`, inWorld(async (world) => {
+    await installModule({ directory: modulesOf(world), bytes: exampleModule(name) });
+    const shown = JSON.parse(readFileSync(join(examples, name, "network.conflist"), "utf8"));
+    shown.plugins[0].ipam.dataDir = join(world.directory, "networks");
+    const conf = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(world.directory, "cni"), moduleDir: modulesOf(world), nodeIndex: 3, delegates: [shown] };
+    succeed(world, multiplexed("STATUS", conf));
+    const { json } = succeed(world, multiplexed("ADD", conf, pod));
+    assert.is(json.ips.length, addresses.length);
+    for (const [index, wanted] of addresses.entries()) {
+      const { address } = json.ips[index];
+      assert.match(address, wanted);
+      assert.match(world.container.exec("ip", "-o", "addr", "show", "dev", "eth0"), ` ${address} `);
+    }
+    succeed(world, multiplexed("CHECK", conf, pod));
+    succeed(world, multiplexed("DEL", conf, pod));
+    assert.equal(leftovers(world), []);
+  }));
+}
 
 modules.run();
