@@ -21,12 +21,15 @@ interface Entry {
   readonly addr_info?: readonly { readonly scope: string }[];
 }
 
-/** What still changes by itself a moment after a link came or went is left out: timers, carrier, and IPv6's own addresses and routes. */
+/**
+ * What still changes by itself a moment after a link came or went is left out: timers, carrier, IPv6's own addresses and
+ * routes, and the routes of table local, which follow an address once its duplicates have been looked for.
+ */
 function settled(text: string): unknown {
   const volatile = new Set(["valid_life_time", "preferred_life_time", "operstate", "tentative", "flags"]);
   // One list for each command.
   const lists = text.trim().split("\n").map((line) => JSON.parse(line, (key, value) => (volatile.has(key) ? undefined : value)) as readonly Entry[]);
-  return lists.map((list) => list.filter(({ dst = "", type }) => !/^(fe80|ff00)::/.test(dst) && type !== "anycast").map((entry) => (
+  return lists.map((list) => list.filter(({ dst = "", type }) => !/^(fe80|ff00)::/.test(dst) && type !== "anycast" && type !== "local").map((entry) => (
     entry.addr_info === undefined ? entry : { ...entry, addr_info: entry.addr_info.filter(({ scope }) => scope !== "link") })));
 }
 
