@@ -30,6 +30,7 @@ export interface Nftables {
   update(plan: () => readonly NftChange[]): void;
   /** The rules of a chain in order; undefined when the table or chain is missing. */
   rules(chain: ChainName): readonly NftRule[] | undefined;
+  exists(chain: ChainName): boolean;
   /** False when this kernel has no nf_tables or refuses a dry transaction in this namespace. */
   usable(): boolean;
 }
@@ -46,6 +47,7 @@ export function openNftables(socket: () => NetlinkSocket): Nftables {
     commit: (changes) => commit(socket(), changes),
     update: (plan) => update(socket(), plan),
     rules: (chain) => rules(socket(), chain),
+    exists: (chain) => chainExists(socket(), chain),
     usable: () => usable(socket),
   };
 }

@@ -1,10 +1,11 @@
 /**
- * nftables chains whose rules are the same whoever adds: the skeleton around containers' rules. The reference plugins flush
- * and refill them at every ADD. Replaced rules are freed after an RCU grace period, and closing the socket waits for
- * that, 7 ms and more; so a chain that holds just what it should is left alone. Its rules say what they are in their marks;
- * after a flush by another program the marks are gone and the chain is filled anew.
+ * The skeleton of nftables chains around containers' rules, the same for whoever adds. The reference plugins declare all of
+ * it again at every ADD, and flush and refill what holds fixed rules. But a declared chain that exists and a rule that is
+ * replaced are freed after an RCU grace period, and closing the socket waits for that, 7 to 25 ms; so what is as it should be
+ * is left alone. Fixed rules say what they are in their marks; after a flush by another program the marks are gone and
+ * the chain is filled anew. All of this is only right inside `Nftables.update`, which starts over when anything changed.
  */
-import type { ChainName, NftChange, NftRule } from "../kernel/index.ts";
+import type { BaseChain, ChainName, NftChange, NftRule, Nftables } from "../kernel/index.ts";
 import type { nft } from "../netlink/index.ts";
 import { sha512Hex } from "./sha512.ts";
 
@@ -12,6 +13,13 @@ import { sha512Hex } from "./sha512.ts";
 export interface FixedRule {
   readonly text: string;
   readonly expressions: readonly nft.Expression[];
+}
+
+/** What makes the chain unless it is there. */
+export function madeChain(
+  nftables: Pick<Nftables, "exists">, chain: ChainName, options: { readonly base?: BaseChain; readonly comment?: string } = {},
+): readonly NftChange[] {
+  return nftables.exists(chain) ? [] : [{ do: "add chain", ...chain, ...options }];
 }
 
 /** What makes the chain, which is there by then, hold these rules and no others; nothing when it does. */

@@ -28,7 +28,7 @@ const prerouting: ChainName = { family, table, chain: "PREROUTING" };
 /** Drops frames that enter the bridge through `hostLink` with another source MAC; registers its own undo. */
 export function setupSpoofCheck(nftables: Nftables, check: SpoofCheck, undo: Undo): void {
   undo.add("delete the MAC spoof check", () => teardownSpoofCheck(nftables, check));
-  nftables.update(() => spoofCheckSetup(nftables.rules(prerouting) ?? [], check));
+  nftables.update(() => spoofCheckSetup(nftables.rules(prerouting), check));
 }
 
 /** Missing is success. Throws what went wrong, joined, after having tried everything; DEL logs it and goes on. */
@@ -51,16 +51,20 @@ export function teardownSpoofCheck(nftables: Nftables, owner: Owner): void {
   throwAll(errors);
 }
 
-/** The transaction that makes the objects, empties what the attachment had before and adds its rules. */
-export function spoofCheckSetup(existing: readonly NftRule[], check: SpoofCheck): readonly NftChange[] {
+/**
+ * The transaction that makes the objects, empties what the attachment had before and adds its rules.
+ *
+ * @param existing  rules of the base chain; undefined when there is none yet (see fixed-chain.ts why that matters)
+ */
+export function spoofCheckSetup(existing: readonly NftRule[] | undefined, check: SpoofCheck): readonly NftChange[] {
   const { iface, mac } = chainsOf(check);
   const comment = ruleComment(commentOf(check));
   return [
     { do: "add table", family, table },
-    { do: "add chain", ...prerouting, base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" } },
+    ...(existing !== undefined ? [] : [{ do: "add chain", ...prerouting, base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" } } as const]),
     { do: "add chain", ...iface },
     { do: "add chain", ...mac },
-    ...entriesOf(existing, check),
+    ...entriesOf(existing ?? [], check),
     { do: "flush chain", ...iface },
     { do: "flush chain", ...mac },
     { do: "add rule", ...prerouting, comment, expressions: nft.rule(family, nft.iifname("==", check.hostLink), nft.jump(iface.chain)) },

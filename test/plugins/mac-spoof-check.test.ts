@@ -22,6 +22,7 @@ function failing(...where: readonly ("read" | "jump" | "chains")[]): Nftables {
     commit,
     update: (plan) => commit(plan()),
     rules: ({ chain }) => chain === "PREROUTING" && where.includes("read") ? fail("read") : [{ handle: 1n, comment: "macspoofchk-abc-eth0" }],
+    exists: () => true,
     usable: () => true,
   };
 }

@@ -5,7 +5,7 @@
 import type { ChainName, NftChange, Nftables, NftRule } from "../../kernel/index.ts";
 import { networkOf, parsePrefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
-import { fixedChain } from "../fixed-chain.ts";
+import { fixedChain, madeChain } from "../fixed-chain.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
 import type { Masquerade } from "./masquerade.ts";
@@ -18,7 +18,7 @@ const checks: ChainName = { family, table, chain: "masq_checks" };
 const postrouting: ChainName = { family, table, chain: "postrouting" };
 
 export function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): void {
-  nftables.update(() => masqueradeSetup((chain) => nftables.rules(chain), masquerade));
+  nftables.update(() => masqueradeSetup(nftables, masquerade));
 }
 
 export function deleteMasqueradeRules(nftables: Nftables, owner: Owner): void {
@@ -32,19 +32,19 @@ export function collectMasqueradeRules(nftables: Nftables, network: string, vali
 }
 
 /** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
-export function masqueradeSetup(existing: (chain: ChainName) => readonly NftRule[] | undefined, masquerade: Masquerade): readonly NftChange[] {
+export function masqueradeSetup(nftables: Pick<Nftables, "rules" | "exists">, masquerade: Masquerade): readonly NftChange[] {
   const prefix = commentPrefix(masquerade);
   const comment = masqueradeRuleComment(masquerade);
   return [
     { do: "add table", family, table, comment: "IP masquerade for CNI networks" },
-    { do: "add chain", ...checks, comment: "one rule for each address that is masqueraded" },
-    { do: "add chain", ...postrouting, base: { type: "nat", hook: "postrouting", priority: 100 } },
-    ...fixedChain(postrouting, existing(postrouting), [
+    ...madeChain(nftables, checks, { comment: "one rule for each address that is masqueraded" }),
+    ...madeChain(nftables, postrouting, { base: { type: "nat", hook: "postrouting", priority: 100 } }),
+    ...fixedChain(postrouting, nftables.rules(postrouting), [
       { text: "ip daddr 224.0.0.0/4 return", expressions: nft.rule(family, nft.daddr("==", parsePrefix("224.0.0.0/4")), nft.returnVerdict()) },
       { text: "ip6 daddr ff00::/8 return", expressions: nft.rule(family, nft.daddr("==", parsePrefix("ff00::/8")), nft.returnVerdict()) },
       { text: `goto ${checks.chain}`, expressions: nft.rule(family, nft.goto(checks.chain)) },
     ]),
-    ...deletions((existing(checks) ?? []).filter((one) => one.comment?.startsWith(prefix))),
+    ...deletions((nftables.rules(checks) ?? []).filter((one) => one.comment?.startsWith(prefix))),
     ...masquerade.addresses.map((address): NftChange => ({
       do: "add rule", ...checks, comment,
       expressions: nft.rule(family, nft.saddr("==", address.address), nft.daddr("!=", networkOf(address)), nft.masquerade()),

@@ -2,12 +2,12 @@
  * Port mappings with nftables: in table `cni_hostport` of each family, one chain translates destinations for all containers
  * and one masquerades. A container's rules are found again by their comment, which is its id.
  */
-import type { ChainName, NftChange, Nftables, NftRule } from "../../kernel/index.ts";
+import type { BaseChain, ChainName, NftChange, Nftables } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { FixedRule } from "../fixed-chain.ts";
-import { fixedChain } from "../fixed-chain.ts";
+import { fixedChain, madeChain } from "../fixed-chain.ts";
 import { ruleComment } from "../rule-comment.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
 import type { PortForwarding } from "./conf.ts";
@@ -20,12 +20,12 @@ const containerChains = ["hostports", "hostip_hostports", "masquerading"] as con
 type FamilyName = "ip" | "ip6";
 
 export function addPortmapRules(nftables: Nftables, address: Prefix, forwarding: PortForwarding): void {
-  nftables.update(() => portmapSetup((chain) => nftables.rules(chain), address, forwarding));
+  nftables.update(() => portmapSetup(nftables, address, forwarding));
 }
 
 /** The transaction that makes the skeleton, with the conditions of this attachment, and appends its rules. */
 export function portmapSetup(
-  existing: (chain: ChainName) => readonly NftRule[] | undefined, address: Prefix, forwarding: PortForwarding,
+  nftables: Pick<Nftables, "rules" | "exists">, address: Prefix, forwarding: PortForwarding,
 ): readonly NftChange[] {
   const family = familyName(address);
   const chain = chainsOf(family);
@@ -37,18 +37,17 @@ export function portmapSetup(
     expressions: nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")),
   };
   const jumpTo = (name: string): FixedRule => ({ text: `jump ${name}`, expressions: nft.rule(family, nft.jump(name)) });
-  const filled = (name: string, ...rules: readonly FixedRule[]) => fixedChain(chain(name), existing(chain(name)), rules);
+  const filled = (name: string, ...rules: readonly FixedRule[]) => fixedChain(chain(name), nftables.rules(chain(name)), rules);
+  const made = (name: string, base?: BaseChain) => madeChain(nftables, chain(name), base === undefined ? {} : { base });
   return [
     { do: "add table", family, table, comment: "CNI port mappings" },
-    { do: "add chain", ...chain("hostports") },
-    { do: "add chain", ...chain("hostip_hostports") },
-    { do: "add chain", ...chain("hostports_all") },
+    ...["hostports", "hostip_hostports", "hostports_all"].flatMap((name) => made(name)),
     ...filled("hostports_all", jumpTo("hostip_hostports"), jumpTo("hostports")),
     ...(["prerouting", "output"] as const).flatMap((hook): NftChange[] => [
-      { do: "add chain", ...chain(hook), base: { type: "nat", hook, priority: -100 } },
+      ...made(hook, { type: "nat", hook, priority: -100 }),
       ...filled(hook, entry),
     ]),
-    ...(snat ? [{ do: "add chain", ...chain("masquerading"), base: { type: "nat", hook: "postrouting", priority: 100 } } as const] : []),
+    ...(snat ? made("masquerading", { type: "nat", hook: "postrouting", priority: 100 }) : []),
     ...translations(address, forwarding).map((expressions): NftChange => ({ do: "add rule", ...chain("hostports"), expressions, comment })),
     ...(snat ? masquerades(address) : []).map((expressions): NftChange => ({ do: "add rule", ...chain("masquerading"), expressions, comment })),
   ];
