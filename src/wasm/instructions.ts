@@ -64,6 +64,9 @@ export interface Scan {
 const nestingMax = 128;
 const growCost = 1000;
 
+/** For each open block, whether it is a loop; the first is the body. Written when a block opens, and one for all functions. */
+const open = new Uint8Array(nestingMax + 1);
+
 /**
  * Goes over the instructions of a function body up to the `end` that closes it, and says where fuel is to be charged: at
  * the entry and at each loop head for the instructions that belong there (the innermost loop wins), and before
@@ -79,8 +82,6 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
   // Fuel of the region the code is in, where it goes in `marks`, and the same of the regions around it.
   let cost = 0, costAt = 3;
   const outer: number[] = [];
-  /** For each open block, whether it is a loop; the first is the body. */
-  const open = new Uint8Array(nestingMax + 1);
   let depth = 0;
   for (;;) {
     if (at >= end) throw refusedAt(reader, at, "it ends too early");
