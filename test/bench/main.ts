@@ -16,8 +16,8 @@ const rounds = Number(process.argv[2] ?? 15);
 
 const reference: Runtime[] = [];
 const newer = join(root, "build", "reference-plugins"), packaged = "/usr/lib/cni";
-if (existsSync(join(newer, "bridge"))) reference.push(plugins("reference 1.9", newer, { nftables: true }));
-if (existsSync(join(packaged, "bridge"))) reference.push(plugins("reference (Debian)", packaged, { nftables: false }));
+if (existsSync(join(newer, "bridge"))) reference.push(plugins("reference 1.9", newer, { node: "newer", nftables: true }));
+if (existsSync(join(packaged, "bridge"))) reference.push(plugins("reference (Debian)", packaged, { node: "packaged", nftables: false }));
 const multus = process.env["MULTUS"];
 if (multus !== undefined) reference.push(multiplexer("multus", multus, "multus", existsSync(newer) ? newer : packaged));
 

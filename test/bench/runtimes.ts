@@ -11,6 +11,8 @@ export interface Attachment {
 
 export interface Runtime {
   readonly title: string;
+  /** A name for the namespace that is its host and the folder of its state: each runtime has a node of its own. */
+  readonly node: string;
   /** Milliseconds of the processes of one ADD; throws when one fails. */
   add(one: Case, attachment: Attachment): number;
   del(one: Case, attachment: Attachment): number;
@@ -23,12 +25,13 @@ const limitMs = 30_000;
 export function multiplexer(title: string, executable: string, type: string, pluginPath: string): Runtime {
   const call = (command: string, one: Case, attachment: Attachment): number =>
     run(executable, command, attachment, "eth0", pluginPath, {
-      cniVersion, name: "bench", type, binDir: pluginPath, capabilities: { portMappings: true },
-      delegates: one.networks.map((network) => ({ cniVersion, ...network })),
+      cniVersion, name: "bench", type, binDir: pluginPath, cniDir: `${stateOf(type)}/multus`, capabilities: { portMappings: true },
+      delegates: one.networks.map((network) => ({ cniVersion, ...network, plugins: network.plugins.map((plugin) => withState(plugin, type)) })),
       ...(one.runtimeConfig === undefined ? {} : { runtimeConfig: one.runtimeConfig }),
     }).tookMs;
   return {
     title,
+    node: type,
     add: (one, attachment) => call("ADD", one, attachment),
     del: (one, attachment) => call("DEL", one, attachment),
     supports: () => true,
@@ -36,15 +39,17 @@ export function multiplexer(title: string, executable: string, type: string, plu
 }
 
 /** The reference plugins of one directory, each network's chain in order, DEL in reverse. */
-export function plugins(title: string, directory: string, options: { readonly nftables: boolean }): Runtime {
+export function plugins(title: string, directory: string, options: { readonly node: string; readonly nftables: boolean }): Runtime {
+  const { node } = options;
   return {
     title,
+    node,
     supports: (one) => one.nftables !== true || options.nftables,
     add(one, attachment) {
       let sum = 0;
       for (const [index, network] of one.networks.entries()) {
         let prevResult: unknown;
-        for (const conf of confs(one, network, index)) {
+        for (const conf of confs(one, network, index, node)) {
           const { tookMs, stdout } = run(join(directory, String(conf["type"])), "ADD", attachment, ifName(index), directory,
             prevResult === undefined ? conf : { ...conf, prevResult });
           prevResult = JSON.parse(stdout);
@@ -60,7 +65,7 @@ export function plugins(title: string, directory: string, options: { readonly nf
       const mayFail = one.nftables === true;
       for (const [index, network] of [...one.networks.entries()].reverse()) {
         const prevResult = results.get(key(attachment, index));
-        for (const conf of confs(one, network, index).reverse()) {
+        for (const conf of confs(one, network, index, node).reverse()) {
           sum += run(join(directory, String(conf["type"])), "DEL", attachment, ifName(index), directory, { ...conf, prevResult }, mayFail).tookMs;
         }
         results.delete(key(attachment, index));
@@ -81,9 +86,19 @@ function ifName(index: number): string {
   return index === 0 ? "eth0" : `net${index}`;
 }
 
-function confs(one: Case, network: Network, index: number): Readonly<Record<string, unknown>>[] {
+function stateOf(node: string): string {
+  return `/var/lib/cni/${node}`;
+}
+
+/** The plugin with its reservations in the node's own folder. */
+function withState(plugin: Readonly<Record<string, unknown>>, node: string): Readonly<Record<string, unknown>> {
+  const { ipam } = plugin;
+  return typeof ipam === "object" ? { ...plugin, ipam: { ...ipam, dataDir: `${stateOf(node)}/networks` } } : plugin;
+}
+
+function confs(one: Case, network: Network, index: number, node: string): Readonly<Record<string, unknown>>[] {
   return network.plugins.map((plugin) => ({
-    ...plugin, cniVersion, name: network.name,
+    ...withState(plugin, node), cniVersion, name: network.name,
     ...(index === 0 && one.runtimeConfig !== undefined && plugin["capabilities"] !== undefined ? { runtimeConfig: one.runtimeConfig } : {}),
   }));
 }
