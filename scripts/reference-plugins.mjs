@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from "node:path";
 import { root } from "./setup.mjs";
 
-export const packagedPlugins = "/usr/lib/cni";
 export const newerPlugins = join(root, "build", "reference-plugins");
 
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";

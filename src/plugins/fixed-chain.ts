@@ -16,18 +16,22 @@ export interface FixedRule {
 }
 
 /** What makes the chain unless it is there. */
-export function madeChain(
-  nftables: Pick<Nftables, "exists">, chain: ChainName, options: { readonly base?: BaseChain; readonly comment?: string } = {},
-): readonly NftChange[] {
-  return nftables.exists(chain) ? [] : [{ do: "add chain", ...chain, ...options }];
+export function madeChain(nftables: Pick<Nftables, "exists">, chain: ChainName, base?: BaseChain): readonly NftChange[] {
+  return nftables.exists(chain) ? [] : [{ do: "add chain", ...chain, ...(base === undefined ? {} : { base }) }];
 }
 
-/** What makes the chain, which is there by then, hold these rules and no others; nothing when it does. */
-export function fixedChain(chain: ChainName, existing: readonly NftRule[] | undefined, rules: readonly FixedRule[]): readonly NftChange[] {
+/**
+ * What makes the chain hold these rules and no others; nothing when it does.
+ *
+ * @param existing  its rules; undefined when there is no such chain, which is then made
+ */
+export function fixedChain(
+  chain: ChainName, existing: readonly NftRule[] | undefined, rules: readonly FixedRule[], base?: BaseChain,
+): readonly NftChange[] {
   const marks = rules.map(({ text }) => markOf(text));
   if (existing?.length === rules.length && existing.every(({ mark }, index) => mark === marks[index])) return [];
   return [
-    { do: "flush chain", ...chain },
+    existing === undefined ? { do: "add chain", ...chain, ...(base === undefined ? {} : { base }) } : { do: "flush chain", ...chain },
     ...rules.map(({ expressions }, index): NftChange => ({ do: "add rule", ...chain, expressions, mark: marks[index] ?? "" })),
   ];
 }

@@ -9,8 +9,10 @@ const listed = (...rules: FixedRule[]) => fixedChain(chain, undefined, rules)
   .flatMap((change, index) => change.do === "add rule" ? [{ handle: BigInt(index), mark: change.mark ?? "" }] : []);
 
 const test = suite("fixedChain");
-test("fills a chain that is empty or missing", () => {
-  for (const existing of [undefined, []]) assert.equal(fixedChain(chain, existing, [jump]).map((change) => change.do), ["flush chain", "add rule"]);
+test("fills a chain that is empty, and makes one that is missing", () => {
+  assert.equal(fixedChain(chain, [], [jump]).map((change) => change.do), ["flush chain", "add rule"]);
+  const base = { type: "nat", hook: "output", priority: -100 } as const;
+  assert.equal(fixedChain(chain, undefined, [jump], base).slice(0, 1), [{ do: "add chain", ...chain, base }]);
 });
 test("leaves a chain alone that holds just these rules", () => {
   assert.equal(fixedChain(chain, listed(jump, long), [jump, long]), []);

@@ -71,7 +71,7 @@ const setup = suite("masqueradeSetup");
 setup("replaces the attachment's own rules and leaves those of others", () => {
   const own = masqueradeRuleComment(pod), other = masqueradeRuleComment({ ...pod, ifName: "eth1" });
   const existing = [{ handle: 7n, comment: own }, { handle: 8n, comment: other }, { handle: 9n }];
-  const changes = masqueradeSetup({ rules: ({ chain }) => chain === "masq_checks" ? existing : undefined, exists: () => false }, pod);
+  const changes = masqueradeSetup({ rules: ({ chain }) => chain === "masq_checks" ? existing : undefined }, pod);
   assert.equal(changes.filter((change) => change.do === "delete rule").map(({ handle }) => handle), [7n]);
   assert.is(changes.filter((change) => change.do === "add rule" && change.comment === own).length, 2);
 });

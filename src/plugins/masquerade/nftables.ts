@@ -5,7 +5,7 @@
 import type { ChainName, NftChange, Nftables, NftRule } from "../../kernel/index.ts";
 import { networkOf, parsePrefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
-import { fixedChain, madeChain } from "../fixed-chain.ts";
+import { fixedChain } from "../fixed-chain.ts";
 import type { ValidAttachment } from "../plugin.ts";
 import { sha512Hex } from "../sha512.ts";
 import type { Masquerade } from "./masquerade.ts";
@@ -32,19 +32,19 @@ export function collectMasqueradeRules(nftables: Nftables, network: string, vali
 }
 
 /** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
-export function masqueradeSetup(nftables: Pick<Nftables, "rules" | "exists">, masquerade: Masquerade): readonly NftChange[] {
+export function masqueradeSetup(nftables: Pick<Nftables, "rules">, masquerade: Masquerade): readonly NftChange[] {
   const prefix = commentPrefix(masquerade);
   const comment = masqueradeRuleComment(masquerade);
+  const existing = nftables.rules(checks);
   return [
     { do: "add table", family, table, comment: "IP masquerade for CNI networks" },
-    ...madeChain(nftables, checks, { comment: "one rule for each address that is masqueraded" }),
-    ...madeChain(nftables, postrouting, { base: { type: "nat", hook: "postrouting", priority: 100 } }),
+    ...(existing !== undefined ? [] : [{ do: "add chain", ...checks, comment: "one rule for each address that is masqueraded" } as const]),
     ...fixedChain(postrouting, nftables.rules(postrouting), [
       { text: "ip daddr 224.0.0.0/4 return", expressions: nft.rule(family, nft.daddr("==", parsePrefix("224.0.0.0/4")), nft.returnVerdict()) },
       { text: "ip6 daddr ff00::/8 return", expressions: nft.rule(family, nft.daddr("==", parsePrefix("ff00::/8")), nft.returnVerdict()) },
       { text: `goto ${checks.chain}`, expressions: nft.rule(family, nft.goto(checks.chain)) },
-    ]),
-    ...deletions((nftables.rules(checks) ?? []).filter((one) => one.comment?.startsWith(prefix))),
+    ], { type: "nat", hook: "postrouting", priority: 100 }),
+    ...deletions((existing ?? []).filter((one) => one.comment?.startsWith(prefix))),
     ...masquerade.addresses.map((address): NftChange => ({
       do: "add rule", ...checks, comment,
       expressions: nft.rule(family, nft.saddr("==", address.address), nft.daddr("!=", networkOf(address)), nft.masquerade()),

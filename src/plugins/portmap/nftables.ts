@@ -37,16 +37,13 @@ export function portmapSetup(
     expressions: nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")),
   };
   const jumpTo = (name: string): FixedRule => ({ text: `jump ${name}`, expressions: nft.rule(family, nft.jump(name)) });
-  const filled = (name: string, ...rules: readonly FixedRule[]) => fixedChain(chain(name), nftables.rules(chain(name)), rules);
-  const made = (name: string, base?: BaseChain) => madeChain(nftables, chain(name), base === undefined ? {} : { base });
+  const filled = (name: string, rules: readonly FixedRule[], base?: BaseChain) => fixedChain(chain(name), nftables.rules(chain(name)), rules, base);
+  const made = (name: string, base?: BaseChain) => madeChain(nftables, chain(name), base);
   return [
     { do: "add table", family, table, comment: "CNI port mappings" },
-    ...["hostports", "hostip_hostports", "hostports_all"].flatMap((name) => made(name)),
-    ...filled("hostports_all", jumpTo("hostip_hostports"), jumpTo("hostports")),
-    ...(["prerouting", "output"] as const).flatMap((hook): NftChange[] => [
-      ...made(hook, { type: "nat", hook, priority: -100 }),
-      ...filled(hook, entry),
-    ]),
+    ...["hostports", "hostip_hostports"].flatMap((name) => made(name)),
+    ...filled("hostports_all", [jumpTo("hostip_hostports"), jumpTo("hostports")]),
+    ...(["prerouting", "output"] as const).flatMap((hook) => filled(hook, [entry], { type: "nat", hook, priority: -100 })),
     ...(snat ? made("masquerading", { type: "nat", hook: "postrouting", priority: 100 }) : []),
     ...translations(address, forwarding).map((expressions): NftChange => ({ do: "add rule", ...chain("hostports"), expressions, comment })),
     ...(snat ? masquerades(address) : []).map((expressions): NftChange => ({ do: "add rule", ...chain("masquerading"), expressions, comment })),
