@@ -1,0 +1,45 @@
+import type { JsonObject, NetworkPlugin } from "../cni/index.ts";
+import { enabledArgs, isJsonObject } from "../cni/index.ts";
+import { pluginList } from "./plugin-list.ts";
+import type { NetworkSelection } from "./selection.ts";
+
+/** What a node's device plugin gave for an attachment. */
+export interface DeviceArgs {
+  /** Goes before the one a selection names itself. */
+  readonly deviceId?: string;
+  /** Path of the file the plugin may describe the device in. */
+  readonly deviceInfoFile?: string;
+}
+
+/**
+ * The capability arguments (runtimeConfig) a selection asks for, to be laid over those of any network but the default
+ * one. Each plugin gets what it declares; keys are the conventions' (CNI CONVENTIONS, "Dynamic plugin specific fields").
+ */
+export function selectionCapabilities(selection: NetworkSelection, device: DeviceArgs): JsonObject {
+  const { portMappings, bandwidth, ips, mac, infinibandGuid } = selection;
+  const args: JsonObject = {
+    portMappings, bandwidth, ips, mac, infinibandGUID: infinibandGuid,
+    deviceID: device.deviceId || selection.deviceId,
+    CNIDeviceInfoFile: device.deviceInfoFile,
+  };
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined && value !== ""));
+}
+
+/**
+ * Names of arguments that no plugin of the network declares: they would be lost without a word, where the multi-network
+ * specification wants an error. A device is not among them, its id is in the configuration itself.
+ *
+ * @param conf    a single plugin or a list
+ * @param wanted  as `selectionCapabilities` gives it
+ */
+export function undeclaredCapabilities(conf: JsonObject, wanted: JsonObject): readonly string[] {
+  const declared = pluginsOf(conf).map((plugin) => enabledArgs(plugin, wanted));
+  return Object.keys(wanted).filter((name) => !offers.has(name) && !declared.some((args) => Object.hasOwn(args, name)));
+}
+
+const offers: ReadonlySet<string> = new Set(["deviceID", "CNIDeviceInfoFile"]);
+
+function pluginsOf(conf: JsonObject): readonly NetworkPlugin[] {
+  const plugins = pluginList(conf) ?? [conf];
+  return plugins.filter(isJsonObject).map((plugin) => ({ ...plugin, type: String(plugin["type"] ?? "") }));
+}
