@@ -3,7 +3,7 @@
 //
 //   dist/bin/polynic          the launcher, and a link to it for every other name
 //   dist/lib/polynic/node     the runtime
-//   dist/lib/polynic/*.js     the bundle and the packages loaded late, each with its code cache
+//   dist/lib/polynic/*.js     the bundle and what is loaded late, each with its code cache
 //   dist/lib/polynic/modules  the built-in WASM modules
 //   dist/share/sdk            the SDK's sources, which modules are compiled with
 //   dist/share/asconfig.json  how they are compiled
@@ -52,10 +52,10 @@ async function writeBundle() {
   copyFileSync(join(root, "src", "bin", "start.cjs"), join(lib, "start.cjs"));
   writeFileSync(join(lib, "koffi.node"), koffiBinary());
   const codeCache = join(import.meta.dirname, "code-cache.mjs");
-  for (const { name, text, late } of await bundle("src/bin/cni.ts")) {
+  for (const { name, text, heavy } of await bundle("src/bin/cni.ts")) {
     const source = join(lib, `${name}.js`);
     writeFileSync(source, text);
-    const args = [source, join(lib, `${name}.cache`), ...(late ? ["late"] : [])];
+    const args = [source, join(lib, `${name}.cache`), ...(heavy ? ["heavy"] : [])];
     execFileSync(pinnedNode, [...nodeFlags, codeCache, ...args]);
   }
 }

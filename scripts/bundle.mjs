@@ -1,35 +1,92 @@
-// Bundles the executable: one script for everything an ADD or DEL runs through, one for each package that only some
-// of them need, and one for the commands people type. Written in full, not minified: with the code cache it starts no slower, and a stack trace can be read.
+// Bundles the executable: one script for everything an ADD or DEL runs through, one for each package and each part of
+// ours that only some of them need, which import("...") loads. Written in full, not minified: with the code cache it
+// starts no slower, and a stack trace can be read.
+//
+// Our own scripts have each source file once: the main script has what it runs through, and a late one takes from it,
+// and from late ones of lower rooms, whatever file they have already. So a class is the same class everywhere, and what
+// a module remembers is remembered once.
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { root } from "./setup.mjs";
 
+/** Rooms from the bottom up: where two late scripts need a file that is not in the main one, the lower has it. */
+const rooms = ["cni", "net", "netlink", "nad", "kernel", "exec", "wasm", "kube", "store", "plugins", "mux", "module-kit", "daemon", "bin"];
+
+/** One late script makes another one's file set change; more rounds than this mean that they never come to rest. */
+const roundsMax = 12;
+
 /**
  * @param {string} entry  the TypeScript file the executable starts in
- * @returns {Promise<{ name: string, text: string, late: boolean }[]>} scripts, "polynic" first, then those loaded late;
+ * @returns {Promise<{ name: string, text: string, heavy: boolean }[]>} scripts, "polynic" first, then those loaded late;
  *   each is one function expression with the parameters (exports, require, module, __filename, __dirname), in ASCII, the
- *   same for the same sources
+ *   same for the same sources. A heavy one loads packages or many of Node's modules.
  */
 export async function bundle(entry) {
+  const main = { name: "polynic", id: "polynic", entry, heavy: false, files: new Set(), packages: new Set(), wanted: new Set(), text: "" };
   const late = new Map();
-  const scripts = [{ name: "polynic", late: false, text: await bundleOne(entry, [nativeKoffi, lateNodeModules, latePackages(late)]) }];
-  // A package may itself load others late; the map grows while it is walked.
-  for (const [name, { specifier, resolveDir }] of late) {
-    // Named exports only: a default one cannot be passed on without knowing whether there is one.
-    const stdin = { contents: `export * from ${JSON.stringify(specifier)};`, resolveDir };
-    const own = specifier.startsWith(".") ? [nativeKoffi, lateNodeModules, importOutside] : [];
-    scripts.push({ name, late: true, text: await bundleOne({ stdin }, [...own, latePackages(late)]) });
+  let own = [main];
+  for (let round = 0, before = ""; ; round++) {
+    for (const [index, script] of own.entries()) await bundleOwn(script, own.slice(0, index), late);
+    own = [main, ...[...late.values()].filter(isOwn).sort(byRoom)];
+    const state = JSON.stringify(own.map(({ text }) => text));
+    if (state === before) break;
+    before = state;
+    if (round === roundsMax) throw new Error(`Cannot divide the sources among ${own.map(({ name }) => name).join(", ")}: they differ after ${roundsMax} rounds`);
   }
-  return scripts;
+  refuseSharedPackages(own);
+  // A package may itself load others late; the map grows while it is walked.
+  for (const script of late.values()) {
+    if (!isOwn(script)) await bundlePackage(script, late);
+  }
+  return [main, ...late.values()].map(({ name, text, heavy }) => ({ name, text, heavy }));
 }
 
-async function bundleOne(entry, plugins) {
-  const { outputFiles: [file], warnings } = await build({
-    ...(typeof entry === "string" ? { entryPoints: [entry] } : entry),
+function isOwn({ entry }) {
+  return entry.endsWith(".ts");
+}
+
+function byRoom(a, b) {
+  const rank = ({ entry }) => rooms.indexOf(entry.split("/")[1]);
+  return rank(a) - rank(b) || (a.name < b.name ? -1 : 1);
+}
+
+/** Builds a script of our sources again and notes which files it has, and which names it wants of `lower` scripts. */
+async function bundleOwn(script, lower, late) {
+  const ownerOf = (file) => lower.find(({ files }) => files.has(file));
+  const contents = `${script.wanted.size > 0 ? 'import "given";' : ""}export * from ${JSON.stringify(`./${script.entry}`)};`;
+  const plugins = [given(script), latePackages(late), taken(ownerOf), nativeKoffi, lateNodeModules, importOutside];
+  const { text, inputs } = await bundleOne({ contents, resolveDir: root }, plugins);
+  script.text = text;
+  script.files = new Set(inputs.filter((input) => /^(src|build)\//.test(input)));
+  script.packages = new Set(inputs.filter((input) => /node_modules\//.test(input)).map((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)[1]));
+  script.heavy = script.name !== "polynic" && inputs.some((input) => /^late:node:|node_modules\//.test(input));
+  for (const [, file, name] of text.matchAll(/\["((?:src|build)\/[^":]+):(\w+)"\]/g)) ownerOf(file)?.wanted.add(`${file}:${name}`);
+}
+
+async function bundlePackage(script, late) {
+  // Named exports only: a default one cannot be passed on without knowing whether there is one.
+  const contents = `export * from ${JSON.stringify(script.entry)};`;
+  ({ text: script.text } = await bundleOne({ contents, resolveDir: script.resolveDir }, [latePackages(late)]));
+}
+
+/** A package has state of its own, like a file of ours. */
+function refuseSharedPackages(scripts) {
+  for (const [index, { name, packages }] of scripts.entries()) {
+    for (const other of scripts.slice(0, index)) {
+      const both = [...packages].filter((each) => other.packages.has(each));
+      if (both.length > 0) throw new Error(`Cannot bundle package ${both.join(", ")}: it is in ${other.name}.js and ${name}.js, expected one file of ours that imports it`);
+    }
+  }
+}
+
+async function bundleOne(stdin, plugins) {
+  const { outputFiles: [file], warnings, metafile } = await build({
+    stdin,
     absWorkingDir: root,
     bundle: true,
     write: false,
+    metafile: true,
     platform: "node",
     format: "cjs",
     target: "node26",
@@ -45,7 +102,62 @@ async function bundleOne(entry, plugins) {
     },
   });
   if (warnings.length > 0) process.exitCode = 1;
-  return `(function (exports, require, module, __filename, __dirname) {${file.text}\n})\n`;
+  const [{ inputs }] = Object.values(metafile.outputs);
+  return {
+    text: `(function (exports, require, module, __filename, __dirname) {${file.text}\n})\n`,
+    inputs: Object.keys(inputs).filter((input) => inputs[input].bytesInOutput > 0),
+  };
+}
+
+/**
+ * What a script lets later ones take: a function that start.cjs calls when the first of them is loaded. It stands before
+ * the entry, since the main script may load a late one before it has come to its own end.
+ */
+function given({ id, wanted }) {
+  return {
+    name: "given",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^given$/ }, ({ path }) => ({ path, namespace: "given" }));
+      onResolve({ filter: /^given:/ }, ({ path }) => ({ path, external: true }));
+      onLoad({ filter: /./, namespace: "given" }, () => {
+        const names = [...wanted].sort();
+        const imports = names.map((name, i) => `import { ${name.split(":")[1]} as given${i} } from ${JSON.stringify(`./${name.split(":")[0]}`)};`);
+        const values = names.map((name, i) => `${JSON.stringify(name)}: given${i}`);
+        return { contents: `${imports.join("\n")}\nrequire("given:${id}")(() => ({\n${values.join(",\n")}\n}));`, loader: "js", resolveDir: root };
+      });
+    },
+  };
+}
+
+/** Takes what is imported from a file that another script has from that script. */
+function taken(ownerOf) {
+  return {
+    name: "taken",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^taken:/ }, ({ path }) => ({ path, external: true, sideEffects: false }));
+      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+        const file = relative(root, resolve(resolveDir, path));
+        return ownerOf(file) === undefined ? undefined : { path: file, namespace: "taken", sideEffects: false };
+      });
+      onLoad({ filter: /./, namespace: "taken" }, async ({ path }) => {
+        const { names, passedOn } = await exportsOf(path);
+        const own = names.map((name) => `${JSON.stringify(`${path}:${name}`)} as ${name}`);
+        const contents = [`export { ${own.join(", ")} } from "taken:${ownerOf(path).id}";`, ...passedOn].join("\n");
+        return { contents, loader: "js", resolveDir: dirname(join(root, path)) };
+      });
+    },
+  };
+}
+
+/** The names a source file exports, and its lines that pass on all of another one's. */
+async function exportsOf(path) {
+  const file = join(root, path);
+  const source = readFileSync(file, "utf8");
+  // What is taken is taken once, as the value it is then.
+  if (/^export let /m.test(source)) throw new Error(`Cannot share ${path} between scripts: it exports a variable, expected constants and functions`);
+  const { metafile } = await build({ entryPoints: [file], write: false, metafile: true, format: "esm", outdir: root, outExtension: { ".js": ".exports.js" } });
+  const [{ exports }] = Object.values(metafile.outputs);
+  return { names: exports, passedOn: source.match(/^export \* from "[^"]+";$/gm) ?? [] };
 }
 
 /**
@@ -101,20 +213,32 @@ const importOutside = {
   },
 };
 
-/** Turns import("package") and import("./file.ts") into scripts of their own, gathered in `late`. */
+/** Turns import("package") and import("./file.ts") into scripts of their own, gathered in `late` by what they are made of. */
 function latePackages(late) {
   return {
     name: "late packages",
     setup({ onResolve }) {
       onResolve({ filter: /^late:import$/ }, ({ path }) => ({ path, external: true }));
       onResolve({ filter: /./ }, ({ kind, path, resolveDir }) => {
-        if (kind !== "dynamic-import") return undefined;
-        const name = path.replace(/^\.\/|(\/index)?\.ts$/g, "").replace(/[^\w-]+/g, "-");
-        late.set(name, { specifier: path, resolveDir });
-        return { path: `late:${name}`, external: true };
+        if (kind !== "dynamic-import" || path.startsWith("node:")) return undefined;
+        const entry = path.startsWith(".") ? relative(root, resolve(resolveDir, path)) : path;
+        return { path: lateScript(late, entry, resolveDir).id, external: true };
       });
     },
   };
+}
+
+/** "late:" tells start.cjs that something heavy is coming, "light:" that there is not. */
+function lateScript(late, entry, resolveDir) {
+  const name = entry.replace(/^src\/|(\/index)?\.ts$/g, "").replace(/[^\w-]+/g, "-");
+  const known = late.get(name);
+  if (known !== undefined) return known;
+  const script = {
+    name, entry, resolveDir, heavy: true, files: new Set(), packages: new Set(), wanted: new Set(), text: "",
+    get id() { return `${this.heavy ? "late" : "light"}:${name}`; },
+  };
+  late.set(name, script);
+  return script;
 }
 
 /** koffi's binary for this architecture and glibc. */

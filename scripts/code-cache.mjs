@@ -1,5 +1,5 @@
-// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE, with "late" after it for a script that start.cjs loads
-// late. Run it under the runtime's flags: V8 refuses a cache made under others, and the fixed hash seed makes the same
+// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE, with "heavy" after it for a script that start.cjs loads
+// under Node's own flags. Run it under the runtime's flags: V8 refuses a cache made under others, and the fixed hash seed makes the same
 // sources give the same bytes.
 //
 // Every function is compiled, not only those a trial run would reach: such a cache starts as fast, serves all plugins
@@ -9,11 +9,11 @@ import { basename } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 
-const [source, cache, late] = process.argv.slice(2);
+const [source, cache, heavy] = process.argv.slice(2);
 const text = readFileSync(source, "latin1");
 
-// As start.cjs does before it loads a late script.
-if (late === "late") {
+// As start.cjs does before it loads a heavy script.
+if (heavy === "heavy") {
   setFlagsFromString("--rehash-snapshot");
   setFlagsFromString("--min-semi-space-size=0");
 }

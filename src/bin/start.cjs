@@ -4,29 +4,57 @@
 const { readFileSync } = require("node:fs");
 const { Script } = require("node:vm");
 
+/** Scripts that were loaded, by name; each is evaluated once. */
+const loaded = new Map();
+/** What scripts let later ones take, by name: a function at first, its result once somebody has taken something. */
+const given = new Map();
 let nodeCachesAccepted = false;
 
 load("polynic");
 
 /** Evaluates one of our scripts and returns its exports. A cache that V8 refuses is only ignored: slower, never wrong. */
 function load(name) {
+  const known = loaded.get(name);
+  if (known !== undefined) return known.exports;
   const filename = `${__dirname}/${name}.js`;
   // The bundler writes ASCII only, which latin1 reads without a check of every byte.
   const source = readFileSync(filename, "latin1");
   const script = new Script(source, { filename, cachedData: readFileSync(`${__dirname}/${name}.cache`) });
   const module = { exports: {} };
+  loaded.set(name, module);
   script.runInThisContext()(module.exports, requireFromBundle, module, filename, __dirname);
   return module.exports;
 }
 
-/** The bundler writes "late:" before what is heavy, a script beside this one or a module of Node; "late:import" is import(). */
+/**
+ * What the bundler writes where something is required: "late:" before what is heavy, a script beside this one or a module
+ * of Node; "light:" before a script that is not; "given:" and "taken:" where scripts share what is in one of them.
+ */
 function requireFromBundle(id) {
-  if (!id.startsWith("late:")) return require(id);
+  const kind = id.slice(0, id.indexOf(":")), rest = id.slice(kind.length + 1);
+  switch (kind) {
+    case "late": return loadHeavy(rest);
+    case "light": return load(rest);
+    case "given": return (values) => void given.set(rest, values);
+    case "taken": return takenFrom(rest);
+    default: return require(id);
+  }
+}
+
+function loadHeavy(name) {
   acceptNodeCaches();
-  const name = id.slice("late:".length);
   // Scripts evaluated by node:vm have no import() of their own.
   if (name === "import") return (path) => import(path);
   return name.startsWith("node:") ? require(name) : load(name);
+}
+
+/** The main script is there whenever another one is. */
+function takenFrom(id) {
+  if (id !== "polynic") requireFromBundle(id);
+  const values = given.get(id);
+  if (typeof values !== "function") return values;
+  given.set(id, values());
+  return given.get(id);
 }
 
 /**

@@ -116,15 +116,31 @@ dist("starts from its code cache and loads no heavy module of Node on the way to
   // Beyond the start-up snapshot Node compiles the runner of the main script, and node:vm for the code cache.
   assert.equal(compiledModules(compiled.stderr), ["internal/main/run_main_module", "vm"]);
 
-  for (const name of readdirSync(lib).filter((file) => file.endsWith(".js")).map((file) => file.slice(0, -".js".length))) {
-    const late = name !== "polynic";
+  const scripts = scriptsOf(dist);
+  for (const [name] of scripts) {
+    const heavy = [...scripts.values()].some((text) => text.includes(`require("late:${name}")`));
     const check = `const { Script } = require("node:vm"), { readFileSync } = require("node:fs");
       const [source, cache] = process.argv.slice(1);
       const script = new Script(readFileSync(source, "latin1"), { cachedData: readFileSync(cache) });
       require("node:fs").writeSync(1, String(script.cachedDataRejected));`;
-    const args = [...(late ? [] : flags), "-e", check, join(lib, `${name}.js`), join(lib, `${name}.cache`)];
+    const args = [...(heavy ? [] : flags), "-e", check, join(lib, `${name}.js`), join(lib, `${name}.cache`)];
     assert.is(run(join(lib, "node"), { cwd: "/", args }).stdout, "false", name);
   }
+});
+
+dist("has each of our source files and packages in one script only", ({ dist }) => {
+  const places = new Map<string, string[]>();
+  for (const [name, text] of scriptsOf(dist)) {
+    // The bundler writes the file's name above what is in it.
+    for (const [, file = ""] of text.matchAll(/^ *\/\/ ((?:src|build)\/\S+|\S*node_modules\/\S+)$/gm)) places.set(file, [...places.get(file) ?? [], name]);
+  }
+  assert.ok(places.has("src/cni/errors.ts"));
+  assert.equal([...places].filter(([, names]) => new Set(names).size > 1), []);
+});
+
+dist("knows an error of the main script in one that is loaded late", ({ dist }) => {
+  const { stderr } = run(join(dist, "bin", "polynic"), { cwd: "/", args: ["module", "install", join(dist, "bin", "polynic")], env: { CNI_COMMAND: "" } });
+  assert.match(stderr, /^polynic module install: .* \(code 142\)$/m);
 });
 
 dist("asks a WASM module without loading more of Node than its start", ({ directory, dist }) => {
@@ -142,6 +158,13 @@ dist("asks a WASM module without loading more of Node than its start", ({ direct
 });
 
 dist.run();
+
+/** Texts of the scripts beside start.cjs, by name. */
+function scriptsOf(dist: string): ReadonlyMap<string, string> {
+  const lib = join(dist, "lib", "polynic");
+  const names = readdirSync(lib).filter((file) => file.endsWith(".js")).map((file) => file.slice(0, -".js".length));
+  return new Map(names.map((name) => [name, readFileSync(join(lib, `${name}.js`), "utf8")]));
+}
 
 /** What the launcher starts the runtime with. */
 function flagsOf(dist: string): readonly string[] {
