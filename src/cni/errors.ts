@@ -37,6 +37,8 @@ export const code = {
   attachmentBroken: 111,
   /** An executable could not be run or answered nonsense. */
   executable: 112,
+  /** The cluster's API refused, or answered nonsense. */
+  cluster: 120,
   /** WASM modules, see src/wasm. */
   moduleNotFound: 140,
   moduleDigest: 141,

@@ -1,0 +1,146 @@
+import { CniError, code } from "../cni/index.ts";
+import type { JsonObject } from "../cni/index.ts";
+import type { Access, Credentials } from "./access.ts";
+import { excerpt, isPassing, refusal, statusMessage, toAnswer } from "./answer.ts";
+import type { Answer, Errand } from "./answer.ts";
+import { Budget } from "./budget.ts";
+import { Connection, ConnectionError } from "./connection.ts";
+import type { World } from "./world.ts";
+
+/** The API answers within milliseconds; one that hangs is left for another try, or another server behind the same name. */
+const tryTimeoutMs = 5_000;
+const triesMax = 10;
+/** Between tries: a random time up to this, doubled each try, up to the other. */
+const backoffMs = 100, backoffMaxMs = 4_000;
+
+export interface ApiRequest extends Errand {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  readonly body?: JsonObject;
+  /** Less than what the command has left. */
+  readonly limitMs?: number;
+}
+
+export interface ApiSettings {
+  readonly access: () => Promise<Access>;
+  readonly budget: Budget;
+  readonly userAgent: string;
+  readonly world: World;
+}
+
+/** Requests to the cluster's API, each tried until there is an answer that means something, or time is up. */
+export class Api {
+  private readonly settings: ApiSettings;
+  private access: Promise<Access> | undefined;
+  private connection: Connection | undefined;
+  private closed = false;
+
+  constructor(settings: ApiSettings) {
+    this.settings = settings;
+  }
+
+  /**
+   * The API's answer, of whatever status: refusals and conflicts are answers.
+   *
+   * @throws CniError 11 when there was none in time, 7 for a broken kubeconfig, 120 for a server we cannot trust
+   */
+  async send(request: ApiRequest): Promise<Answer> {
+    const { budget } = this.settings;
+    return budget.count(() => {
+      if (request.limitMs === undefined) return this.sendUntilAnswered(request, budget);
+      const own = new Budget(Math.min(request.limitMs, budget.leftMs()), this.settings.world);
+      return own.count(() => this.sendUntilAnswered(request, own));
+    });
+  }
+
+  close(): void {
+    this.closed = true;
+    this.connection?.close();
+    this.connection = undefined;
+  }
+
+  private async sendUntilAnswered(request: ApiRequest, budget: Budget): Promise<Answer> {
+    const access = await (this.access ??= this.settings.access());
+    let refused = false;
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.tryOnce(request, { access, refused, timeoutMs: Math.min(tryTimeoutMs, budget.leftMs()) });
+      if ("answer" in outcome) {
+        const { answer } = outcome;
+        if (answer.status === 401 && refused) throw refusal(answer, request);
+        if (answer.status !== 401) return answer;
+        // A service account's token is replaced while it is in use: the file has the new one.
+        refused = true;
+        continue;
+      }
+      const waitMs = Math.max(outcome.waitMs, this.settings.world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries - 1)));
+      if (tries >= triesMax || waitMs >= budget.leftMs() || this.closed) {
+        throw new CniError(code.tryAgainLater, `Cannot ${request.act}: ${outcome.problem} (${tries === 1 ? "1 try" : `${tries} tries`}), expected an answer of the cluster's API at ${access.server} within ${budget.limitMs} ms`);
+      }
+      await this.settings.world.sleep(waitMs);
+    }
+  }
+
+  private async tryOnce(request: ApiRequest, { access, refused, timeoutMs }: Try): Promise<Outcome> {
+    const credentials = await access.credentials({ refused, timeoutMs });
+    try {
+      const answer = await this.connectionAs(credentials, access).send({
+        method: request.method,
+        path: request.path,
+        headers: this.headersFor(request, credentials),
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        timeoutMs,
+      });
+      const said = toAnswer(answer);
+      if (!isPassing(answer.status)) return { answer: said };
+      return { problem: `it said ${statusMessage(said) ?? excerpt(said)}`, waitMs: this.askedWaitMs(answer.retryAfter) };
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      if (isDistrust(error.code)) throw distrusted(request, { access, error });
+      return { problem: error.message, waitMs: 0 };
+    }
+  }
+
+  /** The connection of these credentials; a certificate belongs to it, so another one needs a new connection. */
+  private connectionAs({ certificate }: Credentials, access: Access): Connection {
+    const current = this.connection;
+    if (current !== undefined && current.certificate?.chain === certificate?.chain && current.certificate?.key === certificate?.key) return current;
+    if (this.closed) throw new ConnectionError("ECANCELED", "the client was closed");
+    this.connection = new Connection(access, certificate);
+    return this.connection;
+  }
+
+  private headersFor({ body }: ApiRequest, { authorization }: Credentials): Record<string, string> {
+    return {
+      accept: "application/json",
+      "user-agent": this.settings.userAgent,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(authorization === undefined ? {} : { authorization }),
+    };
+  }
+
+  /** Retry-After is in seconds, or a date. */
+  private askedWaitMs(retryAfter: string | undefined): number {
+    if (retryAfter === undefined) return 0;
+    const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - this.settings.world.wallMs();
+    return Number.isFinite(ms) ? Math.max(0, ms) : 0;
+  }
+}
+
+interface Try {
+  readonly access: Access;
+  readonly refused: boolean;
+  readonly timeoutMs: number;
+}
+
+/** An answer, or why there is none that counts and how long the server asked us to wait. */
+type Outcome = { readonly answer: Answer } | { readonly problem: string; readonly waitMs: number };
+
+/** OpenSSL's and Node's codes for a certificate that is not accepted, by either side, or for no TLS at all. */
+function isDistrust(errorCode: string): boolean {
+  return /^(CERT_|DEPTH_ZERO|ERR_TLS_|ERR_SSL_|ERR_OSSL_|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(errorCode);
+}
+
+function distrusted({ act }: ApiRequest, { access, error }: { readonly access: Access; readonly error: ConnectionError }): CniError {
+  const reason = `there is no trusted connection to ${access.server}: ${error.message} (${error.code})`;
+  return new CniError(code.cluster, `Cannot ${act}: ${reason}, expected a certificate that the authority of ${access.source} signed for that host`, { cause: error });
+}

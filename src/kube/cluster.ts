@@ -1,0 +1,65 @@
+import type { JsonObject } from "../cni/index.ts";
+import { Api } from "./api.ts";
+import { Budget } from "./budget.ts";
+import { getDefinition } from "./definition.ts";
+import type { Environment } from "./environment.ts";
+import { recordEvent } from "./event.ts";
+import type { PodEvent } from "./event.ts";
+import { inClusterAccess, isInCluster, serviceAccountDirectory } from "./in-cluster.ts";
+import { readKubeconfig } from "./kubeconfig.ts";
+import { getPod, setNetworkStatus } from "./network-status.ts";
+import type { Pod, PodKey } from "./pod.ts";
+import { realWorld } from "./world.ts";
+import type { World } from "./world.ts";
+
+/** What a command asks of the cluster, and tells it. Every method waits and tries again within the deadline. */
+export interface Cluster {
+  /**
+   * undefined: the API says that there is none.
+   *
+   * @throws CniError 11 when nobody could tell
+   */
+  getPod(key: PodKey): Promise<Pod | undefined>;
+  /** A NetworkAttachmentDefinition as the API gives it; undefined: the API says that there is none. */
+  getDefinition(key: PodKey): Promise<JsonObject | undefined>;
+  /** Only the annotation changes; "gone": the pod is not there any more, or is another one of that name. */
+  setNetworkStatus(pod: Pod, status: string): Promise<"written" | "gone">;
+  /** Resolves with why it could not be recorded, undefined when it was; never throws. */
+  recordEvent(pod: Pod, event: PodEvent): Promise<string | undefined>;
+  /** Drops the connections, so that the process may end. */
+  close(): void;
+}
+
+export interface ClusterOptions {
+  /** A file's path; "" for the service account of the pod we run in. */
+  readonly kubeconfig: string;
+  readonly env: Environment;
+  /** For all requests together. It counts only while one is waited for. */
+  readonly deadlineMs: number;
+  /** Ours, for the API's audit log. */
+  readonly version?: string;
+  /** Where the service account is, when not in the usual place. */
+  readonly serviceAccountDirectory?: string;
+}
+
+/**
+ * The cluster's API; undefined when there is neither a kubeconfig nor a pod's environment. Nothing is read before the
+ * first request, which is the one that fails when the kubeconfig is broken (CniError 7).
+ */
+export function openCluster(options: ClusterOptions, world: World = realWorld): Cluster | undefined {
+  const { kubeconfig, env } = options;
+  if (kubeconfig === "" && !isInCluster(env)) return undefined;
+  const api = new Api({
+    access: async () => kubeconfig === "" ? inClusterAccess(env, options.serviceAccountDirectory ?? serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
+    budget: new Budget(options.deadlineMs, world),
+    userAgent: `polynic/${options.version ?? "unknown"}`,
+    world,
+  });
+  return {
+    getPod: (key) => getPod(api, key),
+    getDefinition: (key) => getDefinition(api, key),
+    setNetworkStatus: (pod, status) => setNetworkStatus(api, { pod, status, world }),
+    recordEvent: (pod, event) => recordEvent(api, { pod, event, world }),
+    close: () => api.close(),
+  };
+}
