@@ -1,0 +1,178 @@
+/**
+ * The objects of the API server that tests start, and what it answers about them: resourceVersions, conflicts, Status
+ * objects and watches as the real one has them.
+ */
+import { randomUUID } from "node:crypto";
+
+export type Json = Record<string, any>;
+
+export interface Reply {
+  readonly status: number;
+  readonly body: Json;
+}
+
+export interface Resource {
+  readonly plural: string;
+  readonly group: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+export const resources: readonly Resource[] = [
+  { plural: "pods", group: "", apiVersion: "v1", kind: "Pod" },
+  { plural: "events", group: "", apiVersion: "v1", kind: "Event" },
+  { plural: "network-attachment-definitions", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition" },
+];
+
+export interface Change {
+  readonly version: number;
+  readonly plural: string;
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly object: Json;
+}
+
+export interface Place {
+  readonly resource: Resource;
+  readonly namespace: string;
+  readonly name: string;
+  readonly subresource: string;
+}
+
+export class ObjectStore {
+  /** All changes since the start, or since `compact`. */
+  readonly changes: Change[] = [];
+  onChange: (change: Change) => void = () => {};
+  private readonly objects = new Map<string, Json>();
+  private version = 1000;
+  private oldestVersion = 0;
+
+  get resourceVersion(): string {
+    return String(this.version);
+  }
+
+  /** Forgets history: a watch from before it is told 410. */
+  compact(): void {
+    this.changes.length = 0;
+    this.oldestVersion = this.version;
+  }
+
+  isForgotten(version: number): boolean {
+    return version < this.oldestVersion;
+  }
+
+  find(resource: Resource, namespace: string, name: string): Json | undefined {
+    return this.objects.get(keyOf(resource, namespace, name));
+  }
+
+  list(resource: Resource, namespace?: string): Json[] {
+    return [...this.objects.entries()].filter(([key]) => key.startsWith(`${resource.plural}/${namespace === undefined ? "" : `${namespace}/`}`)).map(([, object]) => object);
+  }
+
+  /** What an administrator does: creates or replaces without asking. */
+  put(resource: Resource, object: Json): Json {
+    const { namespace, name } = object["metadata"];
+    const old = this.find(resource, namespace, name);
+    return this.save(resource, old === undefined ? "ADDED" : "MODIFIED", {
+      apiVersion: resource.apiVersion, kind: resource.kind, ...object,
+      metadata: { uid: old?.["metadata"].uid ?? randomUUID(), creationTimestamp: old?.["metadata"].creationTimestamp ?? now(), ...object["metadata"] },
+    });
+  }
+
+  get({ resource, namespace, name }: Place): Reply {
+    const object = this.find(resource, namespace, name);
+    return object === undefined ? notFound(resource, name) : { status: 200, body: object };
+  }
+
+  create({ resource, namespace }: Place, object: Json): Reply {
+    const metadata = object["metadata"] ?? {};
+    if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
+      return failure(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
+    }
+    const name: string = metadata.name ?? (metadata.generateName === undefined ? "" : metadata.generateName + randomUUID().slice(0, 5));
+    const problem = whyInvalid(resource, { object, namespace, name });
+    if (problem !== undefined) return failure(422, "Invalid", `${resource.kind} "${name}" is invalid: ${problem}`, { name, kind: resource.kind });
+    if (this.find(resource, namespace, name) !== undefined) {
+      return failure(409, "AlreadyExists", `${resource.plural} "${name}" already exists`, { name, kind: resource.plural });
+    }
+    const body = { apiVersion: resource.apiVersion, kind: resource.kind, ...object, metadata: { ...metadata, namespace, name, uid: randomUUID(), creationTimestamp: now() } };
+    return { status: 201, body: this.save(resource, "ADDED", body) };
+  }
+
+  replace({ resource, namespace, name, subresource }: Place, object: Json): Reply {
+    const old = this.find(resource, namespace, name);
+    if (old === undefined) return notFound(resource, name);
+    const metadata = object["metadata"] ?? {};
+    if (metadata.name !== name) return failure(400, "BadRequest", `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+    if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== old["metadata"].resourceVersion) {
+      return failure(409, "Conflict", `Operation cannot be fulfilled on ${resource.plural} "${name}": the object has been modified; please apply your changes to the latest version and try again`, { name, kind: resource.plural });
+    }
+    if (metadata.uid !== undefined && metadata.uid !== old["metadata"].uid) {
+      return failure(409, "Conflict", `Operation cannot be fulfilled on ${resource.plural} "${name}": Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old["metadata"].uid}`, { name, kind: resource.plural });
+    }
+    const kept = { ...metadata, uid: old["metadata"].uid, creationTimestamp: old["metadata"].creationTimestamp, resourceVersion: old["metadata"].resourceVersion };
+    const next = subresource === "status"
+      // The status of a pod takes annotations and labels along, never the spec.
+      ? { ...old, metadata: { ...old["metadata"], annotations: metadata.annotations, labels: metadata.labels }, status: object["status"] }
+      : { ...object, metadata: kept };
+    if (sorted(next) === sorted(old)) return { status: 200, body: old };
+    return { status: 200, body: this.save(resource, "MODIFIED", next) };
+  }
+
+  remove({ resource, namespace, name }: Place): Reply {
+    const old = this.find(resource, namespace, name);
+    if (old === undefined) return notFound(resource, name);
+    this.objects.delete(keyOf(resource, namespace, name));
+    this.tell(resource, "DELETED", { ...old, metadata: { ...old["metadata"], resourceVersion: String(++this.version) } });
+    return { status: 200, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" } };
+  }
+
+  private save(resource: Resource, type: "ADDED" | "MODIFIED", object: Json): Json {
+    const { namespace, name } = object["metadata"];
+    const saved = JSON.parse(JSON.stringify({ ...object, metadata: { ...object["metadata"], resourceVersion: String(++this.version) } }));
+    this.objects.set(keyOf(resource, namespace, name), saved);
+    this.tell(resource, type, saved);
+    return saved;
+  }
+
+  private tell(resource: Resource, type: Change["type"], object: Json): void {
+    const change = { version: this.version, plural: resource.plural, type, object };
+    this.changes.push(change);
+    this.onChange(change);
+  }
+}
+
+/** A Status object as the API's machinery makes it. */
+export function failure(status: number, reason: string, message: string, details?: Json): Reply {
+  return { status, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, ...(details === undefined ? {} : { details }), code: status } };
+}
+
+export function notFound(resource: Resource, name: string): Reply {
+  const qualified = resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;
+  const group = resource.group === "" ? {} : { group: resource.group };
+  return failure(404, "NotFound", `${qualified} "${name}" not found`, { name, ...group, kind: resource.plural });
+}
+
+/** The few rules of validation that a client of events can break. */
+function whyInvalid(resource: Resource, { object, namespace, name }: { object: Json; namespace: string; name: string }): string | undefined {
+  if (name.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)) {
+    return `metadata.name: Invalid value: "${name}": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'`;
+  }
+  if (resource.plural !== "events") return undefined;
+  if (object["involvedObject"]?.namespace !== namespace) return "involvedObject.namespace: Invalid value: does not match event.namespace";
+  if (Buffer.byteLength(object["message"] ?? "") > 1024) return "note: Invalid value: can have at most 1024 characters";
+  return undefined;
+}
+
+function keyOf(resource: Resource, namespace: string, name: string): string {
+  return `${resource.plural}/${namespace}/${name}`;
+}
+
+function now(): string {
+  return `${new Date().toISOString().slice(0, 19)}Z`;
+}
+
+/** JSON whose keys are in order, so that equal objects are equal texts. */
+function sorted(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner);
+}
