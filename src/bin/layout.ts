@@ -21,3 +21,6 @@ export const sdkDirectory = join(shareDirectory, "sdk");
 
 /** What `polynic module new` copies, a folder for each kind. */
 export const templateDirectory = join(shareDirectory, "templates");
+
+/** The whole tree, as the build leaves it: what `polynic install` copies to a node. */
+export const treeDirectory = installed ? join(import.meta.dirname, "..", "..") : join(import.meta.dirname, "..", "..", "dist");

@@ -1,0 +1,159 @@
+/**
+ * What is to be done to bring a node to where it should be. The order is what keeps it working at every step: first what we
+ * need (tree, kubeconfig), then our configuration, then whatever stood in its way is renamed. Before all that the state file
+ * says what will be changed, so that everything can be taken back whenever this ends.
+ */
+import { dirname, join } from "node:path";
+import { CommandError } from "../module/command.ts";
+import type { NodeFiles } from "./files.ts";
+import { foreignFiles, multusFiles, setAside } from "./multus-file.ts";
+import type { Primary } from "./primary.ts";
+import { isOwnName } from "./primary.ts";
+import type { Area, InstallState, Made, Move } from "./state.ts";
+import { ownFolder, printState, readState, stateName } from "./state.ts";
+import type { Step } from "./step.ts";
+import { copyTreeStep, keepStep, linkStep, renameStep, rewriteStep, staleSteps, writeStep } from "./step.ts";
+import { giveBackSteps, isOurs, removeMadeSteps, sameEntry } from "./take-back.ts";
+import type { InstallRequest, Wanted, WantedFile } from "./wanted.ts";
+import { accessFiles, asideOf, typesOf, wantedFiles } from "./wanted.ts";
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly notes: readonly string[];
+  /** Our configuration has been there before, whatever it said. */
+  readonly isInstalled: boolean;
+}
+
+/** The part of it that ends after an hour: token, authority and kubeconfig. */
+export function planAccess(request: InstallRequest, files: NodeFiles): Plan {
+  const { conf } = request.places;
+  const { access } = accessFiles(request, undefined, files);
+  return { steps: access.flatMap((file) => writeStep(files, { ...file, path: join(conf.seen, file.name) })), notes: [], isInstalled: true };
+}
+
+/**
+ * @throws PrimaryError while there is no default network; CommandError for what cannot be done. Nothing is changed then.
+ */
+export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
+  const { places } = request;
+  const before = readState(join(places.conf.seen, stateName), files);
+  refuseOtherDirectories(request, before);
+  const multus = multusFiles(places.conf.seen, request.stem, files);
+  const wanted = wantedFiles(request, { state: before, multus, files });
+  refuseFilesInFront(request, wanted, files);
+
+  const at = (area: Area, name: string) => join(places[area].seen, name);
+  const links = wantedLinks(request, wanted, { before, files });
+  const names: readonly Made[] = [
+    ...[...wanted.access, wanted.config].map(({ name }) => ({ area: "conf" as const, name })),
+    ...links.map(({ name }) => ({ area: "bin" as const, name })),
+  ];
+  const trees = treesOf(request, before, files);
+  const moves = [...replacements(names, { before, files, at }), ...movesAway(request, multus, wanted.primary, { before, files, at })];
+  const after: InstallState = {
+    directories: { conf: places.conf.host, bin: places.bin.host, primary: places.primary.host },
+    made: [...names, ...trees.kept], moved: moves,
+  };
+  const during: InstallState = {
+    directories: after.directories,
+    made: [...after.made, ...(before?.made ?? []).filter((one) => !after.made.some((other) => sameEntry(one, other)))],
+    moved: [...after.moved, ...(before?.moved ?? []).filter((one) => !after.moved.some(({ area, to }) => area === one.area && to === one.to))],
+  };
+  const kept = moves.filter((move) => move.why === "replaced" && files.kind(at(move.area, move.to)) === undefined);
+  const write = (file: WantedFile) => writeStep(files, { ...file, path: at("conf", file.name) });
+
+  const changes = [
+    ...trees.steps,
+    ...kept.map(({ area, from, to }) => keepStep(at(area, from), at(area, to))),
+    ...links.flatMap(({ name, target }) => linkStep(files, at("bin", name), target)),
+    ...wanted.access.flatMap(write),
+    ...write(wanted.config),
+    ...moves.filter(({ area, from, why }) => why !== "replaced" && files.kind(at(area, from)) !== undefined).map(({ area, from, to }) => renameStep(at(area, from), at(area, to))),
+    ...during.moved.filter((move) => !moves.includes(move)).flatMap((move) => giveBackSteps(files, move, { at, made: after.made }).steps),
+    ...during.made.filter((one) => !after.made.includes(one)).flatMap((one) => removeMadeSteps(files, one, { at, state: during })),
+    ...[places.conf.seen, dirname(at("conf", stateName)), places.bin.seen, at("bin", ownFolder)].flatMap((directory) => staleSteps(files, directory)),
+  ];
+  return { steps: recorded(changes, at("conf", stateName), { before, during, after }), notes: wanted.notes, isInstalled: files.kind(at("conf", wanted.config.name)) !== undefined };
+}
+
+/** The changes between what may be found while they are made and what is true afterwards; records that say nothing new are left out. */
+function recorded(changes: readonly Step[], path: string, { before, during, after }: { readonly before: InstallState | undefined; readonly during: InstallState; readonly after: InstallState }): readonly Step[] {
+  const record = (content: string) => [rewriteStep({ path, content, mode: 0o600, secret: true })];
+  const first = before === undefined ? "" : printState(before), middle = changes.length === 0 ? first : printState(during), last = printState(after);
+  return [...(middle === first ? [] : record(middle)), ...changes, ...(last === middle ? [] : record(last))];
+}
+
+function refuseOtherDirectories({ places, tree }: InstallRequest, before: InstallState | undefined): void {
+  const there = before?.directories.bin;
+  if (there === undefined || tree === undefined || there === places.bin.host) return;
+  throw new CommandError(`Cannot install into ${places.bin.host}: this node's polynic is in ${there}, expected the same directory, or polynic uninstall first`);
+}
+
+/** The runtime takes the first file by its name: ours must be that, or nothing of it would have any effect. */
+function refuseFilesInFront({ places, stem, renamePrimary, confFile }: InstallRequest, { primary }: Wanted, files: NodeFiles): void {
+  if (confFile !== undefined) return;
+  const inFront = foreignFiles(places.conf.seen, stem, files).filter((name) => !(renamePrimary && name === primary?.name));
+  const [first] = inFront;
+  if (first === undefined) return;
+  throw new CommandError(`Cannot install into ${places.conf.seen}: the runtime would use ${first}, which comes before ${stem}, expected another name for it, or --rename-conf-file if it is the primary configuration`);
+}
+
+interface WantedLink {
+  readonly name: string;
+  readonly target: string;
+}
+
+/** `polynic` itself, and names that nobody else provides: a runtime's own plugins stay what they are. */
+function wantedLinks({ tree, links, places }: InstallRequest, { config }: Wanted, { before, files }: { before: InstallState | undefined; files: NodeFiles }): readonly WantedLink[] {
+  if (tree === undefined) return [];
+  const at = (_: Area, name: string) => join(places.bin.seen, name);
+  const isFree = (name: string) => files.kind(join(places.bin.seen, name)) === undefined || isOurs({ area: "bin", name }, { state: before, files, at });
+  const types = typesOf(config).filter((type) => type !== "polynic" && files.kind(join(tree.directory, "bin", type)) !== undefined);
+  const others = [...new Set([...types, ...links])].filter(isFree);
+  return ["polynic", ...others].map((name) => ({ name, target: join(ownFolder, tree.id, "bin", name) }));
+}
+
+/** The tree we bring, and the one it replaces: a command that was started from that one may still load parts of it. */
+function treesOf({ tree, places }: InstallRequest, before: InstallState | undefined, files: NodeFiles): { readonly kept: readonly Made[]; readonly steps: readonly Step[] } {
+  const others = (before?.made ?? []).filter(({ area, name }) => area === "bin" && dirname(name) === ownFolder);
+  if (tree === undefined) return { kept: others, steps: [] };
+  const current: Made = { area: "bin", name: join(ownFolder, tree.id) };
+  const seen = ({ name }: Made) => join(places.bin.seen, name);
+  const [previous] = others.filter((one) => !sameEntry(one, current) && files.kind(seen(one)) !== undefined).sort((a, b) => files.changedAt(seen(b)) - files.changedAt(seen(a)));
+  return { kept: previous === undefined ? [current] : [current, previous], steps: copyTreeStep(files, tree.directory, seen(current)) };
+}
+
+interface Look {
+  readonly before: InstallState | undefined;
+  readonly files: NodeFiles;
+  at(area: Area, name: string): string;
+}
+
+/** Files that have a name we need and are not ours: now, or when we came here first. */
+function replacements(names: readonly Made[], { before, files, at }: Look): readonly Move[] {
+  return names.flatMap((one) => {
+    const { area, name } = one;
+    const to = asideOf(name);
+    const isKept = files.kind(at(area, to)) !== undefined;
+    const isInTheWay = files.kind(at(area, name)) !== undefined && !isOurs(one, { state: before, files, at });
+    if (files.kind(at(area, name)) === "directory") throw new CommandError(`Cannot install ${at(area, name)}: it is a directory, expected nothing or a file there`);
+    return isKept || isInTheWay ? [{ area, from: name, to, why: "replaced" as const }] : [];
+  });
+}
+
+/** Files the runtime would take before ours, and the primary configuration where that is asked for. */
+function movesAway(request: InstallRequest, multus: readonly string[], primary: Primary | undefined, { before, files, at }: Look): readonly Move[] {
+  const earlier = (before?.moved ?? []).filter(({ area, to, why }) => why === "front" && files.kind(at(area, to)) !== undefined);
+  const front = multus.map((from): Move => ({ area: "conf", from, to: `${from}${setAside}`, why: "front" }));
+  const moves = [...earlier.filter(({ from }) => !multus.includes(from)), ...(request.confFile === undefined ? front : [])];
+  return request.renamePrimary && primary !== undefined ? [...moves, primaryMove(request, primary, { before, files, at })] : moves;
+}
+
+function primaryMove({ stem }: InstallRequest, { name: from }: Primary, { before, files, at }: Look): Move {
+  const move: Move = { area: "primary", from, to: `${from}.old`, why: "asked" };
+  const isKnown = before?.moved.some(({ area, to }) => area === move.area && to === move.to) === true;
+  if (!isKnown && !isOwnName(from, stem) && files.kind(at("primary", move.to)) !== undefined) {
+    throw new CommandError(`Cannot rename ${at("primary", from)}: ${move.to} is there already, expected that name to be free`);
+  }
+  return move;
+}
