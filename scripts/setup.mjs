@@ -1,7 +1,7 @@
 // Installs what building, testing and the demo need, so that the two commands of the README work on a bare machine.
 // Plain JavaScript: it runs on whatever Node (from 20) the machine has, before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const root = join(import.meta.dirname, "..");
@@ -28,6 +28,9 @@ const libatomic = [
 
 /** The reference plugins, for the interchange tests. */
 const referencePlugins = { "/usr/lib/cni/bridge": "containernetworking-plugins" };
+
+/** A container runtime, for the tests that make real pods. */
+const runtimePrograms = { containerd: "containerd", runc: "runc", busybox: "busybox-static" };
 
 /** A kernel that is a program, for suites that need what the machine's own lacks, and what loads its modules. Debian has it for amd64. */
 const otherKernel = process.arch === "x64" ? { "linux.uml": "user-mode-linux", modprobe: "kmod" } : {};
@@ -60,14 +63,17 @@ export function installPackages() {
 /**
  * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
  *
- * @param {{ reference?: boolean, kernel?: boolean }} options  `reference`: the reference plugins too; `kernel`: another kernel too
+ * @param {{ reference?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: the reference plugins too; `kernel`: another
+ *   kernel too; `runtime`: a container runtime too
  */
-export function installPrograms({ reference = false, kernel = false } = {}) {
+export function installPrograms({ reference = false, kernel = false, runtime = false } = {}) {
   const missing = new Set(missingPackages(programs, onPath));
   if (reference) for (const name of missingPackages(referencePlugins, existsSync)) missing.add(name);
   if (!libatomic.some((path) => existsSync(path))) missing.add("libatomic1");
-  // On its own: apt installs all of the packages it is given or none, and an archive may lack this one.
-  const groups = [[...missing].sort(), kernel ? missingPackages(otherKernel, onPath) : []].filter((names) => names.length > 0);
+  // In groups: apt installs all of the packages it is given or none, and an archive may lack some of them.
+  const groups = [
+    [...missing].sort(), kernel ? missingPackages(otherKernel, onPath) : [], runtime ? missingPackages(runtimePrograms, onPath) : [],
+  ].filter((names) => names.length > 0);
   if (groups.length === 0) return;
   if (process.getuid?.() !== 0 || !onPath("apt-get")) {
     console.warn(`Missing and not installed (needs root and apt-get): ${groups.flat().join(" ")}`);
@@ -76,10 +82,24 @@ export function installPrograms({ reference = false, kernel = false } = {}) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const quiet = { cwd: root, env, stdio: ["ignore", "ignore", "inherit"] };
   spawnSync("apt-get", ["update", "-qq"], quiet);
-  for (const names of groups) {
-    console.log(`Installing Debian packages: ${names.join(" ")}`);
-    const install = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], quiet);
-    if (install.status !== 0) console.warn(`Cannot install ${names.join(" ")}: tests that need them will skip`);
+  withoutDaemons(() => {
+    for (const names of groups) {
+      console.log(`Installing Debian packages: ${names.join(" ")}`);
+      const install = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], quiet);
+      if (install.status !== 0) console.warn(`Cannot install ${names.join(" ")}: tests that need them will skip`);
+    }
+  });
+}
+
+/** Debian starts a package's daemon when it is installed, unless this program says no (invoke-rc.d(8)): the tests start their own. */
+function withoutDaemons(install) {
+  const policy = "/usr/sbin/policy-rc.d";
+  if (existsSync(policy)) return install();
+  writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    rmSync(policy, { force: true });
   }
 }
 

@@ -1,0 +1,141 @@
+/** Debian's containerd in a box: the program that calls plugins on real nodes, asked as a kubelet asks it. */
+import type { ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { makeImage } from "./box-image.ts";
+import type { Box } from "./box.ts";
+import type { Cri } from "./cri.ts";
+import { connectCri } from "./cri.ts";
+import type { TestNetns } from "./netns.ts";
+import { run } from "./netns.ts";
+
+/** The programs it takes, with the Debian package of each. */
+export const containerdPrograms = { containerd: "containerd", ctr: "containerd", runc: "runc", busybox: "busybox-static" };
+
+export const image = "localhost/busybox:1";
+
+export interface Containerd {
+  readonly cri: Cri;
+  /** Everything it has printed so far. */
+  log(): string;
+  /** Makes a network list the one that new pods get, and waits until it is. */
+  useNetwork(list: object): Promise<void>;
+  /** The network namespace of a pod, for `ipJson` and for programs run in it. */
+  netnsOf(id: string): Promise<TestNetns>;
+  /** Stops and removes a pod as a kubelet does: Stop may come several times. */
+  remove(id: string): Promise<void>;
+  /** Ends it, keeping its pods running; `start` finds them again. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+const upLimitMs = 20_000, eventualLimitMs = 10_000;
+
+/** Starts containerd with an image that pods and containers can be made of. */
+export async function startContainerd(box: Box): Promise<Containerd> {
+  const socket = join(box.directory, "containerd.sock"), config = join(box.directory, "containerd.toml"), log = join(box.directory, "containerd.log");
+  writeFileSync(config, configuration(box, socket));
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    child = launch(config, log);
+    await answering(cri, child, log);
+  };
+  const cri = connectCri(socket, { cgroupParent: box.cgroup, logDirectory: join(box.directory, "pod-logs") });
+  await start();
+  const archive = makeImage({ directory: box.directory, name: image, command: ["/bin/sleep", "100000"] });
+  run("ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", archive);
+  return {
+    cri, start,
+    log: () => readFileSync(log, "utf8"),
+    async useNetwork(list) {
+      const text = JSON.stringify(list), partial = join(box.confDir, "10-network.partial");
+      writeFileSync(partial, text);
+      renameSync(partial, join(box.confDir, "10-network.conflist"));
+      await eventually("containerd to read its network", async () => (await cri.networks()).includes(text));
+    },
+    netnsOf: async (id) => toNetns((await cri.podStatus(id)).netns),
+    async remove(id) {
+      await cri.stopPod(id);
+      await cri.removePod(id);
+    },
+    stop: async () => {
+      if (child !== undefined) await ended(child);
+      child = undefined;
+    },
+  };
+}
+
+function launch(config: string, log: string): ChildProcess {
+  const descriptor = openSync(log, "a");
+  const child = spawn("containerd", ["--config", config], { stdio: ["ignore", descriptor, descriptor] });
+  closeSync(descriptor);
+  return child;
+}
+
+/** Waits until `holds` comes true; throws naming `what` when it takes too long. */
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const limit = Date.now() + eventualLimitMs;
+  while (!(await holds())) {
+    if (Date.now() > limit) throw new Error(`waited ${eventualLimitMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function answering(cri: Cri, child: ChildProcess, log: string): Promise<void> {
+  const limit = Date.now() + upLimitMs;
+  for (;;) {
+    try {
+      return void await cri.version();
+    } catch (error) {
+      if (child.exitCode !== null || Date.now() > limit) throw new Error(`Cannot start containerd: ${existsSync(log) ? readFileSync(log, "utf8") : ""}`, { cause: error });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = new Promise((resolve) => child.once("exit", resolve));
+  child.kill();
+  await closed;
+}
+
+/** Named as `ip netns` names it: containerd keeps its namespaces where that program looks. */
+function toNetns(path: string): TestNetns {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return {
+    name, path,
+    exec: (program, ...args) => run("nsenter", `--net=${path}`, program, ...args),
+    remove: () => void run("ip", "netns", "delete", name),
+  };
+}
+
+/** Everything below the box's directory, so that nothing outlives it. Limits are the machine's own: root may not be allowed to raise one. */
+function configuration({ directory, pluginDir, confDir }: Box, socket: string): string {
+  return `version = 2
+root = "${directory}/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
+[grpc]
+  address = "${socket}"
+[ttrpc]
+  address = "${socket}.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${directory}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${image}"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  disable_tcp_service = true
+  tolerate_missing_hugetlb_controller = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "${pluginDir}"
+    conf_dir = "${confDir}"
+    max_conf_num = 1
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "overlayfs"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+`;
+}
