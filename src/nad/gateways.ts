@@ -1,5 +1,6 @@
 import type { Result, Route } from "../cni/index.ts";
 import { CniError, code } from "../cni/index.ts";
+import type { Address } from "../net/index.ts";
 import { formatAddress, isUnspecified, parseAddress, parsePrefix } from "../net/index.ts";
 
 /** What happens to the default routes of one network's interface. */
@@ -13,7 +14,8 @@ export interface GatewayPlan {
 
 /**
  * One plan for each network of a pod, or undefined when no selection says anything about default routes: then what the
- * plugins set up stays. Once one does, an empty list included, every other network loses its own.
+ * plugins set up stays. Once one names a gateway, every other network loses its default routes of that family, and those
+ * of the other family stay as they are. Lists without any gateway say that the pod is to have no default route at all.
  *
  * @param requested  `default-route` of each network, undefined where it is absent
  * @param names      the networks' names, for messages
@@ -23,14 +25,10 @@ export function planGateways(requested: readonly (readonly string[] | undefined)
   if (requested.every((gateways) => gateways === undefined)) return undefined;
   const clash = gatewayClash(requested, names);
   if (clash !== undefined) throw new CniError(code.invalidConfig, `Cannot set the default route: ${clash}`);
-  return requested.map((texts = []) => {
-    const gateways = texts.map(parseAddress);
-    return {
-      stripV4: !gateways.some(({ family }) => family === 4),
-      stripV6: !gateways.some(({ family }) => family === 6),
-      gateways: gateways.map(formatAddress),
-    };
-  });
+  const parsed = requested.map((texts = []) => texts.map(parseAddress));
+  const moved = new Set(parsed.flat().map(({ family }) => family));
+  const strips = (family: 4 | 6, own: readonly Address[]): boolean => (moved.size === 0 || moved.has(family)) && !own.some((gateway) => gateway.family === family);
+  return parsed.map((own) => ({ stripV4: strips(4, own), stripV6: strips(6, own), gateways: own.map(formatAddress) }));
 }
 
 /** Why the gateways cannot all be had, in words; undefined when they can. */
