@@ -32,7 +32,7 @@ export type Say = (line: string) => void;
 export async function installCommand(words: readonly string[], say: Say): Promise<number> {
   const flags = parseFlags(installFlags, words);
   const waitMs = waitOf(flags);
-  const request = installRequest(flags, { tree: treeOf(treeDirectory), env: process.env, files });
+  const request = installRequest(flags, { tree: () => treeOf(treeDirectory), env: process.env, files });
   const plan = () => readyPlan(request, flags);
   if (flags.isOn("dry-run") || flags.isOn("check")) return foretell(plan(), flags, say);
   if (flags.isOn("cleanup-config-on-exit")) say("--cleanup-config-on-exit has no effect: the configuration stays until polynic uninstall, or pods would start without their networks");

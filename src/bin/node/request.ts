@@ -19,7 +19,7 @@ const serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
 const logLevels = ["panic", "error", "verbose", "debug"];
 
 /** @throws UsageError for a value that cannot be used */
-export function installRequest(flags: Flags, { tree, env, files }: { readonly tree: Tree; readonly env: Readonly<Record<string, string | undefined>>; readonly files: NodeFiles }): InstallRequest {
+export function installRequest(flags: Flags, { tree, env, files }: { readonly tree: () => Tree; readonly env: Readonly<Record<string, string | undefined>>; readonly files: NodeFiles }): InstallRequest {
   const { conf, bin, root } = places(flags, files);
   const confFile = flags.text("multus-conf-file");
   const [reference, renamePrimary] = [flags.isOn("reference"), flags.isOn("rename-conf-file")];
@@ -27,7 +27,7 @@ export function installRequest(flags: Flags, { tree, env, files }: { readonly tr
   return {
     places: { conf, bin, primary: pathOf(flags, "multus-autoconfig-dir", root) ?? conf },
     stem, reference, renamePrimary,
-    tree: flags.isOn("skip-multus-binary-copy") ? undefined : tree,
+    tree: flags.isOn("skip-multus-binary-copy") ? undefined : tree(),
     links: linksOf(flags),
     identity: { directory: flags.text("service-account-dir") ?? serviceAccountDirectory, env, skipVerify: flags.isOn("skip-tls-verify") },
     kubeconfig: pathOf(flags, "kubeconfig", root)?.host,

@@ -59,6 +59,8 @@ export function renameStep(from: string, to: string): Step {
     what: `rename ${from} to ${to}`,
     run(files) {
       files.rename(from, to);
+      // Two names of one file, as keepStep leaves them: rename(2) does nothing then.
+      if (files.kind(from) !== undefined) files.remove(from);
       files.sync(dirname(to));
     },
   };

@@ -32,11 +32,14 @@ export function planUninstall({ conf, bin, root, stem }: UninstallRequest, files
   const at = (area: Area, name: string) => join(seen[area], name);
   const back = state.moved.map((move) => giveBackSteps(files, move, { at, made: [] }));
   const remove = (made: readonly Made[]) => made.flatMap((one) => removeMadeSteps(files, one, { at, state }));
+  const isConfig = ({ area, name }: Made) => area === "conf" && dirname(name) === ".";
   const isTree = ({ area, name }: Made) => area === "bin" && dirname(name) === ownFolder;
   const folders = [...new Set([...state.made.filter(({ area }) => area === "conf").map(({ name }) => dirname(name)), ownFolder])].filter((folder) => folder !== ".");
   const steps = [
     ...back.flatMap(({ steps }) => steps),
-    ...remove(state.made.filter((one) => !isTree(one))),
+    // The configuration goes before what it names.
+    ...remove(state.made.filter(isConfig)),
+    ...remove(state.made.filter((one) => !isConfig(one) && !isTree(one))),
     ...remove(state.made.filter(isTree)),
     ...[seen.conf, ...folders.map((folder) => at("conf", folder)), seen.bin, at("bin", ownFolder)].flatMap((directory) => staleSteps(files, directory)),
     ...removeStep(files, at("conf", stateName)),

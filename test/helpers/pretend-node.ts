@@ -1,0 +1,139 @@
+/** A directory that stands for a node's file system, with a small tree in place of the shipped one. */
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { NodeFiles } from "../../src/bin/node/files.ts";
+import { byBytes, nodeFiles } from "../../src/bin/node/files.ts";
+import { apply } from "../../src/bin/node/apply.ts";
+import { installFlags, parseFlags, uninstallFlags } from "../../src/bin/node/flags.ts";
+import type { Plan } from "../../src/bin/node/install-plan.ts";
+import { planInstall } from "../../src/bin/node/install-plan.ts";
+import { installRequest, uninstallRequest } from "../../src/bin/node/request.ts";
+import { treeOf } from "../../src/bin/node/tree.ts";
+import type { UninstallPlan } from "../../src/bin/node/uninstall-plan.ts";
+import { planUninstall } from "../../src/bin/node/uninstall-plan.ts";
+
+export const confDir = "etc/cni/net.d", binDir = "opt/cni/bin";
+
+export interface PretendNode {
+  readonly root: string;
+  /** Changes what is to be installed. */
+  ship(text: string): void;
+  write(name: string, content: string | object, mode?: number): void;
+  read(name: string): string;
+  has(name: string): boolean;
+  remove(name: string): void;
+  /** Every path with its kind, permissions and content; names that `ignore` matches left out. */
+  snapshot(ignore?: RegExp): Readonly<Record<string, string>>;
+  planInstall(words?: readonly string[], files?: NodeFiles): Plan;
+  install(words?: readonly string[], files?: NodeFiles): Plan;
+  planUninstall(words?: readonly string[], files?: NodeFiles): UninstallPlan;
+  uninstall(words?: readonly string[], files?: NodeFiles): UninstallPlan;
+  [Symbol.dispose](): void;
+}
+
+export const clusterEnv = { KUBERNETES_SERVICE_HOST: "10.96.0.1", KUBERNETES_SERVICE_PORT: "443" };
+
+/** With an executable for every type given, and a service account. Where every fsync waits for a disk the tests would take minutes. */
+export function pretendNode({ types = ["flannel", "portmap", "loopback"], account = true }: { readonly types?: readonly string[]; readonly account?: boolean } = {}): PretendNode {
+  const directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "polynic-node-"));
+  const root = join(directory, "host"), shipped = join(directory, "shipped"), accountDirectory = join(directory, "account");
+  const put = (path: string, content: string, mode = 0o644) => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content, { mode });
+  };
+  for (const path of [confDir, binDir]) mkdirSync(join(root, path), { recursive: true });
+  for (const type of types) put(join(root, binDir, type), `#!/bin/sh\n# ${type}\n`, 0o755);
+  if (account) for (const [name, text] of [["token", "token-1"], ["ca.crt", "authority-1"]] as const) put(join(accountDirectory, name), text);
+  const ship = (text: string) => {
+    for (const name of ["bin/polynic", "bin/bridge", "bin/loopback", "lib/polynic/node"]) put(join(shipped, name), `${name} ${text}\n`, 0o755);
+  };
+  ship("1");
+  const install = (words: readonly string[], files: NodeFiles) => planInstall(installRequest(
+    parseFlags(installFlags, ["--root", root, "--service-account-dir", accountDirectory, ...words]), { tree: () => treeOf(shipped), env: clusterEnv, files }), files);
+  const uninstall = (words: readonly string[], files: NodeFiles) => planUninstall(uninstallRequest(parseFlags(uninstallFlags, ["--root", root, ...words]), files), files);
+  const carriedOut = <P extends UninstallPlan>(plan: P, files: NodeFiles) => {
+    apply(plan.steps, files);
+    return plan;
+  };
+  return {
+    root, ship,
+    write: (name, content, mode) => put(name.startsWith("account/") ? join(directory, name) : join(root, name), typeof content === "string" ? content : JSON.stringify(content), mode),
+    read: (name) => readFileSync(join(root, name), "utf8"),
+    has: (name) => lstatSync(join(root, name), { throwIfNoEntry: false }) !== undefined,
+    remove: (name) => rmSync(join(root, name)),
+    snapshot: (ignore) => Object.fromEntries(readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => ignore?.test(name) !== true)
+      .sort(byBytes).map((name) => [name, described(join(root, name))])),
+    planInstall: (words = [], files = nodeFiles) => install(words, files),
+    install: (words = [], files = nodeFiles) => carriedOut(install(words, files), files),
+    planUninstall: (words = [], files = nodeFiles) => uninstall(words, files),
+    uninstall: (words = [], files = nodeFiles) => carriedOut(uninstall(words, files), files),
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
+  };
+}
+
+function described(path: string): string {
+  const facts = lstatSync(path);
+  if (facts.isSymbolicLink()) return `-> ${readlinkSync(path)}`;
+  const mode = (facts.mode & 0o777).toString(8);
+  return facts.isDirectory() ? `directory ${mode}` : `${mode} ${readFileSync(path, "utf8")}`;
+}
+
+/** Ends every process that would go on: nothing works after it, not even cleaning up. */
+export class Killed extends Error {
+  override readonly name = "Killed";
+}
+
+/**
+ * Real files that "die" at a change: before it is made, or for a new file's content with half of it written.
+ *
+ * @param atChange  which one, from 1
+ * @param look  called after every change that was made
+ */
+export function dyingFiles(atChange: number, { torn = false, look = () => {} }: { readonly torn?: boolean; readonly look?: (change: number) => void } = {}): NodeFiles & { changes(): number } {
+  let count = 0;
+  const alive = (): void => {
+    if (count >= atChange) throw new Killed("the process is gone");
+  };
+  const change = <A extends readonly unknown[]>(make: (...args: A) => void, tear?: (...args: A) => void) => (...args: A): void => {
+    alive();
+    count++;
+    if (count === atChange) {
+      if (torn) tear?.(...args);
+      throw new Killed("the process is gone");
+    }
+    make(...args);
+    look(count);
+  };
+  const seeing = <A extends readonly unknown[], R>(see: (...args: A) => R) => (...args: A): R => {
+    alive();
+    return see(...args);
+  };
+  const real = nodeFiles;
+  return {
+    changes: () => count,
+    read: seeing(real.read), names: seeing(real.names), kind: seeing(real.kind), changedAt: seeing(real.changedAt), linkTarget: seeing(real.linkTarget),
+    sync: change(real.sync), makeDirectory: change(real.makeDirectory), link: change(real.link), symlink: change(real.symlink), rename: change(real.rename), remove: change(real.remove),
+    create: change(real.create, (path, content, mode) => real.create(path, content.slice(0, content.length >> 1), mode)),
+    copy: change(real.copy, (_, to) => real.create(to, "half", 0o600)),
+  };
+}
+
+/** What stands in the runtime's way at this moment; undefined: it has a configuration that names executables that are there. */
+export function runtimeProblem(node: PretendNode): string | undefined {
+  const directory = join(node.root, confDir);
+  const [first] = readdirSync(directory).filter((name) => /\.(conf|conflist|json)$/.test(name)).sort(byBytes);
+  if (first === undefined) return "no configuration";
+  const text = readFileSync(join(directory, first), "utf8");
+  try {
+    const json = JSON.parse(text);
+    const plugins = json.plugins ?? [json];
+    const missing = plugins.map(({ type }: { type: string }) => type).find((type: string) => !existsSync(join(node.root, binDir, type)));
+    if (missing !== undefined) return `${first} names ${missing}, which is not there`;
+    const { kubeconfig } = plugins[0];
+    if (kubeconfig !== undefined && !existsSync(join(node.root, kubeconfig))) return `${first} names ${kubeconfig}, which is not there`;
+  } catch {
+    return `${first} is not JSON: ${text}`;
+  }
+  return undefined;
+}
