@@ -8,7 +8,7 @@ import { Connection, ConnectionError } from "./connection.ts";
 import type { World } from "./world.ts";
 
 /** The API answers within milliseconds; one that hangs is left for another try, or another server behind the same name. */
-const tryTimeoutMs = 5_000;
+export const tryTimeoutMs = 5_000;
 const triesMax = 10;
 /** Between tries: a random time up to this, doubled each try, up to the other. */
 const backoffMs = 100, backoffMaxMs = 4_000;
@@ -24,6 +24,7 @@ export interface ApiRequest extends Errand {
 export interface ApiSettings {
   readonly access: () => Promise<Access>;
   readonly budget: Budget;
+  readonly tryTimeoutMs: number;
   readonly userAgent: string;
   readonly world: World;
 }
@@ -63,7 +64,7 @@ export class Api {
     const access = await (this.access ??= this.settings.access());
     let refused = false;
     for (let tries = 1; ; tries++) {
-      const outcome = await this.tryOnce(request, { access, refused, timeoutMs: Math.min(tryTimeoutMs, budget.leftMs()) });
+      const outcome = await this.tryOnce(request, { access, refused, timeoutMs: Math.min(this.settings.tryTimeoutMs, budget.leftMs()) });
       if ("answer" in outcome) {
         const { answer } = outcome;
         if (answer.status === 401 && refused) throw refusal(answer, request);
@@ -95,6 +96,7 @@ export class Api {
       return { problem: `it said ${statusMessage(said) ?? excerpt(said)}`, waitMs: this.askedWaitMs(answer.retryAfter) };
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
+      if (error.code === "EMSGSIZE") throw new CniError(code.cluster, `Cannot ${request.act}: ${error.message}, expected an object of the cluster's API`);
       if (isDistrust(error.code)) throw distrusted(request, { access, error });
       return { problem: error.message, waitMs: 0 };
     }

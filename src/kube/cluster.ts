@@ -1,5 +1,5 @@
 import type { JsonObject } from "../cni/index.ts";
-import { Api } from "./api.ts";
+import { Api, tryTimeoutMs } from "./api.ts";
 import { Budget } from "./budget.ts";
 import { getDefinition } from "./definition.ts";
 import type { Environment } from "./environment.ts";
@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly env: Environment;
   /** For all requests together. It counts only while one is waited for. */
   readonly deadlineMs: number;
+  /** For one try of one request, when it is not the usual time. */
+  readonly tryTimeoutMs?: number;
   /** Ours, for the API's audit log. */
   readonly version?: string;
   /** Where the service account is, when not in the usual place. */
@@ -52,6 +54,7 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
   const api = new Api({
     access: async () => kubeconfig === "" ? inClusterAccess(env, options.serviceAccountDirectory ?? serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
     budget: new Budget(options.deadlineMs, world),
+    tryTimeoutMs: options.tryTimeoutMs ?? tryTimeoutMs,
     userAgent: `polynic/${options.version ?? "unknown"}`,
     world,
   });

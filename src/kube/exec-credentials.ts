@@ -82,7 +82,7 @@ function run(program: string, args: readonly string[], { env, timeoutMs }: RunOp
 }
 
 function toCredentials(exec: Settings, { output, apiVersion, program }: { readonly output: string; readonly apiVersion: string; readonly program: string }): Credentials {
-  const answer = new Settings(objectOf(output) ?? {}, { subject: exec.subject, path: `${exec.pathTo("command")} ${program} answered: `, folder: exec.folder });
+  const answer = new Settings(objectOf(output) ?? {}, { subject: `${exec.subject}: the answer of ${exec.pathTo("command")} ${program}`, path: "", folder: exec.folder });
   if (answer.text("kind") !== "ExecCredential") return answer.refuse("kind", "ExecCredential");
   if (answer.text("apiVersion") !== apiVersion) return answer.refuse("apiVersion", JSON.stringify(apiVersion));
   const status = answer.object("status") ?? answer.refuse("status", "an object with a token or a client certificate");

@@ -3,6 +3,9 @@ import { isAbsolute, join } from "node:path";
 import { CniError, code, isJsonObject } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 
+/** What no message may show. */
+const secretKeys = /(^token|^password|Data|-data)$/;
+
 /**
  * An object of a settings file with the way to it, so that a refused value is told by file and key. null and "" count as
  * absent, as they do for the API's own clients.
@@ -94,7 +97,7 @@ export class Settings {
 
   /** @throws CniError 7 that tells the key's value; or `value`, where the key is a way into it */
   refuse(key: string, wanted: string, value: unknown = this.values[key]): never {
-    const shown = value === undefined ? "missing" : JSON.stringify(value).slice(0, 80);
+    const shown = value === undefined || value === null ? "missing" : secretKeys.test(key) ? `of type ${typeof value}` : JSON.stringify(value).slice(0, 80);
     throw this.refusal(`${this.pathTo(key)} is ${shown}`, wanted);
   }
 

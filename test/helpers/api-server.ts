@@ -134,6 +134,9 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const serviceAccountDirectory = join(folder, "serviceaccount");
   const tokenFile = join(serviceAccountDirectory, "token");
   let token = newToken();
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  // A test that fails may not get to stop().
+  process.once("exit", removeFolder);
   mkdirSync(serviceAccountDirectory);
   writeFileSync(join(serviceAccountDirectory, "ca.crt"), made.authority);
   writeFileSync(join(serviceAccountDirectory, "namespace"), "kube-system");
@@ -184,7 +187,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     async stop() {
       await call("stop");
       await thread.end();
-      rmSync(folder, { recursive: true, force: true });
+      process.off("exit", removeFolder);
+      removeFolder();
     },
   };
 }
