@@ -5,6 +5,7 @@ import { add, check, del, gc, openHandles, openLog, parseMuxConfig, pluginPath, 
 import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
 import { moduleDirectory } from "./layout.ts";
+import { version } from "./version.ts";
 
 /** Serves one call of the multiplexer; returns what goes to stdout. */
 export async function runMultiplexer(invokedAs: string, { command: verb, environment, input }: Call): Promise<string> {
@@ -17,10 +18,10 @@ export async function runMultiplexer(invokedAs: string, { command: verb, environ
   const command: MuxCommand = {
     config, attachment,
     validAttachments: input.validAttachments,
+    env: process.env, version,
     openHandles: (netns) => openHandles({ netns, path, execute: config.execute, modules: moduleDirectory, moduleSettings: config.modules, log }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
   };
-  for (const key of config.clusterKeys) log.warn(`${key} is set in network "${config.name}", which is used without a cluster: it has no effect`);
   switch (verb) {
     case "ADD": return JSON.stringify(await add(command), null, 4);
     case "DEL": await del(command); break;

@@ -3,8 +3,11 @@ import { CniError, code, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
+import type { ArgPairs } from "./args.ts";
 import { requireArgs } from "./args.ts";
+import type { Begun } from "./begun.ts";
 import { addNetwork, validatePlugin } from "./chain.ts";
+import { withPods } from "./cluster.ts";
 import { problemOf, toCniError, withContext, withUndoProblems } from "./cni-error.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
@@ -12,57 +15,87 @@ import { toScratch } from "./delegate.ts";
 import { refuseNameClash } from "./naming.ts";
 import type { Network } from "./network.ts";
 import { describe, planNetworks, resultKey } from "./network.ts";
+import { placeholder } from "./placeholder.ts";
+import type { PodAttachment } from "./pods.ts";
 import { waitUntilReady } from "./readiness.ts";
+import type { FindInCluster } from "./resolve.ts";
 import { resolveDelegates } from "./resolve.ts";
-import type { UndoSteps } from "./undo.ts";
 import { undoSteps } from "./undo.ts";
-
-/** A network that was begun. */
-interface Begun {
-  readonly network: Network;
-  readonly undo: UndoSteps;
-  result?: Result;
-  /** The result is in the cache. */
-  isCached?: boolean;
-}
 
 /**
  * Attaches the container to every network, one after the other, and answers with one result of them all, or the default
  * network's own.
  *
  * Every network is looked at before the first one is touched, and the scratch file is there before the first one is made,
- * so that a DEL after a kill knows what there may be. The first failure takes back everything, newest first.
+ * so that a DEL after a kill knows what there may be. The first failure takes back everything, newest first. Where there
+ * is a cluster, a pod's own wishes count, and what became of them is published before the runtime is told.
  */
 export async function add(command: MuxCommand): Promise<WireResult> {
   const { config, attachment } = command;
   return await withHandles(command, attachment.netns, async (handles) => {
     const args = requireArgs(attachment.args);
     await waitUntilReady(config.readinessFile, handles.sleep);
-    const networks = planNetworks(resolveDelegates(config), attachment, config, args);
-    refuseUnusable(networks, handles);
+    return await withPods(command, handles.log, { adding: true }, async (pods) => {
+      const pod = await pods?.attach(args);
+      if (pod === "gone") {
+        handles.log.warn(`the pod of container ${attachment.containerId} is gone from the API: nothing is attached, and the runtime is told so by a placeholder`);
+        return toWireResult(placeholder(attachment), config.cniVersion);
+      }
+      return await attach(command, { handles, args, pod, find: pods?.find });
+    });
+  });
+}
 
+interface Adding {
+  readonly handles: Handles;
+  readonly args: ArgPairs;
+  /** Undefined for a container that is no pod. */
+  readonly pod: PodAttachment | undefined;
+  readonly find: FindInCluster | undefined;
+}
+
+async function attach(command: MuxCommand, { handles, args, pod, find }: Adding): Promise<WireResult> {
+  const { config, attachment } = command;
+  const begun: Begun[] = [];
+  try {
+    const delegates = pod === undefined ? await resolveDelegates(config, find) : await pod.delegates();
+    const networks = planNetworks(delegates, attachment, config, args, { adding: true });
+    refuseUnusable(networks, handles);
     return await command.exclusively(attachment.containerId, async () => {
       refuseTakenInterfaces(networks, handles);
       const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
       const { runtimeConfig } = config;
       const earlier = saveScratch(config.cniDir, attachment, { multiplexer: { ...multiplexer, runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
-      const begun: Begun[] = [];
       try {
-        for (const network of networks) {
-          const one: Begun = { network, undo: undoSteps() };
-          begun.push(one);
-          one.result = await addNetwork(network, handles, one.undo);
-          cacheResult(config.cniDir, network, one.result, multiplexer);
-          one.isCached = true;
-          handles.log.debug(`added ${describe(network)} to container ${attachment.containerId}`);
-        }
+        for (const network of networks) await begin(network, begun, { handles, pod, cniDir: config.cniDir, multiplexer });
         const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
-        return toWireResult(answer(begun, command, handles), version);
+        const result = toWireResult(answer(begun, command, handles), version);
+        await pod?.attached(begun);
+        return result;
       } catch (error) {
         throw await takeBack({ begun, earlier, error }, command);
       }
     });
-  });
+  } catch (error) {
+    const last = begun.at(-1);
+    // Once every network is there, none of them is to blame.
+    await pod?.failed(error, last?.isCached === true ? undefined : last, begun.length === 1);
+    throw error;
+  }
+}
+
+/** One network from its plugins to the cache; how far it came stands in `begun`. */
+async function begin(
+  network: Network, begun: Begun[], { handles, pod, cniDir, multiplexer }: Pick<Adding, "handles" | "pod"> & { readonly cniDir: string; readonly multiplexer: Multiplexer },
+): Promise<void> {
+  const one: Begun = { network, undo: undoSteps() };
+  begun.push(one);
+  pod?.prepare(network, one.undo);
+  one.answered = await addNetwork(network, handles, one.undo);
+  one.result = pod === undefined ? one.answered : pod.complete(network, one.answered, handles);
+  cacheResult(cniDir, network, one.result, multiplexer);
+  one.isCached = true;
+  handles.log.debug(`added ${describe(network)} to container ${network.attachment.containerId}`);
 }
 
 /** What can be known before anything is touched: names, that every plugin is there, speaks its network's version and accepts its configuration. */
@@ -99,7 +132,7 @@ function cacheResult(cniDir: string, network: Network, result: Result, multiplex
   try {
     saveResult(cniDir, {
       ...resultKey(network), netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config,
-      result: toWireResult(result, delegate.network.cniVersion), multiplexer,
+      result: toWireResult(result, delegate.network.cniVersion), multiplexer, trusted: delegate.trusted,
     });
   } catch (error) {
     throw withContext(error, `Cannot add ${describe(network)}`);
@@ -112,8 +145,13 @@ function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handle
   const first = parts[0]?.result ?? { interfaces: [], ips: [], routes: [], dns: {} };
   if (!config.mergeResults || parts.length < 2) return first;
   return handles.modules.merge(parts.map(({ network, result }, index) => ({
-    network: network.delegate.displayName, ifName: network.attachment.ifName, default: index === 0, routesClaimed: null, result,
+    network: network.delegate.displayName, ifName: network.attachment.ifName, default: index === 0, routesClaimed: claimedRoutes(network), result,
   })));
+}
+
+/** Its own default routes where it was asked to have some: they are in its result by then. */
+function claimedRoutes({ delegate: { gateways } }: Network): readonly string[] | null {
+  return gateways !== undefined && gateways.gateways.length > 0 ? [] : null;
 }
 
 /**

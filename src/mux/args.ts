@@ -24,11 +24,14 @@ export function requireArgs(args: string): ArgPairs {
   return pairs;
 }
 
-/** The arguments of one network: the five standard ones, then the runtime's others, once each. */
-export function networkArgs(pairs: ArgPairs, options: { readonly everything: boolean }): ArgPairs {
+/**
+ * The arguments of one network: the five standard ones, then the runtime's others, once each, then what its selection
+ * asks of its interface, which goes before what the runtime asks.
+ */
+export function networkArgs(pairs: ArgPairs, { everything, asked }: { readonly everything: boolean; readonly asked: ArgPairs }): ArgPairs {
   const given = new Map(pairs);
   const standard: ArgPairs = [["IgnoreUnknown", "true"], ...podKeys.map((key) => [key, given.get(key) ?? ""] as const)];
-  const known = new Set(standard.map(([key]) => key));
-  const others = pairs.filter(([key]) => !known.has(key) && (options.everything || !ownInterfaceKeys.has(key)));
-  return [...standard, ...others];
+  const known = new Set([...standard, ...asked].map(([key]) => key));
+  const others = pairs.filter(([key]) => !known.has(key) && (everything || !ownInterfaceKeys.has(key)));
+  return [...standard, ...others, ...asked];
 }

@@ -40,7 +40,7 @@ export function networkFromCache(entry: CachedAttachment, netns: string, config:
   if (entry.config === "") return undefined;
   try {
     const subject = `the cached configuration of network "${entry.networkName}"`;
-    const delegate = parseDelegate(parseJson(entry.config, subject), { subject, defaultVersion: config.cniVersion });
+    const delegate = parseDelegate(parseJson(entry.config, subject), { subject, defaultVersion: config.cniVersion, trusted: entry.trusted ?? false });
     return {
       delegate: { ...delegate, config: entry.config },
       attachment: { containerId: entry.containerId, netns, ifName: entry.ifName, args: formatArgPairs(entry.cniArgs), path: pluginPath({ path }, config) },

@@ -1,20 +1,22 @@
 import { requireVersion, splitArgPairs } from "../cni/index.ts";
+import type { Log } from "../plugins/index.ts";
 import { loadScratch } from "../store/index.ts";
 import { recall } from "./cached.ts";
 import { checkNetwork } from "./chain.ts";
 import { withContext } from "./cni-error.ts";
+import { nodeDelegates } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
 import type { Delegate } from "./delegate.ts";
 import { delegateFromScratch } from "./delegate.ts";
 import { describe, planNetworks } from "./network.ts";
-import { resolveDelegates } from "./resolve.ts";
 
 /** Confirms every network the container was put on, in order, against what its ADD answered; the first error ends it. */
 export async function check(command: MuxCommand): Promise<void> {
   const { config, attachment } = command;
   await withHandles(command, attachment.netns, (handles) => command.exclusively(attachment.containerId, async () => {
-    for (const planned of planNetworks(attachedDelegates(command), attachment, config, splitArgPairs(attachment.args))) {
+    const delegates = await attachedDelegates(command, handles.log);
+    for (const planned of planNetworks(delegates, attachment, config, splitArgPairs(attachment.args))) {
       const { cniVersion, disableCheck, plugins } = planned.delegate.network;
       if (disableCheck) continue;
       for (const { type } of plugins) {
@@ -31,8 +33,9 @@ export async function check(command: MuxCommand): Promise<void> {
 }
 
 /** What the ADD attached; a container of which nothing was written down is held against the configuration. */
-function attachedDelegates({ config, attachment }: MuxCommand): readonly Delegate[] {
+async function attachedDelegates(command: MuxCommand, log: Log): Promise<readonly Delegate[]> {
+  const { config, attachment } = command;
   const scratch = loadScratch(config.cniDir, attachment);
-  if (scratch === undefined) return resolveDelegates(config);
+  if (scratch === undefined) return await nodeDelegates(command, log);
   return scratch.delegates.map((entry) => delegateFromScratch(entry, config.cniVersion));
 }

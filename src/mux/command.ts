@@ -13,6 +13,10 @@ export interface MuxCommand {
   readonly attachment: Attachment;
   /** GC: the runtime's list for this multiplexed network; undefined when it gave none. */
   readonly validAttachments: readonly ValidAttachment[] | undefined;
+  /** Of this program, for those who keep a record of who asked. */
+  readonly version: string;
+  /** Environment of this process, which tells a pod of a cluster where its API is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Handles for one container's namespace, opened at first use. */
   openHandles(netns: string): OpenHandles;
   /** Runs `work` while no other command works on that container. */

@@ -4,7 +4,8 @@ import type { LogOptions } from "./log.ts";
 
 /**
  * The multiplexer's configuration with its defaults filled in. Names and meanings are Multus's, so that a deployed
- * configuration works as it stands; `mergeResults`, `runtimeConfigToAll` and `execute` are ours.
+ * configuration works as it stands; `mergeResults`, `runtimeConfigToAll`, `strictSelections`, `requireDevices` and `execute`
+ * are ours.
  */
 export interface MuxConfig {
   readonly cniVersion: string;
@@ -34,8 +35,26 @@ export interface MuxConfig {
   readonly log: LogOptions;
   /** What this node says about WASM modules. */
   readonly modules: ModulesConfig;
-  /** Keys that are set and need a cluster, which this configuration is used without. */
-  readonly clusterKeys: readonly string[];
+  /** Where pods and their networks are looked up, and what they may ask for. */
+  readonly cluster: ClusterConfig;
+}
+
+/** What the configuration says about the cluster a node is part of. */
+export interface ClusterConfig {
+  /** "" for the one a pod of it is told about by its environment, if any. */
+  readonly kubeconfig: string;
+  /** Namespace of networks that are named without one, other than in a pod's list. */
+  readonly multusNamespace: string;
+  /** Their pods get no `defaultNetworks`. */
+  readonly systemNamespaces: readonly string[];
+  /** Pods may use networks of their own namespace and of `globalNamespaces` only. */
+  readonly namespaceIsolation: boolean;
+  /** As given, a list with commas; undefined for the usual one. */
+  readonly globalNamespaces: string | undefined;
+  /** A request that the multi-network specification calls an error is one, although Multus lets it pass without effect. */
+  readonly strictSelections: boolean;
+  /** A network whose device is not allocated is an error, not attached without one. */
+  readonly requireDevices: boolean;
 }
 
 /** Where modules are and what they may do: `moduleDir`, `moduleLimits`, `policyAllow`, `mergeModule`, `mergeConfig`, `nodeName`, `nodeIndex`. */
@@ -57,7 +76,12 @@ interface RawConfig {
   readonly confDir?: string;
   readonly cniDir?: string;
   readonly binDir?: string;
+  readonly multusNamespace?: string;
+  readonly systemNamespaces?: readonly string[];
   readonly namespaceIsolation?: boolean;
+  readonly globalNamespaces?: string;
+  readonly strictSelections?: boolean;
+  readonly requireDevices?: boolean;
   readonly readinessindicatorfile?: string;
   readonly runtimeConfig?: Readonly<Record<string, unknown>>;
   readonly runtimeConfigToAll?: boolean;
@@ -81,7 +105,8 @@ interface RawConfig {
 const schema = confSchema<RawConfig>("multiplexer");
 
 /**
- * @param invokedAs  the executable's name: under "multus" results are not merged unless the configuration asks for it
+ * @param invokedAs  the executable's name: under "multus" results are not merged, and requests that cannot be met are let
+ *   pass, unless the configuration asks for it
  * @throws CniError 7 naming the key
  */
 export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly invokedAs: string; readonly verb: string }): MuxConfig {
@@ -119,10 +144,15 @@ export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly in
       rotation: raw.logOptions ?? {},
     },
     modules: modulesOf(raw),
-    clusterKeys: [
-      ...(raw.kubeconfig ? ["kubeconfig"] : []),
-      ...(raw.namespaceIsolation ? ["namespaceIsolation"] : []),
-    ],
+    cluster: {
+      kubeconfig: raw.kubeconfig ?? "",
+      multusNamespace: raw.multusNamespace || "kube-system",
+      systemNamespaces: raw.systemNamespaces ?? ["kube-system"],
+      namespaceIsolation: raw.namespaceIsolation ?? false,
+      globalNamespaces: raw.globalNamespaces,
+      strictSelections: raw.strictSelections ?? invokedAs !== "multus",
+      requireDevices: raw.requireDevices ?? false,
+    },
   };
 }
 

@@ -1,10 +1,13 @@
 import { requireContainerId, splitArgPairs } from "../cni/index.ts";
-import type { Handles } from "../plugins/index.ts";
+import type { Handles, Log } from "../plugins/index.ts";
 import { listResults, loadScratch, removeScratch } from "../store/index.ts";
+import type { ArgPairs } from "./args.ts";
 import { networkFromCache } from "./cached.ts";
 import { joinErrors, toCniError } from "./cni-error.ts";
+import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
+import type { Delegate } from "./delegate.ts";
 import { delegateFromScratch } from "./delegate.ts";
 import { detachNetworks, keepForLater } from "./detach.ts";
 import type { Network } from "./network.ts";
@@ -18,8 +21,8 @@ type Source = "scratch" | "damaged scratch" | "cache" | "configuration";
 /**
  * Takes the container off every network its ADD put it on: last one first, past errors, all of them told together.
  *
- * What to delete stands in the scratch file; without it in the result cache; without that, in the configuration. A
- * network that could not be deleted stays in the cache, so that a later DEL or GC finishes it. But the runtime is told
+ * What to delete stands in the scratch file; without it in the result cache; without that, in the configuration and, if a
+ * cluster still has the pod, in what it asks for. A network that could not be deleted stays in the cache, so that a later DEL or GC finishes it. But the runtime is told
  * once only, unless `retryDeleteOnError` is set: a container's end must not wait for ever for a broken network, and
  * unknown containers are no failure.
  */
@@ -28,7 +31,7 @@ export async function del(command: MuxCommand): Promise<void> {
   requireContainerId(attachment.containerId);
   await withHandles(command, attachment.netns, (handles) => command.exclusively(attachment.containerId, async () => {
     warnIfNotReady(config.readinessFile, handles);
-    const { networks, source } = findNetworks(command, handles);
+    const { networks, source } = await findNetworks(command, handles);
     const failed = await detachNetworks(networks, handles, config.cniDir);
     const errors = failed.map(({ error }) => error);
     if (source !== "configuration") {
@@ -44,28 +47,51 @@ export async function del(command: MuxCommand): Promise<void> {
   }));
 }
 
-function findNetworks(command: MuxCommand, handles: Handles): { networks: readonly Network[]; source: Source } {
-  const { config, attachment } = command;
-  const args = splitArgPairs(attachment.args);
-  let damaged = false;
+async function findNetworks(command: MuxCommand, handles: Handles): Promise<{ networks: readonly Network[]; source: Source }> {
+  const { networks, damaged } = notedNetworks(command, handles);
+  if (networks !== undefined) return { networks, source: "scratch" };
+  const cached = cachedNetworks(command);
+  if (cached.length > 0) return { networks: cached, source: damaged ? "damaged scratch" : "cache" };
+  return await guessedNetworks(command, handles);
+}
+
+/** Those of the scratch file. */
+function notedNetworks({ config, attachment }: MuxCommand, handles: Handles): { readonly networks?: readonly Network[]; readonly damaged: boolean } {
   try {
     const scratch = loadScratch(config.cniDir, attachment);
     if (scratch !== undefined) {
       const delegates = scratch.delegates.map((entry) => delegateFromScratch(entry, config.cniVersion));
       const given = Object.keys(config.runtimeConfig).length > 0 ? config.runtimeConfig : scratch.multiplexer?.runtimeConfig ?? {};
-      return { networks: planNetworks(delegates, attachment, { ...config, runtimeConfig: given }, args), source: "scratch" };
+      return { networks: planNetworks(delegates, attachment, { ...config, runtimeConfig: given }, splitArgPairs(attachment.args)), damaged: false };
     }
+    return { damaged: false };
   } catch (error) {
     handles.log.warn(`${toCniError(error).message}; the result cache is used instead`);
-    damaged = true;
+    return { damaged: true };
   }
-  const cached = cachedNetworks(command);
-  if (cached.length > 0) return { networks: cached, source: damaged ? "damaged scratch" : "cache" };
+}
+
+/** Nothing is written down: most often because all is deleted already, as runtimes say DEL more than once. */
+async function guessedNetworks(command: MuxCommand, { log }: Handles): Promise<{ networks: readonly Network[]; source: Source }> {
+  const { config, attachment } = command;
+  const args = splitArgPairs(attachment.args);
   try {
-    return { networks: planNetworks(resolveDelegates(config), attachment, config, args), source: "configuration" };
+    const delegates = await delegatesOfPod(command, log, args) ?? await resolveDelegates(config);
+    return { networks: planNetworks(delegates, attachment, config, args), source: "configuration" };
   } catch (error) {
-    handles.log.warn(`${toCniError(error).message}; nothing is known of container ${attachment.containerId} otherwise, so nothing is deleted`);
+    log.warn(`${toCniError(error).message}; nothing is known of container ${attachment.containerId} otherwise, so nothing is deleted`);
     return { networks: [], source: "configuration" };
+  }
+}
+
+/** What ADD would attach now, if a cluster can tell. */
+async function delegatesOfPod(command: MuxCommand, log: Log, args: ArgPairs): Promise<readonly Delegate[] | undefined> {
+  try {
+    return await withPods(command, log, { adding: false }, async (pods) =>
+      pods === undefined ? undefined : await pods.remembered(args) ?? await resolveDelegates(command.config, pods.find));
+  } catch (error) {
+    log.warn(`${toCniError(error).message}; DEL goes on with the networks of the node's configuration`);
+    return undefined;
   }
 }
 

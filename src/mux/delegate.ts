@@ -1,5 +1,6 @@
-import type { NetworkConfig } from "../cni/index.ts";
+import type { JsonObject, NetworkConfig } from "../cni/index.ts";
 import { CniError, code, finishNetwork, impliedVersion, isJsonObject, parseJson, parseNetworkList, parseSinglePlugin, requireNetworkName } from "../cni/index.ts";
+import type { GatewayPlan } from "../nad/index.ts";
 import type { ScratchDelegate, ScratchRequests } from "../store/index.ts";
 
 /** A network this container gets: its configuration read, and the text of it that is kept for DEL. */
@@ -15,6 +16,12 @@ export interface Delegate {
   readonly config: string;
   /** What the selection of this network asked for. */
   readonly requests: ScratchRequests;
+  /** Capability arguments of the selection; the default network gets none of them. */
+  readonly capabilityArgs: JsonObject;
+  /** What becomes of the default routes of its interface; absent: they stay as the plugins leave them. */
+  readonly gateways?: GatewayPlan;
+  /** The node's own addition to every container, which nobody needs to be told of. */
+  readonly auxiliary?: boolean;
 }
 
 export interface DelegateSource {
@@ -25,7 +32,10 @@ export interface DelegateSource {
   readonly fromFile?: boolean;
   /** Absent: somebody with rights in one namespace of a cluster may have written it. */
   readonly trusted?: boolean;
+  /** Absent: the CNI name. */
+  readonly displayName?: string;
   readonly requests?: ScratchRequests;
+  readonly capabilityArgs?: JsonObject;
 }
 
 /** What would make us run ourselves inside ourselves. */
@@ -37,7 +47,7 @@ const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "mul
  * @throws CniError 7 naming the key
  */
 export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
-  const { subject, defaultVersion, fromFile = false, trusted = false, requests = {} } = source;
+  const { subject, defaultVersion, fromFile = false, trusted = false, requests = {}, capabilityArgs = {} } = source;
   if (!isJsonObject(json)) throw refusal(subject, "it is no object, expected one with type or plugins");
   const single = hasType(json);
   if (!single && !("plugins" in json)) throw refusal(subject, "it has neither type nor plugins, expected one of them");
@@ -48,20 +58,24 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
   if (ourselves !== undefined) {
     throw refusal(subject, `type is "${ourselves.type}", which would run the multiplexer inside itself; expected the type of a network's own plugin`);
   }
-  return { displayName: network.name, network, list: !single, fromFile, trusted, config: JSON.stringify(json), requests };
+  return { displayName: source.displayName || network.name, network, list: !single, fromFile, trusted, config: JSON.stringify(json), requests, capabilityArgs };
 }
 
 /** The network of a scratch entry, with what its selection had asked for. */
 export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: string): Delegate {
-  const { config, fromFile, requests } = entry;
-  // Only an object in a cluster has a name with a "/", and what it took from a file of the node is the node's again.
-  const trusted = fromFile || !entry.displayName.includes("/");
-  const delegate = parseDelegate(parseJson(config, "a network of the scratch file"), { subject: "the scratch file", defaultVersion, fromFile, trusted, requests });
-  return { ...delegate, config, displayName: entry.displayName || delegate.displayName };
+  const { config, displayName, fromFile, requests, own = {} } = entry;
+  // Multus does not say. Only an object in a cluster has a name with a "/", and what it took from a file of the node is the node's again.
+  const { trusted = fromFile || !displayName.includes("/"), capabilityArgs = {} } = own;
+  const json = parseJson(config, "a network of the scratch file");
+  return { ...parseDelegate(json, { subject: "the scratch file", defaultVersion, displayName, fromFile, trusted, requests, capabilityArgs }), config };
 }
 
-export function toScratch({ displayName, config, list, fromFile, requests }: Delegate): ScratchDelegate {
-  return { displayName, config, list, fromFile, requests };
+export function toScratch({ displayName, config, list, fromFile, trusted, requests, capabilityArgs, gateways }: Delegate): ScratchDelegate {
+  return {
+    displayName, config, list, fromFile, requests,
+    ...(gateways === undefined ? {} : { strips: { v4: gateways.stripV4, v6: gateways.stripV6 } }),
+    own: { trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }) },
+  };
 }
 
 /** A single plugin's keys match in any case; a list has no type, or an empty one. */

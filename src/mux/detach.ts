@@ -6,6 +6,7 @@ import type { Recalled } from "./cached.ts";
 import { recall } from "./cached.ts";
 import { delNetwork } from "./chain.ts";
 import { toCniError, withContext } from "./cni-error.ts";
+import { forgetDevice } from "./device-info.ts";
 import type { Network } from "./network.ts";
 import { describe, resultKey } from "./network.ts";
 import { teardownGroup } from "./teardown.ts";
@@ -28,7 +29,8 @@ export async function detachNetworks(networks: readonly Network[], handles: Hand
   }
   await group.finish();
   return attempts.flatMap(({ network, failures }) => {
-    if (failures.length === 0) forget(cniDir, network, failures);
+    attempt("remove the description of its device", () => forgetDevice(network), failures);
+    if (failures.length === 0) attempt("forget the result", () => removeResult(cniDir, resultKey(network)), failures);
     return failures.map(({ what, error }) => ({ network, error: withContext(error, `Cannot ${what} of ${describe(network)}`) }));
   });
 }
@@ -39,7 +41,7 @@ export function keepForLater(cniDir: string, networks: readonly Network[], multi
     const key = resultKey(network);
     if (isCached(cniDir, network)) continue;
     const { attachment, argPairs, capabilityArgs, delegate } = network;
-    saveResult(cniDir, { ...key, netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config, result: undefined, multiplexer });
+    saveResult(cniDir, { ...key, netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config, result: undefined, multiplexer, trusted: delegate.trusted });
   }
 }
 
@@ -53,11 +55,11 @@ function remembered(cniDir: string, network: Network, handles: Handles): Recalle
   }
 }
 
-function forget(cniDir: string, network: Network, failures: FailedStep[]): void {
+function attempt(what: string, work: () => void, failures: FailedStep[]): void {
   try {
-    removeResult(cniDir, resultKey(network));
+    work();
   } catch (error) {
-    failures.push({ what: "forget the result", error });
+    failures.push({ what, error });
   }
 }
 

@@ -5,6 +5,7 @@ import { listResults, listScratch, removeInterruptedWrites, removeScratch } from
 import { networkFromCache } from "./cached.ts";
 import { collectNetwork } from "./chain.ts";
 import { joinErrors, toCniError } from "./cni-error.ts";
+import { nodeDelegates } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
 import type { Delegate } from "./delegate.ts";
@@ -14,7 +15,6 @@ import { interfaceNames } from "./naming.ts";
 import type { Network } from "./network.ts";
 import { planNetworks } from "./network.ts";
 import { waitUntilReady } from "./readiness.ts";
-import { resolveDelegates } from "./resolve.ts";
 import { statusSince } from "./status.ts";
 
 /** Everything that is written down about one container's attachment to a multiplexed network. */
@@ -38,7 +38,7 @@ export async function gc(command: MuxCommand): Promise<void> {
   const errors: unknown[] = [];
   const delegates = await withHandles(command, "", async (handles) => {
     await waitUntilReady(config.readinessFile, handles.sleep);
-    return resolveDelegates(config);
+    return await nodeDelegates(command, handles.log);
   });
   if (validAttachments !== undefined) {
     removeInterruptedWrites(config.cniDir);

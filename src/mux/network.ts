@@ -1,7 +1,8 @@
 import type { JsonObject } from "../cni/index.ts";
 import { formatArgPairs } from "../cni/index.ts";
 import type { Attachment } from "../plugins/index.ts";
-import type { ResultKey } from "../store/index.ts";
+import type { DeviceInfoKey, ResultKey } from "../store/index.ts";
+import { deviceInfoPath } from "../store/index.ts";
 import type { ArgPairs } from "./args.ts";
 import { networkArgs } from "./args.ts";
 import type { MuxConfig } from "./config.ts";
@@ -20,21 +21,36 @@ export interface Network {
  * The networks of one container in order, the default one first.
  *
  * Only the default network gets the runtime's capability arguments and its wishes in CNI_ARGS about address and MAC
- * (multi-network specification 1.3, 7.5), unless the configuration asks for Multus's way of giving them to all.
+ * (multi-network specification 1.3, 7.5), unless the configuration asks for Multus's way of giving them to all. The
+ * others get what their selections ask for; in CNI_ARGS, for plugins that know no capabilities, when they are added only.
  */
-export function planNetworks(delegates: readonly Delegate[], attachment: Attachment, config: MuxConfig, args: ArgPairs): readonly Network[] {
+export function planNetworks(
+  delegates: readonly Delegate[], attachment: Attachment, config: MuxConfig, args: ArgPairs, { adding = false }: { readonly adding?: boolean } = {},
+): readonly Network[] {
   const names = interfaceNames(delegates, attachment.ifName);
   const path = pluginPath(attachment, config);
   return delegates.map((delegate, index) => {
     const everything = index === 0 || config.runtimeConfigToAll;
-    const argPairs = networkArgs(args, { everything });
+    const argPairs = networkArgs(args, { everything, asked: adding ? askedOfInterface(delegate.requests) : [] });
+    // GC and STATUS are about no interface.
+    const ifName = attachment.ifName === "" ? "" : names[index] ?? "";
+    const capabilityArgs = { ...(everything ? withoutEmpty(config.runtimeConfig) : {}), ...(index === 0 ? {} : delegate.capabilityArgs) };
     return {
       delegate, argPairs,
-      // GC and STATUS are about no interface.
-      attachment: { ...attachment, ifName: attachment.ifName === "" ? "" : names[index] ?? "", args: formatArgPairs(argPairs), path },
-      capabilityArgs: everything ? withoutEmpty(config.runtimeConfig) : {},
+      attachment: { ...attachment, ifName, args: formatArgPairs(argPairs), path },
+      capabilityArgs: withDeviceInfo(capabilityArgs, { name: delegate.displayName, containerId: attachment.containerId, ifName }),
     };
   });
+}
+
+/** The deprecated way; some IPAM plugins still read it. */
+function askedOfInterface({ mac, ips = [] }: Delegate["requests"]): ArgPairs {
+  return [...(mac === undefined ? [] : [["MAC", mac] as const]), ...(ips.length === 0 ? [] : [["IP", ips.join(",")] as const])];
+}
+
+/** A network with a device is told the file where it is, or may be, described. */
+function withDeviceInfo(capabilityArgs: JsonObject, attachment: DeviceInfoKey): JsonObject {
+  return "deviceID" in capabilityArgs ? { ...capabilityArgs, CNIDeviceInfoFile: deviceInfoPath(attachment) } : capabilityArgs;
 }
 
 /** Where executables are looked for: binDir first, then CNI_PATH. */

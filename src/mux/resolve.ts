@@ -3,35 +3,63 @@ import { dirname, extname, join } from "node:path";
 import type { JsonObject, NetworkPlugin } from "../cni/index.ts";
 import { CniError, code, parseJsonObject, parseNetworkList, parseNetworkPlugin, requireNetworkName } from "../cni/index.ts";
 import { isIdentifier } from "../net/index.ts";
+import { toCniError } from "./cni-error.ts";
 import type { MuxConfig } from "./config.ts";
 import type { Delegate } from "./delegate.ts";
 import { parseDelegate } from "./delegate.ts";
 
+/** Looks a network up that is named without a "/" where a cluster keeps them; throws when it is not to be had there. */
+export type FindInCluster = (name: string) => Promise<Delegate>;
+
 /**
  * The networks of a configuration in order, the default one first: those written inside it, or `clusterNetwork` and
- * `defaultNetworks` looked up in files, then the auxiliary chain. The order names their interfaces.
+ * `defaultNetworks`, looked up in the cluster if there is one and in files. The order names their interfaces.
  *
  * @throws CniError 7 for a configuration that is refused or not there, 5 and 6 for a file that cannot be read
  */
-export function resolveDelegates(config: MuxConfig): readonly Delegate[] {
+export async function configuredDelegates(config: MuxConfig, find?: FindInCluster): Promise<readonly Delegate[]> {
   const defaultVersion = config.cniVersion;
   const inline = config.delegates.map((json, index) => parseDelegate(json, { subject: `delegates[${index}] of network "${config.name}"`, defaultVersion, trusted: true }));
-  const referenced = config.clusterNetwork === "" ? [] : [config.clusterNetwork, ...config.defaultNetworks];
-  return [...inline, ...referenced.map((reference) => resolveReference(reference, config)), ...auxiliaryChain(config)];
+  const references = config.clusterNetwork === "" ? [] : [config.clusterNetwork, ...config.defaultNetworks];
+  return [...inline, ...await Promise.all(references.map((reference) => resolveReference(reference, config, find)))];
+}
+
+/** The same with the auxiliary chain at their end: the networks of a container that is no pod. */
+export async function resolveDelegates(config: MuxConfig, find?: FindInCluster): Promise<readonly Delegate[]> {
+  return [...await configuredDelegates(config, find), ...auxiliaryChain(config)];
 }
 
 const listExtension = ".conflist", pluginExtensions = [".conf", ".json"];
 const configExtensions = [...pluginExtensions, listExtension];
 
-/** A name is looked for in confDir; anything with a "/" is a directory or a file. */
-function resolveReference(reference: string, config: MuxConfig): Delegate {
-  if (!reference.includes("/")) return findByName(reference, config);
+/** Whether a cluster may know it; everything else is a path. */
+export function isReferenceByName(reference: string): boolean {
+  return reference !== "" && !reference.includes("/");
+}
+
+/** A name is looked for in the cluster and in confDir; anything with a "/" is a directory or a file. */
+async function resolveReference(reference: string, config: MuxConfig, find: FindInCluster | undefined): Promise<Delegate> {
+  if (isReferenceByName(reference)) return find === undefined ? findByName(reference, config) : await findAnywhere(reference, config, find);
   if (statSync(reference, { throwIfNoEntry: false })?.isDirectory()) return readNetworkFile(firstFileIn(reference), config);
   return readNetworkFile(reference, config);
 }
 
+/** Whatever keeps the cluster from answering, a file of the node will do. */
+async function findAnywhere(name: string, config: MuxConfig, find: FindInCluster): Promise<Delegate> {
+  try {
+    return await find(name);
+  } catch (inCluster) {
+    try {
+      return findByName(name, config);
+    } catch (inFiles) {
+      const { code: number, message } = toCniError(inCluster);
+      throw new CniError(number, `${toCniError(inFiles).message}; in the cluster: ${message}`, { cause: inCluster });
+    }
+  }
+}
+
 /** Files are read in order of their names up to the match; one that cannot be read ends the search. */
-function findByName(name: string, config: MuxConfig): Delegate {
+export function findByName(name: string, config: Pick<MuxConfig, "confDir" | "cniVersion">): Delegate {
   const files = configFilesIn(config.confDir);
   if (files.length === 0) throw refusal(name, `there is no configuration file in ${config.confDir}, expected one with that CNI name`);
   for (const file of files) {
@@ -50,7 +78,7 @@ function firstFileIn(directory: string): string {
   return first;
 }
 
-function readNetworkFile(file: string, config: MuxConfig): Delegate {
+function readNetworkFile(file: string, config: Pick<MuxConfig, "cniVersion">): Delegate {
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw refusal(file, "it is no regular file, expected a CNI configuration");
   const json = parseJsonObject(readText(file), file);
   const source = { subject: file, defaultVersion: config.cniVersion, fromFile: true, trusted: true };
@@ -68,7 +96,7 @@ function withFolder(json: JsonObject, file: string): JsonObject {
 }
 
 /** With `auxiliaryCNIChainName`, a last network whose plugins are the files of that folder beside the cluster network's file. */
-function auxiliaryChain(config: MuxConfig): readonly Delegate[] {
+export function auxiliaryChain(config: MuxConfig): readonly Delegate[] {
   const name = config.auxiliaryChainName;
   if (name === "") return [];
   if (!config.clusterNetwork.includes("/")) {
@@ -79,7 +107,7 @@ function auxiliaryChain(config: MuxConfig): readonly Delegate[] {
   const plugins = folderPlugins(join(directory, name));
   if (plugins.length === 0) return [];
   const json = { cniVersion: config.cniVersion, name, plugins: [{ type: "passthru" }, ...plugins] };
-  return [parseDelegate(json, { subject: join(directory, name), defaultVersion: config.cniVersion, fromFile: true, trusted: true })];
+  return [{ ...parseDelegate(json, { subject: join(directory, name), defaultVersion: config.cniVersion, fromFile: true, trusted: true }), auxiliary: true }];
 }
 
 function folderPlugins(folder: string): readonly NetworkPlugin[] {

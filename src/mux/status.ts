@@ -1,10 +1,10 @@
 import { compareVersions } from "../cni/index.ts";
 import { statusOfNetwork } from "./chain.ts";
+import { nodeDelegates } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
 import { planNetworks } from "./network.ts";
 import { waitUntilReady } from "./readiness.ts";
-import { resolveDelegates } from "./resolve.ts";
 
 /** Versions that know STATUS and GC. */
 export const statusSince = "1.1.0";
@@ -14,7 +14,7 @@ export async function status(command: MuxCommand): Promise<void> {
   const { config, attachment } = command;
   await withHandles(command, "", async (handles) => {
     await waitUntilReady(config.readinessFile, handles.sleep);
-    for (const network of planNetworks(resolveDelegates(config), attachment, config, [])) {
+    for (const network of planNetworks(await nodeDelegates(command, handles.log), attachment, config, [])) {
       if (compareVersions(network.delegate.network.cniVersion, statusSince) >= 0) await statusOfNetwork(network, handles);
     }
   });

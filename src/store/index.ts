@@ -1,4 +1,5 @@
 /** State on disk: results, scratch files and address reservations, whole or absent, interchangeable with the reference's. */
+export * from "./device-info.ts";
 export { openFileLeases } from "./file-leases.ts";
 export type { FileLeasesOptions } from "./file-leases.ts";
 export type * from "./leases.ts";

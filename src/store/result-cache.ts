@@ -27,6 +27,8 @@ export interface CachedAttachment extends ResultKey {
   readonly result: unknown;
   /** Which multiplexed attachment it is part of; entries of other programs do not say. */
   readonly multiplexer?: Multiplexer;
+  /** The configuration is the node's own. */
+  readonly trusted?: boolean;
 }
 
 const kind = "cniCacheV1";
@@ -48,7 +50,7 @@ export function saveResult(cniDir: string, entry: CachedAttachment): void {
     ...(entry.cniArgs.length === 0 ? {} : { cniArgs: entry.cniArgs }),
     ...(Object.keys(entry.capabilityArgs).length === 0 ? {} : { capabilityArgs: entry.capabilityArgs }),
     ...(entry.result === undefined ? {} : { result: entry.result }),
-    ...(entry.multiplexer === undefined ? {} : { polynic: entry.multiplexer }),
+    ...(entry.multiplexer === undefined ? {} : { polynic: { ...entry.multiplexer, ...(entry.trusted === true ? { trusted: true } : {}) } }),
   };
   writeIntoDirectory(resultsDirectory(cniDir), fileName(entry), JSON.stringify(json));
 }
@@ -114,7 +116,7 @@ function parseEntry(json: Readonly<Record<string, unknown>>): CachedAttachment |
   const { networkName, containerId, ifName } = json;
   if (json["kind"] !== kind || typeof networkName !== "string" || typeof containerId !== "string" || typeof ifName !== "string") return undefined;
   if (!isIdentifier(networkName) || !isIdentifier(containerId) || !isInterfaceName(ifName)) return undefined;
-  const multiplexer = parseMultiplexer(json["polynic"]);
+  const ours = json["polynic"], multiplexer = parseMultiplexer(ours);
   return {
     networkName, containerId, ifName,
     netns: typeof json["netns"] === "string" ? json["netns"] : "",
@@ -123,6 +125,7 @@ function parseEntry(json: Readonly<Record<string, unknown>>): CachedAttachment |
     config: typeof json["config"] === "string" ? Buffer.from(json["config"], "base64").toString() : "",
     result: json["result"] ?? undefined,
     ...(multiplexer === undefined ? {} : { multiplexer }),
+    ...(isObject(ours) && ours["trusted"] === true ? { trusted: true } : {}),
   };
 }
 

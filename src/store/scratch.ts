@@ -18,6 +18,18 @@ export interface ScratchDelegate {
   readonly fromFile: boolean;
   /** What the selection asked for, where it did. */
   readonly requests: ScratchRequests;
+  /** Families whose default routes were taken off the interface; absent: neither. */
+  readonly strips?: { readonly v4: boolean; readonly v6: boolean };
+  /** What only we keep; absent in files of other programs. */
+  readonly own?: ScratchOwn;
+}
+
+/** What a DEL after a kill needs and other programs do not write down. */
+export interface ScratchOwn {
+  /** Capability arguments of the selection; an ADD's own are in the cache, which is not there yet when it is killed. */
+  readonly capabilityArgs?: Readonly<Record<string, unknown>>;
+  /** The configuration is the node's own, whatever its name looks like. */
+  readonly trusted?: boolean;
 }
 
 /** Requests of a network selection, kept so that DEL computes the same as ADD. */
@@ -52,10 +64,10 @@ export interface ScratchKey {
  * @throws CniError 5 naming the path
  */
 export function saveScratch(cniDir: string, key: ScratchKey, scratch: Scratch): Scratch | undefined {
-  const entries = scratch.delegates.map((delegate, index) => ({
-    ...encodeDelegate(delegate),
-    ...(index > 0 || scratch.multiplexer === undefined ? {} : { polynic: scratch.multiplexer }),
-  }));
+  const entries = scratch.delegates.map((delegate, index) => {
+    const own = { ...(index === 0 ? scratch.multiplexer : {}), ...delegate.own };
+    return { ...encodeDelegate(delegate), ...(Object.keys(own).length === 0 ? {} : { polynic: own }) };
+  });
   const first = scratchOrNothing(join(cniDir, firstName(key)));
   const taken = belongsToAnother(first, key);
   const earlier = taken ? scratchOrNothing(join(cniDir, secondName(key))) : first;
@@ -152,7 +164,7 @@ function readScratch(path: string): Scratch | undefined {
 type Json = Readonly<Record<string, unknown>>;
 
 /** One entry as the reference writes it; it reads the same fields back and ignores others. */
-function encodeDelegate({ displayName, config, list, fromFile, requests }: ScratchDelegate): Json {
+function encodeDelegate({ displayName, config, list, fromFile, requests, strips }: ScratchDelegate): Json {
   const json: unknown = JSON.parse(config);
   const conf = isObject(json) ? json : {};
   return {
@@ -166,8 +178,8 @@ function encodeDelegate({ displayName, config, list, fromFile, requests }: Scrat
       ifnameRequest: requests.ifName, macRequest: requests.mac, infinibandGUIDRequest: requests.infinibandGuid,
       ipRequest: requests.ips, "default-route": requests.defaultRoute,
     }),
-    IsFilterV4Gateway: false,
-    IsFilterV6Gateway: false,
+    IsFilterV4Gateway: strips?.v4 ?? false,
+    IsFilterV6Gateway: strips?.v6 ?? false,
     ...present({ deviceID: requests.deviceId, resourceName: requests.resourceName }),
     Bytes: base64(config),
   };
@@ -200,7 +212,21 @@ function decodeDelegate(entry: Json, path: string): ScratchDelegate {
       ips: strings(at(entry, "ipRequest")), defaultRoute: strings(at(entry, "default-route")),
       deviceId: nonEmpty(at(entry, "deviceID")), resourceName: nonEmpty(at(entry, "resourceName")),
     }),
+    ...decodeStrips(entry),
+    ...decodeOwn(at(entry, "polynic")),
   };
+}
+
+function decodeStrips(entry: Json): Pick<ScratchDelegate, "strips"> {
+  const v4 = at(entry, "IsFilterV4Gateway") === true, v6 = at(entry, "IsFilterV6Gateway") === true;
+  return v4 || v6 ? { strips: { v4, v6 } } : {};
+}
+
+function decodeOwn(own: unknown): Pick<ScratchDelegate, "own"> {
+  if (!isObject(own)) return {};
+  const { capabilityArgs, trusted } = own;
+  const known = { ...(isObject(capabilityArgs) ? { capabilityArgs } : {}), ...(typeof trusted === "boolean" ? { trusted } : {}) };
+  return Object.keys(known).length === 0 ? {} : { own: known };
 }
 
 /**

@@ -58,6 +58,7 @@ function command(networks: number, netns: string, kept: Kept): MuxCommand {
     config,
     attachment: { containerId: "in-process", netns, ifName: "eth0", args: "", path },
     validAttachments: undefined,
+    env: {}, version: "0.0.0",
     openHandles: (netns) => openHandles({ netns, path, execute: [], ...kept, log }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
   };

@@ -96,6 +96,7 @@ export function openBench(): Bench {
         config: parseMuxConfig(json, { invokedAs, verb }),
         attachment: { containerId: "c1", netns: "/run/netns/c1", ifName: "eth0", args: "", path: ["/cni"], ...attachment },
         validAttachments: valid,
+        env: {}, version: "0.0.0",
         openHandles: () => handles,
         exclusively: (_, work) => work(),
       };

@@ -48,9 +48,9 @@ loading("has an expectation and a line in its README for every file", () => {
   for (const file of files) assert.ok(readme.includes(`\`${file}\``), file);
 });
 for (const file of files) {
-  loading(`${file} resolves to ${expected[file]?.length} networks`, () => {
+  loading(`${file} resolves to ${expected[file]?.length} networks`, async () => {
     const config = parseMuxConfig(adapted(file), { invokedAs: "polynic", verb: "ADD" });
-    assert.is(resolveDelegates(config).length, expected[file]?.length);
+    assert.is((await resolveDelegates(config)).length, expected[file]?.length);
   });
 }
 loading.run();

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import type { MuxConfig } from "../../src/mux/index.ts";
 import { parseMuxConfig } from "../../src/mux/index.ts";
 import { resolveDelegates } from "../../src/mux/resolve.ts";
-import { throws } from "../helpers/errors.ts";
+import { rejects, throws } from "../helpers/errors.ts";
 
 const delegates = [{ name: "one", type: "bridge" }];
 const parse = (json: object, verb = "ADD", invokedAs = "polynic"): MuxConfig =>
@@ -19,7 +19,10 @@ reading("fills in Multus's defaults", () => {
   assert.equal([config.confDir, config.cniDir, config.binDir], ["/etc/cni/multus/net.d", "/var/lib/cni/multus", "/opt/cni/bin"]);
   assert.equal([config.readinessFile, config.retryDeleteOnError, config.mergeResults, config.runtimeConfigToAll, config.execute], ["", false, true, false, []]);
   assert.equal(config.log, { toStderr: true, file: "", level: "", rotation: {} });
-  assert.equal(config.clusterKeys, []);
+  assert.equal(config.cluster, {
+    kubeconfig: "", multusNamespace: "kube-system", systemNamespaces: ["kube-system"], namespaceIsolation: false, globalNamespaces: undefined,
+    strictSelections: true, requireDevices: false,
+  });
 });
 reading("takes keys in any case, null for absent and ignores what it does not know", () => {
   const config = parse({ Delegates: delegates, CNIDIR: "/a", BinDir: null, LogFile: "/l", LOGLEVEL: "Debug", readinessIndicatorFile: "/r", cniConf: 7, defaultnetworkfile: "x" });
@@ -42,8 +45,9 @@ reading("lets clusterNetwork take the place of delegates", () => {
   assert.equal([config.delegates, config.clusterNetwork, config.defaultNetworks], [[], "blue", ["red"]]);
   assert.equal(parse({ delegates, defaultNetworks: ["red"] }).defaultNetworks, []);
 });
-reading("names what would need a cluster", () => {
-  assert.equal(parse({ delegates, kubeconfig: "/k", namespaceIsolation: true }).clusterKeys, ["kubeconfig", "namespaceIsolation"]);
+reading("takes what it says about the cluster as Multus does", () => {
+  const given = { kubeconfig: "/k", multusNamespace: "m", systemNamespaces: ["s"], namespaceIsolation: true, globalNamespaces: "a, b", strictSelections: false, requireDevices: true };
+  assert.equal(parse({ delegates, ...given }).cluster, given);
 });
 for (const [json, says] of [
   [{}, /neither delegates nor clusterNetwork is set/], [{ kubeconfig: "/k" }, /neither/], [{ delegates: "x" }, /delegates is "x"/],
@@ -74,80 +78,80 @@ function put(path: string, json: unknown): string {
   return file;
 }
 const resolved = (json: object) => resolveDelegates(parse({ confDir: directory, ...json }));
-const shapes = (json: object): unknown => resolved(json).map(({ displayName, network, list, fromFile }) =>
+const shapes = async (json: object): Promise<unknown> => (await resolved(json)).map(({ displayName, network, list, fromFile }) =>
   [displayName, network.cniVersion, network.plugins.map(({ type }) => type), list, fromFile]);
 const network = (name: string, type: string): object => ({ cniVersion: "0.4.0", name, type });
 
-resolving("keeps inline networks in order, single or list, a type before plugins", () => {
-  assert.equal(shapes({ delegates: [{ name: "a", TYPE: "bridge" }, { name: "b", plugins: [{ type: "x" }, { type: "y" }] }, { name: "c", type: "z", plugins: [{ type: "x" }] }] }),
+resolving("keeps inline networks in order, single or list, a type before plugins", async () => {
+  assert.equal(await shapes({ delegates: [{ name: "a", TYPE: "bridge" }, { name: "b", plugins: [{ type: "x" }, { type: "y" }] }, { name: "c", type: "z", plugins: [{ type: "x" }] }] }),
     [["a", "0.1.0", ["bridge"], false, false], ["b", "1.0.0", ["x", "y"], true, false], ["c", "0.1.0", ["z"], false, false]]);
 });
-resolving("chooses the newest usable version of a list", () => {
-  assert.equal(resolved({ delegates: [{ name: "b", cniVersion: "0.4.0", cniVersions: ["1.0.0", "99.0.0", "1.1.0"], plugins: [{ type: "x" }] }] })[0]?.network.cniVersion, "1.1.0");
+resolving("chooses the newest usable version of a list", async () => {
+  assert.equal((await resolved({ delegates: [{ name: "b", cniVersion: "0.4.0", cniVersions: ["1.0.0", "99.0.0", "1.1.0"], plugins: [{ type: "x" }] }] }))[0]?.network.cniVersion, "1.1.0");
 });
-resolving("finds a name in confDir by file name order, lists and single plugins together", () => {
+resolving("finds a name in confDir by file name order, lists and single plugins together", async () => {
   put("20-b.conflist", { cniVersion: "1.0.0", name: "blue", plugins: [{ type: "late" }] });
   put("10-a.conf", network("red", "bridge"));
   put("15-x.json", network("blue", "early"));
   put("99-broken.conf", "{");
-  assert.equal(shapes({ clusterNetwork: "blue", defaultNetworks: ["red"] }), [["blue", "0.4.0", ["early"], false, true], ["red", "0.4.0", ["bridge"], false, true]]);
+  assert.equal(await shapes({ clusterNetwork: "blue", defaultNetworks: ["red"] }), [["blue", "0.4.0", ["early"], false, true], ["red", "0.4.0", ["bridge"], false, true]]);
 });
-resolving("stops at a broken file before the match, naming it", () => {
+resolving("stops at a broken file before the match, naming it", async () => {
   put("10.conf", "{");
   put("20.conf", network("blue", "bridge"));
-  assert.match(throws(() => resolved({ clusterNetwork: "blue" }), 6).message, /10\.conf/);
+  assert.match((await rejects(resolved({ clusterNetwork: "blue" }), 6)).message, /10\.conf/);
   put("10.conf", { name: "x" });
-  assert.match(throws(() => resolved({ clusterNetwork: "blue" }), 7).message, /10\.conf.*type/);
+  assert.match((await rejects(resolved({ clusterNetwork: "blue" }), 7)).message, /10\.conf.*type/);
 });
-resolving("appends the plugins of a list's folder, by path and by name, unless it wants its own only", () => {
+resolving("appends the plugins of a list's folder, by path and by name, unless it wants its own only", async () => {
   put("net.d/10.conflist", { cniVersion: "1.0.0", name: "blue", plugins: [{ type: "bridge" }] });
   put("net.d/blue/b.conf", { type: "second" });
   put("net.d/blue/a.conf", { type: "first", sysctl: { x: "1" } });
   put("net.d/blue/c.json", { type: "never" });
   const wanted = [["blue", "1.0.0", ["bridge", "first", "second"], true, true]];
   for (const clusterNetwork of [join(directory, "net.d/10.conflist"), join(directory, "net.d"), `${join(directory, "net.d")}/`]) {
-    assert.equal(shapes({ clusterNetwork }), wanted, clusterNetwork);
+    assert.equal(await shapes({ clusterNetwork }), wanted, clusterNetwork);
   }
-  assert.equal(shapes({ clusterNetwork: "blue", confDir: join(directory, "net.d") }), wanted);
-  const [delegate] = resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d") });
+  assert.equal(await shapes({ clusterNetwork: "blue", confDir: join(directory, "net.d") }), wanted);
+  const [delegate] = await resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d") });
   assert.equal(JSON.parse(delegate?.config ?? "").plugins.length, 3, "DEL gets the same plugins");
   put("net.d/10.conflist", { cniVersion: "1.0.0", name: "blue", loadOnlyInlinedPlugins: "True", plugins: [{ type: "bridge" }] });
-  assert.equal(shapes({ clusterNetwork: join(directory, "net.d") }), [["blue", "1.0.0", ["bridge"], true, true]]);
+  assert.equal(await shapes({ clusterNetwork: join(directory, "net.d") }), [["blue", "1.0.0", ["bridge"], true, true]]);
 });
-resolving("takes a list whose plugins are all in its folder", () => {
+resolving("takes a list whose plugins are all in its folder", async () => {
   put("10.conflist", { cniVersion: "1.0.0", name: "blue" });
-  throws(() => resolved({ clusterNetwork: "blue" }), 7);
+  (await rejects(resolved({ clusterNetwork: "blue" }), 7));
   put("blue/a.conf", { type: "bridge" });
-  assert.equal(shapes({ clusterNetwork: "blue" }), [["blue", "1.0.0", ["bridge"], true, true]]);
+  assert.equal(await shapes({ clusterNetwork: "blue" }), [["blue", "1.0.0", ["bridge"], true, true]]);
 });
-resolving("takes the first file of a directory, which must not hold .json files only", () => {
+resolving("takes the first file of a directory, which must not hold .json files only", async () => {
   put("d/20.conf", network("late", "x"));
   put("d/10.json", network("early", "x"));
   put("d/00.txt", "{");
-  assert.equal(shapes({ clusterNetwork: join(directory, "d") }), [["early", "0.4.0", ["x"], false, true]]);
+  assert.equal(await shapes({ clusterNetwork: join(directory, "d") }), [["early", "0.4.0", ["x"], false, true]]);
   put("e/10.json", network("early", "x"));
-  assert.match(throws(() => resolved({ clusterNetwork: join(directory, "e") }), 7).message, /no \.conf or \.conflist/);
+  assert.match((await rejects(resolved({ clusterNetwork: join(directory, "e") }), 7)).message, /no \.conf or \.conflist/);
 });
 for (const [name, reference] of [["a name nobody has", "green"], ["a path that is not there", "/nowhere/x.conf"], ["an empty directory", "./"]] as const) {
-  resolving(`refuses ${name}`, () => {
+  resolving(`refuses ${name}`, async () => {
     put("10.conf", network("blue", "x"));
     const clusterNetwork = reference === "./" ? join(directory, "empty") : reference;
     mkdirSync(join(directory, "empty"));
-    assert.match(throws(() => resolved({ clusterNetwork }), 7).message, /Cannot find network/);
+    assert.match((await rejects(resolved({ clusterNetwork }), 7)).message, /Cannot find network/);
   });
 }
-resolving("says that confDir is empty or missing", () => {
-  assert.match(throws(() => resolved({ clusterNetwork: "blue", confDir: join(directory, "none") }), 7).message, /no configuration file in .*none/);
+resolving("says that confDir is empty or missing", async () => {
+  assert.match((await rejects(resolved({ clusterNetwork: "blue", confDir: join(directory, "none") }), 7)).message, /no configuration file in .*none/);
 });
-resolving("refuses a list in a file for single plugins", () => {
+resolving("refuses a list in a file for single plugins", async () => {
   const file = put("10.conf", { name: "blue", plugins: [{ type: "x" }] });
-  assert.match(throws(() => resolved({ clusterNetwork: file }), 7).message, /type/);
+  assert.match((await rejects(resolved({ clusterNetwork: file }), 7)).message, /type/);
 });
-resolving("appends the auxiliary chain last, when its folder has files", () => {
+resolving("appends the auxiliary chain last, when its folder has files", async () => {
   const clusterNetwork = put("net.d/10.conf", network("blue", "bridge"));
-  assert.is(resolved({ clusterNetwork, auxiliaryCNIChainName: "extra" }).length, 1);
+  assert.is((await resolved({ clusterNetwork, auxiliaryCNIChainName: "extra" })).length, 1);
   put("net.d/extra/a.conf", { type: "tuning" });
-  assert.equal(shapes({ clusterNetwork, auxiliaryCNIChainName: "extra" }), [["blue", "0.4.0", ["bridge"], false, true], ["extra", "1.0.0", ["passthru", "tuning"], true, true]]);
-  assert.match(throws(() => resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d"), auxiliaryCNIChainName: "extra" }), 7).message, /clusterNetwork is "blue"/);
+  assert.equal(await shapes({ clusterNetwork, auxiliaryCNIChainName: "extra" }), [["blue", "0.4.0", ["bridge"], false, true], ["extra", "1.0.0", ["passthru", "tuning"], true, true]]);
+  assert.match((await rejects(resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d"), auxiliaryCNIChainName: "extra" }), 7)).message, /clusterNetwork is "blue"/);
 });
 resolving.run();

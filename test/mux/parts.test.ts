@@ -13,7 +13,7 @@ import { interfaceNames } from "../../src/mux/naming.ts";
 
 const naming = suite("interfaceNames");
 const delegate = (ifName?: string): Delegate => ({
-  displayName: "n", list: false, fromFile: false, trusted: true, config: "{}", requests: ifName === undefined ? {} : { ifName },
+  displayName: "n", list: false, fromFile: false, trusted: true, config: "{}", requests: ifName === undefined ? {} : { ifName }, capabilityArgs: {},
   network: { name: "n", cniVersion: "1.0.0", plugins: [], disableCheck: false, disableGC: false, loadOnlyInlinedPlugins: false },
 });
 for (const [asked, names] of [

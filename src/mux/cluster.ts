@@ -1,0 +1,35 @@
+import type { Log } from "../plugins/index.ts";
+import type { MuxCommand } from "./command.ts";
+import type { Delegate } from "./delegate.ts";
+import type { Pods } from "./pods.ts";
+import { isReferenceByName, resolveDelegates } from "./resolve.ts";
+
+/** All requests of one command together. A DEL needs an answer only where nothing is written down, and must not hold a node up. */
+const deadlinesMs = { add: 30_000, other: 5_000 } as const;
+
+/**
+ * Runs `work` with the cluster of the configuration, or undefined where there is none. What speaks to a cluster is a
+ * script of its own, loaded here: containers of other runtimes do not wait for it.
+ *
+ * @throws CniError 7 for a kubeconfig that cannot be used
+ */
+export async function withPods<T>(
+  { config, env, version }: MuxCommand, log: Log, { adding }: { readonly adding: boolean }, work: (pods: Pods | undefined) => Promise<T>,
+): Promise<T> {
+  const inCluster = [env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"]].every(Boolean);
+  if (config.cluster.kubeconfig === "" && !inCluster) return await work(undefined);
+  const { openPods } = await import("./pod/index.ts");
+  const pods = openPods({ config, env, version, log, deadlineMs: adding ? deadlinesMs.add : deadlinesMs.other });
+  try {
+    return await work(pods);
+  } finally {
+    pods.close();
+  }
+}
+
+/** The networks of the node's configuration, for a command that is about no pod. */
+export async function nodeDelegates(command: MuxCommand, log: Log): Promise<readonly Delegate[]> {
+  const { config } = command;
+  if (![config.clusterNetwork, ...config.defaultNetworks].some(isReferenceByName)) return await resolveDelegates(config);
+  return await withPods(command, log, { adding: false }, (pods) => resolveDelegates(config, pods?.find));
+}

@@ -1,0 +1,101 @@
+/**
+ * Containers that are pods of a cluster: who a container is, which networks its annotations ask for, and what is
+ * published about it. A script of its own, loaded only where a cluster is configured.
+ */
+import { CniError, code } from "../../cni/index.ts";
+import type { Cluster, Pod, PodEvent } from "../../kube/index.ts";
+import { devicesOfPod, openCluster } from "../../kube/index.ts";
+import type { Log } from "../../plugins/index.ts";
+import type { Begun } from "../begun.ts";
+import { toCniError } from "../cni-error.ts";
+import type { MuxCommand } from "../command.ts";
+import type { MuxConfig } from "../config.ts";
+import type { PodAttachment, Pods } from "../pods.ts";
+import { definitionsOf } from "./definitions.ts";
+import type { DeviceQueue } from "./devices.ts";
+import { deviceQueue } from "./devices.ts";
+import { forgetDevice, provideDevice } from "../device-info.ts";
+import { withDefaultRoutes } from "./default-routes.ts";
+import { findPod, podKeyOf } from "./identity.ts";
+import type { Lookup } from "./networks.ts";
+import { findForNode, networksOfPod } from "./networks.ts";
+import type { Failure } from "./report.ts";
+import { recordEvents, reportAttached, reportFailure } from "./report.ts";
+import { unmetRequest } from "./requests.ts";
+import { UnusableNetwork } from "./unusable-network.ts";
+
+export interface PodsOptions {
+  readonly config: MuxConfig;
+  readonly env: MuxCommand["env"];
+  readonly version: string;
+  readonly log: Log;
+  /** For all requests together. */
+  readonly deadlineMs: number;
+}
+
+/** @throws CniError 7 for a kubeconfig that cannot be used */
+export function openPods({ config, env, version, log, deadlineMs }: PodsOptions): Pods {
+  const { kubeconfig } = config.cluster;
+  const cluster = openCluster({ kubeconfig, env, version, deadlineMs });
+  if (cluster === undefined) throw new CniError(code.invalidConfig, `Cannot use kubeconfig "${kubeconfig}": it leads to no cluster, expected the path of a client's configuration`);
+  const find = definitionsOf(cluster);
+  const forNobody: Lookup = { config, find, devices: deviceQueue(async () => new Map()), ignored: ({ message }) => log.warn(message) };
+  return {
+    find: findForNode(forNobody),
+    async attach(args) {
+      const key = podKeyOf(args);
+      if (key === undefined) return undefined;
+      const pod = await findPod(cluster, key, args);
+      return pod === undefined ? "gone" : attachmentOf(pod, { cluster, config, find, log });
+    },
+    async remembered(args) {
+      const key = podKeyOf(args);
+      const pod = key === undefined ? undefined : await findPod(cluster, key, args);
+      return pod === undefined ? undefined : await networksOfPod(pod, { ...forNobody, devices: devicesLeft(pod) });
+    },
+    close: () => cluster.close(),
+  };
+}
+
+function attachmentOf(pod: Pod, { cluster, config, find, log }: Pick<Lookup, "config" | "find"> & { cluster: Cluster; log: Log }): PodAttachment {
+  const warnings: PodEvent[] = [];
+  const ignored = (problem: CniError, kind: "request" | "device"): void => {
+    if (kind === "device" ? config.cluster.requireDevices : config.cluster.strictSelections) throw problem;
+    log.warn(problem.message);
+    warnings.push({ type: "Warning", reason: kind === "device" ? "NoDeviceAllocated" : "NetworkRequestIgnored", message: problem.message });
+  };
+  return {
+    delegates: () => networksOfPod(pod, { config, find, devices: devicesOf(pod), ignored }),
+    prepare(network, undo) {
+      undo.add("remove the description of its device", () => forgetDevice(network));
+      provideDevice(network, log);
+    },
+    complete(network, result, handles) {
+      const unmet = unmetRequest(network, result);
+      if (unmet !== undefined) ignored(unmet, "request");
+      return withDefaultRoutes(network, result, handles);
+    },
+    async attached(networks) {
+      await Promise.all([reportAttached(cluster, pod, networks, log), recordEvents(cluster, pod, warnings, log)]);
+    },
+    async failed(thrown, begun, isDefault) {
+      const error = toCniError(thrown);
+      await reportFailure(cluster, pod, { error, at: placeOf(error, begun), isDefault }, log);
+    },
+  };
+}
+
+/** Those of a pod about to go; the kubelet may have taken them back already. */
+function devicesLeft(pod: Pod): DeviceQueue {
+  return deviceQueue(() => devicesOfPod(pod).catch(() => new Map()));
+}
+
+/** The network a failure is one of. */
+function placeOf(error: CniError, begun: Begun | undefined): Failure["at"] {
+  if (error instanceof UnusableNetwork) return { displayName: error.displayName, ifName: "" };
+  return begun === undefined ? undefined : { displayName: begun.network.delegate.displayName, ifName: begun.network.attachment.ifName };
+}
+
+function devicesOf(pod: Pod): DeviceQueue {
+  return deviceQueue(() => devicesOfPod(pod));
+}

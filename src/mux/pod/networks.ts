@@ -1,0 +1,115 @@
+import { CniError, code } from "../../cni/index.ts";
+import type { Pod, PodKey } from "../../kube/index.ts";
+import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
+import { parseGlobalNamespaces, parseSelections, planGateways, refuseForeignNamespace } from "../../nad/index.ts";
+import { withContext } from "../cni-error.ts";
+import type { MuxConfig } from "../config.ts";
+import type { Delegate } from "../delegate.ts";
+import type { FindInCluster } from "../resolve.ts";
+import { auxiliaryChain, configuredDelegates } from "../resolve.ts";
+import type { FindDefinition } from "./definitions.ts";
+import { delegateOf } from "./delegates.ts";
+import type { DeviceQueue } from "./devices.ts";
+import { noDevice } from "./devices.ts";
+import { UnusableNetwork } from "./unusable-network.ts";
+
+export const annotation = {
+  networks: "k8s.v1.cni.cncf.io/networks",
+  defaultNetwork: "v1.multus-cni.io/default-network",
+} as const;
+
+/** What the networks of one command are looked up with. */
+export interface Lookup {
+  readonly config: MuxConfig;
+  readonly find: FindDefinition;
+  readonly devices: DeviceQueue;
+  /** Told what Multus would let pass; throws where the configuration calls it an error. */
+  ignored(problem: CniError, kind: "request" | "device"): void;
+}
+
+/** Looks networks of the node's configuration up in the namespace set aside for them. */
+export function findForNode(lookup: Lookup): FindInCluster {
+  return async (name) => await delegateFor({ namespace: lookup.config.cluster.multusNamespace, name }, undefined, lookup);
+}
+
+/**
+ * The networks of a pod in order: the node's default network, or the one the pod is annotated to have instead; the
+ * node's others; those the pod asks for, in the order it does; the node's auxiliary chain. The order names interfaces.
+ *
+ * @throws CniError 7 for an annotation or a network that is refused or not there, 11 when the API or the kubelet cannot tell
+ */
+export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly Delegate[]> {
+  const { config } = lookup;
+  const asked = selectionsOf(pod, lookup);
+  // Requests go out together; that of a network asked for must not be a rejection nobody waits for.
+  const warm = asked.map((selection) => lookup.find(selection));
+  for (const request of warm) request.catch(() => {});
+  const isSystem = config.cluster.systemNamespaces.includes(pod.namespace);
+  const configured = await configuredDelegates(isSystem ? { ...config, defaultNetworks: [] } : config, findForNode(lookup));
+  const instead = await defaultNetworkOf(pod, lookup);
+  const node = instead === undefined ? configured : [instead, ...configured.slice(1)];
+  const delegates = [...node];
+  for (const selection of asked) delegates.push(await delegateFor(selection, selection, lookup));
+  return [...asked.length === 0 ? delegates : withGatewayPlans(delegates), ...auxiliaryChain(config)];
+}
+
+function selectionsOf(pod: Pod, { config: { cluster } }: Lookup): readonly NetworkSelection[] {
+  const text = pod.annotations[annotation.networks] ?? "";
+  if (text.trim() === "") return [];
+  const selections = parseSelections(text, { subject: subjectOf(annotation.networks, pod), namespace: pod.namespace, strict: cluster.strictSelections });
+  const rule = { podNamespace: pod.namespace, isolated: cluster.namespaceIsolation, globalNamespaces: parseGlobalNamespaces(cluster.globalNamespaces) };
+  for (const selection of selections) refuseForeignNamespace(selection, rule);
+  return selections;
+}
+
+/** The pod's own choice of default network, which stands in for the node's; isolation is not for it. */
+async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | undefined> {
+  const text = pod.annotations[annotation.defaultNetwork] ?? "";
+  if (text.trim() === "") return undefined;
+  const { multusNamespace, strictSelections } = lookup.config.cluster;
+  const subject = subjectOf(annotation.defaultNetwork, pod);
+  const [selection, second] = parseSelections(text, { subject, namespace: multusNamespace, strict: strictSelections });
+  if (selection === undefined || second !== undefined) {
+    throw new CniError(code.invalidConfig, `Cannot read ${subject}: it names ${selection === undefined ? "no network" : "more than one network"}, expected exactly one`);
+  }
+  return await delegateFor(selection, selection, lookup);
+}
+
+async function delegateFor(key: PodKey, selection: NetworkSelection | undefined, lookup: Lookup): Promise<Delegate> {
+  const displayName = `${key.namespace}/${key.name}`;
+  const definition = await lookup.find({ namespace: key.namespace, name: key.name }).catch((error: unknown) => {
+    throw new UnusableNetwork(displayName, "not found", error);
+  });
+  try {
+    return await usableDelegate(definition, selection, lookup);
+  } catch (error) {
+    throw new UnusableNetwork(displayName, "refused", error);
+  }
+}
+
+async function usableDelegate(definition: NetworkDefinition, selection: NetworkSelection | undefined, lookup: Lookup): Promise<Delegate> {
+  const { resourceName, displayName } = definition;
+  const deviceId = resourceName === "" ? undefined : await nextDevice(resourceName, displayName, lookup);
+  if (resourceName !== "" && deviceId === undefined && selection?.deviceId === undefined) lookup.ignored(noDevice(displayName, resourceName), "device");
+  return delegateOf({ definition, selection, deviceId }, lookup.config, (problem) => lookup.ignored(problem, "request"));
+}
+
+async function nextDevice(resourceName: string, network: string, { devices }: Lookup): Promise<string | undefined> {
+  try {
+    return await devices.next(resourceName);
+  } catch (error) {
+    throw withContext(error, `Cannot find the device of network "${network}" (resource "${resourceName}")`);
+  }
+}
+
+function withGatewayPlans(delegates: readonly Delegate[]): readonly Delegate[] {
+  const plans = planGateways(delegates.map(({ requests }) => requests.defaultRoute), delegates.map(({ displayName }) => displayName));
+  return delegates.map((delegate, index) => {
+    const gateways = plans?.[index];
+    return gateways === undefined ? delegate : { ...delegate, gateways };
+  });
+}
+
+function subjectOf(name: string, { namespace, name: pod }: PodKey): string {
+  return `annotation ${name} of pod "${namespace}/${pod}"`;
+}

@@ -1,0 +1,67 @@
+import type { CniError, JsonObject } from "../../cni/index.ts";
+import type { Cluster, Pod, PodEvent } from "../../kube/index.ts";
+import type { StatusInput } from "../../nad/index.ts";
+import { addedMessage, networkStatus } from "../../nad/index.ts";
+import type { Log } from "../../plugins/index.ts";
+import { readDeviceInfo } from "../../store/index.ts";
+import type { Begun } from "../begun.ts";
+import { toCniError } from "../cni-error.ts";
+import type { Delegate } from "../delegate.ts";
+import { UnusableNetwork } from "./unusable-network.ts";
+
+type Reporting = Pick<Cluster, "setNetworkStatus" | "recordEvent">;
+
+/** The pod's networks in its annotation, and an event for each, side by side; only the annotation must not be missing. */
+export async function reportAttached(cluster: Reporting, pod: Pod, networks: readonly Begun[], log: Log): Promise<void> {
+  const told = networks.filter(({ network }) => network.delegate.auxiliary !== true);
+  const status = networkStatus(told.map((one) => statusOf(one, one === networks[0], log)));
+  const events = told.flatMap(({ network, result }): readonly PodEvent[] => {
+    if (result === undefined || (result.interfaces.length === 0 && result.ips.length === 0)) return [];
+    return [{ type: "Normal", reason: "AddedInterface", message: addedMessage(network.attachment.ifName, result, network.delegate.displayName) }];
+  });
+  const [outcome] = await Promise.all([cluster.setNetworkStatus(pod, status), recordEvents(cluster, pod, events, log)]);
+  if (outcome === "gone") log.warn(`pod "${pod.namespace}/${pod.name}" is gone from the API; its network-status is not written`);
+}
+
+/** Why the pod could not be attached: an event in one sentence, and the network's entry in the annotation with the reason. */
+export async function reportFailure(cluster: Reporting, pod: Pod, { error, at, isDefault }: Failure, log: Log): Promise<void> {
+  const event: PodEvent = { type: "Warning", reason: error instanceof UnusableNetwork && error.problem === "not found" ? "NoNetworkFound" : "FailedToAttachNetwork", message: error.message };
+  const status = at === undefined ? undefined : networkStatus([{ displayName: at.displayName, isDefault, ifName: at.ifName, result: undefined, error: error.message }]);
+  const writing = status === undefined ? [] : [cluster.setNetworkStatus(pod, status).catch((problem: unknown) => log.warn(`${toCniError(problem).message}; the pod's network-status does not tell why it was not attached`))];
+  await Promise.all([recordEvents(cluster, pod, [event], log), ...writing]);
+}
+
+export interface Failure {
+  readonly error: CniError;
+  /** The network that failed; undefined when it was none of them. */
+  readonly at: { readonly displayName: string; readonly ifName: string } | undefined;
+  readonly isDefault: boolean;
+}
+
+export async function recordEvents(cluster: Reporting, pod: Pod, events: readonly PodEvent[], log: Log): Promise<void> {
+  const problems = await Promise.all(events.map((event) => cluster.recordEvent(pod, event)));
+  for (const problem of new Set(problems)) {
+    if (problem !== undefined) log.warn(problem);
+  }
+}
+
+function statusOf({ network, answered }: Begun, isDefault: boolean, log: Log): StatusInput {
+  const { delegate, attachment, capabilityArgs } = network;
+  const { defaultRoute } = delegate.requests;
+  const deviceInfo = deviceInfoOf(delegate, capabilityArgs, log);
+  return {
+    displayName: delegate.displayName, isDefault, ifName: attachment.ifName, result: answered,
+    ...(defaultRoute === undefined ? {} : { defaultRoute }), ...(deviceInfo === undefined ? {} : { deviceInfo }),
+  };
+}
+
+/** What the device plugin or the CNI plugin wrote down about the network's device. */
+function deviceInfoOf({ displayName }: Delegate, { CNIDeviceInfoFile: file }: JsonObject, log: Log): JsonObject | undefined {
+  if (typeof file !== "string") return undefined;
+  try {
+    return readDeviceInfo(file);
+  } catch (error) {
+    log.warn(`${toCniError(error).message}; network "${displayName}" is published without it`);
+    return undefined;
+  }
+}

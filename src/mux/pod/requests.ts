@@ -1,0 +1,41 @@
+import type { Result } from "../../cni/index.ts";
+import { CniError, code, isJsonObject } from "../../cni/index.ts";
+import { parseAddressOrPrefix, canonicalMac, sameAddress } from "../../net/index.ts";
+import type { Network } from "../network.ts";
+import { describe } from "../network.ts";
+
+/**
+ * What a pod asked of a network and did not get. Address and MAC reach plugins in CNI_ARGS too, so that one which declares
+ * no capability may have heard of them all the same: the result tells.
+ *
+ * @returns undefined when nothing was asked, a plugin declares the capability, or the result is as asked
+ */
+export function unmetRequest(network: Network, result: Result): CniError | undefined {
+  const { ips = [], mac } = network.delegate.requests;
+  const missing = isDeclared(network, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
+  if (missing.length > 0) return unmet(network, `address ${missing.join(", ")}`, "ips");
+  if (mac === undefined || isDeclared(network, "mac")) return undefined;
+  return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac)) ? undefined : unmet(network, `MAC ${mac}`, "mac");
+}
+
+function unmet(network: Network, what: string, capability: string): CniError {
+  return new CniError(code.invalidConfig,
+    `Cannot give ${describe(network)} the ${what} that the pod asks for: its plugins did not take it, expected a plugin that declares "capabilities": {"${capability}": true} or reads CNI_ARGS`);
+}
+
+function isDeclared({ delegate: { network } }: Network, capability: string): boolean {
+  return network.plugins.some(({ capabilities }) => isJsonObject(capabilities) && capabilities[capability] === true);
+}
+
+/** Addresses alone count: a plugin knows its subnet better than a pod. */
+function isSameAddress(left: string, right: string): boolean {
+  return sameAddress(parseAddressOrPrefix(left).address, parseAddressOrPrefix(right).address);
+}
+
+function isSameMac(left: string, right: string): boolean {
+  try {
+    return canonicalMac(left) === canonicalMac(right);
+  } catch {
+    return left.toLowerCase() === right.toLowerCase(); // not of an Ethernet
+  }
+}

@@ -1,0 +1,17 @@
+import { CniError } from "../../cni/index.ts";
+import { toCniError } from "../cni-error.ts";
+
+/** A network of a pod that cannot be had or cannot be used. Events and the pod's status name it. */
+export class UnusableNetwork extends CniError {
+  /** `namespace/name` of its definition. */
+  readonly displayName: string;
+  /** Not found: as far as its definition is concerned, not the files that one may lead to. */
+  readonly problem: "not found" | "refused";
+
+  constructor(displayName: string, problem: "not found" | "refused", cause: unknown) {
+    const { code, message, details } = toCniError(cause);
+    super(code, message, { cause, ...(details === undefined ? {} : { details }) });
+    this.displayName = displayName;
+    this.problem = problem;
+  }
+}

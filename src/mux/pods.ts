@@ -1,0 +1,39 @@
+import type { Result } from "../cni/index.ts";
+import type { Handles, Undo } from "../plugins/index.ts";
+import type { ArgPairs } from "./args.ts";
+import type { Begun } from "./begun.ts";
+import type { Delegate } from "./delegate.ts";
+import type { Network } from "./network.ts";
+import type { FindInCluster } from "./resolve.ts";
+
+/** What a cluster knows of a container. Behind it are the API, the kubelet and pods' annotations: ./pod, loaded when there is a cluster. */
+export interface Pods {
+  readonly find: FindInCluster;
+  /**
+   * The pod CNI_ARGS name, about to be attached; undefined when they name none, "gone" when the API has none of that name.
+   *
+   * @throws CniError 11 when the API cannot tell, or has another pod of that name
+   */
+  attach(args: ArgPairs): Promise<PodAttachment | "gone" | undefined>;
+  /** The networks of a container of which nothing is written down, if its pod is still there; undefined when it is not, or nobody can tell. */
+  remembered(args: ArgPairs): Promise<readonly Delegate[] | undefined>;
+  close(): void;
+}
+
+/** One pod on its way to its networks. */
+export interface PodAttachment {
+  /** What comes before a network's plugins run. */
+  prepare(network: Network, undo: Undo): void;
+  /**
+   * What comes after: default routes as the pod wants them, and nothing it asked for forgotten.
+   *
+   * @returns the result to keep and to tell
+   */
+  complete(network: Network, result: Result, handles: Handles): Result;
+  /** The node's networks and those the pod asks for, in order. */
+  delegates(): Promise<readonly Delegate[]>;
+  /** Publishes what the pod has now; what cannot be published fails the ADD. */
+  attached(networks: readonly Begun[]): Promise<void>;
+  /** Publishes why the pod has no networks, as far as that can be done; never throws. */
+  failed(error: unknown, network: Begun | undefined, isDefault: boolean): Promise<void>;
+}
