@@ -73,10 +73,13 @@ function copyForAuthors() {
 }
 
 function copyLicences() {
-  const packages = { koffi: "LICENSE.txt", "ipaddr.js": "LICENSE", execa: "license", ajv: "LICENSE" };
+  const packages = {
+    koffi: "LICENSE.txt", "ipaddr.js": "LICENSE", execa: "license", ajv: "LICENSE", yaml: "LICENSE", "@grpc/grpc-js": "LICENSE",
+    "@grpc/proto-loader": "LICENSE", protobufjs: "LICENSE", long: "LICENSE", "lodash.camelcase": "LICENSE", "@js-sdsl/ordered-map": "LICENSE",
+  };
   const files = [["polynic", join(root, "LICENSE")], runtimeLicence,
     ...Object.entries(packages).map(([name, file]) => [name, join(root, "node_modules", name, file)])];
-  for (const [name, file] of files) copyFileSync(file, join(licences, name));
+  for (const [name, file] of files) copyFileSync(file, join(licences, name.replace("/", "-")));
 }
 
 function replaceDist() {

@@ -16,7 +16,7 @@ const levels: Readonly<Record<string, number>> = {
 const pureLevel = 0, effectLevel = 1, pluginLevel = 2;
 
 /** A package has one room, so that replacing it touches one room. */
-const packageRoom: Readonly<Record<string, string>> = { "ipaddr.js": "net", koffi: "kernel", execa: "exec", ajv: "cni", yaml: "kube", "ajv/dist/standalone/index.js": "cni" };
+const packageRoom: Readonly<Record<string, string>> = { "ipaddr.js": "net", koffi: "kernel", execa: "exec", ajv: "cni", yaml: "kube", "@grpc/grpc-js": "kube", "@grpc/proto-loader": "kube", "ajv/dist/standalone/index.js": "cni" };
 
 interface Import {
   readonly file: string;

@@ -4,6 +4,8 @@
  */
 export { openCluster } from "./cluster.ts";
 export type { Cluster, ClusterOptions } from "./cluster.ts";
+export { devicesOfPod } from "./devices.ts";
+export type { DeviceSources } from "./devices.ts";
 export type { PodEvent } from "./event.ts";
 export type { Pod, PodKey } from "./pod.ts";
 export type { World } from "./world.ts";
