@@ -24,6 +24,8 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   "60-host-device.conf": ["eth0", "net1"],
   "70-external-delegate.conf": ["eth0", "net1"],
   "80-networks-from-files.conf": ["eth0", "net1"],
+  // A container that is no pod gets the node's network alone.
+  "90-cluster.conf": ["eth0"],
 };
 const referencePlugins = "/usr/lib/cni";
 
