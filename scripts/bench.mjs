@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { fetchNewerPlugins } from "./reference-plugins.mjs";
+import { fetchNewerPlugins } from "./newer-packages.mjs";
 import { installPackages, installPrograms, pinnedNode, root, run } from "./setup.mjs";
 
 const limitMs = 15 * 60_000;

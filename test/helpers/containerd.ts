@@ -13,6 +13,23 @@ import { run } from "./netns.ts";
 /** The programs it takes, with the Debian package of each. */
 export const containerdPrograms = { containerd: "containerd", ctr: "containerd", runc: "runc", busybox: "busybox-static" };
 
+/** A build of it. */
+export interface ContainerdBuild {
+  readonly name: "packaged" | "newer";
+  /** Where its programs are; "" for the system's own. */
+  readonly directory: string;
+  /** The newest version of the CNI specification it accepts. */
+  readonly cniVersion: string;
+}
+
+export const packagedContainerd: ContainerdBuild = { name: "packaged", directory: "", cniVersion: "1.0.0" };
+
+/** The packaged one, and the newer build where there is one. */
+export function containerdBuilds(): readonly ContainerdBuild[] {
+  const newer: ContainerdBuild = { name: "newer", directory: join(import.meta.dirname, "..", "..", "build", "newer-containerd"), cniVersion: "1.1.0" };
+  return existsSync(join(newer.directory, "containerd")) ? [packagedContainerd, newer] : [packagedContainerd];
+}
+
 export const image = "localhost/busybox:1";
 
 export interface Containerd {
@@ -33,18 +50,18 @@ export interface Containerd {
 const upLimitMs = 20_000, eventualLimitMs = 10_000;
 
 /** Starts containerd with an image that pods and containers can be made of. */
-export async function startContainerd(box: Box): Promise<Containerd> {
+export async function startContainerd(box: Box, { directory }: ContainerdBuild = packagedContainerd): Promise<Containerd> {
   const socket = join(box.directory, "containerd.sock"), config = join(box.directory, "containerd.toml"), log = join(box.directory, "containerd.log");
   writeFileSync(config, configuration(box, socket));
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    child = launch(config, log);
+    child = launch({ directory, config, log });
     await answering(cri, child, log);
   };
   const cri = connectCri(socket, { cgroupParent: box.cgroup, logDirectory: join(box.directory, "pod-logs") });
   await start();
   const archive = makeImage({ directory: box.directory, name: image, command: ["/bin/sleep", "100000"] });
-  run("ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", archive);
+  run(join(directory, "ctr"), "--address", socket, "--namespace", "k8s.io", "images", "import", archive);
   return {
     cri, start,
     log: () => readFileSync(log, "utf8"),
@@ -66,9 +83,11 @@ export async function startContainerd(box: Box): Promise<Containerd> {
   };
 }
 
-function launch(config: string, log: string): ChildProcess {
+/** It looks for its shim where PATH says. */
+function launch({ directory, config, log }: { readonly directory: string; readonly config: string; readonly log: string }): ChildProcess {
   const descriptor = openSync(log, "a");
-  const child = spawn("containerd", ["--config", config], { stdio: ["ignore", descriptor, descriptor] });
+  const env = { ...process.env, PATH: directory === "" ? process.env["PATH"] : `${directory}:${process.env["PATH"]}` };
+  const child = spawn(join(directory, "containerd"), ["--config", config], { env, stdio: ["ignore", descriptor, descriptor] });
   closeSync(descriptor);
   return child;
 }

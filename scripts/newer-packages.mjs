@@ -1,25 +1,35 @@
-// The reference plugins to compare with: Debian's package, and beside it the newer build of Debian's unstable suite,
-// unpacked under build/ without touching what the system has installed.
+// What the tests compare and work with beside Debian's packages: the newer builds of Debian's unstable suite, unpacked
+// under build/ without touching what the system has installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./setup.mjs";
 
-export const newerPlugins = join(root, "build", "reference-plugins");
-
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const stepLimitMs = 120_000;
 
-/**
- * Downloads the newer build once. Best effort: without apt, the keyring or the network the tests that want it skip.
- *
- * @returns {boolean} whether `newerPlugins` holds the plugins
- */
+/** The reference plugins to compare with: the newest version of the specification is only in these. */
 export function fetchNewerPlugins() {
-  if (existsSync(join(newerPlugins, "bridge"))) return true;
+  return fetchNewer({ packageName: "containernetworking-plugins", folder: "usr/lib/cni", program: "bridge", name: "reference-plugins" });
+}
+
+/** The container runtime that speaks the newest version of the specification. */
+export function fetchNewerRuntime() {
+  return fetchNewer({ packageName: "containerd", folder: "usr/bin", program: "containerd", name: "newer-containerd" });
+}
+
+/**
+ * Downloads a package once and keeps one folder of it as build/NAME. Best effort: without apt, the keyring or the network
+ * the tests that want it skip.
+ *
+ * @returns {boolean} whether it is there
+ */
+function fetchNewer({ packageName, folder, program, name }) {
+  const place = join(root, "build", name);
+  if (existsSync(join(place, program))) return true;
   const archive = debianArchive();
   if (archive === undefined || !existsSync(keyring)) return false;
-  const work = join(root, "build", "reference-plugins.work");
+  const work = `${place}.work`;
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, "lists", "partial"), { recursive: true });
   mkdirSync(join(work, "cache", "archives", "partial"), { recursive: true });
@@ -30,18 +40,18 @@ export function fetchNewerPlugins() {
     `Dir::State::lists "${work}/lists"; Dir::Cache "${work}/cache"; Dir::State::status "/dev/null";`,
     `APT::Sandbox::User "root"; Acquire::Languages "none";`, "",
   ].join("\n"));
-  console.log("Fetching the newer reference plugins to compare with");
+  console.log(`Fetching the newer ${packageName} to test with`);
   const options = {
     cwd: work, env: { ...process.env, APT_CONFIG: join(work, "apt.conf") }, stdio: "ignore", timeout: stepLimitMs,
   };
   const fetched = spawnSync("apt-get", ["update", "-qq"], options).status === 0
-    && spawnSync("apt-get", ["download", "-qq", "containernetworking-plugins/sid"], options).status === 0;
+    && spawnSync("apt-get", ["download", "-qq", `${packageName}/sid`], options).status === 0;
   const archiveFile = fetched ? readdirSync(work).find((name) => name.endsWith(".deb")) : undefined;
   const unpacked = archiveFile !== undefined
     && spawnSync("dpkg", ["-x", archiveFile, "tree"], options).status === 0;
-  if (unpacked) renameSync(join(work, "tree", "usr", "lib", "cni"), newerPlugins);
+  if (unpacked) renameSync(join(work, "tree", folder), place);
   rmSync(work, { recursive: true, force: true });
-  if (!unpacked) console.warn("Cannot fetch the newer reference plugins: comparing with the packaged ones only");
+  if (!unpacked) console.warn(`Cannot fetch the newer ${packageName}: testing with the packaged one only`);
   return unpacked;
 }
 

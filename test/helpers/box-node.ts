@@ -1,0 +1,94 @@
+/** A node in a box as a cluster knows it: links to stand on, containerd, and the cluster's API; and a look at its pods. */
+import { readFileSync, readdirSync } from "node:fs";
+import type { ApiServer, Key } from "./api-server.ts";
+import type { Containerd } from "./containerd.ts";
+import type { PodRequest } from "./cri.ts";
+import type { TestNetns } from "./netns.ts";
+import { ipJson, run } from "./netns.ts";
+
+/** The two ends of a cable: what stands on one can speak to nobody but what stands on the other. */
+export const uplinks = ["uplink0", "uplink1"];
+
+export function makeUplinks(): void {
+  const [one = "", other = ""] = uplinks;
+  run("ip", "link", "add", one, "type", "veth", "peer", "name", other);
+  for (const name of uplinks) run("ip", "link", "set", name, "up");
+}
+
+/** `10.0.0.2/24` for each address of an interface but the link-local ones. */
+export function addressesOf(netns: TestNetns, ifName: string): readonly string[] {
+  const own = ipJson(`addr show dev ${ifName}`, netns).flatMap(({ addr_info }) => addr_info.filter(({ scope }: any) => scope === "global"));
+  return own.map(({ local, prefixlen }) => `${local}/${prefixlen}`).sort();
+}
+
+export function linksOf(netns: TestNetns): readonly string[] {
+  return ipJson("link show", netns).map(({ ifname }) => ifname).sort();
+}
+
+/** `10.0.0.1 eth0` for each default route. */
+export function defaultRoutesOf(netns: TestNetns, family: 4 | 6 = 4): readonly string[] {
+  return ipJson(`-${family} route show default`, netns).map(({ gateway, dev }) => `${gateway} ${dev}`);
+}
+
+/** A pod as its author writes it. */
+export interface PodSpec extends PodRequest {
+  /** The annotation that names its networks: its text, or what it is JSON of. */
+  readonly networks?: string | readonly object[];
+}
+
+/** A pod whose sandbox is there. */
+export interface RunningPod extends Key {
+  readonly id: string;
+  readonly netns: TestNetns;
+  readonly request: PodRequest;
+}
+
+export const networksKey = "k8s.v1.cni.cncf.io/networks", statusKey = "k8s.v1.cni.cncf.io/network-status";
+
+/** Writes the pod into the API and asks containerd for it, as a kubelet does that has learnt of it. */
+export async function runPod(node: { readonly api: ApiServer; readonly containerd: Containerd }, spec: PodSpec): Promise<RunningPod> {
+  const request = await announcePod(node.api, spec);
+  const id = await node.containerd.cri.runPod(request);
+  return { namespace: namespaceOf(spec), name: spec.name, id, request, netns: await node.containerd.netnsOf(id) };
+}
+
+/** @returns what a kubelet asks a runtime for */
+export async function announcePod(api: ApiServer, { networks, ...spec }: PodSpec): Promise<PodRequest> {
+  const selected = networks === undefined ? {} : { [networksKey]: typeof networks === "string" ? networks : JSON.stringify(networks) };
+  const request = { uid: `uid-of-${spec.name}`, ...spec, annotations: { ...spec.annotations, ...selected } };
+  await api.putPod({ namespace: namespaceOf(spec), name: spec.name, uid: request.uid, annotations: request.annotations });
+  return request;
+}
+
+function namespaceOf({ namespace = "default" }: PodRequest): string {
+  return namespace;
+}
+
+/** The entries of the pod's network-status; undefined when it has none. It is `any` because a test looks at the few fields it means. */
+export async function networkStatusOf(api: ApiServer, key: Key): Promise<any[] | undefined> {
+  const text = (await api.getPod(key))?.["metadata"].annotations?.[statusKey];
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** `Normal AddedInterface: Add eth0 ...` for each event of the pod, in the order they came. */
+export async function eventsOf(api: ApiServer, { namespace, name }: Key): Promise<readonly string[]> {
+  const events = (await api.events()).filter(({ involvedObject }) => involvedObject.namespace === namespace && involvedObject.name === name);
+  return events.map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
+}
+
+/** The executable's processes that run a command for a pod right now. */
+export function commandsFor(podName: string, verb: string): readonly number[] {
+  return readdirSync("/proc").filter((entry) => /^[0-9]+$/.test(entry)).map(Number).filter((pid) => {
+    const environment = environmentOf(pid);
+    return environment.includes(`CNI_COMMAND=${verb}`) && environment.some((pair) => pair.startsWith("CNI_ARGS=") && pair.split(";").includes(`K8S_POD_NAME=${podName}`));
+  });
+}
+
+/** Empty for a process that has ended meanwhile. */
+function environmentOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
+}
