@@ -1,22 +1,16 @@
-import { join } from "node:path";
+import { lstatSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { JsonObject } from "../cni/index.ts";
 import { CniError, code, parseJsonObject } from "../cni/index.ts";
-import { createWholeFile, isAbsent, makeDirectory, readText, removeIfPresent } from "./whole-file.ts";
+import { createWholeFile, isAbsent, makeDirectory, readBytes, removeIfPresent } from "./whole-file.ts";
 
 /**
- * Files in which device plugins, CNI plugins and those who publish a pod's networks tell each other about a device.
+ * Files that describe devices, shared by device plugins, CNI plugins and whoever publishes them. A device plugin writes
+ * one for each device below `dp`; a copy below `cni`, or what a CNI plugin writes there, is about one attachment.
  *
- * @see Network Plumbing Working Group, device information specification 1.1.0
+ * @see Device information specification of the Network Plumbing Working Group
  */
 export const deviceInfoDirectory = "/var/run/k8s.cni.cncf.io/devinfo";
-
-/** One attachment of a device. */
-export interface DeviceInfoKey {
-  /** The network's, as people know it. */
-  readonly name: string;
-  readonly containerId: string;
-  readonly ifName: string;
-}
 
 /** A device as the kubelet allocated it. */
 export interface AllocatedDevice {
@@ -25,54 +19,95 @@ export interface AllocatedDevice {
   readonly deviceId: string;
 }
 
-/** Where the attachment's device is described, or may be by the plugin that gets it. */
+/** What names the file of one attachment. */
+export interface DeviceInfoKey {
+  /** The network's display name. */
+  readonly name: string;
+  readonly containerId: string;
+  readonly ifName: string;
+}
+
+/** An annotation, where it goes in the end, holds 256 KiB altogether. */
+const bytesMax = 256 * 1024;
+
+/** The file of one attachment: what its plugins get as capability `CNIDeviceInfoFile`, whether or not it is there. */
 export function deviceInfoPath({ name, containerId, ifName }: DeviceInfoKey, directory = deviceInfoDirectory): string {
-  return join(directory, "cni", fileName(`${name}-${containerId}_${ifName}`));
+  return join(directory, "cni", `${flat(name)}-${flat(containerId)}_${flat(ifName)}`);
 }
 
 /**
- * Copies what the device plugin wrote down about a device to where a network's plugins look, mode 0444.
+ * Copies what the device plugin says about a device, byte for byte, to an attachment's file, which must not be there yet.
  *
- * @returns why it could not be copied, undefined when it was or there is nothing to copy
+ * @returns why it could not be copied, in words; undefined when it was, or the device plugin says nothing
  */
-export function copyDeviceInfo({ resourceName, deviceId }: AllocatedDevice, path: string, directory = deviceInfoDirectory): string | undefined {
-  const source = join(directory, "dp", fileName(`${resourceName}-${deviceId}-device.json`));
+export function copyDeviceInfo(device: AllocatedDevice, file: string, directory = deviceInfoDirectory): string | undefined {
+  const source = join(directory, "dp", `${flat(device.resourceName)}-${flat(device.deviceId)}-device.json`);
   try {
-    const text = readText(source);
-    makeDirectory(join(directory, "cni"), 0o755);
-    if (createWholeFile(path, text, { mode: 0o444 })) return undefined;
-    return `Cannot copy the device information ${source}: ${path} is there already, expected no such file before the network is attached`;
+    refuseOutside(file, directory);
+    const content = readBounded(source);
+    if (content === undefined) return undefined;
+    makeDirectory(dirname(file), 0o755);
+    return createWholeFile(file, content, { mode: 0o444 }) ? undefined : `Cannot copy ${source} to ${file}: it is there already, expected a free name`;
   } catch (error) {
-    return isAbsent(error) ? undefined : `Cannot copy the device information ${source} to ${path}: ${String(error)}`;
+    return `Cannot copy ${source} to ${file}: ${textOf(error)}`;
   }
 }
 
 /**
- * What is known of an attachment's device; undefined when nothing is.
+ * What an attachment's file says; undefined when there is none.
  *
- * @throws CniError 6 when the file holds no JSON object, 5 when it cannot be read
+ * @throws CniError 6 when it is no JSON object, 5 when it cannot be read
  */
-export function readDeviceInfo(path: string): JsonObject | undefined {
-  let text: string;
+export function readDeviceInfo(file: string, directory = deviceInfoDirectory): JsonObject | undefined {
+  let content: Buffer | undefined;
   try {
-    text = readText(path);
+    refuseOutside(file, directory);
+    content = readBounded(file);
+  } catch (error) {
+    throw new CniError(code.ioFailure, `Cannot read the device information ${file}: ${textOf(error)}`, { cause: error });
+  }
+  return content === undefined ? undefined : parseJsonObject(content.toString(), `the device information ${file}`);
+}
+
+/**
+ * Removes an attachment's file; missing is fine. A path elsewhere, which a runtime may have given, is left alone.
+ *
+ * @throws CniError 5 naming the path
+ */
+export function removeDeviceInfo(file: string, directory = deviceInfoDirectory): void {
+  if (!isInside(file, directory)) return;
+  try {
+    removeIfPresent(file);
+  } catch (error) {
+    throw new CniError(code.ioFailure, `Cannot remove the device information ${file}: ${textOf(error)}`, { cause: error });
+  }
+}
+
+/** A part of a file name. Networks, resources and devices have "/" in their names, and pods choose some of them. */
+function flat(text: string): string {
+  return text.replaceAll(/[/\0]/g, "-");
+}
+
+function isInside(file: string, directory: string): boolean {
+  // join() resolves "..", so that what is left is a name right below.
+  return dirname(join(file)) === join(directory, "cni");
+}
+
+function refuseOutside(file: string, directory: string): void {
+  if (!isInside(file, directory)) throw new Error(`it is elsewhere, expected a file in ${join(directory, "cni")}`);
+}
+
+function readBounded(path: string): Buffer | undefined {
+  try {
+    const { size } = lstatSync(path);
+    if (size > bytesMax) throw new Error(`it has ${size} bytes, expected at most ${bytesMax}`);
+    return readBytes(path);
   } catch (error) {
     if (isAbsent(error)) return undefined;
-    throw new CniError(code.ioFailure, `Cannot read the device information ${path}: ${String(error)}`, { cause: error });
-  }
-  return parseJsonObject(text, `the device information ${path}`);
-}
-
-/** Missing is fine. */
-export function removeDeviceInfo(path: string): void {
-  try {
-    removeIfPresent(path);
-  } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot remove the device information ${path}: ${String(error)}`, { cause: error });
+    throw error;
   }
 }
 
-/** A name may hold slashes, a file's may not; what is left cannot lead out of the directory. */
-function fileName(text: string): string {
-  return text.replaceAll("/", "-").replaceAll("\0", "-");
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
