@@ -61,23 +61,24 @@ export class Api {
   }
 
   private async sendUntilAnswered(request: ApiRequest, budget: Budget): Promise<Answer> {
+    const { world, tryTimeoutMs } = this.settings;
     const access = await (this.access ??= this.settings.access());
-    let refused = false;
+    let refused = false, renewed = false;
     for (let tries = 1; ; tries++) {
-      const outcome = await this.tryOnce(request, { access, refused, timeoutMs: Math.min(this.settings.tryTimeoutMs, budget.leftMs()) });
-      if ("answer" in outcome) {
-        const { answer } = outcome;
-        if (answer.status === 401 && refused) throw refusal(answer, request);
-        if (answer.status !== 401) return answer;
+      const outcome = await this.tryOnce(request, { access, refused, timeoutMs: Math.min(tryTimeoutMs, budget.leftMs()) });
+      if ("problem" in outcome) {
+        const waitMs = Math.max(outcome.waitMs, world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries - 1)));
+        if (tries === triesMax || waitMs >= budget.leftMs() || this.closed) throw unanswered(request, { access, outcome, tries, limitMs: budget.limitMs });
+        await world.sleep(waitMs);
+      } else if (outcome.answer.status !== 401) {
+        return outcome.answer;
+      } else if (renewed) {
+        throw refusal(outcome.answer, request);
+      } else {
         // A service account's token is replaced while it is in use: the file has the new one.
-        refused = true;
-        continue;
+        renewed = true;
       }
-      const waitMs = Math.max(outcome.waitMs, this.settings.world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries - 1)));
-      if (tries >= triesMax || waitMs >= budget.leftMs() || this.closed) {
-        throw new CniError(code.tryAgainLater, `Cannot ${request.act}: ${outcome.problem} (${tries === 1 ? "1 try" : `${tries} tries`}), expected an answer of the cluster's API at ${access.server} within ${budget.limitMs} ms`);
-      }
-      await this.settings.world.sleep(waitMs);
+      refused = "answer" in outcome;
     }
   }
 
@@ -134,8 +135,19 @@ interface Try {
   readonly timeoutMs: number;
 }
 
-/** An answer, or why there is none that counts and how long the server asked us to wait. */
-type Outcome = { readonly answer: Answer } | { readonly problem: string; readonly waitMs: number };
+/** An answer, or why there is none that counts. */
+type Outcome = { readonly answer: Answer } | Unanswered;
+
+interface Unanswered {
+  readonly problem: string;
+  /** What the server asked for; 0 when it did not. */
+  readonly waitMs: number;
+}
+
+function unanswered({ act }: ApiRequest, { access, outcome, tries, limitMs }: { readonly access: Access; readonly outcome: Unanswered; readonly tries: number; readonly limitMs: number }): CniError {
+  const count = tries === 1 ? "1 try" : `${tries} tries`;
+  return new CniError(code.tryAgainLater, `Cannot ${act}: ${outcome.problem} (${count}), expected an answer of the cluster's API at ${access.server} within ${limitMs} ms`);
+}
 
 /** OpenSSL's and Node's codes for a certificate that is not accepted, by either side, or for no TLS at all. */
 function isDistrust(errorCode: string): boolean {

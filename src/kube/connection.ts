@@ -1,5 +1,4 @@
-import { request as requestPlain } from "node:http";
-import { Agent as PlainAgent } from "node:http";
+import { Agent as PlainAgent, request as requestPlain } from "node:http";
 import { Agent, request as requestTls } from "node:https";
 import { getCACertificates } from "node:tls";
 import type { IncomingMessage } from "node:http";
@@ -7,7 +6,7 @@ import type { Access, ClientCertificate } from "./access.ts";
 
 /** What an object of the API can be, several times over: etcd takes 1.5 MiB. */
 export const bodyBytesMax = 8 * 1024 * 1024;
-/** Every further connection costs a handshake of 3 ms of this process; see docs/dependencies.md. */
+/** Each costs a handshake, 3 ms of this process, and saves the wait for an answer; see docs/dependencies.md. */
 const connectionsMax = 3;
 
 export interface HttpRequest {

@@ -203,6 +203,8 @@ plugins("a program is run once, and again when the API refused its token", async
   await cluster?.getPod(web);
   assert.is(readFileSync(count, "utf8"), "x\n");
   await api.renewToken();
+  await api.fault({ kind: "401" });
+  await api.fault({ kind: "503", times: 2 });
   assert.is((await cluster?.getPod(web))?.uid, "uid-1");
   assert.is(readFileSync(count, "utf8"), "x\nx\n");
   cluster?.close();
