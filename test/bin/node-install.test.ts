@@ -119,6 +119,17 @@ installing("leaves the plugin directory alone with --skip-multus-binary-copy", (
   assert.equal(node.snapshot(/etc/), before);
 });
 
+installing("leaves with --skip-multus-binary-copy what an earlier run has brought", () => {
+  using node = flannelNode();
+  const before = node.snapshot();
+  node.install(["--link=bridge"]);
+  const after = node.snapshot();
+  node.install(["--skip-multus-binary-copy"]);
+  assert.equal(node.snapshot(), after);
+  node.uninstall();
+  assert.equal(node.snapshot(), before);
+});
+
 installing("installs a configuration as it is with --multus-conf-file", () => {
   using node = pretendNode();
   const own = JSON.stringify({ cniVersion: "0.3.1", name: "own", type: "bridge" });

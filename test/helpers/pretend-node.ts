@@ -85,9 +85,9 @@ export class Killed extends Error {
 }
 
 /**
- * Real files that "die" at a change: before it is made, or for a new file's content with half of it written.
+ * Real files that "die" at a change before it is made; torn, at a new file's content with half of it written.
  *
- * @param atChange  which one, from 1
+ * @param atChange  which one, from 1; torn, of those that write content
  * @param look  called after every change that was made
  */
 export function dyingFiles(atChange: number, { torn = false, look = () => {} }: { readonly torn?: boolean; readonly look?: (change: number) => void } = {}): NodeFiles & { changes(): number } {
@@ -97,7 +97,7 @@ export function dyingFiles(atChange: number, { torn = false, look = () => {} }: 
   };
   const change = <A extends readonly unknown[]>(make: (...args: A) => void, tear?: (...args: A) => void) => (...args: A): void => {
     alive();
-    count++;
+    if (!torn || tear !== undefined) count++;
     if (count === atChange) {
       if (torn) tear?.(...args);
       throw new Killed("the process is gone");

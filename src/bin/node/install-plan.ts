@@ -47,6 +47,8 @@ export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
   const names: readonly Made[] = [
     ...[...wanted.access, wanted.config].map(({ name }) => ({ area: "conf" as const, name })),
     ...links.map(({ name }) => ({ area: "bin" as const, name })),
+    // What is in a directory that is to be left alone stays ours.
+    ...(request.tree === undefined ? (before?.made ?? []).filter(({ area, name }) => area === "bin" && dirname(name) === ".") : []),
   ];
   const trees = treesOf(request, before, files);
   const moves = [...replacements(names, { before, files, at }), ...movesAway(request, multus, wanted.primary, { before, files, at })];
