@@ -9,7 +9,8 @@ import type { World } from "./world.ts";
 
 /** The API answers within milliseconds; one that hangs is left for another try, or another server behind the same name. */
 export const tryTimeoutMs = 5_000;
-const triesMax = 10;
+/** The deadline ends them earlier; this is for a world whose clock stands still. */
+const triesMax = 30;
 /** Between tries: a random time up to this, doubled each try, up to the other. */
 const backoffMs = 100, backoffMaxMs = 4_000;
 
@@ -33,7 +34,8 @@ export interface ApiSettings {
 export class Api {
   private readonly settings: ApiSettings;
   private access: Promise<Access> | undefined;
-  private connection: Connection | undefined;
+  /** One for every client certificate we have had. */
+  private readonly connections: Connection[] = [];
   private closed = false;
 
   constructor(settings: ApiSettings) {
@@ -56,8 +58,7 @@ export class Api {
 
   close(): void {
     this.closed = true;
-    this.connection?.close();
-    this.connection = undefined;
+    for (const connection of this.connections) connection.close();
   }
 
   private async sendUntilAnswered(request: ApiRequest, budget: Budget): Promise<Answer> {
@@ -105,11 +106,12 @@ export class Api {
 
   /** The connection of these credentials; a certificate belongs to it, so another one needs a new connection. */
   private connectionAs({ certificate }: Credentials, access: Access): Connection {
-    const current = this.connection;
-    if (current !== undefined && current.certificate?.chain === certificate?.chain && current.certificate?.key === certificate?.key) return current;
     if (this.closed) throw new ConnectionError("ECANCELED", "the client was closed");
-    this.connection = new Connection(access, certificate);
-    return this.connection;
+    const known = this.connections.find((one) => one.certificate?.chain === certificate?.chain && one.certificate?.key === certificate?.key);
+    if (known !== undefined) return known;
+    const connection = new Connection(access, certificate);
+    this.connections.push(connection);
+    return connection;
   }
 
   private headersFor({ body }: ApiRequest, { authorization }: Credentials): Record<string, string> {

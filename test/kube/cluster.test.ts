@@ -1,9 +1,10 @@
 // What the client makes of a server that answers, in every way it may: pods, definitions, refusals, repeated tries.
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { code } from "../../src/cni/index.ts";
@@ -131,6 +132,7 @@ const foreign: readonly [string, { kind: FaultKind; status?: number; body?: stri
   ["a page with status 200", { kind: "html", status: 200 }],
   ["an empty 404", { kind: "answer", status: 404, body: "" }],
   ["a 404 in JSON that is no Status", { kind: "answer", status: 404, body: '{"error":"no such route"}' }],
+  ["a NotFound that is no Status", { kind: "answer", status: 404, body: '{"kind":"Error","reason":"NotFound","details":{"name":"web"}}' }],
   ["a redirection", { kind: "answer", status: 302, body: "" }],
   ["a list", { kind: "answer", body: "[]" }],
 ];
@@ -215,6 +217,19 @@ refused("a token that is renewed between a 401 and the second try is used for th
   assert.is((await api.requests()).at(-2)?.status, 401);
 });
 
+refused("a certificate that was renewed is read again, and gets a connection of its own", async () => {
+  const kubeconfig = api.writeKubeconfig({ user: "certificate files" });
+  const file = join(dirname(kubeconfig), "client.crt");
+  const cluster = client({ kubeconfig });
+  await cluster.getPod(web);
+  writeFileSync(file, `${readFileSync(file, "utf8")}\n`);
+  await api.fault({ kind: "401" });
+  assert.is((await cluster.getPod(web))?.uid, "uid-1");
+  const [first, second] = (await api.requests()).slice(-3).filter(({ status }) => status === 200);
+  assert.is.not(first?.connection, second?.connection);
+  cluster.close();
+});
+
 refused("a token that stays wrong is tried twice, then told", async () => {
   await api.renewToken({ publish: false });
   assert.is(await requestsOf(async () => {
@@ -276,12 +291,12 @@ repeated("a Retry-After beyond the deadline is not waited for", async () => {
   assert.equal(world.sleeps, []);
 });
 
-repeated("there are ten tries at most", async () => {
+repeated("there are thirty tries at most, however long the deadline", async () => {
   await api.fault({ kind: "500", times: 100 });
   assert.is(await requestsOf(async () => {
     const { message } = await rejects(client({}, testWorld(0)).getPod(web), code.tryAgainLater);
-    assert.is(message, `Cannot get pod "blue/web": it said a fault of the test: InternalError (10 tries), expected an answer of the cluster's API at ${api.url} within 30000 ms`);
-  }), 10);
+    assert.is(message, `Cannot get pod "blue/web": it said a fault of the test: InternalError (30 tries), expected an answer of the cluster's API at ${api.url} within 30000 ms`);
+  }), 30);
 });
 
 repeated("the deadline ends the tries", async () => {
