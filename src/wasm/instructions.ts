@@ -123,7 +123,7 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         if (bytes[at] === emptyBlock) at++;
         else {
           reader.at = at;
-          skipBlockType(reader, spaces);
+          skipBlockType(reader);
           at = reader.at;
         }
         open[depth] = 0;
@@ -226,13 +226,10 @@ function skipPrefixed(reader: BinaryReader): number {
   return sub;
 }
 
-/** Empty, one value, or the index of a type. */
-function skipBlockType(reader: BinaryReader, spaces: IndexSpaces): void {
-  const first = reader.bytes[reader.at] ?? 0;
-  if (first === 0x40 || isValueType(first)) return reader.skip(1);
-  // Types below are references and vectors, whose codes read as negative numbers.
-  if (first >= 0x40 && first < 0x80) throw reader.refused(`block type 0x${first.toString(16)} is not allowed`);
-  refuseIndex(reader, "type", spaces.types);
+/** Empty or one value: the index of a type would be a block that takes values, or leaves several. */
+function skipBlockType(reader: BinaryReader): void {
+  const first = reader.byte();
+  if (first !== emptyBlock && !isValueType(first)) throw reader.refused(`block type 0x${first.toString(16)} is not allowed`);
 }
 
 /** i32, i64, f32, f64. */

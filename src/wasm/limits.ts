@@ -18,6 +18,8 @@ export const fileLimits = { defaultBytes: 256 * 1024, hardBytes: 512 * 1024 } as
 export const codeLimits = {
   functions: 4096,
   tableEntries: 4096,
+  /** Of each section but that of the code: types, globals, exports, segments. Engines take seconds for some ten thousand. */
+  entries: 4096,
   bodyBytes: 32 * 1024,
   /** Parameters included. */
   locals: 256,

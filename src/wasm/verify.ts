@@ -148,12 +148,17 @@ function readSection(id: number, content: BinaryReader, reading: Reading): void 
 }
 
 function each(content: BinaryReader, read: () => void): void {
-  for (let count = content.u32(); count > 0; count--) read();
+  const count = content.u32();
+  if (count > codeLimits.entries) throw content.refused(`it lists ${count} entries, expected at most ${codeLimits.entries}`);
+  for (let i = 0; i < count; i++) read();
 }
 
+/** One result at most: with several, values that are nowhere counted meet at each block, and the compiler pays for them. */
 function readType(content: BinaryReader, { types }: Reading): void {
   if (content.byte() !== 0x60) throw content.refused("a type is not that of a function");
-  types.push({ parameters: readValueTypes(content), results: readValueTypes(content) });
+  const type = { parameters: readValueTypes(content), results: readValueTypes(content) };
+  if (type.results.length > 1) throw content.refused(`a function has ${type.results.length} results, expected one at most`);
+  types.push(type);
 }
 
 function readValueTypes(content: BinaryReader): readonly number[] {
