@@ -29,6 +29,9 @@ const libatomic = [
 /** The reference plugins, for the interchange tests. */
 const referencePlugins = { "/usr/lib/cni/bridge": "containernetworking-plugins" };
 
+/** Makes the certificates of the API server that tests and the benchmark speak to. */
+const certificatePrograms = { openssl: "openssl" };
+
 /** A container runtime, for the tests that make real pods. */
 const runtimePrograms = { containerd: "containerd", runc: "runc", busybox: "busybox-static" };
 
@@ -63,12 +66,14 @@ export function installPackages() {
 /**
  * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
  *
- * @param {{ reference?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: the reference plugins too; `kernel`: another
+ * @param {{ reference?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: what tests and the benchmark compare with and speak to; `kernel`: another
  *   kernel too; `runtime`: a container runtime too
  */
 export function installPrograms({ reference = false, kernel = false, runtime = false } = {}) {
   const missing = new Set(missingPackages(programs, onPath));
-  if (reference) for (const name of missingPackages(referencePlugins, existsSync)) missing.add(name);
+  if (reference) {
+    for (const name of [...missingPackages(referencePlugins, existsSync), ...missingPackages(certificatePrograms, onPath)]) missing.add(name);
+  }
   if (!libatomic.some((path) => existsSync(path))) missing.add("libatomic1");
   // In groups: apt installs all of the packages it is given or none, and an archive may lack some of them.
   const groups = [

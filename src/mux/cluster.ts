@@ -10,8 +10,6 @@ const deadlinesMs = { add: 30_000, other: 5_000 } as const;
 /**
  * Runs `work` with the cluster of the configuration, or undefined where there is none. What speaks to a cluster is a
  * script of its own, loaded here: containers of other runtimes do not wait for it.
- *
- * @throws CniError 7 for a kubeconfig that cannot be used
  */
 export async function withPods<T>(
   { config, env, version }: MuxCommand, log: Log, { adding }: { readonly adding: boolean }, work: (pods: Pods | undefined) => Promise<T>,

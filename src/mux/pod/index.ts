@@ -33,7 +33,7 @@ export interface PodsOptions {
   readonly deadlineMs: number;
 }
 
-/** @throws CniError 7 for a kubeconfig that cannot be used */
+/** Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be used. */
 export function openPods({ config, env, version, log, deadlineMs }: PodsOptions): Pods {
   const { kubeconfig } = config.cluster;
   const cluster = openCluster({ kubeconfig, env, version, deadlineMs });
