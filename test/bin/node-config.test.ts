@@ -222,7 +222,6 @@ const distributions = suite("--distribution");
 const places: readonly { readonly name: string; readonly made: readonly string[]; readonly conf: string; readonly bin: string }[] = [
   { name: "kubeadm", made: [], conf: "etc/cni/net.d", bin: "opt/cni/bin" },
   { name: "rke2", made: [], conf: "etc/cni/net.d", bin: "opt/cni/bin" },
-  { name: "talos", made: [], conf: "etc/cni/net.d", bin: "opt/cni/bin" },
   { name: "k3s", made: ["var/lib/rancher/k3s/data/cni/x"], conf: "var/lib/rancher/k3s/agent/etc/cni/net.d", bin: "var/lib/rancher/k3s/data/cni" },
   { name: "k3s", made: ["var/lib/rancher/k3s/data/current/bin/x"], conf: "var/lib/rancher/k3s/agent/etc/cni/net.d", bin: "var/lib/rancher/k3s/data/current/bin" },
   { name: "microk8s", made: [], conf: "var/snap/microk8s/current/args/cni-network", bin: "var/snap/microk8s/current/opt/cni/bin" },
@@ -249,7 +248,8 @@ const nonsense: readonly { readonly words: readonly string[]; readonly message: 
   { words: ["--no-such"], message: "Unknown option '--no-such'" },
   { words: ["word"], message: "Unexpected argument 'word'" },
   { words: ["--watch=maybe"], message: "Cannot use --watch=maybe: expected true or false" },
-  { words: ["--distribution=slackware"], message: "expected auto, k3s, microk8s, rke2, talos, kubeadm" },
+  { words: ["--distribution=slackware"], message: "expected auto, k3s, microk8s, rke2, kubeadm" },
+  { words: ["--distribution=talos"], message: "no shell and no glibc" },
   { words: ["--multus-log-level=loud"], message: "expected panic, error, verbose, debug" },
   { words: ["--cni-conf-dir=etc"], message: "expected an absolute path" },
   { words: ["--link=flannel"], message: "Cannot use --link flannel" },

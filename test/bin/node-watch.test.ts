@@ -158,8 +158,10 @@ command("tell beforehand what they would do, and do nothing", () => {
   const check = run(node, "install", ...own, "--check");
   assert.equal([check.status, check.stdout], [0, "nothing to do\n"]);
   assert.match(run(node, "uninstall", "--dry-run").stdout, `remove ${node.root}/${ours}\n`);
+  assert.is(run(node, "uninstall", "--check").status, 1);
   assert.ok(node.has(ours));
   assert.is(run(node, "uninstall").status, 0);
+  assert.is(run(node, "uninstall", "--check").status, 0);
   assert.equal(node.snapshot(), before);
   assert.equal(run(node, "uninstall"), { status: 0, stdout: "nothing to remove\n", stderr: "" });
 });

@@ -26,7 +26,7 @@ export interface PretendNode {
   /** Every path with its kind, permissions and content; names that `ignore` matches left out. */
   snapshot(ignore?: RegExp): Readonly<Record<string, string>>;
   planInstall(words?: readonly string[], files?: NodeFiles): Plan;
-  install(words?: readonly string[], files?: NodeFiles): Plan;
+  install(words?: readonly string[], files?: NodeFiles, env?: Readonly<Record<string, string>>): Plan;
   planUninstall(words?: readonly string[], files?: NodeFiles): UninstallPlan;
   uninstall(words?: readonly string[], files?: NodeFiles): UninstallPlan;
   [Symbol.dispose](): void;
@@ -49,8 +49,8 @@ export function pretendNode({ types = ["flannel", "portmap", "loopback"], accoun
     for (const name of ["bin/polynic", "bin/bridge", "bin/loopback", "lib/polynic/node"]) put(join(shipped, name), `${name} ${text}\n`, 0o755);
   };
   ship("1");
-  const install = (words: readonly string[], files: NodeFiles) => planInstall(installRequest(
-    parseFlags(installFlags, ["--root", root, "--service-account-dir", accountDirectory, ...words]), { tree: () => treeOf(shipped), env: clusterEnv, files }), files);
+  const install = (words: readonly string[], files: NodeFiles, env: Readonly<Record<string, string>> = clusterEnv) => planInstall(installRequest(
+    parseFlags(installFlags, ["--root", root, "--service-account-dir", accountDirectory, ...words]), { tree: () => treeOf(shipped), env, files }), files);
   const uninstall = (words: readonly string[], files: NodeFiles) => planUninstall(uninstallRequest(parseFlags(uninstallFlags, ["--root", root, ...words]), files), files);
   const carriedOut = <P extends UninstallPlan>(plan: P, files: NodeFiles) => {
     apply(plan.steps, files);
@@ -65,7 +65,7 @@ export function pretendNode({ types = ["flannel", "portmap", "loopback"], accoun
     snapshot: (ignore) => Object.fromEntries(readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => ignore?.test(name) !== true)
       .sort(byBytes).map((name) => [name, described(join(root, name))])),
     planInstall: (words = [], files = nodeFiles) => install(words, files),
-    install: (words = [], files = nodeFiles) => carriedOut(install(words, files), files),
+    install: (words = [], files = nodeFiles, env) => carriedOut(install(words, files, env), files),
     planUninstall: (words = [], files = nodeFiles) => uninstall(words, files),
     uninstall: (words = [], files = nodeFiles) => carriedOut(uninstall(words, files), files),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true }),

@@ -11,6 +11,12 @@ export interface Distribution {
   readonly sign?: string;
 }
 
+/** Why polynic cannot be there at all: a configuration that names it would leave every new pod without a network. */
+const refusals: Readonly<Record<string, string>> = {
+  // siderolabs/talos discussion 7583 and issue 5041: plugins run on the host, which has neither a shell nor shared libraries to offer.
+  talos: "its nodes have no shell and no glibc for the executable to run with",
+};
+
 const usual: Distribution = { confDir: "/etc/cni/net.d", binDirs: ["/opt/cni/bin"] };
 
 const distributions: Readonly<Record<string, Distribution>> = {
@@ -28,8 +34,6 @@ const distributions: Readonly<Record<string, Distribution>> = {
   },
   // rancher/rke2-charts, rke2-multus: the upstream defaults.
   rke2: usual,
-  // docs.siderolabs.com/kubernetes-guides/cni/multus: the upstream defaults; both are writable on its read-only root.
-  talos: usual,
   kubeadm: usual,
 };
 
@@ -39,6 +43,8 @@ const distributions: Readonly<Record<string, Distribution>> = {
  * @throws UsageError for any other name
  */
 export function distributionOf(name: string, root: string, files: NodeFiles): { readonly confDir: string; readonly binDir: string } {
+  const refusal = Object.hasOwn(refusals, name) ? refusals[name] : undefined;
+  if (refusal !== undefined) throw new UsageError(`Cannot use --distribution ${name}: ${refusal}, expected a node with /bin/sh, glibc and libstdc++`);
   const isHere = (path: string) => files.kind(seenBelow(root, path)) !== undefined;
   const detected = Object.values(distributions).find(({ sign }) => sign !== undefined && isHere(sign)) ?? usual;
   const named = Object.hasOwn(distributions, name) ? distributions[name] : undefined;

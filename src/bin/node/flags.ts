@@ -23,7 +23,7 @@ export interface Flags {
 
 export const placeFlags = {
   root: { kind: "text", value: "DIR", help: "where the node's / is seen, /host in a container; default /" },
-  distribution: { kind: "text", value: "NAME", help: "kubeadm, k3s, rke2, microk8s, talos or auto (default): the directories below" },
+  distribution: { kind: "text", value: "NAME", help: "kubeadm, k3s, rke2, microk8s or auto (default): the directories below" },
   "cni-conf-dir": { kind: "text", value: "DIR", help: "the runtime's configuration directory", multus: true },
   "cni-bin-dir": { kind: "text", value: "DIR", help: "the runtime's plugin directory", multus: true },
   "dry-run": { kind: "switch", help: "print what would be done, and do nothing" },
@@ -63,6 +63,7 @@ export const installFlags: Readonly<Record<string, Flag>> = {
 
 export const uninstallFlags: Readonly<Record<string, Flag>> = {
   ...placeFlags,
+  check: { kind: "switch", help: "do nothing; exit status 1 when something would have to be removed" },
   stay: { kind: "switch", help: "do not exit when it is done; for a DaemonSet, which would start it again and again" },
 };
 

@@ -19,13 +19,13 @@ export async function uninstallCommand(words: readonly string[], say: Say): Prom
   const flags = parseFlags(uninstallFlags, words);
   const request = uninstallRequest(flags, files);
   const plan = () => planUninstall(request, files);
-  const isDry = flags.isOn("dry-run");
+  const isDry = flags.isOn("dry-run") || flags.isOn("check");
   const { steps, notes } = isDry ? plan() : carryOut(join(request.conf.seen, lockName), plan);
   for (const step of steps) say(isDry ? shown(step) : step.what);
   for (const note of notes) say(`note: ${note}`);
   if (steps.length === 0) say("nothing to remove");
   if (flags.isOn("stay") && !isDry) await signalled();
-  return 0;
+  return flags.isOn("check") && steps.length > 0 ? 1 : 0;
 }
 
 /** The lock goes with everything else; without a directory to lock there is nobody to be kept away. */
