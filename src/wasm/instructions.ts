@@ -2,14 +2,14 @@ import type { BinaryReader, RefusedModuleError } from "./binary.ts";
 
 /** What follows an opcode: one small number each, so that the table is bytes. What is not listed is refused. */
 const kind = {
-  refused: 0, none: 1, index: 2, memarg: 3, number: 4, block: 5, end: 6, function: 7, global: 8, memory: 9, prefix: 10, labels: 11, indirect: 12, float: 13,
+  refused: 0, none: 1, index: 2, memarg: 3, number: 4, block: 5, end: 6, function: 7, global: 8, memory: 9, prefix: 10, labels: 11, indirect: 12, float: 13, bits: 14, store: 15,
 } as const;
 
 /** Opcodes the meter looks for (core specification, 5.4). */
 export const opcode = {
   unreachable: 0x00, block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, call: 0x10, localGet: 0x20,
   globalGet: 0x23, globalSet: 0x24, memorySize: 0x3f, memoryGrow: 0x40, i64Const: 0x42, i32Const: 0x41,
-  i64LtS: 0x53, f64Const: 0x44, i64Add: 0x7c, i64Sub: 0x7d, i64ShrU: 0x88, i64ExtendI32U: 0xad, prefix: 0xfc,
+  i64LtS: 0x53, f32Const: 0x43, f64Const: 0x44, f32Eq: 0x5b, f64Eq: 0x61, select: 0x1b, i64Add: 0x7c, i64Sub: 0x7d, i64ShrU: 0x88, i64ExtendI32U: 0xad, prefix: 0xfc,
 } as const;
 
 /** Behind the prefix 0xfc: saturating conversions are 0 to 7; table and segment instructions are refused. */
@@ -36,6 +36,11 @@ const immediates: Uint8Array = immediateTable([
   [0x43, 0x44, kind.float],     // f32.const, f64.const
   [0x45, 0xc4, kind.none],      // comparisons, arithmetic, conversions, sign extension
   [0xfc, 0xfc, kind.prefix],
+  // What shows the bits of a float, which are not the same everywhere when it is not a number.
+  [0x38, 0x39, kind.store],     // f32.store, f64.store
+  [0x98, 0x98, kind.bits],      // f32.copysign
+  [0xa6, 0xa6, kind.bits],      // f64.copysign
+  [0xbc, 0xbd, kind.bits],      // i32.reinterpret_f32, i64.reinterpret_f64
 ]);
 
 /** What the indexes of a module's code may reach: the counts before anything was added to it. */
@@ -46,8 +51,11 @@ export interface IndexSpaces {
   readonly globals: number;
 }
 
-/** What is done at a mark of a scan: fuel is charged, or a bulk instruction is replaced by a call that charges. */
-export const mark = { charge: 0, copy: 1, fill: 2 } as const;
+/**
+ * What is done at a mark of a scan: fuel is charged, a bulk instruction is replaced by a call that charges, or the float on
+ * top of the stack becomes the one NaN if it is none.
+ */
+export const mark = { charge: 0, copy: 1, fill: 2, nan32: 3, nan64: 4 } as const;
 
 /** Numbers a mark has in the list: where, how many bytes it replaces, what is done there, and the fuel of a charge. */
 export const markNumbers = 4;
@@ -63,6 +71,8 @@ export interface Scan {
 /** Modules as compilers make them nest 22 deep at most. */
 const nestingMax = 128;
 const growCost = 1000;
+/** Instructions of the function that makes NaNs the same. */
+const nanCost = 7;
 
 /** For each open block, whether it is a loop; the first is the body. Written when a block opens, and one for all functions. */
 const open = new Uint8Array(nestingMax + 1);
@@ -176,6 +186,15 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         if (sub === memoryFill) marks.push(start, at - start, mark.fill, 0);
         continue;
       }
+      case 14: // bits
+      case 15: // store
+        marks.push(start, 0, single.has(code) ? mark.nan32 : mark.nan64, 0);
+        cost += nanCost;
+        if (immediates[code] === kind.bits) continue;
+        reader.at = at;
+        skipMemarg(reader);
+        at = reader.at;
+        continue;
       default:
         reader.at = at;
         skipOther(reader, code, spaces);
@@ -183,6 +202,9 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
     }
   }
 }
+
+/** f32.store, f32.copysign, i32.reinterpret_f32; the others of their kind are for f64. */
+const single: ReadonlySet<number> = new Set([0x38, 0x98, 0xbc]);
 
 /** The type of a block that leaves nothing. */
 const emptyBlock = 0x40;
@@ -215,6 +237,11 @@ function skipOther(reader: BinaryReader, code: number, spaces: IndexSpaces): voi
     case kind.float: return reader.skip(code === opcode.f64Const ? 8 : 4);
     default: throw reader.refused(`instruction 0x${code.toString(16).padStart(2, "0")} is not allowed`);
   }
+}
+
+function skipMemarg(reader: BinaryReader): void {
+  if (reader.byte() >= 64) throw reader.refused("an access names a memory");
+  reader.u32();
 }
 
 function skipPrefixed(reader: BinaryReader): number {

@@ -12,10 +12,14 @@ import { readLimits } from "./verify.ts";
  * The global is exported as `polynic_fuel`, for the host to fill and read. The start section becomes the export
  * `polynic_start`, so that the host can fill the global first. Custom sections are dropped. Memory and table limits are
  * clamped. Structured control has no jump offsets: nothing needs to be relocated.
+ *
+ * A float whose bits are about to be seen is made the one NaN first, if it is none: which of the many a computation gives
+ * differs between processors, and in one process before and after the engine has optimised it.
  */
 export function meterModule(verified: VerifiedModule): Uint8Array<ArrayBuffer> {
   const { spaces } = verified;
-  const added: Added = { fuel: spaces.globals, copy: spaces.functions, fill: spaces.functions + 1, bulkType: spaces.types };
+  const { functions, types } = spaces;
+  const added: Added = { fuel: spaces.globals, copy: functions, fill: functions + 1, nan32: functions + 2, nan64: functions + 3, bulkType: types, nan32Type: types + 1, nan64Type: types + 2 };
   const output = new BinaryWriter(verified.bytes.length * 2).raw(verified.bytes.subarray(0, headerBytes));
   const present = new Map(verified.sections.map((section) => [section.id, section]));
   for (const id of sectionsInOrder) {
@@ -46,19 +50,25 @@ interface Added {
   readonly fuel: number;
   readonly copy: number;
   readonly fill: number;
+  readonly nan32: number;
+  readonly nan64: number;
   readonly bulkType: number;
+  readonly nan32Type: number;
+  readonly nan64Type: number;
 }
 
 const i32 = 0x7f;
 const i64 = 0x7e;
+const f32 = 0x7d;
+const f64 = 0x7c;
 const mutable = 1;
 const globalKind = 3;
 const functionKind = 0;
 
 function rewriteSection(id: number, section: Section | undefined, verified: VerifiedModule, added: Added): BinaryWriter | undefined {
   switch (id) {
-    case 1: return appended(section, verified, [new BinaryWriter().raw([0x60, 3, i32, i32, i32, 0])]);
-    case 3: return appended(section, verified, [new BinaryWriter().u32(added.bulkType), new BinaryWriter().u32(added.bulkType)]);
+    case 1: return appended(section, verified, [[0x60, 3, i32, i32, i32, 0], [0x60, 1, f32, 1, f32], [0x60, 1, f64, 1, f64]].map((type) => new BinaryWriter().raw(type)));
+    case 3: return appended(section, verified, [added.bulkType, added.bulkType, added.nan32Type, added.nan64Type].map((type) => new BinaryWriter().u32(type)));
     case 4: return section === undefined ? undefined : clampedTable(section, verified.bytes);
     case 5: return section === undefined ? undefined : clampedMemory(section, verified);
     case 6: return appended(section, verified, [new BinaryWriter().raw([i64, mutable, opcode.i64Const, 0, opcode.end])]);
@@ -99,9 +109,11 @@ function limits(output: BinaryWriter, reader: BinaryReader, cap: number): Binary
   return output.byte(1).u32(minimum).u32(Math.min(maximum, cap));
 }
 
+const addedFunctions = 4;
+
 function meteredCode(output: BinaryWriter, verified: VerifiedModule, added: Added): void {
   const begin = output.beginSized();
-  output.u32(verified.bodies.length + 2);
+  output.u32(verified.bodies.length + addedFunctions);
   const fragments = fragmentsOf(added);
   for (const body of verified.bodies) {
     const start = output.beginSized();
@@ -109,6 +121,7 @@ function meteredCode(output: BinaryWriter, verified: VerifiedModule, added: Adde
     output.endSized(start);
   }
   output.sized(bulkHelper([0xfc, memoryCopy, 0, 0], added)).sized(bulkHelper([0xfc, memoryFill, 0], added));
+  output.sized(nanHelper(nan32Const, opcode.f32Eq)).sized(nanHelper(nan64Const, opcode.f64Eq));
   output.endSized(begin);
 }
 
@@ -116,8 +129,8 @@ function meteredCode(output: BinaryWriter, verified: VerifiedModule, added: Adde
 interface Fragments {
   readonly beforeCost: Uint8Array;
   readonly afterCost: Uint8Array;
-  readonly copy: Uint8Array;
-  readonly fill: Uint8Array;
+  /** Calls of what is added, by the mark they stand at. */
+  readonly calls: readonly Uint8Array[];
 }
 
 /** A charge: fuel -= cost; a trap when that is below zero. The values on the stack stay as they are. */
@@ -127,8 +140,8 @@ function fragmentsOf(added: Added): Fragments {
   return {
     beforeCost: new BinaryWriter(16).byte(opcode.globalGet).u32(added.fuel).byte(opcode.i64Const).bytes(),
     afterCost: afterCost.bytes(),
-    copy: new BinaryWriter(16).byte(opcode.call).u32(added.copy).bytes(),
-    fill: new BinaryWriter(16).byte(opcode.call).u32(added.fill).bytes(),
+    // In the order of `mark`, whose first is a charge.
+    calls: [0, added.copy, added.fill, added.nan32, added.nan64].map((index) => new BinaryWriter(16).byte(opcode.call).u32(index).bytes()),
   };
 }
 
@@ -136,10 +149,10 @@ function meteredBody(output: BinaryWriter, { start, end, scan: { marks } }: Body
   let copied = start;
   for (let i = 0; i < marks.length; i += markNumbers) {
     // Each mark is written whole, so these are there.
-    const at = marks[i] ?? 0, skip = marks[i + 1] ?? 0, what = marks[i + 2], cost = marks[i + 3] ?? 0;
+    const at = marks[i] ?? 0, skip = marks[i + 1] ?? 0, what = marks[i + 2] ?? 0, cost = marks[i + 3] ?? 0;
     output.raw(bytes.subarray(copied, at));
     if (what === mark.charge) output.raw(fragments.beforeCost).s64(cost).raw(fragments.afterCost);
-    else output.raw(what === mark.copy ? fragments.copy : fragments.fill);
+    else output.raw(fragments.calls[what] ?? []);
     copied = at + skip;
   }
   output.raw(bytes.subarray(copied, end));
@@ -157,4 +170,13 @@ function bulkHelper(instruction: readonly number[], added: Added): BinaryWriter 
   output.byte(opcode.globalSet).u32(added.fuel);
   trapBelowZero(output, added);
   return output.raw([opcode.localGet, 0, opcode.localGet, 1, opcode.localGet, 2, ...instruction, opcode.end]);
+}
+
+/** The one NaN of each width, as constants: positive, quiet, without a payload. */
+const nan32Const = [opcode.f32Const, 0, 0, 0xc0, 0x7f];
+const nan64Const = [opcode.f64Const, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f];
+
+/** A float as it is, or the constant when it does not equal itself. */
+function nanHelper(constant: readonly number[], equal: number): BinaryWriter {
+  return new BinaryWriter(32).u32(0).raw([opcode.localGet, 0, ...constant, opcode.localGet, 0, opcode.localGet, 0, equal, opcode.select, opcode.end]);
 }
