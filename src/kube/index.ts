@@ -9,3 +9,5 @@ export type { DeviceSources } from "./devices.ts";
 export type { PodEvent } from "./event.ts";
 export type { Pod, PodKey } from "./pod.ts";
 export type { World } from "./world.ts";
+export { parseYamlDocuments } from "./yaml-documents.ts";
+export type { YamlDocument, YamlPosition, YamlStep } from "./yaml-documents.ts";
