@@ -8,6 +8,8 @@
 //   * `properties` are found by name in any case, others are dropped; `"additionalProperties": true` keeps them as they
 //     are, `"additionalProperties": {...}` makes a free map (keys untouched, values checked). An object without either is
 //     left untouched, whatever is in it.
+//   * `"late": true` makes a file of its own of it, build/late-schemas/<name>.mjs, for a configuration that only scripts loaded
+//     late read: `confSchema` takes what it exports in place of a name.
 //   * `"expected": "a MAC such as 02:00:5e:10:00:01"` replaces the words an error would end in.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
@@ -17,14 +19,19 @@ import standalone from "ajv/dist/standalone/index.js";
 
 const root = join(import.meta.dirname, "..");
 
-/** Writes build/schemas.mjs and build/schemas.d.mts; the same schemas give the same bytes. */
+/** Writes build/schemas.mjs, build/late-schemas/ and their declarations; the same schemas give the same bytes. */
 export function buildSchemas() {
   const schemas = loadSchemas(join(root, "src"));
-  const build = join(root, "build");
-  mkdirSync(build, { recursive: true });
-  writeWhole(join(build, "schemas.mjs"), moduleText(schemas));
-  writeWhole(join(build, "schemas.d.mts"), declarations([...schemas.keys()]));
-  return [...schemas.keys()];
+  const isLate = (name) => schemas.get(name).late === true;
+  const names = [...schemas.keys()], build = join(root, "build"), lateBuild = join(build, "late-schemas");
+  mkdirSync(lateBuild, { recursive: true });
+  const ajv = compiler(schemas);
+  writeWhole(join(build, "schemas.mjs"), moduleText(ajv, schemas, names.filter((name) => !isLate(name))));
+  writeWhole(join(build, "schemas.d.mts"), declarations(names.filter((name) => !isLate(name))));
+  for (const name of names.filter(isLate)) {
+    writeWhole(join(lateBuild, `${name}.mjs`), lateModuleText(ajv, schemas, name));
+    writeWhole(join(lateBuild, `${name}.d.mts`), lateDeclarations);
+  }
 }
 
 /** Schemas by name, sorted, each with its name as `$id`. */
@@ -45,9 +52,8 @@ function loadSchemas(folder) {
 }
 
 /** Each schema is made at its first use: most commands need three of them. */
-function moduleText(schemas) {
-  const ajv = compiler(schemas);
-  const made = [...schemas.keys()].map((name) => `  get ${JSON.stringify(name)}() {
+function moduleText(ajv, schemas, names) {
+  const made = names.map((name) => `  get ${JSON.stringify(name)}() {
     return made.get(${JSON.stringify(name)}) ?? make(${JSON.stringify(name)}, () => {
 ${validatorCode(ajv, name)}
 ${keyTableCode(schemas, name)}
@@ -64,7 +70,7 @@ function make(name, schema) {
   return value;
 }
 
-function refuse(errors, instancePath, keyword, parentSchema, data, params = {}) {
+export function refuse(errors, instancePath, keyword, parentSchema, data, params = {}) {
   const error = { instancePath, keyword, params, parentSchema, data };
   if (errors === null) return [error];
   errors.push(error);
@@ -74,6 +80,20 @@ function refuse(errors, instancePath, keyword, parentSchema, data, params = {}) 
 export const schemas = {
   __proto__: null,
 ${made.join("")}};
+`;
+}
+
+function lateModuleText(ajv, schemas, name) {
+  return `// Made by scripts/build-schemas.mjs. Do not edit.
+import { refuse } from "../schemas.mjs";
+
+function make() {
+${validatorCode(ajv, name)}
+${keyTableCode(schemas, name)}
+  return { validate, keys };
+}
+
+export const schema = make();
 `;
 }
 
@@ -88,6 +108,7 @@ function compiler(schemas) {
     strictTypes: false, // a $ref gives the type
   });
   ajv.addKeyword({ keyword: "expected", schemaType: "string" });
+  ajv.addKeyword({ keyword: "late", schemaType: "boolean" });
   for (const schema of schemas.values()) ajv.addSchema(schema);
   return ajv;
 }
@@ -223,6 +244,11 @@ export interface Schema {
 export const schemas: Readonly<Record<SchemaName, Schema>>;
 `;
 }
+
+const lateDeclarations = `// Made by scripts/build-schemas.mjs. Do not edit.
+import type { Schema } from "../schemas.mjs";
+export const schema: Schema;
+`;
 
 /** Whole or absent: someone may import the file at this moment. */
 function writeWhole(file, text) {

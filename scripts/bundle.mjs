@@ -24,10 +24,10 @@ const roundsMax = 12;
  */
 export async function bundle(entry) {
   const main = { name: "polynic", id: "polynic", entry, heavy: false, files: new Set(), packages: new Set(), wanted: new Set(), text: "" };
-  const late = new Map();
+  const late = new Map(), exportsOf = rememberedExports();
   let own = [main];
   for (let round = 0, before = ""; ; round++) {
-    for (const [index, script] of own.entries()) await bundleOwn(script, own.slice(0, index), late);
+    for (const [index, script] of own.entries()) await bundleOwn(script, own.slice(0, index), { late, exportsOf });
     own = [main, ...[...late.values()].filter(isOwn).sort(byRoom)];
     const state = JSON.stringify(own.map(({ text }) => text));
     if (state === before) break;
@@ -52,10 +52,10 @@ function byRoom(a, b) {
 }
 
 /** Builds a script of our sources again and notes which files it has, and which names it wants of `lower` scripts. */
-async function bundleOwn(script, lower, late) {
+async function bundleOwn(script, lower, { late, exportsOf }) {
   const ownerOf = (file) => lower.find(({ files }) => files.has(file));
   const contents = `${script.wanted.size > 0 ? 'import "given";' : ""}export * from ${JSON.stringify(`./${script.entry}`)};`;
-  const plugins = [given(script), latePackages(late), taken(ownerOf), nativeKoffi, lateNodeModules, importOutside];
+  const plugins = [given(script), latePackages(late), taken(ownerOf, exportsOf), nativeKoffi, lateNodeModules, importOutside];
   const { text, inputs } = await bundleOne({ contents, resolveDir: root }, plugins);
   script.text = text;
   script.files = new Set(inputs.filter((input) => /^(src|build)\//.test(input)));
@@ -129,15 +129,19 @@ function given({ id, wanted }) {
   };
 }
 
-/** Takes what is imported from a file that another script has from that script. */
-function taken(ownerOf) {
+/**
+ * Takes what is imported from a file that another script has from that script. Of the others no more comes along than is
+ * used: a file of ours does nothing when it is imported but for what it exports, and only the entry is run for its own sake.
+ */
+function taken(ownerOf, exportsOf) {
   return {
     name: "taken",
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^taken:/ }, ({ path }) => ({ path, external: true, sideEffects: false }));
-      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
-        const file = relative(root, resolve(resolveDir, path));
-        return ownerOf(file) === undefined ? undefined : { path: file, namespace: "taken", sideEffects: false };
+      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, namespace }) => {
+        const absolute = resolve(resolveDir, path), file = relative(root, absolute);
+        if (ownerOf(file) !== undefined) return { path: file, namespace: "taken", sideEffects: false };
+        return namespace === "file" && isOwn({ entry: file }) && resolveDir !== root ? { path: absolute, sideEffects: false } : undefined;
       });
       onLoad({ filter: /./, namespace: "taken" }, async ({ path }) => {
         const { names, passedOn } = await exportsOf(path);
@@ -149,12 +153,19 @@ function taken(ownerOf) {
   };
 }
 
-/** The names a source file exports, and its lines that pass on all of another one's. */
-async function exportsOf(path) {
-  const file = join(root, path);
+/** Tells the names a source file exports, and its lines that pass on all of another one's. */
+function rememberedExports() {
+  const known = new Map();
+  return (path) => {
+    if (!known.has(path)) known.set(path, readExports(join(root, path)));
+    return known.get(path);
+  };
+}
+
+async function readExports(file) {
   const source = readFileSync(file, "utf8");
   // What is taken is taken once, as the value it is then.
-  if (/^export let /m.test(source)) throw new Error(`Cannot share ${path} between scripts: it exports a variable, expected constants and functions`);
+  if (/^export let /m.test(source)) throw new Error(`Cannot share ${relative(root, file)} between scripts: it exports a variable, expected constants and functions`);
   const { metafile } = await build({ entryPoints: [file], write: false, metafile: true, format: "esm", outdir: root, outExtension: { ".js": ".exports.js" } });
   const [{ exports }] = Object.values(metafile.outputs);
   return { names: exports, passedOn: source.match(/^export \* from "[^"]+";$/gm) ?? [] };

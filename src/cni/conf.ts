@@ -1,6 +1,6 @@
 // Made by scripts/build-schemas.mjs from every *.schema.json; when it is missing, run that script.
 import { schemas } from "../../build/schemas.mjs";
-import type { SchemaError, SchemaName } from "../../build/schemas.mjs";
+import type { Schema, SchemaError, SchemaName } from "../../build/schemas.mjs";
 import { explain, short, stepsOf } from "./conf-message.ts";
 import { CniError, code } from "./errors.ts";
 import { isJsonObject } from "./json.ts";
@@ -10,14 +10,14 @@ export type { SchemaName } from "../../build/schemas.mjs";
 
 /** A schema with the type it describes: declared once, next to that type. */
 export interface ConfSchema<T> {
-  readonly name: SchemaName;
+  readonly compiled: () => Schema;
   /** Never there; it ties `T` to the value. */
   readonly conf?: T;
 }
 
-/** The schema in `<name>.schema.json`; `T` must be the type it describes. */
-export function confSchema<T>(name: SchemaName): ConfSchema<T> {
-  return { name };
+/** The schema in `<name>.schema.json`, or what is built of one that is late; `T` must be the type it describes. */
+export function confSchema<T>(schema: SchemaName | Schema): ConfSchema<T> {
+  return { compiled: () => (typeof schema === "string" ? schemas[schema] : schema) };
 }
 
 export interface ReadConfOptions {
@@ -38,7 +38,7 @@ export interface ReadConfOptions {
 export function readConf<T>(schema: ConfSchema<T>, raw: unknown, options: ReadConfOptions & { readonly lenient: true }): Partial<T>;
 export function readConf<T>(schema: ConfSchema<T> | SchemaName, raw: unknown, options?: ReadConfOptions): T;
 export function readConf<T>(schema: ConfSchema<T> | SchemaName, raw: unknown, options: ReadConfOptions = {}): T | Partial<T> {
-  const { validate, keys } = schemas[typeof schema === "string" ? schema : schema.name];
+  const { validate, keys } = typeof schema === "string" ? schemas[schema] : schema.compiled();
   const conf = fold(raw, keys);
   while (!validate(conf)) {
     const errors = validate.errors ?? [];

@@ -69,7 +69,7 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
       try {
         for (const network of networks) await begin(network, begun, { handles, pod, cniDir: config.cniDir, multiplexer });
         const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
-        const result = toWireResult(answer(begun, command, handles), version);
+        const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);
         return result;
       } catch (error) {
@@ -140,11 +140,11 @@ function cacheResult(cniDir: string, network: Network, result: Result, multiplex
 }
 
 /** One result of all networks, or the default network's own. */
-function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handles): Result {
+async function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handles): Promise<Result> {
   const parts = begun.flatMap(({ network, result }) => result === undefined ? [] : [{ network, result }]);
   const first = parts[0]?.result ?? { interfaces: [], ips: [], routes: [], dns: {} };
   if (!config.mergeResults || parts.length < 2) return first;
-  return handles.modules.merge(parts.map(({ network, result }, index) => ({
+  return await handles.modules.merge(parts.map(({ network, result }, index) => ({
     network: network.delegate.displayName, ifName: network.attachment.ifName, default: index === 0, routesClaimed: claimedRoutes(network), result,
   })));
 }

@@ -74,3 +74,13 @@ function moduleError(name: string, error: unknown): CniError {
   if (typeof msg !== "string") return answerError(name, "error.msg is not a string");
   return new CniError(number, msg, typeof details === "string" ? { details } : {});
 }
+
+const logLines = 20, logChars = 256;
+
+/** What a module wants to be read by people; anything else in that place is passed over. */
+export function logAnswer(name: string, { log: lines }: Answer, log: (line: string) => void): void {
+  if (!Array.isArray(lines)) return;
+  for (const line of lines.slice(0, logLines)) {
+    if (typeof line === "string") log(`module "${name}": ${line.slice(0, logChars).replace(/[\u0000-\u001f\u007f]/g, " ")}`);
+  }
+}

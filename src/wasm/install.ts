@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import { compileConfigSchema } from "./config-check.ts";
-import type { LockEntry, ModuleLock } from "./installed.ts";
-import { configCheckPath, loadInstalled, lockPath, modulePath, readLock, schemaLimitBytes } from "./installed.ts";
+import { configCheckPath, loadInstalled, modulePath, schemaLimitBytes } from "./installed.ts";
+import type { LockEntry, ModuleLock } from "./lock.ts";
+import { lockPath, readLock } from "./lock.ts";
 import { moduleName } from "./metadata.ts";
 import { prepareModule } from "./prepare.ts";
 import { sha256Hex } from "./sha256.ts";

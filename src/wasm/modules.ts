@@ -107,6 +107,8 @@ export interface ModuleReference {
 export interface LoadedModule {
   readonly name: string;
   readonly metadata: ModuleMetadata;
+  /** Randomness that replays, as 16 hex digits: the first 8 bytes of SHA-256 over container id, interface name and attempt. */
+  seedOf(call: { readonly containerId: string; readonly ifName: string; readonly attempt: number }): string;
   /** What is wrong with a configuration, its key first; undefined when it fits the module's schema. */
   checkConfig(config: object): Promise<string | undefined>;
   allocate(request: AllocateRequest): AllocateDecision;
@@ -120,16 +122,14 @@ export interface LoadedModule {
 /** WASM modules, compiled at first use; every call gets an instance of its own. Refusals are CniError 7 and 100-146. */
 export interface ModuleHost {
   readonly node: NodeIdentity;
-  /** Randomness that replays, as 16 hex digits: the first 8 bytes of SHA-256 over container id, interface name and attempt. */
-  seedOf(call: { readonly containerId: string; readonly ifName: string; readonly attempt: number }): string;
   /** Asks the built-in IPAM module of that name for one address per range set. */
   allocate(module: string, request: AllocateRequest): AllocateDecision;
   /** Makes one result of many with the merge module, the default network's part first: built in, or the node's choice. */
-  merge(inputs: readonly MergeInput[]): Result;
+  merge(inputs: readonly MergeInput[]): Promise<Result>;
   /** Kind of the module of that name, built in or installed; undefined when there is none. Nothing of it is read. */
   kindOf(name: string): ModuleKind | undefined;
   /**
    * @throws CniError 140 (not found or not allowed), 141 (digest), 142 (refused by the verifier)
    */
-  load(reference: ModuleReference): LoadedModule;
+  load(reference: ModuleReference): Promise<LoadedModule>;
 }

@@ -1,6 +1,7 @@
 import { CniError, code } from "../cni/index.ts";
 import type { CallLimits } from "./limits.ts";
 import { defaultLimits } from "./limits.ts";
+import type { ModuleMetadata } from "./metadata.ts";
 import { fuelExport, startExport } from "./names.ts";
 
 /** A module compiled and looked over, ready for calls. */
@@ -10,6 +11,12 @@ export interface CompiledModule {
   /** Whether its code counts fuel (see meter.ts). */
   readonly metered: boolean;
   readonly limits: CallLimits;
+}
+
+/** A module built with this program: metered, and trusted to be as it says. */
+export interface BuiltInModule {
+  readonly compiled: CompiledModule;
+  readonly metadata: ModuleMetadata;
 }
 
 /** Op numbers of ABI 1. */

@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { multiplexerNames, pluginNames } from "../../src/bin/names.ts";
 import { builtDist } from "../helpers/dist.ts";
+import { builtModules } from "../helpers/wasm.ts";
 
 const names = [...multiplexerNames, ...pluginNames];
 const runLimitMs = 20_000;
@@ -155,6 +156,27 @@ dist("asks a WASM module without loading more of Node than its start", ({ direct
   });
   assert.is(JSON.parse(stdout).ips[0].address, "10.0.0.2/24");
   assert.equal(compiledModules(stderr), ["internal/main/run_main_module", "vm"]);
+});
+
+dist("finds an installed module without loading more of Node than its start", ({ directory, dist }) => {
+  const moduleDir = join(directory, "modules");
+  const installed = run(join(dist, "bin", "polynic"), {
+    cwd: "/", args: ["module", "install", join(builtModules, "examples", "sticky.wasm"), "--dir", moduleDir], env: { CNI_COMMAND: "" },
+  });
+  assert.is(installed.status, 0, installed.stderr);
+  const ipam = { type: "sticky", dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.0.0.0/24" }]] };
+  const status = (config: object) => run(join(dist, "lib", "polynic", "node"), {
+    cwd: "/", args: [...flagsOf(dist), join(dist, "lib", "polynic", "start.cjs"), "polynic"],
+    env: { NODE_DEBUG_NATIVE: "code_cache", CNI_COMMAND: "STATUS", CNI_PATH: "/none" },
+    input: JSON.stringify({
+      cniVersion: "1.1.0", name: "node", type: "polynic", moduleDir, cniDir: join(directory, "state"),
+      delegates: [{ cniVersion: "1.1.0", name: "mynet", plugins: [{ type: "bridge", ipam: { ...ipam, config } }] }],
+    }),
+  });
+  const { stdout, stderr } = status({ holdSeconds: 60 });
+  assert.is(stdout, "");
+  assert.equal(compiledModules(stderr), ["internal/main/run_main_module", "vm"]);
+  assert.match(JSON.parse(status({ holdSeconds: "long" }).stdout).msg, /ipam\.config\.holdSeconds is "long"/);
 });
 
 dist.run();

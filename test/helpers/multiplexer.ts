@@ -120,8 +120,8 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
     get iptables() { return absent("iptables")(); },
     modules: {
       node: { name: "node", index: null },
-      seedOf: absent("modules"), allocate: absent("modules"), kindOf: absent("modules"), load: absent("modules"),
-      merge(inputs) {
+      allocate: absent("modules"), kindOf: absent("modules"), load: absent("modules"),
+      async merge(inputs) {
         merged.push(inputs);
         return {
           interfaces: inputs.flatMap(({ result }) => result.interfaces),

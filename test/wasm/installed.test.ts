@@ -30,7 +30,7 @@ install("leaves a module that can be called, its schema's check and a lock, and 
   assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "test.schema.js", "test.wasm"]);
   assert.is(entry.sha256, sha256Hex(bytes));
   assert.equal({ ...readLock(directory) }, { test: { sha256: entry.sha256, version: "1.0.0", kind: "ipam", configSha256: sha256Hex(readFileSync(file("test.schema.js"))) } });
-  const module = load();
+  const module = await load();
   assert.is(await module.checkConfig({ parity: "even" }), undefined);
   assert.is(await module.checkConfig({ parity: "both" }), 'parity is "both", expected even or odd');
   assert.is(await module.checkConfig({ party: "odd" }), "party is unknown, expected parity");
@@ -97,9 +97,9 @@ const spoilt: readonly (readonly [string, () => void, number, RegExp])[] = [
 for (const [title, spoil, code, message] of spoilt) {
   loading(`is refused when it ${title}`, async () => {
     await installModule({ directory, bytes: describedModule({}, { configSchema: schema }) });
-    load();
+    await load();
     spoil();
-    assert.match(throws(() => load(), code).message, message);
+    assert.match((await rejects(load(), code)).message, message);
   });
 }
 
@@ -107,62 +107,63 @@ loading("is refused when it belongs to somebody else", async () => {
   if (process.getuid?.() !== 0) return;
   await installModule({ directory, bytes: plain });
   chownSync(file("test.wasm"), 65_534, 65_534);
-  assert.match(throws(() => load(), 140).message, /belongs to user 65534/);
+  assert.match((await rejects(load(), 140)).message, /belongs to user 65534/);
 });
 
 loading("must be the one the configuration expects", async () => {
   await installModule({ directory, bytes: plain });
-  load({ sha256: sha256Hex(plain) });
-  assert.match(throws(() => load({ sha256: "0".repeat(64) }), 141).message, /expected 0{64}/);
+  await load({ sha256: sha256Hex(plain) });
+  assert.match((await rejects(load({ sha256: "0".repeat(64) }), 141)).message, /expected 0{64}/);
 });
 
 for (const name of ["__proto__", "constructor", "toString", "", "..", "a b", "A"]) {
   loading(`is not found by the name ${JSON.stringify(name)}`, async () => {
     await installModule({ directory, bytes: plain });
-    throws(() => load({ module: name }), 140);
+    await rejects(load({ module: name }), 140);
     assert.is(openModules(builtModules, { directory }).kindOf(name), undefined);
   });
 }
 
-loading("may be a file by its path, for the node's own configuration and with its digest", () => {
+loading("may be a file by its path, for the node's own configuration and with its digest", async () => {
   writeFileSync(file("mine.wasm"), plain);
   const reference = { module: file("mine.wasm"), sha256: sha256Hex(plain) };
-  assert.is(load(reference).metadata.name, "test");
-  assert.match(throws(() => load({ ...reference, trusted: false }), 140).message, /node's own configuration alone/);
-  assert.match(throws(() => load({ module: reference.module }), 140).message, /needs sha256/);
-  assert.match(throws(() => load({ ...reference, sha256: "1".repeat(64) }), 141).message, /expected 1{64}/);
-  assert.match(throws(() => load({ ...reference, module: "./mine.wasm" }), 140).message, /absolute/);
+  assert.is((await load(reference)).metadata.name, "test");
+  assert.match((await rejects(load({ ...reference, trusted: false }), 140)).message, /node's own configuration alone/);
+  assert.match((await rejects(load({ module: reference.module }), 140)).message, /needs sha256/);
+  assert.match((await rejects(load({ ...reference, sha256: "1".repeat(64) }), 141)).message, /expected 1{64}/);
+  assert.match((await rejects(load({ ...reference, module: "./mine.wasm" }), 140)).message, /absolute/);
 });
 
-loading("is verified again at every use, whatever the lock says", () => {
+loading("is verified again at every use, whatever the lock says", async () => {
   plant(directory, "test", describedModule({ call: [0x12, 2] }));
-  assert.match(throws(() => load(), 142).message, /0x12/);
+  assert.match((await rejects(load(), 142)).message, /0x12/);
 });
 
 loading("may start with no more memory than the node, or a lower limit of the configuration, allows", async () => {
   const pages = (count: number) => describedModule({ memory: [0, 0x80 | (count & 0x7f), count >> 7] });
   plant(directory, "test", pages(300));
-  assert.match(throws(() => load(), 142).message, /300 pages, expected at most 256/);
+  assert.match((await rejects(load(), 142)).message, /300 pages, expected at most 256/);
   const generous = (memoryMiB = 64) => openModules(builtModules, { directory, limits: { memoryMiB: 64 } }).load({ module: "test", trusted: true, limits: { memoryMiB } });
-  generous();
-  throws(() => generous(4), 142);
+  await generous();
+  await rejects(generous(4), 142);
   plant(directory, "test", pages(2000));
-  assert.match(throws(() => generous(), 142).message, /expected at most 1024/);
+  assert.match((await rejects(generous(), 142)).message, /expected at most 1024/);
   plant(directory, "test", pages(200));
-  throws(() => load({ limits: { memoryMiB: 4 } }), 142);
+  await rejects(load({ limits: { memoryMiB: 4 } }), 142);
 });
 
 loading("gets as much fuel as the configuration leaves it, and never more than the node allows", async () => {
   const spin = [0x03, 0x40, 0x0c, 0, 0x0b, ...i64Const(0n)];
   plant(directory, "test", describedModule({ call: spin }, { ops: ["release"] }));
   const request = { attachment: { containerId: "c", ifName: "eth0", network: "n", mac: null }, config: {}, mine: [] };
-  const fuelOf = (limits: { fuel: number }, node: { fuel: number } | undefined) => {
+  const fuelOf = async (limits: { fuel: number }, node: { fuel: number } | undefined) => {
     const modules = openModules(builtModules, { directory, ...(node === undefined ? {} : { limits: node }) });
-    return /fuel of (\d+)/.exec(throws(() => modules.load({ module: "test", trusted: true, limits }).release(request), 143).message)?.[1];
+    const module = await modules.load({ module: "test", trusted: true, limits });
+    return /fuel of (\d+)/.exec(throws(() => module.release(request), 143).message)?.[1];
   };
-  assert.is(fuelOf({ fuel: 1000 }, undefined), "1000");
-  assert.is(fuelOf({ fuel: 900_000_000 }, undefined), "50000000");
-  assert.is(fuelOf({ fuel: 900_000_000 }, { fuel: 60_000_000 }), "60000000");
+  assert.is(await fuelOf({ fuel: 1000 }, undefined), "1000");
+  assert.is(await fuelOf({ fuel: 900_000_000 }, undefined), "50000000");
+  assert.is(await fuelOf({ fuel: 900_000_000 }, { fuel: 60_000_000 }), "60000000");
 });
 
 loading.run();

@@ -24,10 +24,10 @@ const modules = openModules(builtModules);
 
 const merge = suite("merge");
 
-merge("puts the default network first and counts interfaces on", () => {
+merge("puts the default network first and counts interfaces on", async () => {
   const one = part("net1", 1);
   const pods = part("eth0", 2);
-  assert.equal(modules.merge([input("net1", one), input("eth0", pods, { default: true })]), {
+  assert.equal(await modules.merge([input("net1", one), input("eth0", pods, { default: true })]), {
     interfaces: [...pods.interfaces, ...one.interfaces],
     ips: [{ ...pods.ips[0], interface: 1 }, { ...one.ips[0], interface: 3 }],
     routes: [],
@@ -35,21 +35,21 @@ merge("puts the default network first and counts interfaces on", () => {
   });
 });
 
-merge("leaves addresses without an interface, texts with escapes and unknown scopes as they are", () => {
+merge("leaves addresses without an interface, texts with escapes and unknown scopes as they are", async () => {
   const odd = part("net1", 1, {
     interfaces: [{ name: 'a"\\\u{1f980}é', socketPath: "/run/x" }],
     ips: [{ address: "2001:db8::1/64" }],
     routes: [{ dst: "10.9.0.0/16", mtu: 1400, advmss: 1360, priority: 5, table: 100, scope: 253 }],
   });
-  assert.equal(modules.merge([input("net1", odd, { default: true })]), odd);
+  assert.equal(await modules.merge([input("net1", odd, { default: true })]), odd);
 });
 
-merge("has DNS of the default network only", () => {
-  assert.equal(modules.merge([input("net1", part("net1", 1))]).dns, {});
+merge("has DNS of the default network only", async () => {
+  assert.equal((await modules.merge([input("net1", part("net1", 1))])).dns, {});
 });
 
-merge("gives an empty result for no network", () => {
-  assert.equal(modules.merge([]), { interfaces: [], ips: [], routes: [], dns: {} });
+merge("gives an empty result for no network", async () => {
+  assert.equal(await modules.merge([]), { interfaces: [], ips: [], routes: [], dns: {} });
 });
 
 /** Each row: what two networks say of default routes, what is claimed, what is left. */
@@ -66,18 +66,18 @@ const routeRows: readonly (readonly [string, readonly object[], readonly object[
   ["the main table is the main table by name and by number", [{ ...defaultBy(1), table: 254 }], [defaultBy(2)], null, [{ ...defaultBy(1), table: 254 }]],
 ];
 for (const [title, first, second, routesClaimed, expected] of routeRows) {
-  merge(`of default routes: ${title}`, () => {
+  merge(`of default routes: ${title}`, async () => {
     const inputs = [
       input("eth0", part("eth0", 1, { routes: first as Result["routes"] }), { default: true }), // the rows are written as routes
       input("net1", part("net1", 2, { routes: second as Result["routes"] }), { routesClaimed }),
     ];
-    assert.equal(modules.merge(inputs).routes, expected);
+    assert.equal((await modules.merge(inputs)).routes, expected);
   });
 }
 
-merge("takes 100 networks", () => {
+merge("takes 100 networks", async () => {
   const inputs = Array.from({ length: 100 }, (_, i) => input(`net${i}`, part(`net${i}`, i % 10), { default: i === 50 }));
-  const { interfaces, ips } = modules.merge(inputs);
+  const { interfaces, ips } = await modules.merge(inputs);
   assert.is(interfaces.length, 200);
   assert.equal(ips.map((ip) => ip.interface), Array.from({ length: 100 }, (_, i) => 2 * i + 1));
 });

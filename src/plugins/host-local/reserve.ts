@@ -2,7 +2,7 @@ import { CniError, code } from "../../cni/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { LeaseStore, LeaseView, NewLease, Owner } from "../../store/index.ts";
-import type { AllocateDecision, AllocateRequest, ModuleHost, NodeIdentity, Pod } from "../../wasm/index.ts";
+import type { AllocateDecision, AllocateRequest, LoadedModule, NodeIdentity, Pod } from "../../wasm/index.ts";
 import type { Range, RangeSet } from "./ranges.ts";
 import { spanHolds } from "./ranges.ts";
 
@@ -27,7 +27,7 @@ export interface ReserveRequest {
   readonly node?: NodeIdentity;
   /** The module's own configuration. */
   readonly config?: object;
-  readonly seedOf?: ModuleHost["seedOf"];
+  readonly seedOf?: LoadedModule["seedOf"];
 }
 
 /** What a set of proposals came to. */

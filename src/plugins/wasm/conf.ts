@@ -1,9 +1,11 @@
+import { schema } from "../../../build/late-schemas/wasm.mjs";
 import type { Dns } from "../../cni/index.ts";
 import { CniError, code, confSchema, splitArgPairs } from "../../cni/index.ts";
 import type { AttachmentRequest, LimitsConf, LoadedModule, ModuleReference, NodeIdentity, Pod } from "../../wasm/index.ts";
 import type { HostLocalConf } from "../host-local/conf.ts";
 import type { Attachment, PluginRequest } from "../plugin.ts";
 import { requestedMac } from "../requested-mac.ts";
+import { longForm } from "./long-form.ts";
 
 /** Which module, what for, and how much of the node it may use. */
 export interface ModuleConf {
@@ -22,10 +24,7 @@ export interface WasmConf extends HostLocalConf, ModuleConf {
   readonly runtimeConfig?: NonNullable<HostLocalConf["runtimeConfig"]> & { readonly mac?: string };
 }
 
-export const wasmSchema = confSchema<WasmConf>("wasm");
-
-/** The long form's type; every other type is a module's name. */
-export const longForm = "wasm";
+export const wasmSchema = confSchema<WasmConf>(schema);
 
 /**
  * The module a section names: by its type, or by `module` in the long form.

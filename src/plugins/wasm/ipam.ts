@@ -8,6 +8,7 @@ import { ownerOf } from "../host-local/owner.ts";
 import { normaliseRangeSets } from "../host-local/ranges.ts";
 import { reserve } from "../host-local/reserve.ts";
 import type { AddContext, DelContext, Handles, Plugin, PluginRequest } from "../plugin.ts";
+import type { LoadedModule } from "../../wasm/index.ts";
 import type { WasmConf } from "./conf.ts";
 import { facts, macOf, ownerKeyOf, podOf, referenceOf, refuseOtherConfig, refuseOtherKind, refuseUnmetNeeds, wasmSchema } from "./conf.ts";
 
@@ -35,7 +36,7 @@ export function wasmIpam(type: string): Plugin {
       const conf = readConf(wasmSchema, request.conf, { lenient: true });
       const { attachment } = request;
       const store = context.leases(dataDirOf(conf)), owner = ownerOf(attachment);
-      await store.release(request.conf.name, owner, toHold(conf, request, context, store));
+      await store.release(request.conf.name, owner, await toHold(conf, request, context, store));
     },
     async check(request, handles) {
       await hostLocal.check(request, handles);
@@ -52,16 +53,14 @@ export function wasmIpam(type: string): Plugin {
   };
 }
 
-type Module = ReturnType<Handles["modules"]["load"]>;
-
-async function usableModule(conf: WasmConf, request: PluginRequest, { modules }: Handles): Promise<Module> {
-  const module = modules.load(referenceOf(conf.ipam ?? {}, request));
+async function usableModule(conf: WasmConf, request: PluginRequest, { modules }: Handles): Promise<LoadedModule> {
+  const module = await modules.load(referenceOf(conf.ipam ?? {}, request));
   refuseOtherKind(module, "ipam");
   await refuseOtherConfig(module, conf.ipam?.config ?? {}, "ipam.", request.conf.name);
   return module;
 }
 
-async function allocate(module: Module, conf: WasmConf, request: PluginRequest, context: AddContext): Promise<Result> {
+async function allocate(module: LoadedModule, conf: WasmConf, request: PluginRequest, context: AddContext): Promise<Result> {
   const { attachment } = request;
   const { name: network, cniVersion } = request.conf;
   const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
@@ -74,7 +73,7 @@ async function allocate(module: Module, conf: WasmConf, request: PluginRequest, 
     store, network, owner, sets, requested, mac, pod, node,
     config: conf.ipam?.config ?? {},
     ownerKey: ownerKeyOf(attachment, pod),
-    seedOf: context.modules.seedOf,
+    seedOf: module.seedOf,
     decide: (proposal) => module.allocate(proposal),
   });
   context.undo.add("release the addresses", async () => void await store.release(network, owner));
@@ -88,10 +87,10 @@ async function allocate(module: Module, conf: WasmConf, request: PluginRequest, 
 const podArgs = ["MAC", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID", "K8S_POD_UID"];
 
 /** What the module wants held. Nothing that can go wrong here is a reason to keep an address. */
-function toHold(conf: Partial<WasmConf>, request: PluginRequest, context: DelContext, store: LeaseStore): HoldRequest | undefined {
+async function toHold(conf: Partial<WasmConf>, request: PluginRequest, context: DelContext, store: LeaseStore): Promise<HoldRequest | undefined> {
   const { attachment } = request;
   try {
-    const module = context.modules.load(referenceOf(conf.ipam ?? {}, request));
+    const module = await context.modules.load(referenceOf(conf.ipam ?? {}, request));
     if (module.metadata.kind !== "ipam" || !module.metadata.ops.includes("release")) return undefined;
     const mine = store.list(request.conf.name, ownerOf(attachment)).map(({ address }) => address);
     if (mine.length === 0) return undefined;

@@ -1,5 +1,6 @@
 import { CniError, allVersions, code, readConf } from "../../cni/index.ts";
 import type { Result } from "../../cni/index.ts";
+import type { LoadedModule } from "../../wasm/index.ts";
 import type { Handles, Plugin, PluginRequest } from "../plugin.ts";
 import { facts, macOf, podOf, referenceOf, refuseOtherConfig, refuseOtherKind, refuseUnmetNeeds, wasmSchema } from "./conf.ts";
 
@@ -36,9 +37,9 @@ async function review(request: PluginRequest, handles: Handles): Promise<Result>
   return module.review({ ...facts(request, mac), config: conf.config ?? {}, prevResult });
 }
 
-async function usableModule(request: PluginRequest, { modules }: Handles): Promise<ReturnType<Handles["modules"]["load"]>> {
+async function usableModule(request: PluginRequest, { modules }: Handles): Promise<LoadedModule> {
   const conf = readConf(wasmSchema, request.conf);
-  const module = modules.load(referenceOf(conf, request));
+  const module = await modules.load(referenceOf(conf, request));
   refuseOtherKind(module, "policy");
   await refuseOtherConfig(module, conf.config ?? {}, "", request.conf.name);
   return module;

@@ -307,8 +307,8 @@ enemies("that always proposes what was just lost is not asked for ever", async (
   const request = call({});
   const modules = { ...openModules(builtModules, { directory }) };
   const load = modules.load;
-  modules.load = (reference) => {
-    const module = load(reference);
+  modules.load = async (reference) => {
+    const module = await load(reference);
     return { ...module, allocate: (proposal) => {
       writeFileSync(join(dataDir, "mynet", "10.1.2.9"), "theirs\r\neth0");
       return module.allocate(proposal);

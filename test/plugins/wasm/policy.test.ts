@@ -8,7 +8,7 @@ import type { Result } from "../../../src/cni/index.ts";
 import { wasm, wasmPolicy } from "../../../src/plugins/wasm/index.ts";
 import { installModule, openModules } from "../../../src/wasm/index.ts";
 import type { NodeModules, PolicyChange } from "../../../src/wasm/index.ts";
-import { rejects, throws } from "../../helpers/errors.ts";
+import { rejects } from "../../helpers/errors.ts";
 import type { IpamCall } from "../../helpers/ipam.ts";
 import { add, check, del, gc, status } from "../../helpers/ipam.ts";
 import { describedModule, exampleModule, plant } from "../../helpers/modules.ts";
@@ -122,16 +122,16 @@ policy.run();
 const merging = suite("a module of the node's choice merges");
 merging.before.each(prepare);
 merging.after.each(cleanUp);
-merging("and may choose, not invent", () => {
+merging("and may choose, not invent", async () => {
   const node = (answer: object): NodeModules => {
     plant(directory, "mine", describedModule({ answer: JSON.stringify(answer) }, { kind: "merge" }), { kind: "merge" });
     return { directory, merge: { module: "mine", config: {} } };
   };
   const inputs = [{ network: "a", ifName: "eth0", default: true, routesClaimed: null, result: before }];
-  assert.equal(openModules(builtModules, node({ result: { interfaces: before.interfaces } })).merge(inputs), { interfaces: before.interfaces, ips: [], routes: [], dns: {} });
-  throws(() => openModules(builtModules, node({ result: { interfaces: [{ name: "eth7" }] } })).merge(inputs), 146);
+  assert.equal(await openModules(builtModules, node({ result: { interfaces: before.interfaces } })).merge(inputs), { interfaces: before.interfaces, ips: [], routes: [], dns: {} });
+  await rejects(openModules(builtModules, node({ result: { interfaces: [{ name: "eth7" }] } })).merge(inputs), 146);
   plant(directory, "mine", describedModule());
-  throws(() => openModules(builtModules, { directory, merge: { module: "mine", config: {} } }).merge(inputs), 7);
-  throws(() => openModules(builtModules, { directory, merge: { module: "gone", config: {} } }).merge(inputs), 140);
+  await rejects(openModules(builtModules, { directory, merge: { module: "mine", config: {} } }).merge(inputs), 7);
+  await rejects(openModules(builtModules, { directory, merge: { module: "gone", config: {} } }).merge(inputs), 140);
 });
 merging.run();
