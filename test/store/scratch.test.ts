@@ -44,6 +44,16 @@ test("reads back what it wrote", () => {
   assert.equal(loadScratch(cniDir, key), scratch);
 });
 
+test("keeps what other programs do not, beside what they read", () => {
+  const own: Scratch = { multiplexer, delegates: scratch.delegates.map((delegate, index) => ({
+    ...delegate, strips: { v4: index === 0, v6: true }, own: { trusted: index === 1, capabilityArgs: { portMappings: [{ hostPort: 1 }] } },
+  })) };
+  saveScratch(cniDir, key, own);
+  assert.equal(loadScratch(cniDir, key), own);
+  const [first, second] = JSON.parse(readFileSync(join(cniDir, "c1"), "utf8"));
+  assert.equal([first.IsFilterV4Gateway, first.IsFilterV6Gateway, second.IsFilterV4Gateway], [true, true, false]);
+});
+
 test("writes the reference's shape, mode 0600, in a directory made 0700", () => {
   const inner = join(cniDir, "made");
   saveScratch(inner, key, scratch);

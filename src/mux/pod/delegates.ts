@@ -1,12 +1,12 @@
-import type { JsonObject } from "../../cni/index.ts";
 import { CniError, code, parseJsonObject } from "../../cni/index.ts";
 import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
-import { selectionCapabilities, undeclaredCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
+import { selectionCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
 import type { ScratchRequests } from "../../store/index.ts";
 import type { MuxConfig } from "../config.ts";
 import type { Delegate } from "../delegate.ts";
 import { parseDelegate } from "../delegate.ts";
 import { findByName } from "../resolve.ts";
+import { declares } from "./requests.ts";
 
 /** What a network is made with, for one pod. */
 export interface DelegateParts {
@@ -17,7 +17,7 @@ export interface DelegateParts {
   readonly deviceId?: string | undefined;
 }
 
-/** Arguments that reach plugins without a capability too: in CNI_ARGS, and a device in the configuration itself. */
+/** Arguments that reach plugins without a capability too, in CNI_ARGS: whether they were heard shows in the result. */
 const heardAnyway: ReadonlySet<string> = new Set(["ips", "mac"]);
 
 /**
@@ -33,20 +33,22 @@ export function delegateOf({ definition, selection, deviceId }: DelegateParts, c
   const withArgs = selection?.cniArgs === undefined ? given : withCniArgs(given, selection.cniArgs);
   const conf = deviceId === undefined ? withArgs : withDevice(withArgs, deviceId);
   const capabilityArgs = selection === undefined ? {} : selectionCapabilities(selection, deviceId === undefined ? {} : { deviceId });
-  refuseUnheard(conf, deviceId === undefined ? capabilityArgs : without(capabilityArgs, "deviceID"), displayName, ignored);
-  return parseDelegate(conf, {
+  const delegate = parseDelegate(conf, {
     subject: file === undefined ? `NetworkAttachmentDefinition "${displayName}"` : `the configuration file of network "${displayName}"`,
     defaultVersion: config.cniVersion, displayName, capabilityArgs,
     fromFile: file?.fromFile ?? false, trusted: file?.trusted ?? false,
     requests: requestsOf({ definition, selection, deviceId }),
   });
+  // A device of the kubelet's is in the configuration itself.
+  const isHeard = (name: string): boolean => heardAnyway.has(name) || (name === "deviceID" && deviceId !== undefined) || declares(delegate.network, name);
+  const unheard = Object.keys(capabilityArgs).filter((name) => !isHeard(name));
+  if (unheard.length > 0) ignored(unheardRequest(displayName, unheard));
+  return delegate;
 }
 
-function refuseUnheard(conf: JsonObject, capabilityArgs: JsonObject, network: string, ignored: (problem: CniError) => void): void {
-  const unheard = undeclaredCapabilities(conf, capabilityArgs).filter((name) => !heardAnyway.has(name));
-  if (unheard.length === 0) return;
-  ignored(new CniError(code.invalidConfig,
-    `Cannot give network "${network}" what the pod asks for: no plugin of it declares the capability ${unheard.join(", ")}, expected "capabilities": {"${unheard[0]}": true} in one of them`));
+function unheardRequest(network: string, names: readonly string[]): CniError {
+  return new CniError(code.invalidConfig,
+    `Cannot give network "${network}" what the pod asks for: no plugin of it declares the capability ${names.join(", ")}, expected "capabilities": {"${names[0]}": true} in one of them`);
 }
 
 function requestsOf({ definition, selection, deviceId }: DelegateParts): ScratchRequests {
@@ -58,9 +60,4 @@ function requestsOf({ definition, selection, deviceId }: DelegateParts): Scratch
     ...(defaultRoute === undefined ? {} : { defaultRoute }), ...(device === undefined ? {} : { deviceId: device }),
     ...(definition.resourceName === "" ? {} : { resourceName: definition.resourceName }),
   };
-}
-
-function without(args: JsonObject, key: string): JsonObject {
-  const { [key]: _, ...rest } = args;
-  return rest;
 }

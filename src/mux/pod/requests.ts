@@ -1,5 +1,5 @@
-import type { Result } from "../../cni/index.ts";
-import { CniError, code, isJsonObject } from "../../cni/index.ts";
+import type { NetworkConfig, Result } from "../../cni/index.ts";
+import { CniError, code, enabledArgs } from "../../cni/index.ts";
 import { parseAddressOrPrefix, canonicalMac, sameAddress } from "../../net/index.ts";
 import type { Network } from "../network.ts";
 import { describe } from "../network.ts";
@@ -12,9 +12,9 @@ import { describe } from "../network.ts";
  */
 export function unmetRequest(network: Network, result: Result): CniError | undefined {
   const { ips = [], mac } = network.delegate.requests;
-  const missing = isDeclared(network, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
+  const missing = declares(network.delegate.network, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
   if (missing.length > 0) return unmet(network, `address ${missing.join(", ")}`, "ips");
-  if (mac === undefined || isDeclared(network, "mac")) return undefined;
+  if (mac === undefined || declares(network.delegate.network, "mac")) return undefined;
   return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac)) ? undefined : unmet(network, `MAC ${mac}`, "mac");
 }
 
@@ -23,8 +23,9 @@ function unmet(network: Network, what: string, capability: string): CniError {
     `Cannot give ${describe(network)} the ${what} that the pod asks for: its plugins did not take it, expected a plugin that declares "capabilities": {"${capability}": true} or reads CNI_ARGS`);
 }
 
-function isDeclared({ delegate: { network } }: Network, capability: string): boolean {
-  return network.plugins.some(({ capabilities }) => isJsonObject(capabilities) && capabilities[capability] === true);
+/** Whether a plugin of the network takes a capability argument. */
+export function declares({ plugins }: NetworkConfig, capability: string): boolean {
+  return plugins.some((plugin) => capability in enabledArgs(plugin, { [capability]: true }));
 }
 
 /** Addresses alone count: a plugin knows its subnet better than a pod. */
