@@ -174,6 +174,8 @@ export interface Routes {
   add(route: NewRoute): void;
   replace(route: NewRoute): void;
   delete(route: NewRoute): void;
+  /** Takes an entry of `list` away: that very route, or one gateway of a multipath route, whose others stay. ESRCH when it is gone. */
+  deleteListed(route: KernelRoute): void;
   /** The route the kernel would take to `to` (RTM_GETROUTE for one destination); undefined when unreachable. */
   lookup(to: Address): KernelRoute | undefined;
 }

@@ -1,11 +1,11 @@
 import {
   NLM_F_CREATE, NLM_F_REPLACE, routeBody, RT_SCOPE_LINK, RT_SCOPE_NOWHERE, RT_SCOPE_UNIVERSE, RT_TABLE_LOCAL, RT_TABLE_MAIN,
-  RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTN_UNICAST, RTN_UNREACHABLE, RTPROT_BOOT, type ValueOf,
+  RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTN_UNICAST, RTNH_F_ONLINK, RTN_UNREACHABLE, RTPROT_BOOT, type ValueOf,
 } from "../netlink/index.ts";
 import { formatAddress, type Address } from "../net/index.ts";
 import { AF_INET, described, familyNumber, toIp } from "./addresses.ts";
 import type { KernelRoute, NewRoute, Routes } from "./namespace.ts";
-import { isErrno } from "./netlink-error.ts";
+import { isErrno, NetlinkError } from "./netlink-error.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
 type RouteMessage = ValueOf<typeof routeBody>;
@@ -17,10 +17,7 @@ export function routesOf(socket: () => NetlinkSocket): Routes {
     list(family, { index, table } = {}) {
       try {
         return socket().dump(
-          {
-            operation: `list IPv${family} routes`,
-            type: RTM_GETROUTE, body: routeBody, header: { family: familyNumber(family) }, attributes: { index, table },
-          },
+          listRequest(family, { index, table }),
           routeBody,
           (message) => (table === undefined && tableOf(message) === RT_TABLE_LOCAL ? undefined : toRoutes(message)),
         ).flat().filter((route) => index === undefined || route.index === index);
@@ -46,6 +43,20 @@ export function routesOf(socket: () => NetlinkSocket): Routes {
       socket().execute({ operation, type: RTM_DELROUTE, body, header: loose, attributes });
     },
 
+    deleteListed(route) {
+      const operation = `delete route ${shown(route)}`;
+      const { dst: { address: { family } }, index, table } = route;
+      const same = (listed: KernelRoute): boolean => keyOf(listed) === keyOf(route);
+      const [message] = socket().dump(listRequest(family, { index, table }), routeBody, (one) => (toRoutes(one).some(same) ? one : undefined));
+      if (message === undefined) throw new NetlinkError(operation, ESRCH);
+      const { multipath } = message.attributes;
+      // IPv6 takes one gateway out by itself; IPv4 only knows the route as a whole.
+      const whole = family === 4 && multipath !== undefined;
+      socket().execute(deletion(operation, message, whole ? { multipath: settable(multipath) } : hopOf(message, route)));
+      const others = whole ? multipath.filter((_, i) => toRoutes(message).findIndex(same) !== i) : [];
+      if (others.length > 0) socket().execute(addition(`put back the other gateways of route ${shown(route)}`, message, { multipath: settable(others) }));
+    },
+
     lookup(to) {
       const request = {
         operation: `look up the route to ${formatAddress(to)}`,
@@ -64,13 +75,39 @@ export function routesOf(socket: () => NetlinkSocket): Routes {
   };
 }
 
+// errno.h
+const ESRCH = 3;
+
+function listRequest(family: 4 | 6, attributes: { readonly index: number | undefined; readonly table: number | undefined }): RouteRequest {
+  return { operation: `list IPv${family} routes`, type: RTM_GETROUTE, body: routeBody, header: { family: familyNumber(family) }, attributes };
+}
+
+/** Names all that tells two routes apart, so that the kernel cannot take another one. */
+function deletion(operation: string, { header, attributes: { dst, metric, source, table } }: RouteMessage, hop: RouteRequest["attributes"]): RouteRequest {
+  return { operation, type: RTM_DELROUTE, body: routeBody, header: { ...header, flags: 0 }, attributes: { dst, metric, source, table, ...hop } };
+}
+
+function addition(operation: string, { header, attributes }: RouteMessage, hops: RouteRequest["attributes"]): RouteRequest {
+  const request = { operation, type: RTM_NEWROUTE, flags: NLM_F_CREATE, body: routeBody };
+  return { ...request, header: { ...header, flags: 0 }, attributes: { ...attributes, ...hops } };
+}
+
+/** A next hop that is an object is named by its id alone. */
+function hopOf({ attributes: { nexthopId, via, gateway, index } }: RouteMessage, route: KernelRoute): RouteRequest["attributes"] {
+  if (nexthopId !== undefined) return { nexthopId };
+  return route.dst.address.family === 4 ? { index, gateway, via } : { index: route.index, gateway: route.gateway?.bytes };
+}
+
+/** Next hops without the flags that only the kernel sets. */
+function settable(hops: NonNullable<RouteMessage["attributes"]["multipath"]>): typeof hops {
+  return hops.map((hop) => ({ ...hop, flags: (hop.flags ?? 0) & RTNH_F_ONLINK }));
+}
+
 function newRoute(verb: string, route: NewRoute): RouteRequest {
   const { dst, gateway, index, source, table = RT_TABLE_MAIN, metric, mtu, advmss } = route;
   const { family } = dst.address;
-  const via = gateway === undefined ? "" : ` via ${formatAddress(gateway)}`;
-  const link = index === undefined ? "" : ` on link ${index}`;
   return {
-    operation: `${verb} route ${described(dst)}${via}${link}`,
+    operation: `${verb} route ${shown(route)}`,
     type: RTM_NEWROUTE,
     body: routeBody,
     header: {
@@ -95,6 +132,15 @@ function newRoute(verb: string, route: NewRoute): RouteRequest {
       table,
     },
   };
+}
+
+function shown({ dst, gateway, index }: Pick<NewRoute, "dst" | "gateway" | "index">): string {
+  const via = gateway === undefined ? "" : ` via ${formatAddress(gateway)}`;
+  return `${described(dst)}${via}${index === undefined ? "" : ` on link ${index}`}`;
+}
+
+function keyOf({ source, metric, table, scope, protocol, type, ...route }: KernelRoute): string {
+  return [shown(route), source === undefined ? "" : formatAddress(source), metric, table, scope, protocol, type].join(" ");
 }
 
 function tableOf({ header, attributes }: RouteMessage): number {

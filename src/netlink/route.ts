@@ -16,6 +16,7 @@ export const RT_SCOPE_LINK = 253;
 export const RT_SCOPE_NOWHERE = 255;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
+export const RTNH_F_ONLINK = 4;
 
 /** struct rtmsg (linux/rtnetlink.h). */
 export const rtmsg = struct("rtmsg", 12, {
@@ -65,15 +66,19 @@ const rtnexthop = struct("rtnexthop", 8, {
 
 interface Nexthop {
   readonly index: number;
+  /** RTNH_F_*; absent: none. */
+  readonly flags?: number;
+  /** Weight less one; absent: 0. */
+  readonly hops?: number;
   readonly attributes: ValueOf<typeof nexthopAttrs>;
 }
 
 /** RTA_MULTIPATH: rtnexthop structs end to end, each aligned to four bytes. */
 const nexthops: Payload<readonly Nexthop[]> = {
   write(out, hops) {
-    for (const { index, attributes } of hops) {
+    for (const { attributes, ...fields } of hops) {
       const start = out.length;
-      rtnexthop.write(out, { index });
+      rtnexthop.write(out, fields);
       nexthopAttrs.write(out, attributes);
       u16.put(out.view, start, out.length - start);
       out.align();
@@ -82,11 +87,11 @@ const nexthops: Payload<readonly Nexthop[]> = {
   read(input, start, end) {
     const hops: Nexthop[] = [];
     for (let at = start; at < end; ) {
-      const { length, index } = rtnexthop.read(input, at, end);
+      const { length, ...fields } = rtnexthop.read(input, at, end);
       if (length < rtnexthop.bytes || at + length > end) {
         throw new CodecError("decode", "rtnexthop", `expected ${length} bytes, found ${end - at}`);
       }
-      hops.push({ index, attributes: nexthopAttrs.read(input, at + rtnexthop.bytes, at + length) });
+      hops.push({ ...fields, attributes: nexthopAttrs.read(input, at + rtnexthop.bytes, at + length) });
       at += (length + 3) & ~3;
     }
     return hops;
@@ -104,4 +109,5 @@ export const routeBody = body(rtmsg, attrs({
   multipath: [9, nexthops],    // RTA_MULTIPATH: instead of RTA_OIF and RTA_GATEWAY
   table:     [15, u32],        // RTA_TABLE
   via:       [18, via],        // RTA_VIA
+  nexthopId: [30, u32],        // RTA_NH_ID: a next hop that is an object of its own, which other routes may share
 }));

@@ -17,6 +17,7 @@ routes.before(() => {
   run("ip", "addr", "add", "10.1.0.1/16", "dev", "v0");
   run("ip", "addr", "add", "2001:db8::1/64", "dev", "v0", "nodad");
   run("ip", "addr", "add", "10.2.0.1/16", "dev", "v1");
+  run("ip", "addr", "add", "2001:db8:2::1/64", "dev", "v1", "nodad");
   for (const name of ["v0", "v1"]) run("ip", "link", "set", name, "up");
   host = openOwnNamespace();
   ({ index } = host.links.get("v0"));
@@ -25,7 +26,7 @@ routes.before(() => {
 const added = (family: 4 | 6, table = "main") => ipJson(`-${family} route show table ${table}`).filter((route) => route.protocol === "boot");
 
 routes.after.each(() => {
-  for (const family of ["-4", "-6"]) run("ip", family, "route", "flush", "table", "all", "proto", "boot");
+  for (const family of ["-4", "-6"]) for (const proto of ["boot", "ra"]) run("ip", family, "route", "flush", "table", "all", "proto", proto);
 });
 
 const dst = parsePrefix;
@@ -101,6 +102,71 @@ routes("delete takes the route away, and says ESRCH the second time", () => {
   assert.equal(ipJson("-4 route show dev v0"), []);
   run("ip", "route", "add", "10.1.0.0/16", "dev", "v0", "proto", "kernel", "scope", "link", "src", "10.1.0.1");
 });
+
+const defaults = (family: 4 | 6) => host.routes.list(family, { index, table: 254 }).filter((route) => route.dst.prefixBits === 0);
+const other = { 4: ["10.2.0.9", "10.2.0.8"], 6: ["2001:db8:2::9", "2001:db8:2::8"] } as const;
+
+/** `ip route show default`, one line for each hop. */
+function hops(family: 4 | 6): string[] {
+  return ipJson(`-${family} route show default`).flatMap(({ metric, nexthops, ...route }) => (
+    (nexthops ?? [route]).map((hop: { gateway: string; dev: string; weight?: number }) => `${hop.gateway} ${hop.dev} ${hop.weight ?? 1} metric ${metric ?? 0}`)));
+}
+
+routes("deleteListed takes that very route away, and says ESRCH when it is gone", () => {
+  run("ip", "route", "add", "default", "via", "10.1.0.9", "dev", "v0", "metric", "5");
+  run("ip", "route", "add", "default", "via", "10.1.0.9", "dev", "v0", "metric", "5", "tos", "0x10");
+  run("ip", "route", "append", "default", "via", "10.1.0.8", "dev", "v0", "metric", "5");
+  run("ip", "route", "add", "default", "via", "10.1.0.9", "dev", "v0", "metric", "6");
+  run("ip", "route", "add", "default", "via", "10.2.0.9", "dev", "v1", "metric", "7");
+  const listed = defaults(4).find((route) => route.metric === 6);
+  assert.ok(listed);
+  host.routes.deleteListed(listed);
+  assert.equal(hops(4).toSorted(), ["10.1.0.8 v0 1 metric 5", "10.1.0.9 v0 1 metric 5", "10.1.0.9 v0 1 metric 5", "10.2.0.9 v1 1 metric 7"]);
+  assert.is(throws(() => host.routes.deleteListed(listed), "ESRCH").message,
+    `Cannot delete route 0.0.0.0/0 via 10.1.0.9 on link ${index}: kernel said ESRCH (No such process)`);
+  for (const route of defaults(4)) host.routes.deleteListed(route);
+  assert.equal(hops(4), ["10.2.0.9 v1 1 metric 7"]);
+});
+
+routes("deleteListed takes routes of the kernel and of router advertisements away, and those without a gateway", () => {
+  run("ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "v0", "proto", "ra", "metric", "1024", "expires", "100");
+  run("ip", "-6", "route", "add", "default", "dev", "v0", "metric", "9");
+  run("ip", "route", "add", "default", "dev", "v0", "scope", "link", "src", "10.1.0.1");
+  run("ip", "-4", "route", "add", "default", "via", "inet6", "2001:db8::9", "dev", "v0", "metric", "3");
+  for (const family of [4, 6] as const) {
+    assert.is(defaults(family).length, 2);
+    for (const route of defaults(family)) host.routes.deleteListed(route);
+    assert.equal(hops(family), []);
+  }
+  assert.equal(host.routes.list(4, { index }).map(shown), ["10.1.0.0/16"]);
+});
+
+for (const family of [4, 6] as const) {
+  const own = { 4: ["10.1.0.9", "10.1.0.8"], 6: ["2001:db8::9", "2001:db8::8"] }[family];
+  const rest = other[family].map((gateway) => `${gateway} v1`);
+
+  routes(`deleteListed takes one gateway out of an IPv${family} multipath route`, () => {
+    const nexthops = (weight: string, ...given: readonly (readonly [string | undefined, string])[]) => (
+      given.flatMap(([gateway = "", dev]) => ["nexthop", "via", gateway, "dev", dev, "weight", weight]));
+    run("ip", `-${family}`, "route", "add", "default", "metric", "50", "mtu", "1300",
+      ...nexthops("1", [own[0], "v0"], [other[family][0], "v1"]), ...nexthops("3", [own[1], "v0"], [other[family][1], "v1"]));
+    const [first, second] = defaults(family);
+    assert.ok(first !== undefined && second !== undefined);
+    host.routes.deleteListed(first);
+    assert.equal(hops(family).toSorted(), [`${own[1]} v0 3 metric 50`, `${rest[0]} 1 metric 50`, `${rest[1]} 3 metric 50`].toSorted());
+    host.routes.deleteListed(second);
+    assert.equal(hops(family).toSorted(), [`${rest[0]} 1 metric 50`, `${rest[1]} 3 metric 50`].toSorted());
+    assert.equal(ipJson(`-${family} route show default`)[0].metrics, [{ mtu: 1300 }]);
+  });
+
+  routes(`deleteListed takes away an IPv${family} route whose next hop is an object`, () => {
+    run("ip", `-${family}`, "nexthop", "add", "id", "5", "via", own[0] ?? "", "dev", "v0");
+    run("ip", `-${family}`, "route", "add", "default", "nhid", "5");
+    for (const route of defaults(family)) host.routes.deleteListed(route);
+    assert.equal(hops(family), []);
+    run("ip", "nexthop", "delete", "id", "5");
+  });
+}
 
 routes("list narrows by link and table, and leaves out the local table unless asked", () => {
   assert.equal(host.routes.list(4).map(shown).toSorted(), ["10.1.0.0/16", "10.2.0.0/16"]);

@@ -180,8 +180,8 @@ table("routeBody", routeBody, [
       attributes: {
         dst: Uint8Array.of(10, 0, 0, 0),
         multipath: [
-          { index: 5, attributes: { gateway: Uint8Array.of(10, 1, 0, 1) } },
-          { index: 6, attributes: { via: { family: 10, address: new Uint8Array(16).fill(0xfe) } } },
+          { flags: 4, hops: 2, index: 5, attributes: { gateway: Uint8Array.of(10, 1, 0, 1) } },
+          { flags: 0, hops: 0, index: 6, attributes: { via: { family: 10, address: new Uint8Array(16).fill(0xfe) } } },
         ],
       },
     },
@@ -192,7 +192,7 @@ table("routeBody", routeBody, [
       08 00 01 00  RTA_DST
       0a 00 00 00
       34 00 09 00  RTA_MULTIPATH
-      10 00 00 00  rtnh_len 16, rtnh_flags, rtnh_hops
+      10 00 04 02  rtnh_len 16, RTNH_F_ONLINK, rtnh_hops: weight 3
       05 00 00 00  rtnh_ifindex
       08 00 05 00  RTA_GATEWAY
       0a 01 00 01
