@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { addressesOf, defaultRoutesOf, linksOf, makeUplinks, uplinks } from "../helpers/box-node.ts";
+import { addressesOf, defaultRoutesOf, fetchText, linksOf, makeUplinks, uplinks } from "../helpers/box-node.ts";
 import { leftovers, nothingLeft } from "../helpers/box-traces.ts";
 import type { Box } from "../helpers/box.ts";
 import { boxSuite, enterBox } from "../helpers/box.ts";
@@ -72,7 +72,7 @@ for (const build of containerdBuilds()) {
     const container = await cri.startContainer(id, pod, { image, command: ["/bin/httpd", "-f", "-p", "80", "-h", "/etc"] });
     assert.match((await cri.exec(container, "ip", "addr", "show", "eth0")).stdout, /inet 10\.90\.0\.2\/16 /);
     assert.is((await cri.exec(container, "sh", "-c", "echo hello > /etc/page")).exitCode, 0);
-    assert.is(run("busybox", "wget", "-qO-", "http://10.90.0.1:8080/page"), "hello\n");
+    assert.is(await fetchText("http://10.90.0.1:8080/page"), "hello\n");
 
     assert.ok(leftovers(fixtures).length > 0, "a running pod has traces");
     for (let i = 0; i < 3; i++) await cri.stopPod(id);

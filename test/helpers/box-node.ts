@@ -1,6 +1,9 @@
 /** A node in a box as a cluster knows it: links to stand on, containerd, and the cluster's API; and a look at its pods. */
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { ApiServer, Key } from "./api-server.ts";
+import { podMounts } from "./box-traces.ts";
+import type { Box } from "./box.ts";
 import type { Containerd } from "./containerd.ts";
 import type { PodRequest } from "./cri.ts";
 import type { TestNetns } from "./netns.ts";
@@ -28,6 +31,21 @@ export function linksOf(netns: TestNetns): readonly string[] {
 /** `10.0.0.1 eth0` for each default route. */
 export function defaultRoutesOf(netns: TestNetns, family: 4 | 6 = 4): readonly string[] {
   return ipJson(`-${family} route show default`, netns).map(({ gateway, dev }) => `${gateway} ${dev}`);
+}
+
+const fetchLimitMs = 5_000;
+
+/** What a server answers to the node itself, once it listens. */
+export async function fetchText(url: string): Promise<string> {
+  const limit = Date.now() + fetchLimitMs;
+  for (;;) {
+    try {
+      return await (await fetch(url, { signal: AbortSignal.timeout(fetchLimitMs) })).text();
+    } catch (error) {
+      if (Date.now() > limit) throw new Error(`Cannot fetch ${url}`, { cause: error });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** A pod as its author writes it. */
@@ -78,16 +96,47 @@ export async function eventsOf(api: ApiServer, { namespace, name }: Key): Promis
 
 /** The executable's processes that run a command for a pod right now. */
 export function commandsFor(podName: string, verb: string): readonly number[] {
-  return readdirSync("/proc").filter((entry) => /^[0-9]+$/.test(entry)).map(Number).filter((pid) => {
-    const environment = environmentOf(pid);
-    return environment.includes(`CNI_COMMAND=${verb}`) && environment.some((pair) => pair.startsWith("CNI_ARGS=") && pair.split(";").includes(`K8S_POD_NAME=${podName}`));
+  return processIds().filter((pid) => {
+    const environment = wordsOf(pid, "environ");
+    const args = environment.find((pair) => pair.startsWith(argsPrefix))?.slice(argsPrefix.length).split(";") ?? [];
+    return environment.includes(`CNI_COMMAND=${verb}`) && args.includes(`K8S_POD_NAME=${podName}`);
   });
 }
 
+/**
+ * What a reboot leaves: the files below /var/lib and what containerd has there. Processes, namespaces, links and rules of
+ * pods are gone; containerd learns of it when it starts.
+ */
+export async function reboot({ box, containerd }: { readonly box: Box; readonly containerd: Containerd }): Promise<void> {
+  await containerd.stop();
+  for (const pid of shims(box)) process.kill(pid, "SIGKILL");
+  await box.endCgroups();
+  for (const mount of podMounts()) run("umount", "--lazy", mount);
+  for (const name of readdirSync("/run/netns")) rmSync(join("/run/netns", name));
+  for (const name of readdirSync("/run/containerd")) rmSync(join("/run/containerd", name), { recursive: true });
+  for (const { ifname } of ipJson("link show type bridge")) run("ip", "link", "delete", ifname);
+  run("nft", "flush", "ruleset");
+  await containerd.start();
+}
+
+/** The processes that containerd leaves in charge of its pods. */
+function shims({ directory }: Box): readonly number[] {
+  return processIds().filter((pid) => {
+    const [program = "", ...args] = wordsOf(pid, "cmdline");
+    return program.endsWith("containerd-shim-runc-v2") && args.some((arg) => arg.startsWith(directory));
+  });
+}
+
+const argsPrefix = "CNI_ARGS=";
+
+function processIds(): readonly number[] {
+  return readdirSync("/proc").filter((entry) => /^[0-9]+$/.test(entry)).map(Number);
+}
+
 /** Empty for a process that has ended meanwhile. */
-function environmentOf(pid: number): readonly string[] {
+function wordsOf(pid: number, file: "environ" | "cmdline"): readonly string[] {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    return readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
   } catch {
     return [];
   }

@@ -32,7 +32,7 @@ export function leftovers({ links = [], netns = [] }: Fixtures = {}): readonly s
     ...run("nft", "list", "ruleset").split("\n").map((line) => line.trim()).filter((line) => podRule.test(line)).map((line) => `rule ${line}`),
     ...[...filesOf("/var/lib/cni"), ...filesOf("/run/k8s.cni.cncf.io")].filter((path) => !sharedFile.test(path)).map((path) => `file ${path}`),
     ...processes().filter((line) => podProcess.test(line)).map((line) => `process ${line}`),
-    ...readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" ")[4] ?? "").filter((path) => podMount.test(path)).map((path) => `mount ${path}`),
+    ...podMounts().map((path) => `mount ${path}`),
   ];
 }
 
@@ -41,6 +41,12 @@ const podRule = /[0-9a-f]{64}|CNI-[0-9a-f]{24}|CNI-DN-|dnat to/;
 const sharedFile = /\/\.polynic\/|\/last_reserved_ip\.[0-9]+$|\/lock$/;
 const podProcess = /^[^ ]*containerd-shim|^[^ ]*runc |^[^ ]*lib\/polynic\/node |^[^ ]*sleep /;
 const podMount = /^\/run\/(containerd|netns)\/.+/;
+
+/** Namespaces, and the file systems of containers; the last one mounted first. */
+export function podMounts(): readonly string[] {
+  const mounted = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" ")[4] ?? "");
+  return mounted.filter((path) => podMount.test(path)).toReversed();
+}
 
 function filesOf(directory: string): readonly string[] {
   if (statSync(directory, { throwIfNoEntry: false }) === undefined) return [];

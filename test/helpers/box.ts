@@ -53,7 +53,9 @@ export interface Box {
   readonly confDir: string;
   /** The cgroup for everything a runtime makes, absolute below each hierarchy. */
   readonly cgroup: string;
-  /** Ends what still runs in its cgroups and removes them, the one thing that the end of the namespaces does not. */
+  /** Ends what runs in its cgroups, at once. */
+  endCgroups(): Promise<void>;
+  /** The same, and removes them, which the end of the namespaces does not. */
   leave(): Promise<void>;
 }
 
@@ -84,7 +86,11 @@ export function enterBox(plugins: readonly string[]): Box {
   const cgroup = `/polynic-box-${randomBytes(4).toString("hex")}`;
   return {
     directory, pluginDir, confDir, cgroup,
-    leave: () => removeCgroups(cgroup),
+    endCgroups: () => endCgroups(cgroup),
+    async leave() {
+      await endCgroups(cgroup);
+      for (const path of treesOf(cgroup).flatMap(cgroupsOf)) rmdirSync(path);
+    },
   };
 }
 
@@ -101,17 +107,20 @@ function executablesOf(path: string): readonly string[] {
 const cgroupRoot = "/sys/fs/cgroup";
 const emptyLimitMs = 5_000;
 
-async function removeCgroups(cgroup: string): Promise<void> {
-  const trees = ["", ...readdirSync(cgroupRoot)].map((hierarchy) => join(cgroupRoot, hierarchy, cgroup)).filter((path) => existsSync(path));
+/** The cgroup in each hierarchy that has it. */
+function treesOf(cgroup: string): readonly string[] {
+  return ["", ...readdirSync(cgroupRoot)].map((hierarchy) => join(cgroupRoot, hierarchy, cgroup)).filter((path) => existsSync(path));
+}
+
+async function endCgroups(cgroup: string): Promise<void> {
   const limit = Date.now() + emptyLimitMs;
   for (;;) {
-    const running = trees.flatMap(cgroupsOf).flatMap((path) => lines(join(path, "cgroup.procs")));
-    if (running.length === 0) break;
-    if (Date.now() > limit) throw new Error(`Cannot remove cgroup ${cgroup}: processes ${running.join(" ")} do not end`);
+    const running = treesOf(cgroup).flatMap(cgroupsOf).flatMap((path) => lines(join(path, "cgroup.procs")));
+    if (running.length === 0) return;
+    if (Date.now() > limit) throw new Error(`Cannot empty cgroup ${cgroup}: processes ${running.join(" ")} do not end`);
     for (const pid of running) killProcess(Number(pid));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  for (const path of trees.flatMap(cgroupsOf)) rmdirSync(path);
 }
 
 /** Those below and the one itself, the innermost first. */
