@@ -49,12 +49,12 @@ export function routesOf(socket: () => NetlinkSocket): Routes {
       const same = (listed: KernelRoute): boolean => keyOf(listed) === keyOf(route);
       const [message] = socket().dump(listRequest(family, { index, table }), routeBody, (one) => (toRoutes(one).some(same) ? one : undefined));
       if (message === undefined) throw new NetlinkError(operation, ESRCH);
-      const { multipath } = message.attributes;
-      // IPv6 takes one gateway out by itself; IPv4 only knows the route as a whole.
-      const whole = family === 4 && multipath !== undefined;
-      socket().execute(deletion(operation, message, whole ? { multipath: settable(multipath) } : hopOf(message, route)));
+      const { multipath, nexthopId } = message.attributes;
+      // IPv6 takes one gateway out by itself; otherwise the kernel only knows the route as a whole.
+      const whole = multipath !== undefined && (family === 4 || nexthopId !== undefined);
+      socket().execute(deletion(operation, message, hopOf(message, route)));
       const others = whole ? multipath.filter((_, i) => toRoutes(message).findIndex(same) !== i) : [];
-      if (others.length > 0) socket().execute(addition(`put back the other gateways of route ${shown(route)}`, message, { multipath: settable(others) }));
+      if (others.length > 0) socket().execute(addition(`put back the other gateways of route ${shown(route)}`, message, settable(others)));
     },
 
     lookup(to) {
@@ -87,19 +87,23 @@ function deletion(operation: string, { header, attributes: { dst, metric, source
   return { operation, type: RTM_DELROUTE, body: routeBody, header: { ...header, flags: 0 }, attributes: { dst, metric, source, table, ...hop } };
 }
 
-function addition(operation: string, { header, attributes }: RouteMessage, hops: RouteRequest["attributes"]): RouteRequest {
+/** The same route with these next hops. */
+function addition(operation: string, { header, attributes }: RouteMessage, multipath: Nexthops): RouteRequest {
   const request = { operation, type: RTM_NEWROUTE, flags: NLM_F_CREATE, body: routeBody };
-  return { ...request, header: { ...header, flags: 0 }, attributes: { ...attributes, ...hops } };
+  return { ...request, header: { ...header, flags: 0 }, attributes: { ...attributes, nexthopId: undefined, multipath } };
 }
 
-/** A next hop that is an object is named by its id alone. */
-function hopOf({ attributes: { nexthopId, via, gateway, index } }: RouteMessage, route: KernelRoute): RouteRequest["attributes"] {
+/** Next hops that are objects, one or a group, are named by their id alone. */
+function hopOf({ attributes: { nexthopId, multipath, via, gateway, index } }: RouteMessage, route: KernelRoute): RouteRequest["attributes"] {
   if (nexthopId !== undefined) return { nexthopId };
-  return route.dst.address.family === 4 ? { index, gateway, via } : { index: route.index, gateway: route.gateway?.bytes };
+  if (route.dst.address.family === 6) return { index: route.index, gateway: route.gateway?.bytes };
+  return multipath === undefined ? { index, gateway, via } : { multipath: settable(multipath) };
 }
+
+type Nexthops = NonNullable<RouteMessage["attributes"]["multipath"]>;
 
 /** Next hops without the flags that only the kernel sets. */
-function settable(hops: NonNullable<RouteMessage["attributes"]["multipath"]>): typeof hops {
+function settable(hops: Nexthops): Nexthops {
   return hops.map((hop) => ({ ...hop, flags: (hop.flags ?? 0) & RTNH_F_ONLINK }));
 }
 

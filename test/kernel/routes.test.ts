@@ -164,7 +164,18 @@ for (const family of [4, 6] as const) {
     run("ip", `-${family}`, "route", "add", "default", "nhid", "5");
     for (const route of defaults(family)) host.routes.deleteListed(route);
     assert.equal(hops(family), []);
-    run("ip", "nexthop", "delete", "id", "5");
+    run("ip", "nexthop", "flush");
+  });
+
+  routes(`deleteListed takes one gateway out of an IPv${family} route whose next hops are a group`, () => {
+    for (const [i, via, dev] of [["1", own[0], "v0"], ["2", other[family][0], "v1"], ["3", own[1], "v0"]] as const) {
+      run("ip", `-${family}`, "nexthop", "add", "id", i, "via", via ?? "", "dev", dev);
+    }
+    run("ip", "nexthop", "add", "id", "9", "group", "1/2/3");
+    run("ip", `-${family}`, "route", "add", "default", "nhid", "9", "metric", "50");
+    for (const route of defaults(family)) host.routes.deleteListed(route);
+    assert.equal(hops(family), [`${rest[0]} 1 metric 50`]);
+    run("ip", "nexthop", "flush");
   });
 }
 
