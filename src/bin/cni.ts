@@ -38,6 +38,7 @@ async function main(): Promise<string> {
   const versions = plugin?.versions ?? allVersions;
   if ((process.env["CNI_COMMAND"] ?? "") === "") {
     if (isMultiplexer && argument === "module") return await runModule();
+    if (isMultiplexer && argument === "lint") return await runLintCommand();
     if (isMultiplexer && (argument === "install" || argument === "uninstall")) return await runNode(argument);
     return tellAbout(plugin, versions);
   }
@@ -59,13 +60,19 @@ function tellAbout(plugin: Plugin | undefined, versions: readonly string[]): str
     case "--version": case "-v": return about;
     case "--help": case "-h": return `${about}${usage()}`;
   }
-  throw new CniError(code.invalidEnvironment, `Cannot understand argument "${argument}": expected --version, --help, module, install or uninstall; a runtime sets CNI_COMMAND and gives no arguments`);
+  throw new CniError(code.invalidEnvironment, `Cannot understand argument "${argument}": expected --version, --help, module, lint, install or uninstall; a runtime sets CNI_COMMAND and gives no arguments`);
 }
 
 /** For people who write modules; a script of its own, so that no runtime waits for it. */
 async function runModule(): Promise<never> {
   const { runModuleCommand } = await import("./module/index.ts");
   process.exit(await runModuleCommand(process.argv.slice(4)));
+}
+
+/** For who writes networks and pods. */
+async function runLintCommand(): Promise<never> {
+  const { runLint } = await import("./lint/index.ts");
+  process.exit(await runLint(process.argv.slice(4)));
 }
 
 /** For the nodes of a cluster. */
@@ -81,6 +88,7 @@ Invoked as ${multiplexerNames.join(" or ")} it attaches a container to the netwo
 invoked as ${[...builtIn.keys()].join(", ")} it is that plugin.
 
 polynic module helps to write, try and install WASM modules.
+polynic lint checks networks, pods and CNI configurations before they are put anywhere.
 polynic install puts polynic on a node of a Kubernetes cluster, polynic uninstall takes it away.
 `;
 }

@@ -31,21 +31,33 @@ export function parseSelections(text: string, context: SelectionContext): readon
   return selections;
 }
 
-/** The same with everything that is wrong, for people who want to hear it all at once; elements with a problem are left out. */
-export function readSelections(text: string, context: Pick<SelectionContext, "namespace" | "strict">): { readonly selections: readonly NetworkSelection[]; readonly problems: readonly SelectionProblem[] } {
-  if (text === "") return { selections: [], problems: [] };
+/** What can be read of an annotation, and all that cannot. */
+export interface SelectionReading {
+  /** Without the elements that have a problem. */
+  readonly selections: readonly NetworkSelection[];
+  /** The element each selection was. */
+  readonly indexes: readonly number[];
+  readonly problems: readonly SelectionProblem[];
+}
+
+/** The same with everything that is wrong, for people who want to hear it all at once. */
+export function readSelections(text: string, context: Pick<SelectionContext, "namespace" | "strict">): SelectionReading {
+  if (text === "") return { selections: [], indexes: [], problems: [] };
   const items = itemsOf(text);
-  if ("problem" in items) return { selections: [], problems: [items.problem] };
+  if ("problem" in items) return { selections: [], indexes: [], problems: [items.problem] };
+  const indexes: number[] = [];
   const problems: SelectionProblem[] = [];
   const selections = items.list.flatMap((item, index) => {
     const refusals: Refusal[] = [];
     const selection = items.form === "json" ? parseElement(item, context, refusals) : collect(refusals, () => parseCommaItem(String(item), context));
     problems.push(...refusals.map((refusal) => ({ path: [index, ...refusal.path], code: code.invalidConfig, text: `${elementWords(item, index)}: ${refusal.text}` })));
-    return selection === undefined || refusals.length > 0 ? [] : [selection];
+    if (selection === undefined || refusals.length > 0) return [];
+    indexes.push(index);
+    return [selection];
   });
   const clash = context.strict ? gatewayClash(selections.map(({ defaultRoute }) => defaultRoute), selections.map(({ name }) => name)) : undefined;
   if (clash !== undefined) problems.push({ path: [], code: code.invalidConfig, text: clash });
-  return { selections, problems };
+  return { selections, indexes, problems };
 }
 
 /** An API server keeps at most this many bytes of annotations for one object. */

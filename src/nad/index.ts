@@ -11,6 +11,7 @@ export type { GatewayPlan } from "./gateways.ts";
 export * from "./injection.ts";
 export * from "./isolation.ts";
 export { selectionKeys } from "./json-form.ts";
-export { lineAndColumn } from "./json-text.ts";
+export { findJsonProblem, jsonProblemText } from "./json-text.ts";
+export type { JsonProblem } from "./json-text.ts";
 export * from "./selection.ts";
 export * from "./status.ts";

@@ -194,8 +194,9 @@ const reading = suite("readSelections");
 
 reading("tells everything that is wrong, and gives what is not", () => {
   const text = json({ mac: "zz", ips: ["x"] }, { name: "b" }, { name: "c", portMappings: [{ hostPort: "1" }] });
-  const { selections: found, problems } = readSelections(text, { namespace: "blue", strict: false });
+  const { selections: found, indexes, problems } = readSelections(text, { namespace: "blue", strict: false });
   assert.equal(found.map(({ name }) => name), ["b"]);
+  assert.equal(indexes, [1]);
   assert.equal(problems.map(({ path }) => path), [[0, "ips", 0], [0, "mac"], [2, "portMappings", 0, "hostPort"]]);
 });
 

@@ -1,0 +1,71 @@
+import type { JsonObject } from "../../cni/index.ts";
+import { CniError, enabledArgs, isJsonObject } from "../../cni/index.ts";
+import type { NetworkSelection } from "../../nad/index.ts";
+import { selectionCapabilities, undeclaredCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
+import type { CheckedDefinition } from "./definition.ts";
+import type { Finding, Report } from "./finding.ts";
+import { gather } from "./finding.ts";
+import { checkNetwork } from "./network.ts";
+import type { Spot } from "./spot.ts";
+
+/** A selection with the place of its element. */
+export interface PlacedSelection {
+  readonly selection: NetworkSelection;
+  /** Which element of its annotation it is. */
+  readonly index: number;
+  readonly spot: Spot;
+}
+
+/** Checks what a pod asks of a network whose definition is at hand. */
+export function checkRequests({ selection, spot }: Pick<PlacedSelection, "selection" | "spot">, definition: CheckedDefinition, { report, isDefault }: { readonly report: Report; readonly isDefault: boolean }): void {
+  const { config, displayName } = definition;
+  if (config === undefined) return;
+  // The default network gets what the runtime sends, not what the pod asks for.
+  const wanted = isDefault ? {} : selectionCapabilities(selection, {});
+  for (const name of undeclaredCapabilities(config, wanted)) {
+    report("warning", spot.at(keyOf(name)), `no plugin of "${displayName}" declares "capabilities": {"${name}": true}, so it reaches none: Multus drops it, polynic refuses it unless ${name === "ips" || name === "mac" ? "the network gives it anyway or " : ""}"strictSelections" is false`);
+  }
+  if (wanted["deviceID"] !== undefined && definition.resourceName !== "") report("warning", spot.at("deviceID"), `"${displayName}" takes its device from resource ${definition.resourceName}: this one is used only when none is allocated`);
+  else if (wanted["deviceID"] !== undefined && !declares(config, "deviceID")) report("warning", spot.at("deviceID"), `no plugin of "${displayName}" declares "capabilities": {"deviceID": true}, so it reaches none`);
+  checkTogether({ selection, spot }, definition, wanted, report);
+}
+
+/** Reads the network as it is with what the pod asks for; what is wrong without that has been said already. */
+function checkTogether({ selection, spot }: Pick<PlacedSelection, "selection" | "spot">, { config = {}, spot: definitionSpot, resourceName }: CheckedDefinition, wanted: JsonObject, report: Report): void {
+  const { deviceID: _, ...args } = wanted;
+  const device = resourceName === "" ? config : withDevice(config, someDevice);
+  const withArgs = laidOver(device, selection.cniArgs, (message) => report("error", spot.at("cni-args"), message));
+  if (withArgs === undefined) return;
+  const found = (conf: JsonObject, capabilityArgs: JsonObject): readonly Finding[] => {
+    const { findings, report: take } = gather();
+    checkNetwork(conf, { spot: definitionSpot.inside(), report: take, trusted: false, defaultVersion: "", capabilityArgs });
+    return findings.filter(({ level }) => level === "error");
+  };
+  const before = new Set(found(device, {}).map(({ message }) => message));
+  for (const { message, path } of found(withArgs, args)) {
+    if (!before.has(message)) report("error", spot, `with it the network is refused: ${path === "" ? "" : `${path}: `}${message}`);
+  }
+}
+
+const someDevice = "0000:00:00.0";
+
+function laidOver(config: JsonObject, cniArgs: JsonObject | undefined, refuse: (message: string) => void): JsonObject | undefined {
+  if (cniArgs === undefined) return config;
+  try {
+    return withCniArgs(config, cniArgs);
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    refuse(error.message);
+    return undefined;
+  }
+}
+
+function declares(config: JsonObject, name: string): boolean {
+  const plugins: readonly unknown[] = Array.isArray(config["plugins"]) ? config["plugins"] : [config];
+  return plugins.filter(isJsonObject).some((plugin) => Object.hasOwn(enabledArgs({ ...plugin, type: "" }, { [name]: true }), name));
+}
+
+/** The annotation's key of a capability. */
+function keyOf(capability: string): string {
+  return capability === "infinibandGUID" ? "infiniband-guid" : capability;
+}
