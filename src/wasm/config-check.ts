@@ -1,6 +1,7 @@
 import { compileSchema, explain } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 import { CniError, code } from "../cni/index.ts";
+import { textDepth } from "./answer.ts";
 
 /** What is wrong with a module's `config`, its key first: `pools.blue is 7, expected a list`; undefined when it fits. */
 export type ConfigCheck = (config: unknown) => string | undefined;
@@ -15,7 +16,8 @@ export async function compileConfigSchema(name: string, schema: JsonObject): Pro
     return await compileSchema(schema);
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
-    throw new CniError(code.moduleRefused, `Cannot use configSchema of module "${name}": ${what}, expected JSON Schema draft 7`, { cause });
+    const expected = what.includes("expected") ? "" : ", expected JSON Schema draft 7";
+    throw new CniError(code.moduleRefused, `Cannot use configSchema of module "${name}": ${what}${expected}`, { cause });
   }
 }
 
@@ -35,6 +37,22 @@ export async function configCheckOf(name: string, schema: JsonObject | undefined
 /** A configuration's `config` is an object, as its own schema sees to. */
 function isAnyObject(schema: JsonObject): boolean {
   return schema["type"] === "object" && Object.keys(schema).every((key) => ["type", "title", "description"].includes(key));
+}
+
+const configLimitBytes = 256 * 1024;
+const deepestConfig = 64;
+
+/** What no module takes, whatever its schema says: the time of a check is bounded by it. Words as those of a `ConfigCheck`. */
+export function configProblem(config: object): string | undefined {
+  let text: string;
+  try {
+    text = JSON.stringify(config);
+  } catch {
+    return `it nests too deep, expected at most ${deepestConfig} levels`; // the stack was used up: JSON holds no circle
+  }
+  if (text.length > configLimitBytes) return `it is ${text.length} characters long, expected at most ${configLimitBytes}`;
+  const depth = textDepth(text);
+  return depth > deepestConfig ? `it nests ${depth} levels deep, expected at most ${deepestConfig}` : undefined;
 }
 
 interface Validate {

@@ -8,7 +8,7 @@ import { checkAllocation } from "./allocate.ts";
 import type { Answer } from "./answer.ts";
 import { logAnswer, readAnswer } from "./answer.ts";
 import type { ConfigCheck } from "./config-check.ts";
-import { configCheckOf } from "./config-check.ts";
+import { configCheckOf, configProblem } from "./config-check.ts";
 import { checkFrame, releaseFrame, reviewFrame } from "./foreign-frames.ts";
 import { allocateFrame } from "./frames.ts";
 import type { UsableModule } from "./installed.ts";
@@ -76,7 +76,7 @@ export function callable(found: UsableModule, { allow, log }: { readonly allow: 
     name, metadata, seedOf,
     async checkConfig(config) {
       check ??= await configCheckOf(name, metadata.configSchema);
-      return check(config);
+      return configProblem(config) ?? check(config);
     },
     allocate: (request) => checkAllocation(name, call(op.allocate, allocateFrame(request)), request, metadata),
     release: (request) => (answers(found, "release") ? checkRelease(name, call(op.release, releaseFrame(request)), request) : []),

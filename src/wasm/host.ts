@@ -48,7 +48,7 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
       return checkAllocation(name, readAnswer(name, runModule(own(name), op.allocate, allocateFrame(request))), request);
     },
     async merge(inputs) {
-      const merger = node.merge === undefined ? own("merge") : await chosenMerger(node.merge.module);
+      const merger = node.merge === undefined ? own("merge") : await chosenMerger(node.merge);
       const answer = readAnswer(merger.name, runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)));
       logAnswer(merger.name, answer, log);
       return checkMerge(merger.name, answer, inputs);
@@ -56,17 +56,26 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
     kindOf: (name) => (builtIn(name)?.metadata ?? installed(name))?.kind,
     async load(reference) {
       const { callable, findModule } = await import("./foreign.ts");
+      // Limits are a network's to choose: each number would be another module to keep.
+      if (loaded.size >= keptModules) loaded.clear();
       return remembered(loaded, JSON.stringify(reference), () => callable(findModule(places, reference), { allow: policyAllow[reference.module] ?? [], log }));
     },
   };
 
-  async function chosenMerger(module: string): Promise<CompiledModule> {
-    const { findModule } = await import("./foreign.ts");
+  async function chosenMerger({ module, config }: NonNullable<NodeModules["merge"]>): Promise<CompiledModule> {
+    const { callable, findModule } = await import("./foreign.ts");
     const chosen = findModule(places, { module, trusted: true });
-    if (chosen.metadata.kind === "merge") return chosen.compiled;
-    throw new CniError(code.invalidConfig, `Cannot use mergeModule "${chosen.name}": it is of kind ${chosen.metadata.kind}, expected one of kind merge`);
+    if (chosen.metadata.kind !== "merge") {
+      throw new CniError(code.invalidConfig, `Cannot use mergeModule "${chosen.name}": it is of kind ${chosen.metadata.kind}, expected one of kind merge`);
+    }
+    const problem = await callable(chosen, { allow: [], log }).checkConfig(config);
+    if (problem !== undefined) throw new CniError(code.invalidConfig, `Cannot use mergeConfig for module "${chosen.name}": ${problem}`);
+    return chosen.compiled;
   }
 }
+
+/** A host that outlives one command forgets them all when there are more: they are read again. */
+const keptModules = 64;
 
 function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
   const value = known.get(key) ?? make();
