@@ -1,4 +1,6 @@
 // What polynic install does to a node, and that polynic uninstall gives everything back.
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { PretendNode } from "../helpers/pretend-node.ts";
@@ -322,6 +324,26 @@ back("does without the record of what was done", () => {
   const before = node.snapshot();
   node.install(["--link=bridge"]);
   node.remove(`${confDir}/polynic.d/install.json`);
+  node.uninstall();
+  assert.equal(node.snapshot(), before);
+});
+
+back("finds what a container has installed whose mounts had other names than the node's directories", () => {
+  using node = pretendNode();
+  const conf = "var/snap/microk8s/current/args/cni-network", bin = "var/snap/microk8s/current/opt/cni/bin";
+  node.write(`${conf}/10-flannel.conflist`, flannel);
+  node.write(`${conf}/00-multus.conf`, thin, 0o600);
+  node.write(`${bin}/flannel`, "", 0o755);
+  const before = node.snapshot();
+  // As Multus's DaemonSet is told on microk8s: the node's directories are mounted at the usual places.
+  const container = join(node.root, "..", "container");
+  mkdirSync(join(container, "etc", "cni"), { recursive: true });
+  mkdirSync(join(container, "opt", "cni"), { recursive: true });
+  symlinkSync(join(node.root, conf), join(container, confDir));
+  symlinkSync(join(node.root, bin), join(container, binDir));
+  node.install(["--root", container, `--cni-conf-dir=${container}/${confDir}`, `--multus-autoconfig-dir=${container}/${confDir}`, `--multus-kubeconfig-file-host=/${conf}/multus.d/multus.kubeconfig`]);
+  assert.match(node.read(`${conf}/00-polynic.conflist`), `"kubeconfig": "/${conf}/multus.d/multus.kubeconfig"`);
+  assert.is(node.read(`${bin}/polynic`), "bin/polynic 1\n");
   node.uninstall();
   assert.equal(node.snapshot(), before);
 });

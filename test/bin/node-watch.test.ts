@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { lockFile } from "../../src/kernel/index.ts";
 import { builtDist } from "../helpers/dist.ts";
 import type { PretendNode } from "../helpers/pretend-node.ts";
 import { binDir, clusterEnv, confDir, pretendNode, runtimeProblem } from "../helpers/pretend-node.ts";
@@ -181,6 +182,20 @@ for (const { words: [name = "", ...more], status, stderr } of answers) {
     assert.match(answer.stderr, stderr);
   });
 }
+
+command("wait for another run, and then go on", async () => {
+  using node = pretendNode();
+  node.write(primary, flannel);
+  node.write(`${confDir}/polynic.d/lock`, "");
+  const lock = lockFile(join(node.root, confDir, "polynic.d", "lock"));
+  const child = spawn(process.execPath, [entry, "polynic", "install", ...words(node)], { env: { PATH: process.env["PATH"], ...clusterEnv } });
+  const ended = once(child, "close");
+  await sleep(1_500);
+  assert.not.ok(node.has(ours));
+  lock.close();
+  assert.equal(await ended, [0, null]);
+  assert.ok(node.has(ours));
+});
 
 command("explain every flag with --help", () => {
   using node = pretendNode();

@@ -1,7 +1,6 @@
 /** `polynic install`: once, or staying to keep a node as it should be. */
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { lockFile } from "../../kernel/index.ts";
 import { treeDirectory } from "../layout.ts";
 import { CommandError, UsageError } from "../module/command.ts";
 import { apply, shown } from "./apply.ts";
@@ -10,11 +9,11 @@ import type { Flags } from "./flags.ts";
 import { installFlags, parseFlags } from "./flags.ts";
 import type { Plan } from "./install-plan.ts";
 import { planAccess, planInstall } from "./install-plan.ts";
+import { underLock } from "./lock.ts";
 import { seenBelow } from "./place.ts";
 import { PrimaryError } from "./primary.ts";
 import { installRequest } from "./request.ts";
 import { lockName } from "./state.ts";
-import { makeDirectories } from "./step.ts";
 import { treeOf } from "./tree.ts";
 import type { InstallRequest } from "./wanted.ts";
 import { watchDirectories } from "./watch.ts";
@@ -24,7 +23,6 @@ const waitSeconds = 120;
 const retryMs = 1_000;
 /** Between two looks around when the kernel has told nothing. */
 const lookMs = 10_000;
-const lockLimitMs = 10_000;
 
 export type Say = (line: string) => void;
 
@@ -37,7 +35,7 @@ export async function installCommand(words: readonly string[], say: Say): Promis
   if (flags.isOn("dry-run") || flags.isOn("check")) return foretell(plan(), flags, say);
   if (flags.isOn("cleanup-config-on-exit")) say("--cleanup-config-on-exit has no effect: the configuration stays until polynic uninstall, or pods would start without their networks");
   if (flags.isOn("watch")) return await stay(request, { plan, say, tokenOnly: flags.isOn("skip-config-watch") });
-  report(await patiently(() => locked(request, plan), waitMs), say);
+  report(await patiently(() => carriedOut(request, plan), waitMs), say);
   return 0;
 }
 
@@ -65,18 +63,13 @@ function readyPlan(request: InstallRequest, flags: Flags): Plan {
   throw new PrimaryError(`Cannot install yet: the readiness indicator file ${indicator} is not there, expected the default network to write it when it is ready`);
 }
 
-/** Only one process changes a node at a time; a plan is made and carried out under the lock. */
-function locked(request: InstallRequest, plan: () => Plan): Plan {
-  const path = join(request.places.conf.seen, lockName);
-  makeDirectories(files, dirname(path));
-  const lock = lockFile(path, { timeoutMs: lockLimitMs });
-  try {
+/** A plan is made and carried out while nobody else changes the node. */
+function carriedOut(request: InstallRequest, plan: () => Plan): Plan {
+  return underLock(join(request.places.conf.seen, lockName), files, () => {
     const made = plan();
     apply(made.steps, files);
     return made;
-  } finally {
-    lock.close();
-  }
+  });
 }
 
 async function patiently(work: () => Plan, waitMs: number): Promise<Plan> {
@@ -105,7 +98,7 @@ async function stay(request: InstallRequest, { plan, say, tokenOnly }: Stay): Pr
   const changes = watchDirectories([places.primary.seen, places.conf.seen, identity.directory], stopping.signal);
   let said = "", isInstalled = false;
   while (!stopping.signal.aborted) {
-    const now = attempt(() => locked(request, tokenOnly && isInstalled ? () => planAccess(request, files) : plan));
+    const now = attempt(() => carriedOut(request, tokenOnly && isInstalled ? () => planAccess(request, files) : plan));
     isInstalled ||= now.done;
     if (now.lines.length > 0 && now.lines.join("\n") !== said) for (const line of now.lines) say(line);
     said = now.lines.join("\n");

@@ -28,7 +28,9 @@ export interface UninstallPlan {
 /** @throws CommandError when the record of what was done cannot be read */
 export function planUninstall({ conf, bin, root, stem }: UninstallRequest, files: NodeFiles): UninstallPlan {
   const state = readState(join(conf.seen, stateName), files) ?? guessedState({ conf, bin, root, stem }, files);
-  const seen: Readonly<Record<Area, string>> = { conf: conf.seen, bin: binOf(state, bin, root), primary: placeOf(state.directories.primary, root).seen };
+  const { directories } = state;
+  const primary = directories.primary === directories.conf ? conf.seen : placeOf(directories.primary, root).seen;
+  const seen: Readonly<Record<Area, string>> = { conf: conf.seen, bin: binOf(state, { bin, root, files }), primary };
   const at = (area: Area, name: string) => join(seen[area], name);
   const back = state.moved.map((move) => giveBackSteps(files, move, { at, made: [] }));
   const remove = (made: readonly Made[]) => made.flatMap((one) => removeMadeSteps(files, one, { at, state }));
@@ -49,10 +51,10 @@ export function planUninstall({ conf, bin, root, stem }: UninstallRequest, files
   return { steps, notes: back.flatMap(({ notes }) => notes) };
 }
 
-/** The record knows better than the distribution's defaults; in a container its path is below the root. */
-function binOf(state: InstallState, bin: Place, root: string): string {
-  const recorded = placeOf(state.directories.bin, root);
-  return recorded.host === bin.host ? bin.seen : recorded.seen;
+/** Where we are. The record may be a container's, whose mounts had other names than the node's directories. */
+function binOf({ directories }: InstallState, { bin, root, files }: { readonly bin: Place; readonly root: string; readonly files: NodeFiles }): string {
+  const recorded = placeOf(directories.bin, root).seen;
+  return files.kind(join(recorded, ownFolder)) === undefined ? bin.seen : recorded;
 }
 
 /** Without a record: what has our names, and what carries the mark of having been set aside. */

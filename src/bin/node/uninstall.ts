@@ -1,16 +1,15 @@
 /** `polynic uninstall`: gives back what was there before. */
 import { dirname, join } from "node:path";
-import { lockFile } from "../../kernel/index.ts";
 import { apply, shown } from "./apply.ts";
 import { nodeFiles as files } from "./files.ts";
 import { parseFlags, uninstallFlags } from "./flags.ts";
 import type { Say } from "./install.ts";
+import { underLock } from "./lock.ts";
 import { uninstallRequest } from "./request.ts";
 import { lockName } from "./state.ts";
 import type { UninstallPlan } from "./uninstall-plan.ts";
 import { planUninstall } from "./uninstall-plan.ts";
 
-const lockLimitMs = 10_000;
 /** Any; a timer is what keeps the process from ending by itself. */
 const aliveMs = 1 << 30;
 
@@ -20,7 +19,7 @@ export async function uninstallCommand(words: readonly string[], say: Say): Prom
   const request = uninstallRequest(flags, files);
   const plan = () => planUninstall(request, files);
   const isDry = flags.isOn("dry-run") || flags.isOn("check");
-  const { steps, notes } = isDry ? plan() : carryOut(join(request.conf.seen, lockName), plan);
+  const { steps, notes } = isDry ? plan() : carriedOut(join(request.conf.seen, lockName), plan);
   for (const step of steps) say(isDry ? shown(step) : step.what);
   for (const note of notes) say(`note: ${note}`);
   if (steps.length === 0) say("nothing to remove");
@@ -28,16 +27,13 @@ export async function uninstallCommand(words: readonly string[], say: Say): Prom
   return flags.isOn("check") && steps.length > 0 ? 1 : 0;
 }
 
-/** The lock goes with everything else; without a directory to lock there is nobody to be kept away. */
-function carryOut(lockPath: string, plan: () => UninstallPlan): UninstallPlan {
-  const lock = files.kind(dirname(lockPath)) === "directory" ? lockFile(lockPath, { timeoutMs: lockLimitMs }) : undefined;
-  try {
+/** The lock goes with everything else; without its directory there is nobody to be kept away. */
+function carriedOut(lockPath: string, plan: () => UninstallPlan): UninstallPlan {
+  return underLock(files.kind(dirname(lockPath)) === undefined ? undefined : lockPath, files, () => {
     const made = plan();
     apply(made.steps, files);
     return made;
-  } finally {
-    lock?.close();
-  }
+  });
 }
 
 function signalled(): Promise<void> {
