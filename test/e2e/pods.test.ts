@@ -14,6 +14,7 @@ import { boxSuite, enterBox } from "../helpers/box.ts";
 import type { Containerd, ContainerdBuild } from "../helpers/containerd.ts";
 import { containerdBuilds, containerdPrograms, eventually, image, startContainerd } from "../helpers/containerd.ts";
 import { ipJson, run } from "../helpers/netns.ts";
+import { random } from "../helpers/random.ts";
 import { ourPlugins } from "../helpers/three-networks.ts";
 
 const programs = { ...containerdPrograms, openssl: "openssl" }, needs = ["nft_nat", "macvlan", "ipv6"] as const;
@@ -366,6 +367,35 @@ for (const { what, cleaningDies, collected } of killings) {
     await nothingLeft(fixtures);
   });
 }
+
+pods("are whole or not there, and in the end gone, whatever is killed and whatever the API does", async () => {
+  await containerd.useNetwork(nodeNetwork());
+  const { seed, below, pick, once } = random();
+  const context = `POLYNIC_SEED=${seed}`;
+  let over = false;
+  const trouble = (async () => {
+    while (!over) {
+      await new Promise((resolve) => setTimeout(resolve, below(60)));
+      if (once(10)) await api.fault({ kind: "409", match: { method: "PUT" } });
+      else if (once(3)) await api.fault({ kind: pick(["500", "503", "reset", "lost", "slow", "truncated"]), ms: below(300) });
+      else kill(commandsFor(`chaos-${below(12)}`, pick(["ADD", "DEL"])));
+    }
+  })();
+  try {
+    const made = await Promise.allSettled(Array.from({ length: 12 }, (_, index) => started({ name: `chaos-${index}`, networks: "storage,ports,lan" })));
+    const whole = made.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    for (const { netns } of whole) assert.equal(linksOf(netns), ["eth0", "lo", "net1", "net2", "net3"], context);
+    const addresses = whole.flatMap(({ netns }) => ["eth0", "net1", "net2", "net3"].flatMap((ifName) => addressesOf(netns, ifName)));
+    assert.is(new Set(addresses).size, whole.length * 4, context);
+    await Promise.all((await containerd.cri.listPods()).map((id) => containerd.remove(id).catch(() => {})));
+  } finally {
+    over = true;
+    await trouble;
+  }
+  await api.heal();
+  for (const id of await containerd.cri.listPods()) await containerd.remove(id);
+  await nothingLeft(fixtures);
+});
 
 function kill(pids: readonly number[]): void {
   for (const pid of pids) {
