@@ -6,6 +6,7 @@ import { CniError, code } from "../../cni/index.ts";
 import type { Cluster, Pod, PodEvent } from "../../kube/index.ts";
 import { devicesOfPod, openCluster } from "../../kube/index.ts";
 import type { Log } from "../../plugins/index.ts";
+import type { ArgPairs } from "../args.ts";
 import type { Begun } from "../begun.ts";
 import { toCniError } from "../cni-error.ts";
 import type { MuxCommand } from "../command.ts";
@@ -46,18 +47,18 @@ export function openPods({ config, env, version, log, deadlineMs }: PodsOptions)
       const key = podKeyOf(args);
       if (key === undefined) return undefined;
       const pod = await findPod(cluster, key, args);
-      return pod === undefined ? "gone" : attachmentOf(pod, { cluster, config, find, log });
+      return pod === undefined ? "gone" : attachmentOf(pod, { cluster, config, find, log, devices: deviceQueue(() => readDevices(pod, args, log)) });
     },
     async remembered(args) {
       const key = podKeyOf(args);
       const pod = key === undefined ? undefined : await findPod(cluster, key, args);
-      return pod === undefined ? undefined : await networksOfPod(pod, { ...forNobody, devices: devicesLeft(pod) });
+      return pod === undefined ? undefined : await networksOfPod(pod, { ...forNobody, devices: devicesLeft(pod, args, log) });
     },
     close: () => cluster.close(),
   };
 }
 
-function attachmentOf(pod: Pod, { cluster, config, find, log }: Pick<Lookup, "config" | "find"> & { cluster: Cluster; log: Log }): PodAttachment {
+function attachmentOf(pod: Pod, { cluster, config, find, devices, log }: Omit<Lookup, "ignored"> & { cluster: Cluster; log: Log }): PodAttachment {
   const warnings: PodEvent[] = [];
   const ignored = (problem: CniError, kind: "request" | "device"): void => {
     if (kind === "device" ? config.cluster.requireDevices : config.cluster.strictSelections) throw problem;
@@ -65,7 +66,7 @@ function attachmentOf(pod: Pod, { cluster, config, find, log }: Pick<Lookup, "co
     warnings.push({ type: "Warning", reason: kind === "device" ? "NoDeviceAllocated" : "NetworkRequestIgnored", message: problem.message });
   };
   return {
-    delegates: () => networksOfPod(pod, { config, find, devices: devicesOf(pod), ignored }),
+    delegates: () => networksOfPod(pod, { config, find, devices, ignored }),
     prepare(network, undo) {
       undo.add("remove the description of its device", () => forgetDevice(network));
       provideDevice(network, log);
@@ -85,17 +86,19 @@ function attachmentOf(pod: Pod, { cluster, config, find, log }: Pick<Lookup, "co
   };
 }
 
+/** The kubelet knows a static pod by the UID that it gave it itself, which the runtime has from it. */
+function readDevices(pod: Pod, args: ArgPairs, log: Log): ReturnType<typeof devicesOfPod> {
+  const uid = new Map(args).get("K8S_POD_UID") || pod.uid;
+  return devicesOfPod({ ...pod, uid }, { skipped: (problem) => log.warn(problem) });
+}
+
 /** Those of a pod about to go; the kubelet may have taken them back already. */
-function devicesLeft(pod: Pod): DeviceQueue {
-  return deviceQueue(() => devicesOfPod(pod).catch(() => new Map()));
+function devicesLeft(pod: Pod, args: ArgPairs, log: Log): DeviceQueue {
+  return deviceQueue(() => readDevices(pod, args, log).catch(() => new Map()));
 }
 
 /** The network a failure is one of. */
 function placeOf(error: CniError, begun: Begun | undefined): Failure["at"] {
   if (error instanceof UnusableNetwork) return { displayName: error.displayName, ifName: "" };
   return begun === undefined ? undefined : { displayName: begun.network.delegate.displayName, ifName: begun.network.attachment.ifName };
-}
-
-function devicesOf(pod: Pod): DeviceQueue {
-  return deviceQueue(() => devicesOfPod(pod));
 }

@@ -1,7 +1,7 @@
 import type { Route } from "../../cni/index.ts";
 import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
 import type { Address } from "../../net/index.ts";
-import { AddressError, parseAddressOrPrefix } from "../../net/index.ts";
+import { AddressError, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
 
 /** A range as it is written; see ranges.ts for what it means. */
 export interface RangeConf {
@@ -47,14 +47,18 @@ export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (rea
   return sets;
 }
 
-/** The addresses asked for: CNI_ARGS, `args.cni.ips`, then the runtime's. A prefix length behind one is ignored. `otherKeys` of CNI_ARGS are known too. */
+/**
+ * The addresses asked for: CNI_ARGS (several with commas), `args.cni.ips`, then the runtime's; each once, as one that a pod
+ * asks for arrives in two of these ways. A prefix length behind one is ignored. `otherKeys` of CNI_ARGS are known too.
+ */
 export function requestedOf(conf: HostLocalConf, args: string, otherKeys: readonly string[] = []): readonly Address[] {
-  const { IP } = parseArgs<string>(args, ["IP", ...otherKeys]);
-  return [
-    ...(IP === undefined || IP === "" ? [] : [requested("CNI_ARGS IP", IP, code.invalidEnvironment)]),
+  const { IP = "" } = parseArgs<string>(args, ["IP", ...otherKeys]);
+  const all = [
+    ...(IP === "" ? [] : IP.split(",")).map((text) => requested("CNI_ARGS IP", text, code.invalidEnvironment)),
     ...(conf.args?.cni?.ips ?? []).map((text) => requested("args.cni.ips", text)),
     ...(conf.runtimeConfig?.ips ?? []).map((text) => requested("runtimeConfig.ips", text)),
   ];
+  return all.filter((address, index) => all.findIndex((other) => sameAddress(address, other)) === index);
 }
 
 function requested(where: string, text: string, number: number = code.invalidConfig): Address {

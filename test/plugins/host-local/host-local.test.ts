@@ -111,6 +111,7 @@ const requests: readonly (readonly [string, object, string, readonly string[] | 
   ["CNI_ARGS", {}, "IP=10.1.2.88", ["10.1.2.88/24"]],
   ["CNI_ARGS with a prefix", {}, "IgnoreUnknown=1;K8S_POD_NAME=a;IP=10.1.2.88/24", ["10.1.2.88/24"]],
   ["args.cni.ips", { args: { cni: { ips: ["10.1.2.88"] } } }, "", ["10.1.2.88/24"]],
+  ["both ways a pod's wish arrives", { runtimeConfig: { ips: ["10.1.2.88/24"] } }, "IP=10.1.2.88/24", ["10.1.2.88/24"]],
   ["runtimeConfig.ips", { runtimeConfig: { ips: ["10.1.2.88/32"] } }, "", ["10.1.2.88/24"]],
   ["keys in another case", { RuntimeConfig: { IPs: ["10.1.2.88"] } }, "", ["10.1.2.88/24"]],
   ["two in one set", { args: { cni: { ips: ["10.1.2.88", "10.1.2.77"] } } }, "", 101],
