@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../cni/index.ts";
 import { CniError, isJsonObject } from "../../cni/index.ts";
 import type { NetworkDefinition } from "../../nad/index.ts";
-import { definitionLimits, findJsonProblem, jsonProblemText, parseDefinition, withDevice } from "../../nad/index.ts";
+import { definitionLimits, findJsonProblem, jsonProblemText, parseDefinition } from "../../nad/index.ts";
 import type { Report } from "./finding.ts";
 import type { ManifestObject } from "./manifest.ts";
 import { checkNetwork } from "./network.ts";
@@ -22,14 +22,11 @@ export function checkDefinition({ object, spot, namespace }: ManifestObject, rep
   const { config, resourceName } = definition;
   // Without one a file of the node has it.
   if (config === undefined) return { ...definition, spot: place };
-  // A device is laid into the configuration before anybody reads it.
-  const read = resourceName === "" ? config : withDevice(config, someDevice);
-  const network = checkNetwork(read, { spot: place.inside(), report, trusted: false, defaultVersion: "" });
+  const network = checkNetwork(config, { spot: place.inside(), report, trusted: false, hasDevice: resourceName !== "", defaultVersion: "" });
   return network === undefined ? undefined : { ...definition, spot: place };
 }
 
 const apiVersion = "k8s.cni.cncf.io/v1";
-const someDevice = "0000:00:00.0";
 
 function readDefinition(object: JsonObject, config: Spot, spot: Spot, report: Report): NetworkDefinition | undefined {
   try {

@@ -1,5 +1,5 @@
 import type { JsonObject, NetworkConfig, NetworkPlugin } from "../../cni/index.ts";
-import { CniError, allVersions, isJsonObject, requestConf, requireVersion } from "../../cni/index.ts";
+import { CniError, allVersions, enabledArgs, isJsonObject, requestConf, requireVersion } from "../../cni/index.ts";
 import type { Delegate } from "../../mux/index.ts";
 import { parseDelegate } from "../../mux/index.ts";
 import type { Handles, Plugin } from "../../plugins/index.ts";
@@ -17,6 +17,8 @@ export interface NetworkContext {
   readonly trusted: boolean;
   /** Types that are run as executables although they are built in. */
   readonly execute?: true | readonly string[];
+  /** The kubelet's device is laid into the configuration before anybody reads it. */
+  readonly hasDevice?: boolean;
   /** What a pod asks its plugins for. */
   readonly capabilityArgs?: JsonObject;
 }
@@ -56,7 +58,7 @@ export function refused<T>(config: JsonObject, spot: Spot, report: Report, work:
 
 function checkPlugin(plugin: NetworkPlugin, network: NetworkConfig, context: NetworkContext): void {
   const { type } = plugin;
-  const { spot, report, execute = [], trusted, capabilityArgs = {} } = context;
+  const { spot, report, execute = [], trusted, hasDevice = false, capabilityArgs = {} } = context;
   if (type === "passthru" || execute === true || execute.includes(type)) return;
   const known = builtIn.get(type);
   if (known === undefined) {
@@ -64,13 +66,22 @@ function checkPlugin(plugin: NetworkPlugin, network: NetworkConfig, context: Net
     return;
   }
   refused(plugin, spot, report, () => requireVersion("ADD", network.cniVersion, known.versions));
-  const conf = requestConf({ network, plugin, capabilityArgs });
+  const conf = requestConf({ network, plugin: withNodesDevice(plugin, hasDevice), capabilityArgs });
   refused(plugin, spot, report, () => known.validate?.({ attachment, conf, prevResult: undefined, trusted }, offlineHandles));
   const ipamType = ipamTypeOf(plugin);
   if (ipamType !== undefined && !builtIn.has(ipamType)) report("warning", spot.at("ipam", "type"), notBuiltIn(ipamType));
   // Another program's keys are its own business.
   const shown = ipamType !== undefined && !builtIn.has(ipamType) ? { ...plugin, ipam: {} } : plugin;
   if (type !== "wasm") reportUnknownKeys(shown, keyTables(["plugin-conf", type, ...(ipamType === undefined ? [] : [ipamType])]), spot, report);
+}
+
+/** Whether a device is there only its node knows; which one it is makes no difference to the rest of a configuration. */
+function withNodesDevice(plugin: NetworkPlugin, hasDevice: boolean): NetworkPlugin {
+  const byBus = Object.entries(plugin).some(([key, value]) => key.toLowerCase() === "pcibusid" && typeof value === "string" && value !== "");
+  const promised = Object.hasOwn(enabledArgs(plugin, { deviceID: true }), "deviceID");
+  if (plugin.type !== "host-device" || !(hasDevice || byBus || promised)) return plugin;
+  const rest = Object.entries(plugin).filter(([key]) => key.toLowerCase() !== "pcibusid");
+  return { ...Object.fromEntries(rest), type: plugin.type, device: "eth0" };
 }
 
 function ipamTypeOf(plugin: NetworkPlugin): string | undefined {

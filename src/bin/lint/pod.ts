@@ -73,7 +73,7 @@ function selectionsAt(pod: ManifestObject, key: string, namespace: string, { rep
   if (text.trim() === "") return undefined;
   const loose = readSelections(text, { namespace, strict: false }), exact = readSelections(text, { namespace, strict: true });
   const isJson = /[[{"]/.test(text);
-  const element = (path: readonly (string | number)[]): Spot => isJson ? spot.inside().at(...path) : spot;
+  const element = (path: readonly (string | number)[]): Spot => isJson ? spot.inside().at(...path) : spot.character(itemStart(text, Number(path[0] ?? 0)));
   const known = new Set(loose.problems.map(({ path }) => JSON.stringify(path)));
   for (const { path, offset, text: problem } of loose.problems) report("error", offset === undefined ? element(path) : spot.character(offset), problem);
   for (const { path, text: problem } of exact.problems) {
@@ -86,6 +86,12 @@ function selectionsAt(pod: ManifestObject, key: string, namespace: string, { rep
     return { selection, index, spot: element([index]) };
   });
   return { spot, whole: loose.problems.length === 0, list };
+}
+
+/** Where an item of the comma form begins. */
+function itemStart(text: string, index: number): number {
+  const before = text.split(",").slice(0, index).map((item) => `${item},`).join("").length;
+  return before + (/^\s*/.exec(text.slice(before))?.[0].length ?? 0);
 }
 
 function reportForeignKeys(elements: unknown, spot: Spot, report: Report): void {

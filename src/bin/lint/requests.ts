@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../cni/index.ts";
 import { CniError, enabledArgs, isJsonObject } from "../../cni/index.ts";
 import type { NetworkSelection } from "../../nad/index.ts";
-import { selectionCapabilities, undeclaredCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
+import { selectionCapabilities, undeclaredCapabilities, withCniArgs } from "../../nad/index.ts";
 import type { CheckedDefinition } from "./definition.ts";
 import type { Finding, Report } from "./finding.ts";
 import { gather } from "./finding.ts";
@@ -33,21 +33,18 @@ export function checkRequests({ selection, spot }: Pick<PlacedSelection, "select
 /** Reads the network as it is with what the pod asks for; what is wrong without that has been said already. */
 function checkTogether({ selection, spot }: Pick<PlacedSelection, "selection" | "spot">, { config = {}, spot: definitionSpot, resourceName }: CheckedDefinition, wanted: JsonObject, report: Report): void {
   const { deviceID: _, ...args } = wanted;
-  const device = resourceName === "" ? config : withDevice(config, someDevice);
-  const withArgs = laidOver(device, selection.cniArgs, (message) => report("error", spot.at("cni-args"), message));
+  const withArgs = laidOver(config, selection.cniArgs, (message) => report("error", spot.at("cni-args"), message));
   if (withArgs === undefined) return;
   const found = (conf: JsonObject, capabilityArgs: JsonObject): readonly Finding[] => {
     const { findings, report: take } = gather();
-    checkNetwork(conf, { spot: definitionSpot.inside(), report: take, trusted: false, defaultVersion: "", capabilityArgs });
+    checkNetwork(conf, { spot: definitionSpot.inside(), report: take, trusted: false, hasDevice: resourceName !== "", defaultVersion: "", capabilityArgs });
     return findings.filter(({ level }) => level === "error");
   };
-  const before = new Set(found(device, {}).map(({ message }) => message));
+  const before = new Set(found(config, {}).map(({ message }) => message));
   for (const { message, path } of found(withArgs, args)) {
     if (!before.has(message)) report("error", spot, `with it the network is refused: ${path === "" ? "" : `${path}: `}${message}`);
   }
 }
-
-const someDevice = "0000:00:00.0";
 
 function laidOver(config: JsonObject, cniArgs: JsonObject | undefined, refuse: (message: string) => void): JsonObject | undefined {
   if (cniArgs === undefined) return config;
