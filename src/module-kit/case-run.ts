@@ -14,6 +14,8 @@ import type { Subject } from "./subject.ts";
 export interface CaseRun {
   /** The module's answer, or `{"error": {code, msg}}`, its own or the host's. */
   readonly answer: Readonly<Record<string, unknown>>;
+  /** What the module logged, also when it refused. */
+  readonly log?: readonly string[];
   /** Absent when the request was refused before the call. */
   readonly call?: { readonly fuel: number; readonly memoryBytes: number; readonly milliseconds: number };
 }
@@ -24,16 +26,17 @@ export function runRequest(subject: Subject, request: CaseRequest, checkConfig: 
   if (refusal !== undefined) return { answer: { error: { code: code.invalidConfig, msg: refusal } } };
   const { number, frame, accept } = prepared(subject, request);
   let call: CaseRun["call"];
+  const log: string[] = [];
   try {
     const { text, fuelUsed, memoryBytes, milliseconds } = callModule(subject.compiled, number, frame, {});
     call = { fuel: Number(fuelUsed), memoryBytes, milliseconds };
-    const answer = readAnswer(subject.name, text);
+    const answer = readAnswer(subject.name, text, (line) => log.push(line));
     accept(answer);
-    return { answer, call };
+    return { answer, call, log };
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
     const { code: number, message: msg, details } = error;
-    return { answer: { error: { code: number, msg, ...(details === undefined ? {} : { details }) } }, ...(call === undefined ? {} : { call }) };
+    return { answer: { error: { code: number, msg, ...(details === undefined ? {} : { details }) } }, log, ...(call === undefined ? {} : { call }) };
   }
 }
 

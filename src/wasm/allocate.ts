@@ -79,30 +79,41 @@ function refuseRepeated(name: string, addresses: readonly Address[]): void {
 /** One route of a module's own making. */
 export function checkRoute(name: string, route: unknown): Route {
   if (!isObject(route)) throw answerError(name, "an entry of routes is not an object");
-  refuseOtherKeys(name, "an entry of routes", route, ["dst", "gw", ...routeNumbers]);
+  refuseOtherKeys(name, "an entry of routes", route, ["dst", "gw", ...routeNumbers.keys()]);
   const { dst, gw } = route;
   if (typeof dst !== "string" || !isPrefix(dst)) throw decisionError(name, `route dst is ${JSON.stringify(dst)}, expected a CIDR`);
   if (gw !== undefined && (typeof gw !== "string" || !isAddress(gw))) throw decisionError(name, `route gw is ${JSON.stringify(gw)}, expected an IP address`);
-  for (const key of routeNumbers) {
+  if (gw !== undefined && gw.includes(":") !== dst.includes(":")) throw decisionError(name, `route gw is ${JSON.stringify(gw)}, expected an address of the family of ${dst}`);
+  for (const [key, most] of routeNumbers) {
     const value = route[key];
-    if (value !== undefined && (!Number.isInteger(value) || Number(value) < 0)) throw decisionError(name, `route ${key} is ${JSON.stringify(value)}, expected a number from 0`);
+    const fits = value === undefined || (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= most);
+    if (!fits) throw decisionError(name, `route ${key} is ${JSON.stringify(value)}, expected a number from 0 to ${most}`);
   }
   // Every key of Route was looked at above, and no other is there.
   return route as unknown as Route;
 }
 
-const routeNumbers = ["mtu", "advmss", "priority", "table", "scope"] as const;
+/** What the kernel has room for. */
+const routeNumbers: ReadonlyMap<string, number> = new Map([["mtu", 0xffff_ffff], ["advmss", 0xffff_ffff], ["priority", 0xffff_ffff], ["table", 0xffff_ffff], ["scope", 0xff]]);
 
 export function checkDns(name: string, dns: unknown): Dns {
   if (!isObject(dns)) throw answerError(name, "dns is not an object");
   refuseOtherKeys(name, "dns", dns, ["nameservers", "domain", "search", "options"]);
-  if (dns["domain"] !== undefined && typeof dns["domain"] !== "string") throw answerError(name, "dns.domain is not a string");
-  for (const key of ["nameservers", "search", "options"]) {
-    if (listAt(name, dns, key, listLimit)?.some((text) => typeof text !== "string")) throw answerError(name, `dns.${key} holds something that is not a string`);
+  for (const key of ["nameservers", "search", "options", "domain"]) {
+    const texts = key === "domain" ? [dns[key] ?? ""] : listAt(name, dns, key, listLimit) ?? [];
+    for (const text of texts) {
+      if (typeof text !== "string") throw answerError(name, `dns.${key} ${key === "domain" ? "is not" : "holds something that is not"} a string`);
+      if (key === "nameservers" ? !isAddress(text) : !resolverWord.test(text)) {
+        throw decisionError(name, `dns.${key} is ${JSON.stringify(text)}, expected ${key === "nameservers" ? "an IP address" : "a word"}`);
+      }
+    }
   }
   // Every key of Dns was looked at above, and no other is there.
   return dns as Dns;
 }
+
+/** Runtimes write these into resolv.conf, a line each: a space or the end of a line would begin something else. */
+const resolverWord = /^[\x21-\x7e]{0,253}$/;
 
 function isPrefix(text: string): boolean {
   try {

@@ -9,10 +9,11 @@ export type Answer = Readonly<Record<string, unknown>>;
 /**
  * The object a module answered with.
  *
+ * @param log  gets each line the module logged, also when it answered with an error
  * @throws CniError 145 when the text is no JSON object or nests deeper than 32; the module's own code (4, 7, 11, 100-139)
  *   when it answered with an error
  */
-export function readAnswer(name: string, text: string): Answer {
+export function readAnswer(name: string, text: string, log: (line: string) => void = () => {}): Answer {
   if (textDepth(text) > deepestAnswer) throw answerError(name, `it nests deeper than ${deepestAnswer} levels`);
   let value: unknown;
   try {
@@ -21,18 +22,31 @@ export function readAnswer(name: string, text: string): Answer {
     throw new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": it is not JSON`, { cause });
   }
   if (!isObject(value)) throw answerError(name, "it is not a JSON object");
+  logAnswer(name, value, log);
   if (value["error"] !== undefined) throw moduleError(name, value["error"]);
   return value;
 }
 
 /** An answer that is not shaped as the op asks. */
 export function answerError(name: string, what: string): CniError {
-  return new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": ${what}`);
+  return new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": ${printable(what, shownChars)}`);
 }
 
 /** An answer whose shape is right but whose content goes beyond what the module was offered. */
 export function decisionError(name: string, what: string): CniError {
-  return new CniError(code.moduleDecision, `Cannot accept the decision of module "${name}": ${what}`);
+  return new CniError(code.moduleDecision, `Cannot accept the decision of module "${name}": ${printable(what, shownChars)}`);
+}
+
+/** Of what a module says, so much is repeated in an error; its own messages may be longer. */
+const shownChars = 512, messageChars = 1024, detailsChars = 4096;
+
+/**
+ * A module's text on one line of somebody's terminal or log: what would end the line, move the cursor or turn the writing's
+ * direction is a space, and what is longer is cut.
+ */
+export function printable(text: string, chars: number): string {
+  const cut = text.length > chars ? `${text.slice(0, chars)}...` : text;
+  return cut.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, " ");
 }
 
 /** Refuses keys that no op knows: they are typos. */
@@ -72,15 +86,15 @@ function moduleError(name: string, error: unknown): CniError {
   const allowed = typeof number === "number" && Number.isInteger(number) && (number === 4 || number === 7 || number === 11 || (number >= 100 && number <= 139));
   if (!allowed) return answerError(name, `error.code is ${JSON.stringify(number)}, expected 7, 11 or 100 to 139`);
   if (typeof msg !== "string") return answerError(name, "error.msg is not a string");
-  return new CniError(number, msg, typeof details === "string" ? { details } : {});
+  return new CniError(number, printable(msg, messageChars), typeof details === "string" ? { details: printable(details, detailsChars) } : {});
 }
 
 const logLines = 20, logChars = 256;
 
 /** What a module wants to be read by people; anything else in that place is passed over. */
-export function logAnswer(name: string, { log: lines }: Answer, log: (line: string) => void): void {
+function logAnswer(name: string, { log: lines }: Answer, log: (line: string) => void): void {
   if (!Array.isArray(lines)) return;
   for (const line of lines.slice(0, logLines)) {
-    if (typeof line === "string") log(`module "${name}": ${line.slice(0, logChars).replace(/[\u0000-\u001f\u007f]/g, " ")}`);
+    if (typeof line === "string") log(`module "${name}": ${printable(line.slice(0, logChars), logChars)}`);
   }
 }

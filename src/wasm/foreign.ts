@@ -6,7 +6,7 @@ import { isAbsolute } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { checkAllocation } from "./allocate.ts";
 import type { Answer } from "./answer.ts";
-import { logAnswer, readAnswer } from "./answer.ts";
+import { readAnswer } from "./answer.ts";
 import type { ConfigCheck } from "./config-check.ts";
 import { configCheckOf, configProblem } from "./config-check.ts";
 import { checkFrame, releaseFrame, reviewFrame } from "./foreign-frames.ts";
@@ -66,11 +66,7 @@ function loadFile({ module: path, sha256, trusted }: ModuleReference, limits: Ca
 /** A module with every call's answer checked. */
 export function callable(found: UsableModule, { allow, log }: { readonly allow: readonly PolicyChange[]; readonly log: (line: string) => void }): LoadedModule {
   const { name, metadata } = found;
-  const call = (opNumber: number, frame: Uint8Array): Answer => {
-    const answer = readAnswer(name, runModule(found.compiled, opNumber, frame));
-    logAnswer(name, answer, log);
-    return answer;
-  };
+  const call = (opNumber: number, frame: Uint8Array): Answer => readAnswer(name, runModule(found.compiled, opNumber, frame), log);
   let check: ConfigCheck | undefined = found.configCheck;
   return {
     name, metadata, seedOf,

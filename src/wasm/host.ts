@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { checkAllocation } from "./allocate.ts";
-import { logAnswer, readAnswer } from "./answer.ts";
+import { readAnswer } from "./answer.ts";
 import { allocateFrame, mergeFrame } from "./frames.ts";
 import type { LimitsConf } from "./limits.ts";
 import { nodeLimits } from "./limits.ts";
@@ -49,8 +49,7 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
     },
     async merge(inputs) {
       const merger = node.merge === undefined ? own("merge") : await chosenMerger(node.merge);
-      const answer = readAnswer(merger.name, runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)));
-      logAnswer(merger.name, answer, log);
+      const answer = readAnswer(merger.name, runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)), log);
       return checkMerge(merger.name, answer, inputs);
     },
     kindOf: (name) => (builtIn(name)?.metadata ?? installed(name))?.kind,

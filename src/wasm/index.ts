@@ -8,7 +8,7 @@ export type { NodeModules } from "./host.ts";
 export type * from "./modules.ts";
 
 export { checkAllocation } from "./allocate.ts";
-export { readAnswer } from "./answer.ts";
+export { printable, readAnswer } from "./answer.ts";
 export type { Answer } from "./answer.ts";
 export { compileConfigSchema, configCheckOf, loadConfigCheck } from "./config-check.ts";
 export type { ConfigCheck } from "./config-check.ts";

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../cni/index.ts";
 import { isJsonObject } from "../cni/index.ts";
-import { textDepth } from "./answer.ts";
+import { printable, textDepth } from "./answer.ts";
 
 /** What a module decides: addresses, one result of many, or whether a result may stand. */
 export type ModuleKind = "ipam" | "merge" | "policy";
@@ -27,6 +27,10 @@ export interface ModuleMetadata {
 /** Names of modules, as files and in configurations. */
 export const moduleName = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
+/** What is printed for people is one line of theirs. */
+const versionText = /^[\x21-\x7e]{1,64}$/;
+const shownChars = 1024;
+
 const limitBytes = 32 * 1024;
 const deepest = 64;
 
@@ -45,18 +49,18 @@ export function parseMetadata(content: Uint8Array | undefined): ModuleMetadata {
   if (content.length > limitBytes) throw new MetadataError(`its metadata is ${content.length} bytes long, expected at most ${limitBytes}`);
   const json = parse(content);
   const unknown = Object.keys(json).find((key) => !keys.includes(key));
-  if (unknown !== undefined) throw new MetadataError(`its metadata has an unknown key ${JSON.stringify(unknown)}, expected ${keys.join(", ")}`);
+  if (unknown !== undefined) throw new MetadataError(`its metadata has an unknown key ${printable(JSON.stringify(unknown), 60)}, expected ${keys.join(", ")}`);
   const { abi, kind, name, version, description = "", ops, configSchema, needs = [], perSet = "each", examples = [] } = json;
   if (abi !== 1) throw refused("abi", abi, "1");
   if (kind !== "ipam" && kind !== "merge" && kind !== "policy") throw refused("kind", kind, "ipam, merge or policy");
   if (typeof name !== "string" || !moduleName.test(name)) throw refused("name", name, "lower-case letters, digits and dashes");
-  if (typeof version !== "string" || version === "") throw refused("version", version, "a string that is not empty");
-  if (typeof description !== "string") throw refused("description", description, "a string");
+  if (typeof version !== "string" || !versionText.test(version)) throw refused("version", version, "1 to 64 characters without spaces");
+  if (typeof description !== "string" || printable(description, shownChars) !== description) throw refused("description", description, `one line of at most ${shownChars} characters`);
   if (!isListOf(ops, opsOf[kind])) throw refused("ops", ops, `a list of ${opsOf[kind].join(", ")}`);
   if (!isListOf(needs, knownNeeds)) throw refused("needs", needs, `a list of ${knownNeeds.join(", ")}`);
   if (perSet !== "each" && perSet !== "any") throw refused("perSet", perSet, "each or any");
   if (configSchema !== undefined && !isJsonObject(configSchema)) throw refused("configSchema", configSchema, "a JSON Schema");
-  if (!Array.isArray(examples) || !examples.every(isExample)) throw refused("examples", examples, "a list of objects with title and config");
+  if (!Array.isArray(examples) || !examples.every(isExample)) throw refused("examples", examples, "a list of objects with title, one line, and config");
   return { abi, kind, name, version, description, ops, needs, perSet, examples, ...(configSchema === undefined ? {} : { configSchema }) };
 }
 
@@ -84,9 +88,9 @@ function isListOf<T extends string>(value: unknown, allowed: readonly T[]): valu
 }
 
 function isExample(value: unknown): value is ModuleMetadata["examples"][number] {
-  return isJsonObject(value) && typeof value["title"] === "string" && isJsonObject(value["config"]);
+  return isJsonObject(value) && typeof value["title"] === "string" && printable(value["title"], shownChars) === value["title"] && isJsonObject(value["config"]);
 }
 
 function refused(key: string, value: unknown, expected: string): MetadataError {
-  return new MetadataError(`${key} of its metadata is ${(JSON.stringify(value) ?? "missing").slice(0, 60)}, expected ${expected}`);
+  return new MetadataError(`${key} of its metadata is ${printable(JSON.stringify(value) ?? "missing", 60)}, expected ${expected}`);
 }

@@ -1,4 +1,5 @@
 import { CniError, code } from "../cni/index.ts";
+import { printable } from "./answer.ts";
 import type { CallLimits } from "./limits.ts";
 import { defaultLimits } from "./limits.ts";
 import type { ModuleMetadata } from "./metadata.ts";
@@ -201,7 +202,7 @@ function readFault(exports: ModuleExports): string | undefined {
     const at = Number(packed >> 32n);
     const bytes = Number(packed & 0xffff_ffffn);
     if (bytes === 0 || bytes > faultLimitBytes || at + bytes > exports.memory.buffer.byteLength) return undefined;
-    return new TextDecoder("utf-16le").decode(new Uint8Array(exports.memory.buffer, at, bytes));
+    return printable(new TextDecoder("utf-16le").decode(new Uint8Array(exports.memory.buffer, at, bytes)), faultLimitBytes);
   } catch {
     return undefined; // the words are gone; the trap itself is reported
   }

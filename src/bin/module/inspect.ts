@@ -1,4 +1,4 @@
-import { codeLimits, defaultLimits, fileLimits, inspectModule } from "../../wasm/index.ts";
+import { codeLimits, defaultLimits, fileLimits, inspectModule, printable } from "../../wasm/index.ts";
 import type { Command } from "./command.ts";
 import { bytesText, countText } from "./figures.ts";
 import { readModuleFile } from "./module-file.ts";
@@ -45,10 +45,13 @@ function line(key: string, value: string): string {
   return `${key.padEnd(10)} ${value}`;
 }
 
+/** Of one key: a schema may be 32 KiB. */
+const shownChars = 200;
+
 /** The keys a schema names, with their types. */
 function configKeys(schema: object | undefined): string {
   // JSON Schema: properties is an object of schemas, whose type may be anything.
   const { properties = {} } = (schema ?? {}) as { readonly properties?: Readonly<Record<string, { readonly type?: unknown; readonly enum?: readonly unknown[] }>> };
-  const keys = Object.entries(properties).map(([key, { type, enum: values }]) => `${key} (${values === undefined ? String(type ?? "any") : values.join(", ")})`);
+  const keys = Object.entries(properties).map(([key, { type, enum: values }]) => printable(`${key} (${values === undefined ? String(type ?? "any") : values.join(", ")})`, shownChars));
   return keys.length === 0 ? "no keys" : keys.join(", ");
 }
