@@ -50,7 +50,7 @@ export function parseYamlDocuments(text: string): readonly YamlDocument[] {
 const options = { logLevel: "silent", prettyErrors: false, merge: true } as const;
 
 function readDocument(document: Document.Parsed, text: string, placeOf: (offset: number) => YamlPosition): YamlDocument {
-  const errors = document.errors.map(({ message, pos: [offset] }) => ({ message, ...placeOf(offset) }));
+  const errors = document.errors.map(({ message, pos: [offset] }) => ({ message: overflow.test(message) ? tooDeep : message, ...placeOf(offset) }));
   const { value, problem } = errors.length > 0 ? { value: undefined } : valueOf(document);
   const positionOf = (path: readonly YamlStep[]): YamlPosition | undefined => mapped(offsetOf(document, path), placeOf);
   const positionIn = (path: readonly YamlStep[], index: number): YamlPosition | undefined => {
@@ -68,15 +68,23 @@ function readDocument(document: Document.Parsed, text: string, placeOf: (offset:
   };
 }
 
+/** The package recurses, and hands on what the engine says when that is too much. */
+const overflow = /^Maximum call stack/;
+const tooDeep = "it is nested too deeply";
+
 function mapped<T>(offset: number | undefined, placeOf: (offset: number) => T): T | undefined {
   return offset === undefined ? undefined : placeOf(offset);
 }
 
-/** Aliases that grow beyond the package's bound are found out here only. */
+/** Aliases that grow beyond the package's bound, or hold themselves, are found out here only. */
 function valueOf(document: Document.Parsed): { readonly value: unknown; readonly problem?: string } {
   try {
-    return { value: document.toJS() };
+    const value: unknown = document.toJS();
+    JSON.stringify(value);
+    return { value };
   } catch (error) {
+    if (error instanceof RangeError) return { value: undefined, problem: tooDeep };
+    if (error instanceof TypeError) return { value: undefined, problem: "an alias stands for what holds it" };
     return { value: undefined, problem: error instanceof Error ? error.message : String(error) };
   }
 }

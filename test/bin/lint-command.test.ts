@@ -87,6 +87,18 @@ for (const folder of ["conf", "deploy"].filter((name) => existsSync(join(root, n
   });
 }
 
+examples("in docs/lint.md print what is written there", () => {
+  const page = readFileSync(join(root, "docs", "lint.md"), "utf8").split("\n").filter((line) => line.startsWith("    ")).map((line) => line.slice(4)).join("\n");
+  const [, manifest = "", said] = /^\$ cat shop\.yaml\n([\s\S]*?)\$ polynic lint shop\.yaml\n([\s\S]*?)\$ polynic lint conf\n/m.exec(page) ?? [];
+  const [, conf] = /^\$ polynic lint conf\n([\s\S]*)$/m.exec(page) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), "polynic-lint-"));
+  writeFileSync(join(folder, "shop.yaml"), manifest);
+  const { stdout } = run(["shop.yaml"], { cwd: folder });
+  rmSync(folder, { recursive: true });
+  assert.is(stdout, said);
+  assert.is(run(["conf"], { cwd: root }).stdout.trimEnd(), conf?.trimEnd());
+});
+
 examples("in conf/ are all looked at", () => {
   const { files, definitions, pods, networks, multiplexers } = JSON.parse(run(["--json", "conf"], { cwd: root }).stdout);
   const texts = readdirSync(join(root, "conf")).filter((name) => /\.(conf|conflist|yaml)$/.test(name)).map((name) => readFileSync(join(root, "conf", name), "utf8"));

@@ -42,6 +42,17 @@ documents("bounds what aliases may grow to", async () => {
   assert.is(found?.errors.length, 1);
 });
 
+for (const [title, text, problem] of [
+  ["nested too deeply", "[".repeat(100_000), "it is nested too deeply"],
+  ["held by itself", "a: &a [*a]", "an alias stands for what holds it"],
+] as const) {
+  documents(`refuses what is ${title}`, async () => {
+    const [found] = await parseYamlDocuments(text);
+    assert.is(found?.value, undefined);
+    assert.ok(found?.errors.some(({ message }) => message === problem), found?.errors[0]?.message);
+  });
+}
+
 for (const [title, text, index, expected] of [
   ["in a literal block", 'a: |\n  [\n    "x"\n  ]\n', 4, { line: 3, column: 5 }],
   ["in an indented literal block with a keeping header", 'a: |+\n      xy\n       z\n', 4, { line: 3, column: 8 }],

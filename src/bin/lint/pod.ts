@@ -75,7 +75,11 @@ function selectionsAt(pod: ManifestObject, key: string, namespace: string, { rep
   const isJson = /[[{"]/.test(text);
   const element = (path: readonly (string | number)[]): Spot => isJson ? spot.inside().at(...path) : spot.character(itemStart(text, Number(path[0] ?? 0)));
   const known = new Set(loose.problems.map(({ path }) => JSON.stringify(path)));
-  for (const { path, offset, text: problem } of loose.problems) report("error", offset === undefined ? element(path) : spot.character(offset), problem);
+  const placeOf = (path: readonly (string | number)[], offset: number | undefined): Spot => {
+    if (offset !== undefined) return spot.character(offset);
+    return path.length === 0 ? spot : element(path);
+  };
+  for (const { path, offset, text: problem } of loose.problems) report("error", placeOf(path, offset), problem);
   for (const { path, text: problem } of exact.problems) {
     // Default routes that cannot all be had are refused by everybody, and told where all networks are known.
     if (path.length > 0 && !known.has(JSON.stringify(path))) report(strict ? "error" : "warning", element(path), `${problem} (Multus takes it, polynic only with "strictSelections": false)`);
