@@ -211,13 +211,13 @@ takeover("takes over how its entry point was told to work, and the primary confi
   using over = overMultus(thin);
   assert.equal(over.plugin, {
     type: "polynic", capabilities: { portMappings: true }, namespaceIsolation: true, logFile: "/var/log/multus.log", logLevel: "debug", logOptions: { maxSize: 10 },
-    mergeResults: false, kubeconfig: "/etc/cni/net.d/polynic.d/kubeconfig", delegates: [flannel],
+    strictSelections: false, mergeResults: false, kubeconfig: "/etc/cni/net.d/polynic.d/kubeconfig", delegates: [flannel],
   });
 });
 
 takeover("takes over a daemon's, and finds the primary configuration behind the daemon's path", () => {
   using over = overMultus(thick);
-  assert.equal(over.plugin, { type: "polynic", capabilities: { portMappings: true }, logLevel: "verbose", mergeResults: false, kubeconfig: "/etc/cni/net.d/polynic.d/kubeconfig", delegates: [flannel] });
+  assert.equal(over.plugin, { type: "polynic", capabilities: { portMappings: true }, strictSelections: false, logLevel: "verbose", mergeResults: false, kubeconfig: "/etc/cni/net.d/polynic.d/kubeconfig", delegates: [flannel] });
 });
 
 takeover("takes over a list", () => {
@@ -247,9 +247,9 @@ takeover("keeps networks an operator has chosen: several, or one by its name in 
 
 takeover("lets a flag win", () => {
   using over = overMultus(thin);
-  over.node.install(["--namespace-isolation=false", "--multus-log-level=error"]);
-  const { namespaceIsolation, logLevel } = JSON.parse(over.node.read(`${confDir}/00-polynic.conflist`)).plugins[0];
-  assert.equal({ namespaceIsolation, logLevel }, { namespaceIsolation: false, logLevel: "error" });
+  over.node.install(["--namespace-isolation=false", "--multus-log-level=error", "--strict-selections"]);
+  const { namespaceIsolation, logLevel, strictSelections } = JSON.parse(over.node.read(`${confDir}/00-polynic.conflist`)).plugins[0];
+  assert.equal({ namespaceIsolation, logLevel, strictSelections }, { namespaceIsolation: false, logLevel: "error", strictSelections: true });
 });
 
 takeover("never makes itself the default network, whatever a Multus has made of us", () => {

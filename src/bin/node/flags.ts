@@ -38,6 +38,7 @@ export const installFlags: Readonly<Record<string, Flag>> = {
   kubeconfig: { kind: "text", value: "FILE", help: "a kubeconfig on the node to be used as it is; none is written then" },
   "service-account-dir": { kind: "text", value: "DIR", help: "token and ca.crt to write a kubeconfig from; default /var/run/secrets/kubernetes.io/serviceaccount" },
   link: { kind: "text", value: "NAME,...", help: "also make these names in the plugin directory, where they are missing: loopback, bridge, ..." },
+  "strict-selections": { kind: "switch", help: "as the key strictSelections: pods that ask for what no plugin takes are refused; off unless given where a Multus was, which lets them pass" },
   "multus-autoconfig-dir": { kind: "text", value: "DIR", help: "where the primary configuration is; default the configuration directory", multus: true },
   "multus-master-cni-file-name": { kind: "text", value: "FILE", help: "the primary configuration; default the first .conf or .conflist", multus: true },
   "multus-conf-file": { kind: "text", value: "FILE", help: "auto (default), or a configuration to be installed as it is", multus: true },

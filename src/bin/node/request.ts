@@ -72,6 +72,7 @@ function keysOf(flags: Flags, root: string): JsonObject {
   const keys = {
     namespaceIsolation: flags.given("namespace-isolation"),
     globalNamespaces: flags.text("global-namespaces"),
+    strictSelections: flags.given("strict-selections"),
     logToStderr: flags.given("multus-log-to-stderr") === false ? false : undefined,
     logLevel: level,
     logFile: flags.text("multus-log-file"),

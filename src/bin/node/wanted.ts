@@ -76,7 +76,8 @@ export function wantedFiles(request: InstallRequest, { state, multus, files }: {
   const { name: file, text } = configFile({
     cniVersion, capabilities, kubeconfig, networks,
     name: request.overrideName ? name : settings?.name ?? networkName,
-    keys: { ...settings?.keys, ...request.keys },
+    // Pods that a Multus has let pass are to start here as they did there.
+    keys: { ...(settings === undefined ? {} : { strictSelections: false }), ...settings?.keys, ...request.keys },
   }, request.stem);
   return { access, config: { name: file, content: text, mode: secretMode, secret: false }, primary, notes };
 }
