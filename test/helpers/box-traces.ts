@@ -15,10 +15,10 @@ export interface Fixtures {
 const settleLimitMs = 5_000;
 
 /** The assertion that pods have left nothing, now or in a moment: shims and namespaces end a little after the runtime's answer. */
-export async function nothingLeft(fixtures: Fixtures = {}): Promise<void> {
+export async function nothingLeft(fixtures: Fixtures = {}, message?: string): Promise<void> {
   const limit = Date.now() + settleLimitMs;
   while (leftovers(fixtures).length > 0 && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(leftovers(fixtures), []);
+  assert.equal(leftovers(fixtures), [], message);
 }
 
 /**
