@@ -60,7 +60,7 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
   try {
     const delegates = pod === undefined ? await resolveDelegates(config, find) : await pod.delegates();
     const networks = planNetworks(delegates, attachment, config, args, { adding: true });
-    refuseUnusable(networks, handles);
+    await refuseUnusable(networks, handles);
     return await command.exclusively(attachment.containerId, async () => {
       refuseTakenInterfaces(networks, handles);
       const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
@@ -99,12 +99,12 @@ async function begin(
 }
 
 /** What can be known before anything is touched: names, that every plugin is there, speaks its network's version and accepts its configuration. */
-function refuseUnusable(networks: readonly Network[], handles: Handles): void {
+async function refuseUnusable(networks: readonly Network[], handles: Handles): Promise<void> {
   refuseNameClash(networks.map(({ delegate }) => delegate), networks.map(({ attachment }) => attachment.ifName));
   for (const network of networks) {
     for (const plugin of network.delegate.network.plugins) {
       try {
-        validatePlugin(network, plugin, handles);
+        await validatePlugin(network, plugin, handles);
       } catch (error) {
         throw withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`);
       }

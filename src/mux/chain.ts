@@ -8,10 +8,11 @@ import { describe } from "./network.ts";
 import type { FailedStep } from "./undo.ts";
 
 /** Refuses a plugin that is not there, does not speak the network's version or refuses its configuration; touches nothing. */
-export function validatePlugin(network: Network, plugin: NetworkPlugin, handles: Handles): void {
-  const { versions, validate } = handles.plugin(plugin.type);
+export async function validatePlugin(network: Network, plugin: NetworkPlugin, handles: Handles): Promise<void> {
+  const { versions, validate, prepare } = handles.plugin(plugin.type);
   requireVersion("ADD", network.delegate.network.cniVersion, versions);
   validate?.(request(network, plugin, undefined), handles);
+  await prepare?.(request(network, plugin, undefined), handles);
 }
 
 /**

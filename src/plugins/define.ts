@@ -67,6 +67,7 @@ export function definePlugin<Conf extends object>(definition: PluginDefinition<C
     type,
     versions,
     validate: (request, handles) => void validated(request, handles),
+    ...(definition.delegatesIpam === true ? { prepare: async (request: PluginRequest, handles: Handles) => await bound(definition, "ADD", request, handles).ipam?.prepare(handles) } : {}),
     add: async (request, context) => await definition.add(validated(request, context), context),
     del: async (request, context) => await definition.del(lenient("DEL", request, context), context),
     check: async (request, handles) => await definition.check(strict("CHECK", request, handles), handles),

@@ -8,6 +8,8 @@ import type { AddContext, DelContext, GcRequest, Handles, Plugin, PluginRequest 
 export interface Ipam {
   /** Refuses what its ADD would refuse; an executable is not asked. */
   validate(handles: Handles): void;
+  /** The same for what has to be read first. */
+  prepare(handles: Handles): Promise<void>;
   /**
    * What IPAM gives: at least one address, routes and dns; no interfaces yet.
    *
@@ -28,6 +30,7 @@ export function bindIpam(type: string, verb: string, request: PluginRequest, han
   const plugin = verb === "ADD" ? constant(handles.plugin(type)) : () => handles.plugin(type);
   return {
     validate: (handles) => plugin().validate?.(request, handles),
+    prepare: async (handles) => await plugin().prepare?.(request, handles),
     async add(context) {
       const answer = await plugin().add(request, context);
       if (answer.ips.length === 0) {

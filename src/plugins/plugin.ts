@@ -111,6 +111,11 @@ export interface Plugin {
    * `prevResult` yet and touches nothing. Absent for executables: the specification has no such verb.
    */
   validate?(request: PluginRequest, handles: Handles): void;
+  /**
+   * The same for what has to be read first: a module, and the schema it comes with. Runs after every `validate`, touches
+   * nothing. Absent where there is nothing of the kind.
+   */
+  prepare?(request: PluginRequest, handles: Handles): Promise<void>;
   add(request: PluginRequest, context: AddContext): Promise<Result>;
   del(request: PluginRequest, context: DelContext): Promise<void>;
   check(request: PluginRequest, handles: Handles): Promise<void>;

@@ -112,6 +112,29 @@ modules("refuse a result, and the container is as it was", inWorld(async (world)
   assert.equal(leftovers(world), []);
 }));
 
+/** A second network whose module does not accept it: the first one's interface must not have been made by then. */
+const unusable: readonly (readonly [string, { readonly ipam: object; readonly steps?: readonly object[] }, number, RegExp])[] = [
+  ["a configuration of another shape", { ipam: { type: "sticky", config: { holdSeconds: "long" } } }, 7, /holdSeconds is "long"/],
+  ["a digest it does not have", { ipam: { type: "wasm", module: "sticky", sha256: "0".repeat(64) } }, 141, /expected 0{64}/],
+  ["a need nobody meets", { ipam: { type: "eui64" } }, 7, /needs mac/],
+  ["a policy that is none", { ipam: { type: "sticky" }, steps: [{ type: "wasm", module: "sticky" }] }, 7, /of kind ipam, expected one of kind policy/],
+];
+for (const [title, { ipam, steps = [] }, code, message] of unusable) {
+  modules(`with ${title} end an ADD before anything is made`, inWorld(async (world) => {
+    await installModule({ directory: modulesOf(world), bytes: exampleModule("sticky") });
+    await installModule({ directory: modulesOf(world), bytes: exampleModule("eui64") });
+    const conf = network(world, { type: "sticky" }) as { readonly delegates: readonly object[] };
+    const ranges = [[{ subnet: "2001:db8:62::/64" }]];
+    const second = { cniVersion: "1.1.0", name: "back", plugins: [{ type: "bridge", bridge: "mod1", ipam: { dataDir: join(world.directory, "networks"), ranges, ...ipam } }, ...steps] };
+    const before = world.host.exec("ip", "-o", "link", "show").split("\n").length;
+    const { status, json } = call(world, multiplexed("ADD", { ...conf, delegates: [...conf.delegates, second] }, pod));
+    assert.equal([status, json.code], [1, code], json.msg);
+    assert.match(json.msg, message);
+    assert.is(world.host.exec("ip", "-o", "link", "show").split("\n").length, before, "not even the bridge, which no undo takes away");
+    assert.equal(leftovers(world), []);
+  }));
+}
+
 /** The addresses of pod shop/db-0 on the node of index 3 in the network an example shows. */
 const shownNetworks: readonly (readonly [string, readonly RegExp[]])[] = [
   ["eui64", [/^2001:db8:7::5eff:fe10:1\/64$/]],

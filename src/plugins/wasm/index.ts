@@ -20,6 +20,7 @@ export function wasmPolicy(type: string): Plugin {
 export const wasm: Plugin = {
   type: longForm,
   versions: allVersions,
+  prepare: async (request, handles) => await meant(request.conf.type).prepare?.(request, handles),
   add: async (request, context) => await meant(request.conf.type).add(request, context),
   del: async (request, context) => await meant(request.conf.type).del(request, context),
   check: async (request, handles) => await meant(request.conf.type).check(request, handles),
@@ -37,6 +38,7 @@ function lateStep(type: string, load: () => Promise<Plugin>): Plugin {
   return {
     type,
     versions: allVersions,
+    prepare: async (request, handles) => await (await load()).prepare?.(request, handles),
     add: async (request, context) => await (await load()).add(request, context),
     del: async (request, context) => await (await load()).del(request, context),
     check: async (request, handles) => await (await load()).check(request, handles),

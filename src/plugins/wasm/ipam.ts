@@ -27,6 +27,12 @@ export function wasmIpam(type: string): Plugin {
   return {
     type,
     versions: allVersions,
+    async prepare(request, handles) {
+      const conf = readConf(wasmSchema, request.conf);
+      const module = await usableModule(conf, request, handles);
+      normaliseRangeSets(rangeSetsOf(conf, request.conf.name), request.conf.cniVersion);
+      refuseUnmetNeeds(module, needed(conf, request, handles));
+    },
     async add(request, context) {
       const conf = readConf(wasmSchema, request.conf);
       const module = await usableModule(conf, request, context);
@@ -65,7 +71,7 @@ async function allocate(module: LoadedModule, conf: WasmConf, request: PluginReq
   const { name: network, cniVersion } = request.conf;
   const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
   const requested = requestedOf(conf, attachment.args, podArgs);
-  const mac = macOf(conf, attachment), pod = podOf(attachment.args), { node } = context.modules;
+  const { mac, pod, node } = needed(conf, request, context);
   refuseUnmetNeeds(module, { pod, mac, node });
 
   const store = context.leases(dataDirOf(conf)), owner = ownerOf(attachment);
@@ -81,6 +87,11 @@ async function allocate(module: LoadedModule, conf: WasmConf, request: PluginReq
   const ips = reserved.map(({ address, range }) => (
     { address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }), gateway: formatAddress(range.gateway) }));
   return { interfaces: [], ips, routes: [...(conf.ipam?.routes ?? []), ...routes], dns: dns ?? conf.ipam?.dns ?? {} };
+}
+
+/** What a module may need to know, as far as it is known. */
+function needed(conf: WasmConf, { attachment }: PluginRequest, { modules }: Handles): Parameters<typeof refuseUnmetNeeds>[1] {
+  return { mac: macOf(conf, attachment), pod: podOf(attachment.args), node: modules.node };
 }
 
 /** Keys of CNI_ARGS that runtimes give beside IP. */

@@ -17,6 +17,7 @@ export function wasmPolicy(type: string): Plugin {
   return {
     type,
     versions: allVersions,
+    prepare: async (request, handles) => refuseUnmetNeeds(await usableModule(request, handles), needed(request, handles)),
     add: async (request, context) => await review(request, context),
     async del() {},
     check: async (request, handles) => void await review(request, handles),
@@ -26,15 +27,20 @@ export function wasmPolicy(type: string): Plugin {
 }
 
 async function review(request: PluginRequest, handles: Handles): Promise<Result> {
-  const { prevResult, attachment } = request;
+  const { prevResult } = request;
   const module = await usableModule(request, handles);
   if (prevResult === undefined) {
     throw new CniError(code.invalidConfig, `Cannot use module "${module.name}" in network "${request.conf.name}": prevResult is missing, expected a plugin before it in the list`);
   }
   const conf = readConf(wasmSchema, request.conf);
-  const mac = macOf(conf, attachment);
-  refuseUnmetNeeds(module, { pod: podOf(attachment.args), mac, node: handles.modules.node });
+  const { mac, ...others } = needed(request, handles);
+  refuseUnmetNeeds(module, { mac, ...others });
   return module.review({ ...facts(request, mac), config: conf.config ?? {}, prevResult });
+}
+
+/** What a module may need to know, as far as it is known. */
+function needed({ attachment, conf }: PluginRequest, { modules }: Handles): Parameters<typeof refuseUnmetNeeds>[1] {
+  return { pod: podOf(attachment.args), mac: macOf(readConf(wasmSchema, conf), attachment), node: modules.node };
 }
 
 async function usableModule(request: PluginRequest, { modules }: Handles): Promise<LoadedModule> {
