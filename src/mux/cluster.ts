@@ -5,7 +5,7 @@ import type { Pods } from "./pods.ts";
 import { isReferenceByName, resolveDelegates } from "./resolve.ts";
 
 /** All requests of one command together. A DEL needs an answer only where nothing is written down, and must not hold a node up. */
-const deadlinesMs = { add: 30_000, other: 5_000 } as const;
+const deadlinesMs = { add: 30_000, other: 2_500 } as const;
 
 /**
  * Runs `work` with the cluster of the configuration, or undefined where there is none. What speaks to a cluster is a

@@ -51,8 +51,7 @@ async function everyNetwork(cniVersion: string): Promise<void> {
     { name: "default/lan", ifName: "net2", ips: ["192.168.90.2"], mac: macs["net2"], isDefault: false, dns: {} },
     { name: "default/ports", ifName: "net3", ips: ["10.92.0.77"], mac: macs["net3"], isDefault: false, dns: {} },
   ]);
-  // They are recorded side by side.
-  assert.equal((await eventsOf(cluster.api, pod)).toSorted(), [
+  assert.equal(await eventsOf(cluster.api, pod), [
     "Normal AddedInterface: Add eth0 [10.90.0.2/16] from primary",
     "Normal AddedInterface: Add net1 [10.91.0.2/16] from default/storage",
     "Normal AddedInterface: Add net2 [192.168.90.2/24] from default/lan",

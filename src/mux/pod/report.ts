@@ -11,7 +11,7 @@ import { UnusableNetwork } from "./unusable-network.ts";
 
 type Reporting = Pick<Cluster, "setNetworkStatus" | "recordEvent">;
 
-/** The pod's networks in its annotation, and an event for each, side by side; only the annotation must not be missing. */
+/** The pod's networks in its annotation, and beside it an event for each, in order; only the annotation must not be missing. */
 export async function reportAttached(cluster: Reporting, pod: Pod, networks: readonly Begun[], log: Log): Promise<void> {
   const told = networks.filter(({ network }) => network.delegate.auxiliary !== true);
   const status = networkStatus(told.map((one) => statusOf(one, one === networks[0], log)));
@@ -38,10 +38,13 @@ export interface Failure {
   readonly isDefault: boolean;
 }
 
+/** One after the other, in the networks' order. What keeps one from being recorded would keep all, and nobody waits for that. */
 export async function recordEvents(cluster: Reporting, pod: Pod, events: readonly PodEvent[], log: Log): Promise<void> {
-  const problems = await Promise.all(events.map((event) => cluster.recordEvent(pod, event)));
-  for (const problem of new Set(problems)) {
-    if (problem !== undefined) log.warn(problem);
+  for (const event of events) {
+    const problem = await cluster.recordEvent(pod, event);
+    if (problem === undefined) continue;
+    log.warn(problem);
+    return;
   }
 }
 
