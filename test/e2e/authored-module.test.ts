@@ -1,14 +1,17 @@
 // The module of docs/authoring.md, written, built and installed as the page says, gives a pod its address; then it is tampered with.
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { builtDist } from "../helpers/dist.ts";
 import { moduleCommand } from "../helpers/module-command.ts";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { World } from "../helpers/runtime.ts";
 import { call, leftovers, makeWorld, succeed } from "../helpers/runtime.ts";
 import { multiplexed } from "../helpers/three-networks.ts";
 
-const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "authoring.md"), "utf8");
+const pagePath = join(import.meta.dirname, "..", "..", "docs", "authoring.md");
+const page = readFileSync(pagePath, "utf8");
 
 /** Makes the folder as the page does; gives the directory it was installed in. */
 function authored({ directory }: World): string {
@@ -66,5 +69,52 @@ suite("gives a pod the address it chose, and takes no other bytes of its name", 
     world.remove();
   }
 });
+
+/** Blocks whose commands need root, run as they stand; POLYNIC_WRITE_DOCS=1 writes the answers into the page. */
+const rootBlock = /^```console root\n([^]*?)^```$/gm;
+
+suite("gives a pod an address by the commands of the page", () => {
+  const world = makeWorld();
+  const names: readonly (readonly [string, string])[] = [
+    ["/opt/cni/modules", join(world.directory, "modules")], ["/run/web-pools", join(world.directory, "state")], ["/run/netns/pod", "/run/netns/polynic-doc-pod"],
+    ["netns add node", "netns add polynic-doc-node"], ["netns add pod", "netns add polynic-doc-pod"], ["netns delete node", "netns delete polynic-doc-node"],
+    ["netns delete pod", "netns delete polynic-doc-pod"], ["exec node ", "exec polynic-doc-node "], ["-n pod ", "-n polynic-doc-pod "],
+  ];
+  const here = (text: string) => names.reduce((changed, [page, test]) => changed.replaceAll(page, test), text);
+  const there = (text: string) => names.reduce((changed, [page, test]) => changed.replaceAll(test, page), text);
+  try {
+    mkdirSync(join(world.directory, "state"));
+    authored(world);
+    const [, pod = ""] = /^```json file=pod.json\n([^]*?)^```$/m.exec(page) ?? [];
+    writeFileSync(join(world.directory, "pod.json"), here(pod));
+    let count = 0;
+    const written = page.replace(rootBlock, (_, content: string) => {
+      const commands = [...content.matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
+      count += commands.length;
+      const script = commands.map((command) => `printf '%s\\n' ${quoted(`$ ${command}`)}\n${here(command)} || exit 1\n`).join("");
+      const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: world.directory, encoding: "utf8", timeout: 60_000, env: { PATH: `${join(builtDist(), "bin")}:${process.env["PATH"] ?? ""}` } });
+      assert.equal([status, stderr], [0, ""], stdout);
+      // A result has no end of line.
+      const answered = there(stdout).replace(/[ \t]+$/gm, "").replaceAll("}$ ", "}\n$ ");
+      if (process.env["POLYNIC_WRITE_DOCS"] !== "1") assert.is(drawn(content), drawn(answered));
+      return `\`\`\`console root\n${answered.trimEnd()}\n\`\`\``;
+    });
+    assert.is(count, 6, "the page has these commands");
+    assert.match(written, /^eth0@\S+ +UP +10\.9\.0\.254\/24/m);
+    if (process.env["POLYNIC_WRITE_DOCS"] === "1") writeFileSync(pagePath, written);
+  } finally {
+    for (const name of ["polynic-doc-pod", "polynic-doc-node"]) spawnSync("ip", ["netns", "delete", name], { stdio: "ignore" });
+    world.remove();
+  }
+});
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** What the kernel draws, left out. */
+function drawn(text: string): string {
+  return text.replace(/([0-9a-f]{2}:){5}[0-9a-f]{2}/g, "MAC").replace(/veth[0-9a-f]+/g, "VETH").replace(/@if\d+/g, "@IF");
+}
 
 suite.run();
