@@ -1,7 +1,7 @@
 // What polynic install writes for which primary configuration: exact text, key sets, which file is taken, what is refused.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CommandError, UsageError } from "../../src/bin/module/command.ts";
+import { CommandError, UsageError } from "../../src/bin/command-error.ts";
 import { PrimaryError } from "../../src/bin/node/primary.ts";
 import { confDir, pretendNode } from "../helpers/pretend-node.ts";
 import type { PretendNode } from "../helpers/pretend-node.ts";

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { CniError } from "../../cni/index.ts";
-import { UsageError } from "../module/command.ts";
+import { UsageError } from "../command-error.ts";
 import { writeAnswer, writeLine } from "../stdio.ts";
 import type { CheckOptions, Counts } from "./check.ts";
 import { checkDocuments } from "./check.ts";

@@ -1,4 +1,5 @@
 import type { ParseArgsOptionsConfig } from "node:util";
+import { UsageError } from "../command-error.ts";
 
 /** One `polynic module` command. */
 export interface Command {
@@ -34,16 +35,6 @@ export interface Options {
    * @throws UsageError for other text
    */
   count(name: string): number | undefined;
-}
-
-/** What was typed cannot be understood: exit status 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
-/** What was asked cannot be done; the message follows the grammar of every other error. Exit status 1. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
 }
 
 export function optionsOf(values: Readonly<Record<string, unknown>>): Options {

@@ -1,7 +1,7 @@
 import { CniError } from "../../cni/index.ts";
 import { CaseError } from "../../module-kit/index.ts";
 import { AddressError } from "../../net/index.ts";
-import { CommandError, UsageError } from "./command.ts";
+import { CommandError, UsageError } from "../command-error.ts";
 import { CompileError } from "./compile.ts";
 
 const forPeople = [UsageError, CommandError, CompileError, CaseError, AddressError, CniError] as const;

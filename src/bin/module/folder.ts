@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import type { ModuleMetadata } from "../../wasm/index.ts";
 import { MetadataError, parseMetadata } from "../../wasm/index.ts";
-import { CommandError } from "./command.ts";
+import { CommandError } from "../command-error.ts";
 
 /** A module's folder, as `module new` makes it. */
 export interface ModuleFolder {

@@ -4,7 +4,7 @@ import { builtIn } from "../../plugins/index.ts";
 import { installModule, sha256Hex } from "../../wasm/index.ts";
 import { moduleDirectory } from "../layout.ts";
 import type { Command } from "./command.ts";
-import { CommandError } from "./command.ts";
+import { CommandError } from "../command-error.ts";
 import { directoryOf, directoryOption } from "./directory.ts";
 import { shown } from "./folder.ts";
 import { readModuleFile } from "./module-file.ts";

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { fileLimits } from "../../wasm/index.ts";
-import { CommandError } from "./command.ts";
+import { CommandError } from "../command-error.ts";
 import { shown } from "./folder.ts";
 
 /**

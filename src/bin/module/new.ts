@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "no
 import { basename, join, relative, resolve } from "node:path";
 import { sdkDirectory, templateDirectory } from "../layout.ts";
 import type { Command } from "./command.ts";
-import { CommandError, UsageError } from "./command.ts";
+import { CommandError, UsageError } from "../command-error.ts";
 
 const kinds = ["ipam", "merge", "policy"] as const;
 const moduleName = /^[a-z0-9][a-z0-9-]{0,62}$/;

@@ -3,7 +3,7 @@ import type { CaseRequest, Subject } from "../../module-kit/index.ts";
 import { parseRequest, runRequest } from "../../module-kit/index.ts";
 import { callModule, configCheckOf, op, readAnswer } from "../../wasm/index.ts";
 import type { Command, Options } from "./command.ts";
-import { UsageError } from "./command.ts";
+import { UsageError } from "../command-error.ts";
 import { countText, memoryText, timeText } from "./figures.ts";
 import { readJson } from "./folder.ts";
 import { subjectAt } from "./subject.ts";

@@ -1,4 +1,4 @@
-import { CommandError } from "../module/command.ts";
+import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 import type { Step } from "./step.ts";
 

@@ -1,5 +1,5 @@
 /** Where each Kubernetes distribution has its runtime look for configurations and plugins. */
-import { UsageError } from "../module/command.ts";
+import { UsageError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 import { seenBelow } from "./place.ts";
 

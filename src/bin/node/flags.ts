@@ -3,7 +3,7 @@
  * are the ones of Multus's entry point, with their names and meanings, so that a DaemonSet's arguments work as they stand.
  */
 import { parseArgs } from "node:util";
-import { UsageError } from "../module/command.ts";
+import { UsageError } from "../command-error.ts";
 
 export interface Flag {
   readonly kind: "text" | "switch";

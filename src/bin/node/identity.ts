@@ -3,7 +3,7 @@
  * file beside it, which is kept fresh; it holds no token itself, because tokens end after an hour.
  */
 import { join } from "node:path";
-import { CommandError } from "../module/command.ts";
+import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 
 export interface Identity {

@@ -5,7 +5,7 @@
  * Exit status: 0 as wanted, 1 cannot be done, 2 not understood. What was done goes to stdout, errors to stderr.
  */
 import { CniError } from "../../cni/index.ts";
-import { CommandError, UsageError } from "../module/command.ts";
+import { CommandError, UsageError } from "../command-error.ts";
 import { writeAnswer, writeLine } from "../stdio.ts";
 import type { Flag } from "./flags.ts";
 import { flagHelp, installFlags, uninstallFlags } from "./flags.ts";

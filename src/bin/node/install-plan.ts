@@ -4,7 +4,7 @@
  * says what will be changed, so that everything can be taken back whenever this ends.
  */
 import { dirname, join } from "node:path";
-import { CommandError } from "../module/command.ts";
+import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 import { foreignFiles, multusFiles, setAside } from "./multus-file.ts";
 import type { Primary } from "./primary.ts";

@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { treeDirectory } from "../layout.ts";
-import { CommandError, UsageError } from "../module/command.ts";
+import { CommandError, UsageError } from "../command-error.ts";
 import { apply, shown } from "./apply.ts";
 import { nodeFiles as files } from "./files.ts";
 import type { Flags } from "./flags.ts";

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { FileLockError, lockFile } from "../../kernel/index.ts";
-import { CommandError } from "../module/command.ts";
+import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 import { makeDirectories } from "./step.ts";
 

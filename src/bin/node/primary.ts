@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import type { JsonObject } from "../../cni/index.ts";
 import { CniError, compareVersions, isJsonObject, parseJsonObject } from "../../cni/index.ts";
-import { CommandError } from "../module/command.ts";
+import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 import { byBytes } from "./files.ts";
 import type { Move } from "./state.ts";

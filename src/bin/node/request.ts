@@ -2,7 +2,7 @@
 import { isAbsolute, join } from "node:path";
 import type { JsonObject } from "../../cni/index.ts";
 import { builtIn } from "../../plugins/index.ts";
-import { UsageError } from "../module/command.ts";
+import { UsageError } from "../command-error.ts";
 import { distributionOf } from "./distribution.ts";
 import type { NodeFiles } from "./files.ts";
 import type { Flags } from "./flags.ts";

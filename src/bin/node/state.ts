@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { CniError, isJsonObject, parseJsonObject } from "../../cni/index.ts";
-import { CommandError } from "../module/command.ts";
+import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 
 /** Beside the configuration, because that is the one directory every runtime leaves alone and every DaemonSet mounts. */

@@ -2,7 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import type { JsonObject } from "../../cni/index.ts";
 import { parseJsonObject } from "../../cni/index.ts";
-import { CommandError } from "../module/command.ts";
+import { CommandError } from "../command-error.ts";
 import { configFile } from "./config-file.ts";
 import type { NodeFiles } from "./files.ts";
 import type { IdentitySource } from "./identity.ts";
