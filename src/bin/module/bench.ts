@@ -1,6 +1,6 @@
 import { benchStates } from "../../module-kit/index.ts";
-import type { Command } from "./command.ts";
 import { CommandError } from "../command-error.ts";
+import type { Command } from "./command.ts";
 import { countText, memoryText } from "./figures.ts";
 import { subjectAt } from "./subject.ts";
 

@@ -6,11 +6,11 @@
  */
 import { parseArgs } from "node:util";
 import { CniError } from "../../cni/index.ts";
+import { UsageError } from "../command-error.ts";
 import { writeAnswer, writeLine } from "../stdio.ts";
 import { benchCommand } from "./bench.ts";
 import { buildCommand } from "./build.ts";
 import type { Command, CommandInput } from "./command.ts";
-import { UsageError } from "../command-error.ts";
 import { optionsOf } from "./command.ts";
 import { isForPeople } from "./errors.ts";
 import { inspectCommand } from "./inspect.ts";

@@ -1,8 +1,8 @@
 import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
+import { CommandError, UsageError } from "../command-error.ts";
 import { sdkDirectory, templateDirectory } from "../layout.ts";
 import type { Command } from "./command.ts";
-import { CommandError, UsageError } from "../command-error.ts";
 
 const kinds = ["ipam", "merge", "policy"] as const;
 const moduleName = /^[a-z0-9][a-z0-9-]{0,62}$/;

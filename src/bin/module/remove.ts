@@ -1,6 +1,6 @@
 import { removeModule } from "../../wasm/index.ts";
-import type { Command } from "./command.ts";
 import { CommandError } from "../command-error.ts";
+import type { Command } from "./command.ts";
 import { directoryOf, directoryOption } from "./directory.ts";
 
 export const removeCommand: Command = {

@@ -1,8 +1,8 @@
 /** `polynic install`: once, or staying to keep a node as it should be. */
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { treeDirectory } from "../layout.ts";
 import { CommandError, UsageError } from "../command-error.ts";
+import { treeDirectory } from "../layout.ts";
 import { apply, shown } from "./apply.ts";
 import { nodeFiles as files } from "./files.ts";
 import type { Flags } from "./flags.ts";
