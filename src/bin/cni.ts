@@ -77,7 +77,7 @@ async function runLintCommand(): Promise<never> {
 
 /** For the nodes of a cluster. */
 async function runNode(command: "install" | "uninstall"): Promise<never> {
-  const { runNodeCommand } = await import("./node/index.ts");
+  const { runNodeCommand } = await import("./install/index.ts");
   process.exit(await runNodeCommand(command, process.argv.slice(4)));
 }
 

@@ -3,12 +3,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { installFlags, uninstallFlags } from "../../src/bin/node/flags.ts";
+import { installFlags, uninstallFlags } from "../../src/bin/install/flags.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const text = readFileSync(join(root, "docs", "install.md"), "utf8");
-/** Of kubectl and podman. */
-const foreignFlags = ["--type", "--patch-file", "--validate"];
+/** Of kubectl and of polynic lint. */
+const foreignFlags = ["--type", "--patch-file", "--validate", "--strict"];
 
 const docs = suite("docs/install.md");
 
@@ -26,7 +26,7 @@ docs("names flags that the commands have", () => {
 });
 
 docs("quotes what the commands say", () => {
-  const sources = ["primary.ts", "install-plan.ts", "take-back.ts"].map((name) => readFileSync(join(root, "src", "bin", "node", name), "utf8")).join();
+  const sources = ["primary.ts", "install-plan.ts", "take-back.ts"].map((name) => readFileSync(join(root, "src", "bin", "install", name), "utf8")).join();
   for (const words of ["Cannot find the primary configuration: ", "Cannot use the primary configuration ", "it is no JSON object", "the runtime would use ", "this node's polynic is in ", "is left where it is: ", "has been written again since"]) {
     assert.ok(text.includes(words.trim()) && sources.includes(words), words);
   }

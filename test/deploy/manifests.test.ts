@@ -5,10 +5,10 @@ import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse, parseAllDocuments } from "yaml";
-import { distributionOf } from "../../src/bin/node/distribution.ts";
-import { nodeFiles } from "../../src/bin/node/files.ts";
-import { installFlags, parseFlags, uninstallFlags } from "../../src/bin/node/flags.ts";
-import { installRequest, uninstallRequest } from "../../src/bin/node/request.ts";
+import { distributionOf } from "../../src/bin/install/distribution.ts";
+import { nodeFiles } from "../../src/bin/install/files.ts";
+import { installFlags, parseFlags, uninstallFlags } from "../../src/bin/install/flags.ts";
+import { installRequest, uninstallRequest } from "../../src/bin/install/request.ts";
 import { version } from "../../src/bin/version.ts";
 
 const deploy = join(import.meta.dirname, "..", "..", "deploy");

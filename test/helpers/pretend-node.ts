@@ -2,16 +2,16 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { NodeFiles } from "../../src/bin/node/files.ts";
-import { byBytes, nodeFiles } from "../../src/bin/node/files.ts";
-import { apply } from "../../src/bin/node/apply.ts";
-import { installFlags, parseFlags, uninstallFlags } from "../../src/bin/node/flags.ts";
-import type { Plan } from "../../src/bin/node/install-plan.ts";
-import { planInstall } from "../../src/bin/node/install-plan.ts";
-import { installRequest, uninstallRequest } from "../../src/bin/node/request.ts";
-import { treeOf } from "../../src/bin/node/tree.ts";
-import type { UninstallPlan } from "../../src/bin/node/uninstall-plan.ts";
-import { planUninstall } from "../../src/bin/node/uninstall-plan.ts";
+import type { NodeFiles } from "../../src/bin/install/files.ts";
+import { byBytes, nodeFiles } from "../../src/bin/install/files.ts";
+import { apply } from "../../src/bin/install/apply.ts";
+import { installFlags, parseFlags, uninstallFlags } from "../../src/bin/install/flags.ts";
+import type { Plan } from "../../src/bin/install/install-plan.ts";
+import { planInstall } from "../../src/bin/install/install-plan.ts";
+import { installRequest, uninstallRequest } from "../../src/bin/install/request.ts";
+import { treeOf } from "../../src/bin/install/tree.ts";
+import type { UninstallPlan } from "../../src/bin/install/uninstall-plan.ts";
+import { planUninstall } from "../../src/bin/install/uninstall-plan.ts";
 
 export const confDir = "etc/cni/net.d", binDir = "opt/cni/bin";
 

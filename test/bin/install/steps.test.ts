@@ -3,8 +3,8 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { PretendNode } from "../helpers/pretend-node.ts";
-import { binDir, confDir, pretendNode, runtimeProblem } from "../helpers/pretend-node.ts";
+import type { PretendNode } from "../../helpers/pretend-node.ts";
+import { binDir, confDir, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
 
 const flannel = { cniVersion: "1.0.0", name: "cbr0", plugins: [{ type: "flannel" }, { type: "portmap", capabilities: { portMappings: true } }] };
 const primary = `${confDir}/10-flannel.conflist`;

@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { lockFile } from "../../src/kernel/index.ts";
-import { builtDist } from "../helpers/dist.ts";
-import type { PretendNode } from "../helpers/pretend-node.ts";
-import { binDir, clusterEnv, confDir, pretendNode, runtimeProblem } from "../helpers/pretend-node.ts";
+import { lockFile } from "../../../src/kernel/index.ts";
+import { builtDist } from "../../helpers/dist.ts";
+import type { PretendNode } from "../../helpers/pretend-node.ts";
+import { binDir, clusterEnv, confDir, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
 
-const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
+const entry = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
 const flannel = { cniVersion: "1.0.0", name: "cbr0", plugins: [{ type: "flannel" }] };
 const primary = `${confDir}/10-flannel.conflist`, ours = `${confDir}/00-polynic.conflist`;
 /** What the kernel tells is there well before this; Multus looks once a second. */

@@ -2,8 +2,8 @@
 // from there to where they would have got.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { PretendNode } from "../helpers/pretend-node.ts";
-import { Killed, binDir, confDir, dyingFiles, pretendNode, runtimeProblem } from "../helpers/pretend-node.ts";
+import type { PretendNode } from "../../helpers/pretend-node.ts";
+import { Killed, binDir, confDir, dyingFiles, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
 
 const flannel = { cniVersion: "1.0.0", name: "cbr0", plugins: [{ type: "flannel" }] };
 const primary = `${confDir}/10-flannel.conflist`;

@@ -1,10 +1,10 @@
 // What polynic install writes for which primary configuration: exact text, key sets, which file is taken, what is refused.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CommandError, UsageError } from "../../src/bin/command-error.ts";
-import { PrimaryError } from "../../src/bin/node/primary.ts";
-import { confDir, pretendNode } from "../helpers/pretend-node.ts";
-import type { PretendNode } from "../helpers/pretend-node.ts";
+import { CommandError, UsageError } from "../../../src/bin/command-error.ts";
+import { PrimaryError } from "../../../src/bin/install/primary.ts";
+import { confDir, pretendNode } from "../../helpers/pretend-node.ts";
+import type { PretendNode } from "../../helpers/pretend-node.ts";
 
 const flannel = { cniVersion: "0.3.1", name: "cbr0", plugins: [{ type: "flannel" }] };
 const kubeconfig = "/etc/cni/net.d/polynic.d/kubeconfig";
