@@ -57,8 +57,8 @@ export interface ClusterConfig {
   readonly requireDevices: boolean;
 }
 
-/** Where modules are and what they may do: `moduleDir`, `moduleLimits`, `policyAllow`, `mergeModule`, `mergeConfig`, `nodeName`, `nodeIndex`. */
-export interface ModulesConfig extends Pick<NodeModules, "directory" | "limits" | "policyAllow" | "merge"> {
+/** Where modules are and what they may do: `moduleDir`, `moduleLimits`, `policyAllow`, `mergeModule`, `mergeConfig`, `moduleRecordings`, `nodeName`, `nodeIndex`. */
+export interface ModulesConfig extends Pick<NodeModules, "directory" | "limits" | "policyAllow" | "merge" | "recordings"> {
   /** "" for the host's name. */
   readonly nodeName: string;
   readonly nodeIndex: number | null;
@@ -98,6 +98,7 @@ interface RawConfig {
   readonly policyAllow?: Readonly<Record<string, readonly PolicyChange[]>>;
   readonly mergeModule?: string;
   readonly mergeConfig?: object;
+  readonly moduleRecordings?: string;
   readonly nodeName?: string;
   readonly nodeIndex?: number;
 }
@@ -156,12 +157,13 @@ export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly in
   };
 }
 
-function modulesOf({ moduleDir, moduleLimits, policyAllow, mergeModule, mergeConfig = {}, nodeName = "", nodeIndex }: RawConfig): ModulesConfig {
+function modulesOf({ moduleDir, moduleLimits, policyAllow, mergeModule, mergeConfig = {}, moduleRecordings, nodeName = "", nodeIndex }: RawConfig): ModulesConfig {
   return {
     nodeName, nodeIndex: nodeIndex ?? null,
     ...(moduleDir ? { directory: moduleDir } : {}),
     ...(moduleLimits === undefined ? {} : { limits: moduleLimits }),
     ...(policyAllow === undefined ? {} : { policyAllow }),
+    ...(moduleRecordings ? { recordings: moduleRecordings } : {}),
     ...(mergeModule ? { merge: { module: mergeModule, config: mergeConfig } } : {}),
   };
 }

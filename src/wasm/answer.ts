@@ -22,7 +22,7 @@ export function readAnswer(name: string, text: string, log: (line: string) => vo
     throw new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": it is not JSON`, { cause });
   }
   if (!isObject(value)) throw answerError(name, "it is not a JSON object");
-  logAnswer(name, value, log);
+  logAnswer(value, log);
   if (value["error"] !== undefined) throw moduleError(name, value["error"]);
   return value;
 }
@@ -92,9 +92,9 @@ function moduleError(name: string, error: unknown): CniError {
 const logLines = 20, logChars = 256;
 
 /** What a module wants to be read by people; anything else in that place is passed over. */
-function logAnswer(name: string, { log: lines }: Answer, log: (line: string) => void): void {
+function logAnswer({ log: lines }: Answer, log: (line: string) => void): void {
   if (!Array.isArray(lines)) return;
   for (const line of lines.slice(0, logLines)) {
-    if (typeof line === "string") log(`module "${name}": ${printable(line.slice(0, logChars), logChars)}`);
+    if (typeof line === "string") log(printable(line.slice(0, logChars), logChars));
   }
 }

@@ -19,6 +19,7 @@ import type { LockEntry } from "./lock.ts";
 import { digest } from "./lock.ts";
 import type { LoadedModule, ModuleReference, PolicyChange } from "./modules.ts";
 import { prepareModule } from "./prepare.ts";
+import { recordFrame } from "./record.ts";
 import { checkChecked, checkRelease } from "./release.ts";
 import { checkReview } from "./review.ts";
 import type { BuiltInModule } from "./sandbox.ts";
@@ -63,10 +64,26 @@ function loadFile({ module: path, sha256, trusted }: ModuleReference, limits: Ca
   return prepareModule(path, pinned(`module "${path}"`, path, sha256, fileLimits.hardBytes), limits, sha256);
 }
 
+export interface CallableOptions {
+  readonly allow: readonly PolicyChange[];
+  readonly log: (line: string) => void;
+  /** Where requests are kept that end in what no module may do; absent: nowhere. */
+  readonly recordings?: string;
+}
+
 /** A module with every call's answer checked. */
-export function callable(found: UsableModule, { allow, log }: { readonly allow: readonly PolicyChange[]; readonly log: (line: string) => void }): LoadedModule {
+export function callable(found: UsableModule, { allow, log, recordings }: CallableOptions): LoadedModule {
   const { name, metadata } = found;
-  const call = (opNumber: number, frame: Uint8Array): Answer => readAnswer(name, runModule(found.compiled, opNumber, frame), log);
+  const tell = (line: string) => log(`module "${name}": ${line}`);
+  const ask = <T>(opNumber: number, frame: Uint8Array, accept: (answer: Answer) => T): T => {
+    try {
+      return accept(readAnswer(name, runModule(found.compiled, opNumber, frame), tell));
+    } catch (error) {
+      // From 143 on it is the module that failed, and not what it was asked.
+      if (recordings !== undefined && error instanceof CniError && error.code >= code.moduleFuel) tell(recordFrame(recordings, name, frame));
+      throw error;
+    }
+  };
   let check: ConfigCheck | undefined = found.configCheck;
   return {
     name, metadata, seedOf,
@@ -74,12 +91,12 @@ export function callable(found: UsableModule, { allow, log }: { readonly allow: 
       check ??= await configCheckOf(name, metadata.configSchema);
       return configProblem(config) ?? check(config);
     },
-    allocate: (request) => checkAllocation(name, call(op.allocate, allocateFrame(request)), request, metadata),
-    release: (request) => (answers(found, "release") ? checkRelease(name, call(op.release, releaseFrame(request)), request) : []),
+    allocate: (request) => ask(op.allocate, allocateFrame(request), (answer) => checkAllocation(name, answer, request, metadata)),
+    release: (request) => (answers(found, "release") ? ask(op.release, releaseFrame(request), (answer) => checkRelease(name, answer, request)) : []),
     check(request) {
-      if (answers(found, "check")) checkChecked(name, call(op.check, checkFrame(request)));
+      if (answers(found, "check")) ask(op.check, checkFrame(request), (answer) => checkChecked(name, answer));
     },
-    review: (request) => checkReview(name, call(op.review, reviewFrame(request)), request, allow),
+    review: (request) => ask(op.review, reviewFrame(request), (answer) => checkReview(name, answer, request, allow)),
   };
 }
 

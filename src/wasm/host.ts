@@ -24,6 +24,8 @@ export interface NodeModules {
   /** The installed module that merges, in place of the built-in one, and its configuration. */
   readonly merge?: { readonly module: string; readonly config: object };
   readonly node?: NodeIdentity;
+  /** A directory for requests that a module failed at; absent: they are not kept. */
+  readonly recordings?: string;
   /** Gets what modules log, a line at a time. */
   readonly log?: (line: string) => void;
 }
@@ -34,6 +36,7 @@ export interface NodeModules {
  */
 export function openModules(builtInDirectory: string, node: NodeModules = {}): ModuleHost {
   const { directory = defaultModuleDir, policyAllow = {}, log = () => {} } = node;
+  const recording = node.recordings === undefined ? {} : { recordings: node.recordings };
   const cap = nodeLimits(node.limits ?? {});
   const compiled = new Map<string, CompiledModule>();
   const loaded = new Map<string, LoadedModule>();
@@ -49,7 +52,7 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
     },
     async merge(inputs) {
       const merger = node.merge === undefined ? own("merge") : await chosenMerger(node.merge);
-      const answer = readAnswer(merger.name, runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)), log);
+      const answer = readAnswer(merger.name, runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)), (line) => log(`module "${merger.name}": ${line}`));
       return checkMerge(merger.name, answer, inputs);
     },
     kindOf: (name) => (builtIn(name)?.metadata ?? installed(name))?.kind,
@@ -57,7 +60,7 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
       const { callable, findModule } = await import("./foreign.ts");
       // Limits are a network's to choose: each number would be another module to keep.
       if (loaded.size >= keptModules) loaded.clear();
-      return remembered(loaded, JSON.stringify(reference), () => callable(findModule(places, reference), { allow: policyAllow[reference.module] ?? [], log }));
+      return remembered(loaded, JSON.stringify(reference), () => callable(findModule(places, reference), { allow: policyAllow[reference.module] ?? [], log, ...recording }));
     },
   };
 

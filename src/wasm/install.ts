@@ -78,7 +78,9 @@ function writeLock(directory: string, lock: ModuleLock): void {
 function writeWhole(path: string, bytes: Uint8Array): void {
   const temporary = `${path}.${process.pid}.new`;
   try {
-    writeFileSync(temporary, bytes, { mode: 0o644, flush: true });
+    // Never over what is there: a link of that name would lead somewhere else.
+    rmSync(temporary, { force: true });
+    writeFileSync(temporary, bytes, { mode: 0o644, flush: true, flag: "wx" });
     renameSync(temporary, path);
   } finally {
     if (existsSync(temporary)) rmSync(temporary);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { CniError } from "../../cni/index.ts";
 import type { CaseRequest, Subject } from "../../module-kit/index.ts";
 import { parseRequest, runRequest } from "../../module-kit/index.ts";
 import { callModule, configCheckOf, op, readAnswer } from "../../wasm/index.ts";
@@ -6,6 +6,7 @@ import { UsageError } from "../command-error.ts";
 import type { Command, Options } from "./command.ts";
 import { countText, memoryText, timeText } from "./figures.ts";
 import { readJson } from "./folder.ts";
+import { readBoundedFile } from "./module-file.ts";
 import { subjectAt } from "./subject.ts";
 
 const hint = "expected a JSON file";
@@ -21,14 +22,19 @@ export const runCommand: Command = {
   async run({ arguments: [path = "."], options, say }) {
     const { subject } = await subjectAt(path);
     const frame = options.text("frame");
-    const { answer, call } = frame === undefined ? await ask(subject, options) : replay(subject, readFileSync(frame), options);
-    const { log, ...rest } = answer;
+    const { answer, log = [], call } = frame === undefined ? await ask(subject, options) : replay(subject, readBoundedFile(frame, frameLimitBytes, "a recorded request"), options);
+    const { log: _, ...rest } = answer;
     say(JSON.stringify(rest, null, 2));
-    if (Array.isArray(log)) for (const line of log) say(`log     ${String(line)}`);
-    if (call !== undefined) say(`fuel    ${countText(call.fuel)}\nmemory  ${memoryText(call.memoryBytes)}\ntime    ${timeText(call.milliseconds)}`);
+    for (const line of log) say(`log     ${line}`);
+    const { fuel, memoryPages } = subject.compiled.limits;
+    if (call !== undefined) say(`fuel    ${countText(call.fuel)} of ${countText(fuel)}\nmemory  ${memoryText(call.memoryBytes)} of ${memoryText(memoryPages * pageBytes)}\ntime    ${timeText(call.milliseconds)}`);
     return rest["error"] === undefined ? 0 : 1;
   },
 };
+
+/** What a host sends at most. */
+const frameLimitBytes = 8 * 1024 * 1024;
+const pageBytes = 65_536;
 
 async function ask(subject: Subject, options: Options): Promise<ReturnType<typeof runRequest>> {
   return runRequest(subject, requestOf(options), await configCheckOf(subject.name, subject.metadata.configSchema));
@@ -68,11 +74,30 @@ function nodeOf(text: string): { readonly name: string; readonly index?: number 
   return { name, ...(index === undefined ? {} : { index: Number(index) }) };
 }
 
-/** A recorded request, byte by byte. */
+/** A recorded request, byte by byte; which op it is it says itself. What the host would refuse of the answer is not looked at. */
 function replay({ name, compiled, metadata }: Subject, frame: Uint8Array, options: Options): ReturnType<typeof runRequest> {
-  const wanted = options.text("op") ?? metadata.ops[0] ?? "";
+  const wanted = options.text("op") ?? opOf(frame) ?? metadata.ops[0] ?? "";
   const number = Object.entries(op).find(([known]) => known === wanted)?.[1];
   if (number === undefined) throw new UsageError(`Cannot use --op ${wanted}: expected ${Object.keys(op).join(", ")}`);
-  const { text, fuelUsed, memoryBytes, milliseconds } = callModule(compiled, number, frame, {});
-  return { answer: readAnswer(name, text), call: { fuel: Number(fuelUsed), memoryBytes, milliseconds } };
+  const log: string[] = [];
+  let call: ReturnType<typeof runRequest>["call"];
+  try {
+    const { text, fuelUsed, memoryBytes, milliseconds } = callModule(compiled, number, frame, {});
+    call = { fuel: Number(fuelUsed), memoryBytes, milliseconds };
+    return { answer: readAnswer(name, text, (line) => log.push(line)), log, call };
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    return { answer: { error: { code: error.code, msg: error.message } }, log, ...(call === undefined ? {} : { call }) };
+  }
+}
+
+const headerBytes = 16, rangeBytes = 80;
+
+/** The op in a frame's JSON; undefined for bytes that are none. */
+function opOf(frame: Uint8Array): string | undefined {
+  if (frame.length < headerBytes) return undefined;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const at = headerBytes + view.getUint16(6, true) * rangeBytes;
+  const [, found] = /^\{"op":"([a-z]+)"/.exec(new TextDecoder().decode(frame.subarray(at, at + 64))) ?? [];
+  return found;
 }
