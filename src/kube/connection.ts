@@ -21,7 +21,6 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly contentType: string;
   /** Seconds or a date, as it was sent. */
   readonly retryAfter: string | undefined;
   readonly body: string;
@@ -128,7 +127,7 @@ function readBody(response: IncomingMessage): Promise<string> {
 
 function toAnswer(response: IncomingMessage, body: string): HttpAnswer {
   const { statusCode = 0, headers } = response;
-  return { status: statusCode, contentType: headers["content-type"] ?? "", retryAfter: headers["retry-after"], body };
+  return { status: statusCode, retryAfter: headers["retry-after"], body };
 }
 
 function toConnectionError(error: unknown): ConnectionError {

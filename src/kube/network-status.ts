@@ -1,13 +1,12 @@
 import { CniError, code } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
+import { annotation } from "../nad/index.ts";
 import { objectIn, saysNotFound } from "./answer.ts";
 import type { Api } from "./api.ts";
 import { metadataOf, parsePod, told } from "./pod.ts";
 import type { Pod, PodKey } from "./pod.ts";
 import type { World } from "./world.ts";
 
-/** Where others look for a pod's networks (multi-network specification 1.3, section 5). */
-export const networkStatusAnnotation = "k8s.v1.cni.cncf.io/network-status";
 /** The kubelet writes the same pod's status at the same moments, so conflicts are ordinary; more than this are not. */
 const conflictsMax = 10;
 /** The longest pause after a conflict, before the pod is read again. */
@@ -41,16 +40,16 @@ export async function setNetworkStatus(api: Api, { pod, status, world }: { reado
     current = await getPod(api, pod);
     if (current === undefined || current.uid !== pod.uid) return "gone";
     // A try that was given up may have been carried out.
-    if (current.annotations[networkStatusAnnotation] === status) return "written";
+    if (current.annotations[annotation.networkStatus] === status) return "written";
   }
   throw new CniError(code.tryAgainLater, `Cannot ${errand.act}: somebody else changed the pod each of ${conflictsMax} times, expected it to rest`);
 }
 
-export function podPath({ namespace, name }: PodKey): string {
+function podPath({ namespace, name }: PodKey): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
 }
 
 function withStatus(pod: Pod, status: string): JsonObject {
   const metadata = metadataOf(pod.object, pod, told(pod));
-  return { ...pod.object, metadata: { ...metadata, annotations: { ...pod.annotations, [networkStatusAnnotation]: status } } };
+  return { ...pod.object, metadata: { ...metadata, annotations: { ...pod.annotations, [annotation.networkStatus]: status } } };
 }

@@ -1,6 +1,7 @@
 import type { JsonObject, NetworkConfig } from "../cni/index.ts";
 import { CniError, code, finishNetwork, impliedVersion, isJsonObject, parseJson, parseNetworkList, parseSinglePlugin, requireNetworkName } from "../cni/index.ts";
 import type { GatewayPlan } from "../nad/index.ts";
+import { hasPluginType } from "../nad/index.ts";
 import type { ScratchDelegate, ScratchRequests } from "../store/index.ts";
 
 /** A network this container gets: its configuration read, and the text of it that is kept for DEL. */
@@ -38,8 +39,8 @@ export interface DelegateSource {
   readonly capabilityArgs?: JsonObject;
 }
 
-/** What would make us run ourselves inside ourselves. */
-const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "multus-shim"]);
+/** Types that lead back to us, or to a Multus. */
+export const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "multus-shim"]);
 
 /**
  * Reads one network's configuration: a single plugin when it has a `type`, else a list of plugins.
@@ -49,7 +50,7 @@ const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "mul
 export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
   const { subject, defaultVersion, fromFile = false, trusted = false, requests = {}, capabilityArgs = {} } = source;
   if (!isJsonObject(json)) throw refusal(subject, "it is no object, expected one with type or plugins");
-  const single = hasType(json);
+  const single = hasPluginType(json);
   if (!single && !("plugins" in json)) throw refusal(subject, "it has neither type nor plugins, expected one of them");
   const parsed = single ? parseSinglePlugin(json, subject) : finishNetwork(parseNetworkList(json, subject), [], subject);
   const network = { ...parsed, cniVersion: parsed.cniVersion || (single ? impliedVersion : defaultVersion) };
@@ -76,11 +77,6 @@ export function toScratch({ displayName, config, list, fromFile, trusted, reques
     ...(gateways === undefined ? {} : { strips: { v4: gateways.stripV4, v6: gateways.stripV6 } }),
     own: { trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }) },
   };
-}
-
-/** A single plugin's keys match in any case; a list has no type, or an empty one. */
-function hasType(json: object): boolean {
-  return Object.entries(json).some(([key, value]) => key.toLowerCase() === "type" && value !== null && value !== "");
 }
 
 function refusal(subject: string, problem: string): CniError {

@@ -13,7 +13,7 @@ export type { MuxConfig } from "./config.ts";
 export { parseMuxConfig } from "./config.ts";
 export { withContainerLock } from "./container-lock.ts";
 export { del } from "./del.ts";
-export { parseDelegate } from "./delegate.ts";
+export { multiplexerTypes, parseDelegate } from "./delegate.ts";
 export type { Delegate } from "./delegate.ts";
 export { gc } from "./gc.ts";
 export type { HandlesOptions } from "./handles.ts";

@@ -33,10 +33,16 @@ export function selectionCapabilities(selection: NetworkSelection, device: Devic
  * @param wanted  as `selectionCapabilities` gives it
  */
 export function undeclaredCapabilities(conf: JsonObject, wanted: JsonObject): readonly string[] {
-  const declared = pluginsOf(conf).map((plugin) => enabledArgs(plugin, wanted));
-  return Object.keys(wanted).filter((name) => !offers.has(name) && !declared.some((args) => Object.hasOwn(args, name)));
+  const plugins = pluginsOf(conf);
+  return Object.keys(wanted).filter((name) => !offers.has(name) && !declares(plugins, name));
 }
 
+/** Whether one of the plugins takes a capability argument. */
+export function declares(plugins: readonly NetworkPlugin[], capability: string): boolean {
+  return plugins.some((plugin) => Object.hasOwn(enabledArgs(plugin, { [capability]: true }), capability));
+}
+
+/** What a plugin may know without declaring it. */
 const offers: ReadonlySet<string> = new Set(["deviceID", "CNIDeviceInfoFile"]);
 
 function pluginsOf(conf: JsonObject): readonly NetworkPlugin[] {

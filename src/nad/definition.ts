@@ -1,5 +1,6 @@
 import type { JsonObject } from "../cni/index.ts";
 import { CniError, code, isJsonObject } from "../cni/index.ts";
+import { annotation } from "./annotation-names.ts";
 import type { JsonLimits } from "./json-text.ts";
 import { parseBoundedJson } from "./json-text.ts";
 import { shown } from "./refusal.ts";
@@ -15,9 +16,6 @@ export interface NetworkDefinition {
   /** The device plugin's resource its devices come from; "" without one. */
   readonly resourceName: string;
 }
-
-/** The annotation of a NetworkAttachmentDefinition that ties it to a device plugin's resource. */
-export const resourceNameAnnotation = "k8s.v1.cni.cncf.io/resourceName";
 
 /** An API server refuses an object of more than 1.5 MiB. */
 export const definitionLimits: JsonLimits = {
@@ -68,8 +66,8 @@ function withName(config: JsonObject, name: string): JsonObject {
 }
 
 function resourceNameOf(annotations: unknown, subject: string): string {
-  const value = isJsonObject(annotations) ? annotations[resourceNameAnnotation] ?? "" : "";
-  if (typeof value !== "string") throw refusal(subject, `annotation ${resourceNameAnnotation} is ${shown(value)}, expected a string`);
+  const value = isJsonObject(annotations) ? annotations[annotation.resourceName] ?? "" : "";
+  if (typeof value !== "string") throw refusal(subject, `annotation ${annotation.resourceName} is ${shown(value)}, expected a string`);
   return value;
 }
 

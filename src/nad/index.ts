@@ -4,6 +4,7 @@
  * create a pod, so everything here is bounded and says which element is wrong.
  */
 export * from "./annotation.ts";
+export { annotation } from "./annotation-names.ts";
 export * from "./capabilities.ts";
 export * from "./definition.ts";
 export { isDefaultRoute, planGateways, withGateways } from "./gateways.ts";
@@ -11,7 +12,8 @@ export type { GatewayPlan } from "./gateways.ts";
 export * from "./injection.ts";
 export * from "./isolation.ts";
 export { selectionKeys } from "./json-form.ts";
-export { findJsonProblem, jsonProblemText } from "./json-text.ts";
+export { findJsonProblem, jsonProblemText, lineAndColumn } from "./json-text.ts";
+export { hasPluginType } from "./plugin-list.ts";
 export type { JsonProblem } from "./json-text.ts";
 export * from "./selection.ts";
 export * from "./status.ts";

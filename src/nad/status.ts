@@ -61,13 +61,13 @@ function entriesOf(input: StatusInput): readonly StatusEntry[] {
   const { interfaces, ips } = result;
   const [only] = interfaces;
   // A lone interface has all addresses, whichever they point at.
-  if (only !== undefined && interfaces.length === 1) return [entry(input, only.sandbox ? { link: only, ips } : { ips })];
-  const inContainer = interfaces.flatMap((link, index) => link.sandbox ? [{ link, index }] : []);
+  if (only !== undefined && interfaces.length === 1) return [entry(input, only.sandbox ? { interface: only, ips } : { ips })];
+  const inContainer = interfaces.flatMap((one, index) => one.sandbox ? [{ one, index }] : []);
   if (inContainer.length === 0) return [withoutInterface(input, ips.filter((ip) => ip.interface === undefined))];
   const defaultIndex = defaultInterface(result, inContainer.map(({ index }) => index));
   const last = inContainer.at(-1)?.index;
-  return inContainer.map(({ link, index }) => entry(input, {
-    link,
+  return inContainer.map(({ one, index }) => entry(input, {
+    interface: one,
     ips: ips.filter((ip) => (ip.interface ?? last) === index),
     isDefault: input.isDefault && index === defaultIndex,
   }));
@@ -75,7 +75,7 @@ function entriesOf(input: StatusInput): readonly StatusEntry[] {
 
 /** Addresses alone were given to the interface that was asked for: results before 0.3.0 know no other. */
 function withoutInterface(input: StatusInput, ips: readonly IpConfig[]): StatusEntry {
-  return entry(input, ips.length === 0 ? {} : { link: { name: input.ifName }, ips });
+  return entry(input, ips.length === 0 ? {} : { interface: { name: input.ifName }, ips });
 }
 
 /** Of the interfaces in the container the one an address with a gateway points at, else the first. */
@@ -86,21 +86,21 @@ function defaultInterface({ ips }: Result, inContainer: readonly number[]): numb
 
 interface EntryParts {
   /** In the container. */
-  readonly link?: Interface;
+  readonly interface?: Interface;
   readonly ips?: readonly IpConfig[];
   readonly isDefault?: boolean;
   readonly error?: string;
 }
 
-function entry(input: StatusInput, { link, ips = [], isDefault = input.isDefault, error }: EntryParts): StatusEntry {
+function entry(input: StatusInput, { interface: found, ips = [], isDefault = input.isDefault, error }: EntryParts): StatusEntry {
   const { displayName, result, deviceInfo, defaultRoute = [] } = input;
   const gateways = (result?.routes ?? []).flatMap((route) => isDefaultRoute(route) && route.gw ? [route.gw] : []);
   return {
     name: displayName,
-    ...(link === undefined ? {} : { interface: link.name }),
+    ...(found === undefined ? {} : { interface: found.name }),
     ...(ips.length === 0 ? {} : { ips: ips.map(({ address }) => address.split("/")[0] ?? address) }),
-    ...(link?.mac ? { mac: link.mac } : {}),
-    ...(link?.mtu ? { mtu: link.mtu } : {}),
+    ...(found?.mac ? { mac: found.mac } : {}),
+    ...(found?.mtu ? { mtu: found.mtu } : {}),
     default: isDefault,
     dns: dnsOf(result?.dns ?? {}),
     ...(deviceInfo === undefined ? {} : { "device-info": deviceInfo }),
@@ -110,7 +110,7 @@ function entry(input: StatusInput, { link, ips = [], isDefault = input.isDefault
   };
 }
 
-/** Always there, `{}` when nothing is link. */
+/** Always there, `{}` when nothing is known. */
 function dnsOf({ nameservers = [], domain, search = [], options = [] }: Dns): Dns {
   return {
     ...(nameservers.length === 0 ? {} : { nameservers }),

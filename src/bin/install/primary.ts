@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import type { JsonObject } from "../../cni/index.ts";
 import { CniError, compareVersions, isJsonObject, parseJsonObject } from "../../cni/index.ts";
+import { multiplexerTypes } from "../../mux/index.ts";
 import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 import { byBytes } from "./files.ts";
@@ -70,11 +71,9 @@ export function isOwnName(name: string, ours: string): boolean {
   return name === `${ours}.conf` || name === `${ours}.conflist`;
 }
 
-const multiplexerTypes: readonly unknown[] = ["multus", "multus-shim", "polynic"];
-
 /** Whether a configuration would lead back to us, or to a Multus. */
 export function isMultiplexer(json: JsonObject | undefined): boolean {
-  return pluginsOf(json).some(({ type }) => multiplexerTypes.includes(type));
+  return pluginsOf(json).some(({ type }) => multiplexerTypes.has(String(type)));
 }
 
 /** The plugin objects of a single configuration or of a list. */

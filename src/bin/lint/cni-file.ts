@@ -2,9 +2,10 @@ import { basename, dirname, extname } from "node:path";
 import type { JsonObject } from "../../cni/index.ts";
 import { finishNetwork, isJsonObject, parseNetworkList, parseNetworkPlugin, parseSinglePlugin } from "../../cni/index.ts";
 import type { MuxConfig } from "../../mux/index.ts";
+import { multiplexerTypes } from "../../mux/index.ts";
 import { isIdentifier } from "../../net/index.ts";
 import type { Report } from "./finding.ts";
-import { checkMultiplexer, multiplexerTypes } from "./multiplexer.ts";
+import { checkMultiplexer } from "./multiplexer.ts";
 import { checkPlugins, refused } from "./network.ts";
 import type { Spot } from "./spot.ts";
 

@@ -8,9 +8,6 @@ import { checkNetwork, refused } from "./network.ts";
 import type { Spot } from "./spot.ts";
 import { keyTables, reportUnknownKeys } from "./unknown-keys.ts";
 
-/** Types that make a configuration the multiplexer's own. */
-export const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "multus-shim"]);
-
 /** Checks the multiplexer's configuration and the networks written into it. */
 export function checkMultiplexer(json: JsonObject, spot: Spot, report: Report): MuxConfig | undefined {
   const config = refused(json, spot, report, () => parseMuxConfig(json, { invokedAs: String(json["type"]), verb: "ADD" }));

@@ -1,6 +1,6 @@
 import { isJsonObject } from "../../cni/index.ts";
 import type { IsolationRule } from "../../nad/index.ts";
-import { planGateways, readSelections, refuseForeignNamespace, selectionKeys } from "../../nad/index.ts";
+import { annotation, planGateways, readSelections, refuseForeignNamespace, selectionKeys } from "../../nad/index.ts";
 import type { CheckedDefinition } from "./definition.ts";
 import type { Report } from "./finding.ts";
 import type { ManifestObject } from "./manifest.ts";
@@ -9,11 +9,6 @@ import type { PlacedSelection } from "./requests.ts";
 import { checkRequests } from "./requests.ts";
 import type { Spot } from "./spot.ts";
 import { reportUnknown } from "./unknown-keys.ts";
-
-export const annotation = {
-  networks: "k8s.v1.cni.cncf.io/networks",
-  defaultNetwork: "v1.multus-cni.io/default-network",
-} as const;
 
 export interface PodContext {
   readonly report: Report;
@@ -48,9 +43,12 @@ export function checkPod(pod: ManifestObject, context: PodContext): void {
   refused({}, asked.spot, report, () => void planGateways(all.map(({ selection }) => selection.defaultRoute), all.map(({ selection }) => selection.name)));
 }
 
+/** What a pod asks for networks with. */
+const asking = [annotation.networks, annotation.defaultNetwork];
+
 /** An annotation that is where no one looks for it. */
 export function checkMisplaced({ object, spot }: ManifestObject, report: Report): void {
-  for (const key of Object.values(annotation)) {
+  for (const key of asking) {
     if (annotationsOf(object)[key] !== undefined) report("warning", annotationSpot(spot, key), "it is on an object that is no pod, where nobody reads it: expected it on the pod, or in the pod template's metadata");
   }
 }
@@ -144,7 +142,7 @@ function checkDefined(placed: PlacedSelection, definitions: PodContext["definiti
 
 /** Whether it has an annotation about networks. */
 export function asksForNetworks({ object }: ManifestObject): boolean {
-  return Object.values(annotation).some((key) => annotationsOf(object)[key] !== undefined);
+  return asking.some((key) => annotationsOf(object)[key] !== undefined);
 }
 
 function annotationsOf({ metadata }: ManifestObject["object"]): Readonly<Record<string, unknown>> {

@@ -1,12 +1,11 @@
 import { CniError, code, parseJsonObject } from "../../cni/index.ts";
 import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
-import { selectionCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
+import { declares, selectionCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
 import type { ScratchRequests } from "../../store/index.ts";
 import type { MuxConfig } from "../config.ts";
 import type { Delegate } from "../delegate.ts";
 import { parseDelegate } from "../delegate.ts";
 import { findByName } from "../resolve.ts";
-import { declares } from "./requests.ts";
 
 /** What a network is made with, for one pod. */
 export interface DelegateParts {
@@ -40,7 +39,7 @@ export function delegateOf({ definition, selection, deviceId }: DelegateParts, c
     requests: requestsOf({ definition, selection, deviceId }),
   });
   // A device of the kubelet's is in the configuration itself.
-  const isHeard = (name: string): boolean => heardAnyway.has(name) || (name === "deviceID" && deviceId !== undefined) || declares(delegate.network, name);
+  const isHeard = (name: string): boolean => heardAnyway.has(name) || (name === "deviceID" && deviceId !== undefined) || declares(delegate.network.plugins, name);
   const unheard = Object.keys(capabilityArgs).filter((name) => !isHeard(name));
   if (unheard.length > 0) ignored(unheardRequest(displayName, unheard));
   return delegate;

@@ -1,7 +1,7 @@
 import { CniError, code } from "../../cni/index.ts";
 import type { Pod, PodKey } from "../../kube/index.ts";
 import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
-import { parseGlobalNamespaces, parseSelections, planGateways, refuseForeignNamespace } from "../../nad/index.ts";
+import { annotation, parseGlobalNamespaces, parseSelections, planGateways, refuseForeignNamespace } from "../../nad/index.ts";
 import { withContext } from "../cni-error.ts";
 import type { MuxConfig } from "../config.ts";
 import type { Delegate } from "../delegate.ts";
@@ -12,11 +12,6 @@ import { delegateOf } from "./delegates.ts";
 import type { DeviceQueue } from "./devices.ts";
 import { noDevice } from "./devices.ts";
 import { UnusableNetwork } from "./unusable-network.ts";
-
-export const annotation = {
-  networks: "k8s.v1.cni.cncf.io/networks",
-  defaultNetwork: "v1.multus-cni.io/default-network",
-} as const;
 
 /** What the networks of one command are looked up with. */
 export interface Lookup {

@@ -1,6 +1,7 @@
-import type { NetworkConfig, Result } from "../../cni/index.ts";
-import { CniError, code, enabledArgs } from "../../cni/index.ts";
-import { parseAddressOrPrefix, canonicalMac, sameAddress } from "../../net/index.ts";
+import type { Result } from "../../cni/index.ts";
+import { CniError, code } from "../../cni/index.ts";
+import { declares } from "../../nad/index.ts";
+import { canonicalMac, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
 import type { Network } from "../network.ts";
 import { describe } from "../network.ts";
 
@@ -12,20 +13,15 @@ import { describe } from "../network.ts";
  */
 export function unmetRequest(network: Network, result: Result): CniError | undefined {
   const { ips = [], mac } = network.delegate.requests;
-  const missing = declares(network.delegate.network, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
+  const missing = declares(network.delegate.network.plugins, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
   if (missing.length > 0) return unmet(network, `address ${missing.join(", ")}`, "ips");
-  if (mac === undefined || declares(network.delegate.network, "mac")) return undefined;
+  if (mac === undefined || declares(network.delegate.network.plugins, "mac")) return undefined;
   return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac)) ? undefined : unmet(network, `MAC ${mac}`, "mac");
 }
 
 function unmet(network: Network, what: string, capability: string): CniError {
   return new CniError(code.invalidConfig,
     `Cannot give ${describe(network)} the ${what} that the pod asks for: its plugins did not take it, expected a plugin that declares "capabilities": {"${capability}": true} or reads CNI_ARGS`);
-}
-
-/** Whether a plugin of the network takes a capability argument. */
-export function declares({ plugins }: NetworkConfig, capability: string): boolean {
-  return plugins.some((plugin) => capability in enabledArgs(plugin, { [capability]: true }));
 }
 
 /** Addresses alone count: a plugin knows its subnet better than a pod. */
