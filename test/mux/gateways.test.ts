@@ -1,6 +1,6 @@
-// src/mux/gateways.ts: the default routes of a pod's interfaces, as iproute2 shows them.
+// src/mux/pod/gateways.ts: the default routes of a pod's interfaces, as iproute2 shows them.
 import * as assert from "uvu/assert";
-import { applyGateways } from "../../src/mux/gateways.ts";
+import { applyGateways } from "../../src/mux/pod/gateways.ts";
 import { openHandles } from "../../src/mux/index.ts";
 import type { GatewayPlan } from "../../src/nad/index.ts";
 import { throws } from "../helpers/errors.ts";

@@ -1,11 +1,11 @@
-import { CniError, code } from "../cni/index.ts";
-import type { KernelRoute, Link, Namespace, NetlinkError } from "../kernel/index.ts";
-import { isErrno } from "../kernel/index.ts";
-import type { GatewayPlan } from "../nad/index.ts";
-import type { Address } from "../net/index.ts";
-import { formatAddress, formatPrefix, parseAddress, parsePrefix, sameAddress } from "../net/index.ts";
-import { RT_TABLE_MAIN } from "../netlink/index.ts";
-import type { Handles } from "../plugins/index.ts";
+import { CniError, code } from "../../cni/index.ts";
+import type { KernelRoute, Link, Namespace, NetlinkError } from "../../kernel/index.ts";
+import { isErrno } from "../../kernel/index.ts";
+import type { GatewayPlan } from "../../nad/index.ts";
+import type { Address } from "../../net/index.ts";
+import { formatAddress, formatPrefix, parseAddress, parsePrefix, sameAddress } from "../../net/index.ts";
+import { RT_TABLE_MAIN } from "../../netlink/index.ts";
+import type { Handles } from "../../plugins/index.ts";
 
 type Family = 4 | 6;
 
