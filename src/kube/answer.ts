@@ -1,6 +1,7 @@
 import { CniError, code, isJsonObject } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 import type { HttpAnswer } from "./connection.ts";
+import { jsonObjectIn } from "./json-object.ts";
 
 /** What the API said to one request, whatever it said. */
 export interface Answer {
@@ -19,7 +20,7 @@ export interface Errand {
 }
 
 export function toAnswer({ status, body }: HttpAnswer): Answer {
-  return { status, object: objectOf(body), body };
+  return { status, object: jsonObjectIn(body), body };
 }
 
 /** Worth another try: the server is overloaded, restarting, or something in front of it cannot reach it. */
@@ -87,13 +88,4 @@ const excerptChars = 80;
 export function excerpt({ status, body }: Answer): string {
   const text = body.replace(/\s+/g, " ").trim();
   return `${status} ${JSON.stringify(text.length > excerptChars ? `${text.slice(0, excerptChars)}...` : text)}`;
-}
-
-function objectOf(body: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import type { Access, ClientCertificate } from "./access.ts";
 
 /** What an object of the API can be, several times over: etcd takes 1.5 MiB. */
-export const bodyBytesMax = 8 * 1024 * 1024;
+const bodyBytesMax = 8 * 1024 * 1024;
 /** Each costs a handshake, 3 ms of this process, and saves the wait for an answer; see docs/dependencies.md. */
 const connectionsMax = 3;
 

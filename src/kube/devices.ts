@@ -1,6 +1,8 @@
 import { statSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import { readCheckpoint } from "./checkpoint.ts";
+import type { Pod, PodKey } from "./pod.ts";
+import { told } from "./pod.ts";
 import type { ContainerResources, PodResources } from "./pod-resources.ts";
 
 /** Where the kubelet tells which devices it gave to whom. */
@@ -22,14 +24,14 @@ const answerBytesMax = 16 * 1024 * 1024;
 /**
  * The devices the kubelet allocated to a pod: resource name to ids, those of all its containers, in the order of their
  * text and each once, as containers that run one after the other may share a device. Dynamically allocated ones stand
- * under the name of their claim. Asked is the pod-resources socket; a kubelet without one has a checkpoint file, which
+ * under the name of their claim. The pod-resources socket is asked; a kubelet without one has a checkpoint file, which
  * knows pods by UID.
  *
  * @returns an empty map for a pod the kubelet gave nothing, or does not know
  * @throws CniError 4 for a pod without a name, 11 when the socket gives no answer, 5 or 6 when there is no source or it cannot be read
  */
 export async function devicesOfPod(
-  pod: { readonly namespace: string; readonly name: string; readonly uid: string },
+  pod: Pick<Pod, "namespace" | "name" | "uid">,
   { socket = defaultSocket, checkpoint = defaultCheckpoint, limitMs = defaultLimitMs, skipped = () => {} }: DeviceSources = {},
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   if (pod.namespace === "" || pod.name === "") throw unnamed(pod, "expected a namespace and a name");
@@ -37,16 +39,15 @@ export async function devicesOfPod(
   if (pod.uid === "") throw unnamed(pod, `its UID is empty, expected the one in the kubelet's checkpoint ${checkpoint}`);
   const entries = readCheckpoint(checkpoint);
   if (entries === undefined) {
-    throw new CniError(code.ioFailure, `Cannot look up the devices of ${named(pod)}: there is neither the kubelet's socket ${socket} nor its checkpoint ${checkpoint}, expected one of them`);
+    throw new CniError(code.ioFailure, `Cannot look up the devices of ${told(pod)}: there is neither the kubelet's socket ${socket} nor its checkpoint ${checkpoint}, expected one of them`);
   }
   return inOrder(entries.filter(({ podUid }) => podUid === pod.uid).map(({ resourceName, deviceIds }) => [resourceName, deviceIds]));
 }
 
-type Pod = { readonly namespace: string; readonly name: string };
 /** Ids of one resource; there may be several of the same. */
 type Ids = readonly [resourceName: string, ids: readonly string[]];
 
-async function idsFromSocket(pod: Pod, { socket, limitMs, skipped }: Required<Omit<DeviceSources, "checkpoint">>): Promise<readonly Ids[]> {
+async function idsFromSocket(pod: PodKey, { socket, limitMs, skipped }: Required<Omit<DeviceSources, "checkpoint">>): Promise<readonly Ids[]> {
   const { listPodResources } = await import("./pod-resources.ts");
   let pods: readonly PodResources[];
   try {
@@ -54,7 +55,7 @@ async function idsFromSocket(pod: Pod, { socket, limitMs, skipped }: Required<Om
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CniError(code.tryAgainLater,
-      `Cannot look up the devices of ${named(pod)}: the kubelet's socket ${socket} gave no answer but ${reason}, expected its list of pod resources within ${limitMs} ms`, { cause: error });
+      `Cannot look up the devices of ${told(pod)}: the kubelet's socket ${socket} gave no answer but ${reason}, expected its list of pod resources within ${limitMs} ms`, { cause: error });
   }
   return pods.filter(({ namespace, name }) => namespace === pod.namespace && name === pod.name)
     .flatMap(({ containers }) => containers)
@@ -90,18 +91,14 @@ function inOrder(ids: readonly Ids[]): ReadonlyMap<string, readonly string[]> {
   return new Map(Array.from(sets, ([resourceName, known]) => [resourceName, [...known].sort()]));
 }
 
-function isThere(socket: string, pod: Pod): boolean {
+function isThere(socket: string, pod: PodKey): boolean {
   try {
     return statSync(socket, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot look up the devices of ${named(pod)}: the kubelet's socket ${socket} cannot be looked at: ${String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot look up the devices of ${told(pod)}: the kubelet's socket ${socket} cannot be looked at: ${String(error)}`, { cause: error });
   }
 }
 
-function unnamed(pod: Pod, problem: string): CniError {
-  return new CniError(code.invalidEnvironment, `Cannot look up the devices of ${named(pod)}: ${problem}`);
-}
-
-function named({ namespace, name }: Pod): string {
-  return `pod "${namespace}/${name}"`;
+function unnamed(pod: PodKey, problem: string): CniError {
+  return new CniError(code.invalidEnvironment, `Cannot look up the devices of ${told(pod)}: ${problem}`);
 }

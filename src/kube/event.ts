@@ -15,7 +15,7 @@ export interface PodEvent {
 /** Who says so, in the list of a pod's events. */
 const component = "polynic";
 /** The API refuses a longer note (k8s.io/kubernetes pkg/apis/core/validation/events.go, NoteLengthLimit). */
-export const messageBytesMax = 1024;
+const messageBytesMax = 1024;
 const nameCharsMax = 253;
 /** An event helps a reader, nobody waits for it longer. */
 const eventLimitMs = 3_000;

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { isAbsolute, join } from "node:path";
-import { isJsonObject } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 import type { Access, Credentials } from "./access.ts";
 import type { Environment } from "./environment.ts";
+import { jsonObjectIn } from "./json-object.ts";
 import { Settings } from "./settings.ts";
 import { checkedToken } from "./token.ts";
 
@@ -82,7 +82,7 @@ function run(program: string, args: readonly string[], { env, timeoutMs }: RunOp
 }
 
 function toCredentials(exec: Settings, { output, apiVersion, program }: { readonly output: string; readonly apiVersion: string; readonly program: string }): Credentials {
-  const answer = new Settings(objectOf(output) ?? {}, { subject: `${exec.subject}: the answer of ${exec.pathTo("command")} ${program}`, path: "", folder: exec.folder });
+  const answer = new Settings(jsonObjectIn(output) ?? {}, { subject: `${exec.subject}: the answer of ${exec.pathTo("command")} ${program}`, path: "", folder: exec.folder });
   if (answer.text("kind") !== "ExecCredential") return answer.refuse("kind", "ExecCredential");
   if (answer.text("apiVersion") !== apiVersion) return answer.refuse("apiVersion", JSON.stringify(apiVersion));
   const status = answer.object("status") ?? answer.refuse("status", "an object with a token or a client certificate");
@@ -94,13 +94,4 @@ function toCredentials(exec: Settings, { output, apiVersion, program }: { readon
     ...(token === undefined ? {} : { authorization: `Bearer ${checkedToken(token)}` }),
     ...(chain === undefined || key === undefined ? {} : { certificate: { chain, key } }),
   };
-}
-
-function objectOf(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
