@@ -1,6 +1,6 @@
 import { basename, dirname, extname } from "node:path";
 import type { JsonObject } from "../../cni/index.ts";
-import { finishNetwork, isJsonObject, parseNetworkList, parseNetworkPlugin, parseSinglePlugin } from "../../cni/index.ts";
+import { finishNetwork, impliedVersion, isJsonObject, newestVersion, parseNetworkList, parseNetworkPlugin, parseSinglePlugin } from "../../cni/index.ts";
 import type { MuxConfig } from "../../mux/index.ts";
 import { multiplexerTypes } from "../../mux/index.ts";
 import { isIdentifier } from "../../net/index.ts";
@@ -41,11 +41,11 @@ function checkSingle(json: JsonObject, spot: Spot, lists: ReadonlySet<string>, r
   const isPart = json["name"] === undefined && lists.has(basename(dirname(spot.file)));
   const network = refused(json, spot, report, () => {
     if (!isPart) return parseSinglePlugin(json, "it");
-    return { name: "part", cniVersion: "1.1.0", plugins: [parseNetworkPlugin(json, "it")], disableCheck: false, disableGC: false, loadOnlyInlinedPlugins: false };
+    return { name: "part", cniVersion: newestVersion, plugins: [parseNetworkPlugin(json, "it")], disableCheck: false, disableGC: false, loadOnlyInlinedPlugins: false };
   });
   if (network === undefined) return { networks: 0, multiplexers: [] };
   checkName(network.name, spot, report);
-  checkPlugins({ ...network, cniVersion: network.cniVersion || "0.1.0" }, { json: undefined, context: { spot, report, trusted: true } });
+  checkPlugins({ ...network, cniVersion: network.cniVersion || impliedVersion }, { json: undefined, context: { spot, report, trusted: true } });
   return { networks: 1, multiplexers: [] };
 }
 
@@ -63,7 +63,7 @@ function checkList(json: JsonObject, spot: Spot, report: Report): CheckedFile {
     return config === undefined ? [] : [config];
   });
   const types = [...multiplexerTypes];
-  checkPlugins({ ...network, cniVersion: network.cniVersion || "0.1.0" }, { json, context: { spot, report, trusted: true, execute: types } });
+  checkPlugins({ ...network, cniVersion: network.cniVersion || impliedVersion }, { json, context: { spot, report, trusted: true, execute: types } });
   return { networks: ours.length > 0 ? 0 : 1, multiplexers };
 }
 

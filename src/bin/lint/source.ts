@@ -3,7 +3,7 @@ import { extname, join } from "node:path";
 import { CniError, code, jsonDepthMax } from "../../cni/index.ts";
 import type { YamlDocument } from "../../kube/index.ts";
 import { parseYamlDocuments } from "../../kube/index.ts";
-import { findJsonProblem, jsonProblemText } from "../../nad/index.ts";
+import { findJsonProblem, jsonProblemText, lineAndColumn } from "../../nad/index.ts";
 import { readStdin } from "../stdio.ts";
 import type { Level, Report } from "./finding.ts";
 import type { Spot } from "./spot.ts";
@@ -23,7 +23,7 @@ export interface SourceDocument {
 }
 
 /** `-` among the files. */
-export const stdinName = "stdin";
+const stdinName = "stdin";
 
 /**
  * The files that names stand for; a directory for those in it and below that end as configurations and manifests do.
@@ -49,8 +49,7 @@ export async function documentsOf(source: Source, report: Report): Promise<reado
   const isJson = jsonExtensions.has(extname(source.file));
   const problem = isJson ? findJsonProblem(text, jsonDepthMax) : undefined;
   if (problem !== undefined) {
-    const before = text.slice(0, problem.offset).split("\n");
-    report("error", fixed(source.file, "", { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }), jsonProblemText(text, problem));
+    report("error", fixed(source.file, "", lineAndColumn(text, problem.offset)), jsonProblemText(text, problem));
     return [];
   }
   const documents = await parseYamlDocuments(text);
