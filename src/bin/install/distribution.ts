@@ -13,7 +13,7 @@ export interface Distribution {
 
 /** Why polynic cannot be there at all: a configuration that names it would leave every new pod without a network. */
 const refusals: Readonly<Record<string, string>> = {
-  // siderolabs/talos discussion 7583 and issue 5041: plugins run on the host, which has neither a shell nor shared libraries to offer.
+  // Plugins run on the host, and Talos Linux has no programs but its own there.
   talos: "its nodes have no shell and no glibc for the executable to run with",
 };
 
