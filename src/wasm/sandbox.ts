@@ -29,6 +29,8 @@ export const defaultFuel = defaultLimits.fuel;
 const answerLimitBytes = 64 * 1024;
 const pageBytes = 65_536;
 const abiMajor = 1;
+/** The newest minor of that major; a module of an older one is served all the same. */
+const abiMinor = 0;
 const faultLimitBytes = 1024;
 
 /**
@@ -150,8 +152,8 @@ function toBigInt(name: string, value: unknown): bigint {
 }
 
 function refuseOtherAbi(name: string, exports: ModuleExports): void {
-  const major = exports.abi() >>> 16;
-  if (major !== abiMajor) throw new CniError(code.moduleRefused, `Cannot use module "${name}": it speaks ABI ${major}, expected ${abiMajor}`);
+  const version = exports.abi(), major = version >>> 16, minor = version & 0xffff;
+  if (major !== abiMajor || minor > abiMinor) throw new CniError(code.moduleRefused, `Cannot use module "${name}": it speaks ABI ${major}.${minor}, expected ${abiMajor}.0 to ${abiMajor}.${abiMinor}`);
 }
 
 function refuseLargeMemory({ name, limits }: CompiledModule, memory: WebAssembly.Memory): void {

@@ -47,7 +47,9 @@ const hostile: readonly (readonly [string, Assembly, number, RegExp])[] = [
   ["answers with a code of ours", { answer: '{"error":{"code":999,"msg":"x"}}' }, 145, /error.code/],
   ["answers with an error without text", { answer: '{"error":{"code":100}}' }, 145, /error.msg/],
   ["refuses by itself", { answer: '{"error":{"code":100,"msg":"pool is full"}}' }, 100, /pool is full/],
-  ["speaks a later major", { abi: i32Const(2 << 16) }, 142, /ABI 2/],
+  ["speaks a later major", { abi: i32Const(2 << 16) }, 142, /ABI 2\.0, expected 1\.0/],
+  ["speaks a later minor", { abi: i32Const((1 << 16) | 1) }, 142, /ABI 1\.1, expected 1\.0/],
+  ["speaks an ABI below zero", { abi: i32Const(-1) }, 142, /ABI 65535\.65535/],
 ];
 
 const sandbox = suite("a module in the sandbox");
