@@ -12,6 +12,7 @@ import { delegateFromScratch } from "./delegate.ts";
 import { detachNetworks, keepForLater } from "./detach.ts";
 import type { Network } from "./network.ts";
 import { planNetworks } from "./network.ts";
+import type { Pods } from "./pods.ts";
 import { isThere } from "./readiness.ts";
 import { resolveDelegates } from "./resolve.ts";
 
@@ -76,7 +77,7 @@ async function guessedNetworks(command: MuxCommand, { log }: Handles): Promise<{
   const { config, attachment } = command;
   const args = splitArgPairs(attachment.args);
   try {
-    const delegates = await delegatesOfPod(command, log, args) ?? await resolveDelegates(config);
+    const delegates = await withPods(command, log, { adding: false }, async (pods) => await remembered(pods, args, log) ?? await resolveDelegates(config, pods?.find));
     return { networks: planNetworks(delegates, attachment, config, args), source: "configuration" };
   } catch (error) {
     log.warn(`${toCniError(error).message}; nothing is known of container ${attachment.containerId} otherwise, so nothing is deleted`);
@@ -84,11 +85,10 @@ async function guessedNetworks(command: MuxCommand, { log }: Handles): Promise<{
   }
 }
 
-/** What ADD would attach now, if a cluster can tell. */
-async function delegatesOfPod(command: MuxCommand, log: Log, args: ArgPairs): Promise<readonly Delegate[] | undefined> {
+/** What ADD would attach now, if a cluster can tell. An annotation that cannot be used any more does not keep the node's networks. */
+async function remembered(pods: Pods | undefined, args: ArgPairs, log: Log): Promise<readonly Delegate[] | undefined> {
   try {
-    return await withPods(command, log, { adding: false }, async (pods) =>
-      pods === undefined ? undefined : await pods.remembered(args) ?? await resolveDelegates(command.config, pods.find));
+    return await pods?.remembered(args);
   } catch (error) {
     log.warn(`${toCniError(error).message}; DEL goes on with the networks of the node's configuration`);
     return undefined;
