@@ -139,11 +139,10 @@ function cacheResult(cniDir: string, network: Network, result: Result, multiplex
   }
 }
 
-/** One result of all networks, or the default network's own. */
+/** One result of all networks, or the default network's own, which is told as its plugins gave it: so does Multus. */
 async function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handles): Promise<Result> {
   const parts = begun.flatMap(({ network, result }) => result === undefined ? [] : [{ network, result }]);
-  const first = parts[0]?.result ?? { interfaces: [], ips: [], routes: [], dns: {} };
-  if (!config.mergeResults || parts.length < 2) return first;
+  if (!config.mergeResults || parts.length < 2) return begun[0]?.answered ?? { interfaces: [], ips: [], routes: [], dns: {} };
   return await handles.modules.merge(parts.map(({ network, result }, index) => ({
     network: network.delegate.displayName, ifName: network.attachment.ifName, default: index === 0, routesClaimed: claimedRoutes(network), result,
   })));
