@@ -13,7 +13,7 @@ const prevResultSince = "0.4.0";
 
 /** A network and what its ADD left in the cache. */
 export interface Recalled {
-  /** With the capability arguments of its ADD where the runtime gave none now. */
+  /** With those capability arguments of its ADD that it was not given now. */
   readonly network: Network;
   /** What the ADD answered; undefined when nothing is cached or the version is too old to be told. */
   readonly prevResult: Result | undefined;
@@ -26,7 +26,7 @@ export function recall(cniDir: string, network: Network): Recalled {
   const { cniVersion } = network.delegate.network;
   const isTold = cached.result !== undefined && compareVersions(cniVersion, prevResultSince) >= 0;
   return {
-    network: Object.keys(network.capabilityArgs).length > 0 ? network : { ...network, capabilityArgs: cached.capabilityArgs },
+    network: { ...network, capabilityArgs: { ...cached.capabilityArgs, ...network.capabilityArgs } },
     prevResult: isTold ? parseResult(cached.result, cniVersion, `the cached result of network "${network.delegate.displayName}"`) : undefined,
   };
 }

@@ -64,7 +64,7 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
 
 /** The network of a scratch entry, with what its selection had asked for. */
 export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: string): Delegate {
-  const { config, displayName, fromFile, requests, own = {} } = entry;
+  const { config, displayName, fromFile, requests, own = { capabilityArgs: handedOn(requests) } } = entry;
   // Multus does not say. Only an object in a cluster has a name with a "/", and what it took from a file of the node is the node's again.
   const { trusted = fromFile || !displayName.includes("/"), capabilityArgs = {} } = own;
   const json = parseJson(config, "a network of the scratch file");
@@ -77,6 +77,11 @@ export function toScratch({ displayName, config, list, fromFile, trusted, reques
     ...(gateways === undefined ? {} : { strips: { v4: gateways.stripV4, v6: gateways.stripV6 } }),
     own: { trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }) },
   };
+}
+
+/** Multus writes requests down only; this much of what it gave to plugins can be told from them, the rest is in its cache. */
+function handedOn({ ips, mac, infinibandGuid, deviceId }: ScratchRequests): JsonObject {
+  return Object.fromEntries(Object.entries({ ips, mac, infinibandGUID: infinibandGuid, deviceID: deviceId }).filter(([, value]) => value !== undefined));
 }
 
 function refusal(subject: string, problem: string): CniError {
