@@ -20,8 +20,11 @@ export type FindInCluster = (name: string) => Promise<Delegate>;
 export async function configuredDelegates(config: MuxConfig, find?: FindInCluster): Promise<readonly Delegate[]> {
   const defaultVersion = config.cniVersion;
   const inline = config.delegates.map((json, index) => parseDelegate(json, { subject: `delegates[${index}] of network "${config.name}"`, defaultVersion, trusted: true }));
+  const delegates = [...inline];
   const references = config.clusterNetwork === "" ? [] : [config.clusterNetwork, ...config.defaultNetworks];
-  return [...inline, ...await Promise.all(references.map((reference) => resolveReference(reference, config, find)))];
+  // One after the other: networks of one resource take its devices in this order.
+  for (const reference of references) delegates.push(await resolveReference(reference, config, find));
+  return delegates;
 }
 
 /** The same with the auxiliary chain at their end: the networks of a container that is no pod. */

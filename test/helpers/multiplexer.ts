@@ -1,15 +1,16 @@
 /**
- * A multiplexer without a kernel: plugins that write down how they were called, a namespace that is a set of names, a
- * data directory of its own. What is under test, `src/mux`, is real, and so is everything on disk.
+ * A multiplexer without a kernel: plugins that write down how they were called, a namespace that is a set of names and
+ * a table of routes, a data directory of its own. What is under test, `src/mux`, is real, and so is everything on disk.
  */
 import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Result } from "../../src/cni/index.ts";
 import { CniError, allVersions } from "../../src/cni/index.ts";
-import type { Link, Namespace } from "../../src/kernel/index.ts";
+import type { KernelRoute, Link, Namespace } from "../../src/kernel/index.ts";
 import type { MuxCommand, OpenHandles } from "../../src/mux/index.ts";
 import { parseMuxConfig } from "../../src/mux/index.ts";
+import { parseAddress, parsePrefix } from "../../src/net/index.ts";
 import type { Attachment, GcRequest, Plugin, PluginRequest } from "../../src/plugins/index.ts";
 import type { MergeInput } from "../../src/wasm/index.ts";
 
@@ -34,6 +35,10 @@ export interface Bench {
   /** What happens instead of success: `VERB type` or `VERB type interface` to an error. */
   readonly failures: Map<string, Error>;
   readonly merged: (readonly MergeInput[])[];
+  /** What a type answers to ADD instead of an address made from the interface's name; its routes are then in the container. */
+  readonly answers: Map<string, Result>;
+  /** Of the container's interfaces. */
+  readonly routes: KernelRoute[];
   /** Types that are there; every other is unknown. */
   readonly types: Set<string>;
   file(path: string, content: string): string;
@@ -46,6 +51,7 @@ export function openBench(): Bench {
   const cniDir = join(directory, "cni");
   const calls: SeenCall[] = [], warnings: string[] = [], deletedTogether: (readonly number[])[] = [], merged: (readonly MergeInput[])[] = [];
   const interfaces = new Set<string>(), types = new Set(["one", "two", "three", "shaper"]), failures = new Map<string, Error>();
+  const answers = new Map<string, Result>(), routes: KernelRoute[] = [];
 
   const seen = (verb: string, type: string, request: SeenCall["request"]): void => {
     calls.push({ verb, type, request });
@@ -53,7 +59,7 @@ export function openBench(): Bench {
     if (failure !== undefined) throw failure;
   };
 
-  const namespace = fakeNamespace(interfaces, deletedTogether);
+  const namespace = fakeNamespace({ interfaces, deletedTogether, routes });
   const plugin = (type: string): Plugin => {
     if (!types.has(type)) throw new CniError(112, `Cannot find plugin "${type}": it is not there`);
     return {
@@ -66,7 +72,11 @@ export function openBench(): Bench {
         });
         seen("ADD", type, request);
         interfaces.add(request.attachment.ifName);
-        return request.prevResult ?? resultOf(request.attachment);
+        const answer = request.prevResult ?? answers.get(type) ?? resultOf(request.attachment);
+        for (const { dst, gw } of request.prevResult === undefined ? answer.routes : []) {
+          namespace.routes.add({ dst: parsePrefix(dst), index: namespace.links.get(request.attachment.ifName).index, ...(gw === undefined ? {} : { gateway: parseAddress(gw) }) });
+        }
+        return answer;
       },
       async del(request, { teardown }) {
         seen("DEL", type, request);
@@ -82,7 +92,7 @@ export function openBench(): Bench {
   };
   const handles = fakeHandles({ namespace, plugin, merged, warnings });
   return {
-    directory, cniDir, calls, warnings, interfaces, deletedTogether, failures, merged, types,
+    directory, cniDir, calls, warnings, interfaces, deletedTogether, failures, answers, routes, merged, types,
     story: () => calls.map(({ verb, type, request }) => [verb, type, request.attachment.ifName].join(" ").trim()),
     file(path, content) {
       const file = join(directory, path);
@@ -138,8 +148,8 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
   };
 }
 
-/** Links by name alone; each name has an index of its own. */
-function fakeNamespace(interfaces: ReadonlySet<string>, deletedTogether: (readonly number[])[]): Namespace {
+/** Links by name alone, each name with an index of its own, and a table of routes. */
+function fakeNamespace({ interfaces, deletedTogether, routes }: { interfaces: ReadonlySet<string>; deletedTogether: (readonly number[])[]; routes: KernelRoute[] }): Namespace {
   const known: string[] = [];
   const linkOf = (name: string): Link => {
     if (!known.includes(name)) known.push(name);
@@ -150,6 +160,11 @@ function fakeNamespace(interfaces: ReadonlySet<string>, deletedTogether: (readon
     get: (name: number | string) => linkOf(String(name)),
     deleteAll: (indexes: readonly number[]) => { deletedTogether.push(indexes); },
   };
-  // True as far as these tests reach: the multiplexer looks names up and deletes links, nothing else.
-  return { path: "/run/netns/c1", links } as unknown as Namespace;
+  const table = {
+    list: (family: 4 | 6, { index }: { readonly index?: number } = {}) => routes.filter((route) => route.dst.address.family === family && route.index === index),
+    add: (route: Pick<KernelRoute, "dst" | "gateway" | "index">) => { routes.push({ ...route, table: 254, scope: 0, protocol: 3, type: 1 }); },
+    deleteListed: (route: KernelRoute) => { routes.splice(routes.indexOf(route), 1); },
+  };
+  // True as far as these tests reach: the multiplexer looks names up, deletes links and moves default routes, nothing else.
+  return { path: "/run/netns/c1", links, routes: table, sysctl: { get: () => "0" } } as unknown as Namespace;
 }

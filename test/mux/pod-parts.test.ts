@@ -83,6 +83,15 @@ resolving("gives successive networks of a resource successive devices, and tells
   assert.is(problems.length, 1);
   assert.match(problems[0] ?? "", /^device: .*"blue\/fast".*"vendor\/nic"/);
 });
+resolving("gives the node's networks their devices in order, whichever definition the API tells first", async () => {
+  const node = { ...config, delegates: [], clusterNetwork: "slow", defaultNetworks: ["fast"] };
+  const find = async ({ name }: { readonly name: string }): Promise<NetworkDefinition> => {
+    if (name === "slow") await new Promise((resolve) => setTimeout(resolve, 20));
+    return { ...single, name };
+  };
+  const delegates = await networksOfPod(pod("fast"), { ...lookup({ "vendor/nic": ["1", "2", "3"] }), config: node, find });
+  assert.equal(delegates.map(({ requests }) => requests.deviceId), ["1", "2", "3"]);
+});
 resolving("fails when the kubelet cannot tell, naming network and resource", async () => {
   const broken = { ...lookup({}), devices: deviceQueue(async () => { throw Object.assign(new Error("nobody listens"), { syscall: "connect" }); }) };
   assert.match((await rejects(networksOfPod(pod("fast"), broken), 5)).message, /"blue\/fast" \(resource "vendor\/nic"\): nobody listens/);

@@ -1,10 +1,11 @@
 // src/mux/pod: ADD, CHECK and DEL of pods, against an API server; plugins only write down how they were called.
-import { existsSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import { add, check, del, status } from "../../src/mux/index.ts";
+import { formatAddress } from "../../src/net/index.ts";
 import type { ApiServer } from "../helpers/api-server.ts";
 import { startApiServer } from "../helpers/api-server.ts";
 import { rejects } from "../helpers/errors.ts";
@@ -82,6 +83,26 @@ pods("are detached by their annotation when nothing is written down", async () =
   assert.equal(bench.story().filter((line) => line.startsWith("DEL")), ["DEL two x", "DEL one eth0"]);
 });
 
+pods("are detached from networks of the cluster when nothing is written down: the node's, their own first one, those they ask for", async () => {
+  const node = { delegates: undefined, clusterNetwork: "one", defaultNetworks: ["two"], multusNamespace: "nodes" };
+  for (const type of ["one", "two"]) await api.putDefinition({ namespace: "nodes", name: type, config: single(type) });
+  const deleted = async (): Promise<readonly string[]> => {
+    bench.calls.length = 0;
+    await del(deleting(node));
+    return bench.story().filter((line) => line.startsWith("DEL"));
+  };
+  await annotated("three@x");
+  assert.equal(await deleted(), ["DEL three x", "DEL two net1", "DEL one eth0"]);
+  await annotated("three", { [defaultNetwork]: "blue/two" });
+  assert.equal(await deleted(), ["DEL three net2", "DEL two net1", "DEL two eth0"]);
+  for (const broken of ["nowhere", "{"]) {
+    await annotated(broken);
+    assert.equal(await deleted(), ["DEL two net1", "DEL one eth0"], `${broken}: the node's networks are deleted whatever the annotation says`);
+  }
+  await api.removePod(web);
+  assert.equal(await deleted(), ["DEL two net1", "DEL one eth0"]);
+});
+
 pods("are detached from the node's networks when neither the disk nor the API knows them", async () => {
   await del(deleting());
   assert.equal(bench.story().filter((line) => line.startsWith("DEL")), ["DEL one eth0"]);
@@ -104,6 +125,7 @@ pods("of another UID are refused with both, at DEL taken for unknown", async () 
   await del(deleting({}, { args: other }));
   assert.equal(bench.story(), ["DEL one eth0"]);
   await add(adding({}, { args: args.replace("K8S_POD_UID=", "K8S_POD_UID=u1") }));
+  assert.match(bench.calls.at(-1)?.request.attachment.args ?? "", /;K8S_POD_UID=u1$/);
 });
 
 pods("that are static have a UID of their own, and are attached and published all the same", async () => {
@@ -150,6 +172,31 @@ pods("that vanish meanwhile are attached; their status is nobody's", async () =>
   assert.is(bench.story().length, 2);
 });
 
+pods("may rename their default network's interface, and ask for address and MAC, which it hears in CNI_ARGS alone", async () => {
+  await api.putDefinition({ namespace: "nodes", name: "first", config: single("two", { capabilities: { ips: true, mac: true } }) });
+  bench.answers.set("two", { interfaces: [{ name: "up0", mac: "02:00:00:00:00:09", sandbox: "/n" }], ips: [{ address: "10.9.9.9/24", interface: 0 }], routes: [], dns: {} });
+  const element = { name: "first", interface: "up0", ips: ["10.9.9.9"], mac: "02:00:00:00:00:09" };
+  await annotated("three", { [defaultNetwork]: JSON.stringify([element]) });
+  await add(adding({ multusNamespace: "nodes", runtimeConfig: { mac: "02:00:00:00:00:01" }, namespaceIsolation: true }));
+  assert.equal(bench.story(), ["ADD two up0", "ADD three net1"]);
+  const [first] = bench.calls.map(({ request }) => request);
+  assert.equal(first?.conf["runtimeConfig"], { mac: "02:00:00:00:00:01" }, "the runtime's");
+  assert.match(first?.attachment.args ?? "", /;MAC=02:00:00:00:00:09;IP=10\.9\.9\.9$/);
+  await del(deleting());
+  assert.equal(bench.story().filter((line) => line.startsWith("DEL")), ["DEL three net1", "DEL two up0"]);
+});
+
+pods("may not ask of their default network what only a capability can carry: its arguments are the runtime's", async () => {
+  await api.putDefinition({ namespace: "blue", name: "ports", config: single("two", { capabilities: { portMappings: true, ips: true } }) });
+  await annotated("three", { [defaultNetwork]: JSON.stringify([{ name: "ports", namespace: "blue", portMappings: [{ hostPort: 80, containerPort: 80 }] }]) });
+  assert.match((await rejects(add(adding()), 7)).message, /"blue\/ports".*portMappings.*default network/);
+  await annotated("three", { [defaultNetwork]: JSON.stringify([{ name: "ports", namespace: "blue", ips: ["10.9.9.9"] }]) });
+  assert.match((await rejects(add(adding()), 7)).message, /"blue\/ports".*10\.9\.9\.9/);
+  const before = (await events()).length;
+  await add(adding({}, { invokedAs: "multus" }));
+  assert.match((await events()).slice(before).filter((line) => line.startsWith("Warning")).join(), /10\.9\.9\.9/);
+});
+
 pods("get a status without any annotation, in system namespaces too", async () => {
   await api.putPod(web);
   await add(adding({ systemNamespaces: ["blue"] }));
@@ -184,10 +231,15 @@ pods("find the node's networks in the cluster, by name in multusNamespace, befor
   assert.match((await rejects(add(adding({ ...node, clusterNetwork: "none" })), 7)).message, /no configuration file.*in the cluster: .*"blue\/none"/);
 });
 
-pods("of system namespaces go without defaultNetworks", async () => {
+pods("of system namespaces, whose names must be equal, go without defaultNetworks", async () => {
   await api.putPod(web);
-  await add(adding({ delegates: undefined, clusterNetwork: "two", defaultNetworks: ["three"], multusNamespace: "blue", systemNamespaces: ["blue"] }));
-  assert.equal(bench.story(), ["ADD two eth0"]);
+  const node = { delegates: undefined, clusterNetwork: "two", defaultNetworks: ["three"], multusNamespace: "blue" };
+  for (const [systemNamespaces, story] of [[["blue"], ["ADD two eth0"]], [["blu", "blue-2", "BLUE", "web"], ["ADD two eth0", "ADD three net1"]]] as const) {
+    bench.calls.length = 0;
+    await add(adding({ ...node, systemNamespaces }));
+    assert.equal(bench.story(), story);
+    await del(deleting(node));
+  }
 });
 
 pods("take networks with an empty definition from the node's files", async () => {
@@ -261,6 +313,86 @@ for (const [what, selection, says] of [
 pods("that got the address they asked for without a capability are content", async () => {
   await annotated(JSON.stringify([{ name: "two", ips: ["10.0.0.1"] }]));
   await add(adding());
+});
+
+pods("are told about in events in order, with addresses that a result before 0.3.0 has for no interface", async () => {
+  const cniVersion = "0.2.0";
+  for (const [index, type] of ["one", "two", "three"].entries()) {
+    bench.answers.set(type, { interfaces: [], ips: [{ address: `10.${index}.0.2/24` }], routes: [], dns: {} });
+    await api.putDefinition({ namespace: "blue", name: type, config: single(type, { cniVersion, name: "" }) });
+  }
+  await annotated("two,three");
+  const before = (await events()).length;
+  await add(adding({ cniVersion, delegates: [single("one", { cniVersion })], mergeResults: false }));
+  assert.equal((await events()).slice(before), [
+    "Normal AddedInterface: Add eth0 [10.0.0.2/24] from net-one", "Normal AddedInterface: Add net1 [10.1.0.2/24] from blue/two",
+    "Normal AddedInterface: Add net2 [10.2.0.2/24] from blue/three",
+  ]);
+  assert.equal((await published())?.map(({ interface: ifName, ips }) => [ifName, ips]), [["eth0", ["10.0.0.2"]], ["net1", ["10.1.0.2"]], ["net2", ["10.2.0.2"]]]);
+});
+
+for (const cniVersion of ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]) {
+  pods(`that move their default route have it moved in the cached results of ${cniVersion} too, of that family alone`, async () => {
+    const config = (type: string): object => single(type, { cniVersion });
+    await api.putDefinition({ namespace: "blue", name: "two", config: config("two") });
+    const specific = { dst: "172.20.0.0/16", gw: "10.0.0.9" }, v6 = { dst: "::/0", gw: "fd00::1" };
+    bench.answers.set("one", {
+      interfaces: [{ name: "eth0", sandbox: "/n" }], ips: [{ address: "10.0.0.2/24", interface: 0 }, { address: "fd00::2/64", interface: 0 }],
+      routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }, specific, v6], dns: {},
+    });
+    await annotated('[{"name":"two","default-route":["10.0.0.254"]}]');
+    const told = await add(adding({ cniVersion, delegates: [config("one")] }, { invokedAs: "multus" }));
+    const cached = (name: string): string => JSON.stringify(JSON.parse(readFileSync(join(bench.cniDir, "results", name), "utf8")).result);
+    const [eth0, net1] = [cached("net-one-c1-eth0"), cached("net-two-c1-net1")];
+    const found = [eth0, net1].map((text) => ["0.0.0.0/0", "10.0.0.254", "::/0", "172.20.0.0/16"].filter((part) => text.includes(`"${part}"`)));
+    assert.equal(found, [["::/0", "172.20.0.0/16"], ["0.0.0.0/0", "10.0.0.254"]]);
+    assert.match(eth0, `"cniVersion":"${cniVersion}"`);
+    assert.equal(bench.routes.map(({ dst, gateway, index }) => [dst.prefixBits, gateway === undefined ? "" : formatAddress(gateway), index]),
+      [[16, "10.0.0.9", 1], [0, "fd00::1", 1], [0, "10.0.0.254", 2]]);
+    assert.match(JSON.stringify(told), /"0\.0\.0\.0\/0"/, "Multus answers with what the default network's plugins said");
+    assert.equal((await published())?.map(({ gateway, "default-route": asked }) => [gateway, asked]), [[["10.0.0.1", "fd00::1"], undefined], [undefined, ["10.0.0.254"]]]);
+    await del(deleting({}, { invokedAs: "multus" }));
+    const [prevResult] = bench.calls.filter(({ verb, type }) => verb === "DEL" && type === "one").map(({ request }) => request.prevResult);
+    if (cniVersion >= "0.4.0") assert.equal(prevResult?.routes, [specific, v6]);
+    else assert.is(prevResult, undefined);
+  });
+}
+
+pods("are written down with what they ask for as Multus reads it", async () => {
+  const list = { cniVersion: "1.0.0", name: "chain", plugins: [{ type: "two", capabilities: { ips: true, mac: true, infinibandGUID: true, deviceID: true } }] };
+  await api.putDefinition({ namespace: "blue", name: "chain", config: list });
+  const asked = {
+    name: "chain", interface: "fast", ips: ["10.9.9.9/24"], mac: "02:00:00:00:00:09", "infiniband-guid": "02:00:00:00:00:00:00:01", deviceID: "0000:01:00.1", "default-route": ["10.9.9.1"],
+  };
+  await annotated(JSON.stringify([asked, { name: "two" }]));
+  await add(adding());
+  const [eth0, fast, net2] = JSON.parse(readFileSync(join(bench.cniDir, "c1"), "utf8")).map(({ polynic: _, ConfList: __, Conf: ___, ...entry }: Record<string, unknown>) => entry);
+  assert.equal(fast, {
+    Name: "blue/chain", ifnameRequest: "fast", macRequest: "02:00:00:00:00:09", infinibandGUIDRequest: "02:00:00:00:00:00:00:01", ipRequest: ["10.9.9.9/24"],
+    "default-route": ["10.9.9.1"], IsFilterV4Gateway: false, IsFilterV6Gateway: false, deviceID: "0000:01:00.1", Bytes: Buffer.from(JSON.stringify(list)).toString("base64"),
+  });
+  assert.equal([eth0.Name, eth0.IsFilterV4Gateway, net2.Name, net2.IsFilterV4Gateway, Object.keys(net2)], ["net-one", true, "blue/two", true, ["Name", "IsFilterV4Gateway", "IsFilterV6Gateway", "Bytes"]]);
+});
+
+pods("that Multus attached get at DEL what it wrote down of their requests, cached or not", async () => {
+  const config = JSON.stringify(single("two", { capabilities: { ips: true, mac: true, infinibandGUID: true, deviceID: true, portMappings: true } }));
+  const given = { ips: ["10.9.9.9/24"], mac: "02:00:00:00:00:09", infinibandGUID: "02:00:00:00:00:00:00:01", deviceID: "0000:01:00.1" };
+  const entry = {
+    Conf: { cniVersion: "1.0.0", name: "net-two", type: "two", ipam: {}, dns: {} }, ConfList: { plugins: null }, Name: "blue/two", ifnameRequest: "fast", macRequest: given.mac,
+    infinibandGUIDRequest: given.infinibandGUID, ipRequest: given.ips, deviceID: given.deviceID, IsFilterV4Gateway: false, IsFilterV6Gateway: false, Bytes: Buffer.from(config).toString("base64"),
+  };
+  const first = { Name: "net-one", Bytes: Buffer.from(JSON.stringify(single("one"))).toString("base64") };
+  const portMappings = [{ hostPort: 80, containerPort: 80, protocol: "tcp" }];
+  const cache = { kind: "cniCacheV1", containerId: "c1", config: entry.Bytes, ifName: "fast", networkName: "net-two", capabilityArgs: { ...given, portMappings }, result: { cniVersion: "1.0.0" } };
+  for (const [written, runtimeConfig] of [[undefined, given], [cache, { ...given, portMappings }]] as const) {
+    bench.calls.length = 0;
+    bench.file("cni/c1", JSON.stringify([first, entry]));
+    if (written !== undefined) bench.file("cni/results/net-two-c1-fast", JSON.stringify(written));
+    await del(deleting({ kubeconfig: "/nowhere" }));
+    assert.equal(bench.story(), ["DEL two fast", "DEL one eth0"]);
+    assert.equal(bench.calls[0]?.request.conf["runtimeConfig"], runtimeConfig);
+    assert.equal(left(), []);
+  }
 });
 
 pods("are kept to their namespace and the global ones where the node isolates them", async () => {

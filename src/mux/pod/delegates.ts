@@ -14,6 +14,8 @@ export interface DelegateParts {
   readonly selection?: NetworkSelection | undefined;
   /** Of the definition's resource, as the kubelet allocated it. */
   readonly deviceId?: string | undefined;
+  /** It is to be the pod's default network, whose capability arguments are the runtime's. */
+  readonly isDefault?: boolean;
 }
 
 /** Arguments that reach plugins without a capability too, in CNI_ARGS: whether they were heard shows in the result. */
@@ -25,29 +27,30 @@ const heardAnyway: ReadonlySet<string> = new Set(["ips", "mac"]);
  * @param ignored  told what the pod asks for and no plugin of the network takes
  * @throws CniError 7 naming the definition and the key
  */
-export function delegateOf({ definition, selection, deviceId }: DelegateParts, config: MuxConfig, ignored: (problem: CniError) => void): Delegate {
+export function delegateOf({ definition, selection, deviceId, isDefault = false }: DelegateParts, config: MuxConfig, ignored: (problem: CniError) => void): Delegate {
   const { displayName } = definition;
   const file = definition.config === undefined ? findByName(definition.name, config) : undefined;
   const given = definition.config ?? parseJsonObject(file?.config ?? "{}", `the configuration file of network "${displayName}"`);
   const withArgs = selection?.cniArgs === undefined ? given : withCniArgs(given, selection.cniArgs);
   const conf = deviceId === undefined ? withArgs : withDevice(withArgs, deviceId);
-  const capabilityArgs = selection === undefined ? {} : selectionCapabilities(selection, deviceId === undefined ? {} : { deviceId });
+  const asked = selection === undefined ? {} : selectionCapabilities(selection, deviceId === undefined ? {} : { deviceId });
   const delegate = parseDelegate(conf, {
     subject: file === undefined ? `NetworkAttachmentDefinition "${displayName}"` : `the configuration file of network "${displayName}"`,
-    defaultVersion: config.cniVersion, displayName, capabilityArgs,
+    defaultVersion: config.cniVersion, displayName, capabilityArgs: isDefault ? {} : asked,
     fromFile: file?.fromFile ?? false, trusted: file?.trusted ?? false,
     requests: requestsOf({ definition, selection, deviceId }),
   });
   // A device of the kubelet's is in the configuration itself.
-  const isHeard = (name: string): boolean => heardAnyway.has(name) || (name === "deviceID" && deviceId !== undefined) || declares(delegate.network.plugins, name);
-  const unheard = Object.keys(capabilityArgs).filter((name) => !isHeard(name));
-  if (unheard.length > 0) ignored(unheardRequest(displayName, unheard));
+  const isHeard = (name: string): boolean => heardAnyway.has(name) || (name === "deviceID" && deviceId !== undefined) || (!isDefault && declares(delegate.network.plugins, name));
+  const unheard = Object.keys(asked).filter((name) => !isHeard(name));
+  if (unheard.length > 0) ignored(unheardRequest(displayName, unheard, isDefault));
   return delegate;
 }
 
-function unheardRequest(network: string, names: readonly string[]): CniError {
-  return new CniError(code.invalidConfig,
-    `Cannot give network "${network}" what the pod asks for: no plugin of it declares the capability ${names.join(", ")}, expected "capabilities": {"${names[0]}": true} in one of them`);
+function unheardRequest(network: string, names: readonly string[], isDefault: boolean): CniError {
+  return new CniError(code.invalidConfig, `Cannot give network "${network}" what the pod asks for: ${isDefault
+    ? `${names.join(", ")} of a pod's default network come from the runtime, expected none of them in the annotation`
+    : `no plugin of it declares the capability ${names.join(", ")}, expected "capabilities": {"${names[0]}": true} in one of them`}`);
 }
 
 function requestsOf({ definition, selection, deviceId }: DelegateParts): ScratchRequests {

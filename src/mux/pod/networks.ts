@@ -6,8 +6,9 @@ import { withContext } from "../cni-error.ts";
 import type { MuxConfig } from "../config.ts";
 import type { Delegate } from "../delegate.ts";
 import type { FindInCluster } from "../resolve.ts";
-import { auxiliaryChain, configuredDelegates } from "../resolve.ts";
+import { auxiliaryChain, configuredDelegates, isReferenceByName } from "../resolve.ts";
 import type { FindDefinition } from "./definitions.ts";
+import type { DelegateParts } from "./delegates.ts";
 import { delegateOf } from "./delegates.ts";
 import type { DeviceQueue } from "./devices.ts";
 import { noDevice } from "./devices.ts";
@@ -24,7 +25,7 @@ export interface Lookup {
 
 /** Looks networks of the node's configuration up in the namespace set aside for them. */
 export function findForNode(lookup: Lookup): FindInCluster {
-  return async (name) => await delegateFor({ namespace: lookup.config.cluster.multusNamespace, name }, undefined, lookup);
+  return async (name) => await delegateFor({ namespace: lookup.config.cluster.multusNamespace, name }, {}, lookup);
 }
 
 /**
@@ -36,15 +37,15 @@ export function findForNode(lookup: Lookup): FindInCluster {
 export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly Delegate[]> {
   const { config } = lookup;
   const asked = selectionsOf(pod, lookup);
-  // Requests go out together; that of a network asked for must not be a rejection nobody waits for.
-  const warm = asked.map((selection) => lookup.find(selection));
-  for (const request of warm) request.catch(() => {});
   const isSystem = config.cluster.systemNamespaces.includes(pod.namespace);
-  const configured = await configuredDelegates(isSystem ? { ...config, defaultNetworks: [] } : config, findForNode(lookup));
+  const node = isSystem ? { ...config, defaultNetworks: [] } : config;
+  const ofNode = [node.clusterNetwork, ...node.defaultNetworks].filter(isReferenceByName).map((name) => ({ namespace: config.cluster.multusNamespace, name }));
+  // Requests go out together; none must be a rejection that nobody waits for.
+  for (const key of [...ofNode, ...asked]) lookup.find(key).catch(() => {});
+  const configured = await configuredDelegates(node, findForNode(lookup));
   const instead = await defaultNetworkOf(pod, lookup);
-  const node = instead === undefined ? configured : [instead, ...configured.slice(1)];
-  const delegates = [...node];
-  for (const selection of asked) delegates.push(await delegateFor(selection, selection, lookup));
+  const delegates = instead === undefined ? [...configured] : [instead, ...configured.slice(1)];
+  for (const selection of asked) delegates.push(await delegateFor(selection, { selection }, lookup));
   return [...asked.length === 0 ? delegates : withGatewayPlans(delegates), ...auxiliaryChain(config)];
 }
 
@@ -67,26 +68,28 @@ async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | un
   if (selection === undefined || second !== undefined) {
     throw new CniError(code.invalidConfig, `Cannot read ${subject}: it names ${selection === undefined ? "no network" : "more than one network"}, expected exactly one`);
   }
-  return await delegateFor(selection, selection, lookup);
+  return await delegateFor(selection, { selection, isDefault: true }, lookup);
 }
 
-async function delegateFor(key: PodKey, selection: NetworkSelection | undefined, lookup: Lookup): Promise<Delegate> {
+type Wish = Pick<DelegateParts, "selection" | "isDefault">;
+
+async function delegateFor(key: PodKey, wish: Wish, lookup: Lookup): Promise<Delegate> {
   const displayName = `${key.namespace}/${key.name}`;
   const definition = await lookup.find({ namespace: key.namespace, name: key.name }).catch((error: unknown) => {
     throw new UnusableNetwork(displayName, "not found", error);
   });
   try {
-    return await usableDelegate(definition, selection, lookup);
+    return await usableDelegate(definition, wish, lookup);
   } catch (error) {
     throw new UnusableNetwork(displayName, "refused", error);
   }
 }
 
-async function usableDelegate(definition: NetworkDefinition, selection: NetworkSelection | undefined, lookup: Lookup): Promise<Delegate> {
+async function usableDelegate(definition: NetworkDefinition, wish: Wish, lookup: Lookup): Promise<Delegate> {
   const { resourceName, displayName } = definition;
   const deviceId = resourceName === "" ? undefined : await nextDevice(resourceName, displayName, lookup);
-  if (resourceName !== "" && deviceId === undefined && selection?.deviceId === undefined) lookup.ignored(noDevice(displayName, resourceName), "device");
-  return delegateOf({ definition, selection, deviceId }, lookup.config, (problem) => lookup.ignored(problem, "request"));
+  if (resourceName !== "" && deviceId === undefined && wish.selection?.deviceId === undefined) lookup.ignored(noDevice(displayName, resourceName), "device");
+  return delegateOf({ definition, ...wish, deviceId }, lookup.config, (problem) => lookup.ignored(problem, "request"));
 }
 
 async function nextDevice(resourceName: string, network: string, { devices }: Lookup): Promise<string | undefined> {

@@ -9,14 +9,19 @@ import { describe } from "../network.ts";
  * What a pod asked of a network and did not get. Address and MAC reach plugins in CNI_ARGS too, so that one which declares
  * no capability may have heard of them all the same: the result tells.
  *
- * @returns undefined when nothing was asked, a plugin declares the capability, or the result is as asked
+ * @returns undefined when nothing was asked, a plugin was handed it as a capability argument, or the result is as asked
  */
 export function unmetRequest(network: Network, result: Result): CniError | undefined {
   const { ips = [], mac } = network.delegate.requests;
-  const missing = declares(network.delegate.network.plugins, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
+  const missing = isHandedOn(network, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
   if (missing.length > 0) return unmet(network, `address ${missing.join(", ")}`, "ips");
-  if (mac === undefined || declares(network.delegate.network.plugins, "mac")) return undefined;
+  if (mac === undefined || isHandedOn(network, "mac")) return undefined;
   return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac)) ? undefined : unmet(network, `MAC ${mac}`, "mac");
+}
+
+/** The default network gets no capability arguments of its selection, whatever it declares. */
+function isHandedOn({ delegate: { network, capabilityArgs } }: Network, capability: string): boolean {
+  return capability in capabilityArgs && declares(network.plugins, capability);
 }
 
 function unmet(network: Network, what: string, capability: string): CniError {
