@@ -170,7 +170,7 @@ function encodeDelegate({ displayName, config, list, fromFile, requests, strips 
   return {
     Conf: list ? { ...pick(conf, ["cniVersion", "name"]), ipam: {}, dns: {} } : standardFields(conf),
     ConfList: list
-      ? { ...pick(conf, ["cniVersion", "name", "disableCheck", "disableGC"]), plugins: pluginsOf(conf).map(standardFields) }
+      ? { ...pick(conf, ["cniVersion", "name"]), ...switches(conf, ["disableCheck", "disableGC"]), plugins: pluginsOf(conf).map(standardFields) }
       : { plugins: null },
     ...(list && fromFile ? { CNINetworkConfigList: libraryList(conf, config) } : {}),
     Name: displayName,
@@ -188,8 +188,8 @@ function encodeDelegate({ displayName, config, list, fromFile, requests, strips 
 /** A configuration list as the CNI library holds it in memory, which is how the reference stores lists from files. */
 function libraryList(conf: Json, text: string): Json {
   return {
-    Name: conf["name"], CNIVersion: conf["cniVersion"],
-    DisableCheck: isTrue(conf["disableCheck"]), DisableGC: isTrue(conf["disableGC"]), LoadOnlyInlinedPlugins: isTrue(conf["loadOnlyInlinedPlugins"]),
+    Name: at(conf, "name"), CNIVersion: at(conf, "cniVersion"),
+    DisableCheck: isTrue(at(conf, "disableCheck")), DisableGC: isTrue(at(conf, "disableGC")), LoadOnlyInlinedPlugins: isTrue(at(conf, "loadOnlyInlinedPlugins")),
     Plugins: pluginsOf(conf).map((plugin) => ({ Network: standardFields(plugin), Bytes: base64(JSON.stringify(plugin)) })),
     Bytes: base64(text),
   };
@@ -254,7 +254,7 @@ function sameJson(left: unknown, right: unknown): boolean {
 
 /** The fields every configuration has, empty ones left out where the reference leaves them out. */
 function standardFields(conf: Json): Json {
-  const ipam = conf["ipam"], dns = conf["dns"];
+  const ipam = at(conf, "ipam"), dns = at(conf, "dns");
   return {
     ...pick(conf, ["cniVersion", "name", "type", "capabilities"]),
     ipam: isObject(ipam) ? pick(ipam, ["type"]) : {},
@@ -268,10 +268,15 @@ function pluginsOf(conf: Json): readonly Json[] {
 }
 
 function pick(json: Json, keys: readonly string[]): Json {
-  return Object.fromEntries(keys.filter((key) => json[key] !== undefined && json[key] !== null).map((key) => [key, json[key]]));
+  return Object.fromEntries(keys.map((key) => [key, at(json, key)]).filter(([, value]) => value !== undefined));
 }
 
-/** Scratch keys match without case, as the reference reads them. */
+/** Those that are there, as true or false: the reference refuses a file in which they are text, as configurations may have them. */
+function switches(json: Json, keys: readonly string[]): Json {
+  return Object.fromEntries(keys.filter((key) => at(json, key) !== undefined).map((key) => [key, isTrue(at(json, key))]));
+}
+
+/** Keys match without case, in scratch files and in configurations, as the reference reads them. */
 function at(json: Json, key: string): unknown {
   const wanted = key.toLowerCase();
   const found = Object.keys(json).findLast((name) => name.toLowerCase() === wanted);

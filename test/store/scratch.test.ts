@@ -87,6 +87,19 @@ test("takes the full plugins of a list from a file, whose Bytes hold standard fi
   assert.is(loaded?.multiplexer, undefined);
 });
 
+test("writes what Multus can decode, whatever spelling and type of switch the configuration has", () => {
+  const config = '{"CNIVersion":"1.1.0","Name":"two","disableCheck":"TRUE","disableGC":"false","plugins":[{"TYPE":"bridge","IPAM":{"Type":"host-local","subnet":"10.0.0.0/24"},"Capabilities":{"mac":true}}]}';
+  saveScratch(cniDir, key, { delegates: [{ displayName: "two", config, list: true, fromFile: true, requests: {} }] });
+  const [entry] = JSON.parse(readFileSync(join(cniDir, "c1"), "utf8"));
+  const plugin = { type: "bridge", capabilities: { mac: true }, ipam: { type: "host-local" }, dns: {} };
+  assert.equal(entry.Conf, { cniVersion: "1.1.0", name: "two", ipam: {}, dns: {} });
+  assert.equal(entry.ConfList, { cniVersion: "1.1.0", name: "two", disableCheck: true, disableGC: false, plugins: [plugin] });
+  const { Plugins: [library], Bytes, ...rest } = entry.CNINetworkConfigList;
+  assert.equal(rest, { Name: "two", CNIVersion: "1.1.0", DisableCheck: true, DisableGC: false, LoadOnlyInlinedPlugins: false });
+  assert.equal([library.Network, Buffer.from(Bytes, "base64").toString()], [plugin, config]);
+  assert.is(loadScratch(cniDir, key)?.delegates[0]?.config, config);
+});
+
 test("matches keys without case", () => {
   writeFileSync(join(cniDir, "c1"), JSON.stringify([{ NAME: "one", bytes: Buffer.from(single).toString("base64"), IFNAMEREQUEST: "blue" }]));
   assert.equal(loadScratch(cniDir, key)?.delegates, [{ displayName: "one", config: single, list: false, fromFile: false, requests: { ifName: "blue" } }]);
