@@ -1,5 +1,5 @@
 import type { Result, WireResult } from "../cni/index.ts";
-import { CniError, code, toWireResult } from "../cni/index.ts";
+import { CniError, code, compareVersions, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
@@ -132,11 +132,17 @@ function cacheResult(cniDir: string, network: Network, result: Result, multiplex
   try {
     saveResult(cniDir, {
       ...resultKey(network), netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config,
-      result: toWireResult(result, delegate.network.cniVersion), multiplexer, trusted: delegate.trusted,
+      result: toCache(result, delegate.network.cniVersion), multiplexer, trusted: delegate.trusted,
     });
   } catch (error) {
     throw withContext(error, `Cannot add ${describe(network)}`);
   }
+}
+
+/** Plugins before 0.3.0 may answer with nothing at all, which their results have no words for; nobody asks for it again. */
+function toCache(result: Result, cniVersion: string): WireResult | undefined {
+  const isNothing = result.interfaces.length === 0 && result.ips.length === 0;
+  return isNothing && compareVersions(cniVersion, "0.3.0") < 0 ? undefined : toWireResult(result, cniVersion);
 }
 
 /** One result of all networks, or the default network's own, which is told as its plugins gave it: so does Multus. */

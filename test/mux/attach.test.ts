@@ -39,6 +39,18 @@ for (const cniVersion of ["0.2.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]) {
   });
 }
 
+for (const cniVersion of ["0.2.0", "0.3.1", "0.4.0", "1.0.0"]) {
+  adding(`takes an empty answer of a later network in ${cniVersion}`, async () => {
+    const delegates = [single("one", { cniVersion }), single("two", { cniVersion })];
+    bench.answers.set("two", { interfaces: [], ips: [], routes: [], dns: {} });
+    const result = await add(bench.command({ cniVersion, delegates, mergeResults: false }));
+    assert.match(JSON.stringify(result), /10\.0\.0\.100\/24/);
+    await del(bench.command({ cniVersion, delegates }, { verb: "DEL" }));
+    assert.equal(bench.story(), ["ADD one eth0", "ADD two net1", "DEL two net1", "DEL one eth0", "after two net1", "after one eth0"]);
+    assert.equal(left(), []);
+  });
+}
+
 adding("merges all results under polynic, not under multus, and as mergeResults says", async () => {
   const rows: readonly [string, object, boolean][] = [["polynic", {}, true], ["multus", {}, false], ["multus", { mergeResults: true }, true], ["polynic", { mergeResults: false }, false]];
   for (const [invokedAs, config, merges] of rows) {
