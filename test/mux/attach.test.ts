@@ -189,7 +189,7 @@ adding("refuses a running container without harming it", async () => {
   assert.equal(bench.story(), ["ADD one eth0", "ADD two net1"]);
 });
 
-adding("waits for the readiness file, and gives up with code 11", async () => {
+adding("waits for the readiness file", async () => {
   const file = join(bench.directory, "ready");
   setTimeout(() => writeFileSync(file, ""), 30);
   await add(bench.command({ ...two, readinessindicatorfile: file }));
@@ -337,6 +337,11 @@ checking("asks every network of the scratch file, in order, with its cached resu
   await check(bench.command({ delegates: [single("three")] }));
   assert.equal(bench.story(), ["CHECK one eth0", "CHECK two net1", "CHECK shaper net1"]);
   assert.equal(bench.calls.map(({ request }) => request.prevResult?.interfaces[0]?.name), ["eth0", "net1", "net1"]);
+});
+checking("does not wait for the readiness file", async () => {
+  await add(bench.command(two));
+  await check(bench.command({ ...two, readinessindicatorfile: "/nowhere/ready" }));
+  assert.equal(bench.story().slice(2), ["CHECK one eth0", "CHECK two net1"]);
 });
 checking("stops at the first error, naming network and plugin", async () => {
   await add(bench.command(two));

@@ -154,6 +154,19 @@ asking("answers with the first refusal, code and words unchanged", async () => {
   assert.equal([error.message, error.details], ["no daemon", "socket"]);
   assert.equal(bench.story(), ["STATUS one"]);
 });
+asking("waits for the readiness file, as GC does", async () => {
+  const file = join(bench.directory, "ready");
+  for (const [verb, work] of [["STATUS", status], ["GC", gc]] as const) {
+    const done = work(bench.command({ ...two, readinessindicatorfile: file }, { ...gone, verb }));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal(bench.calls, []);
+    writeFileSync(file, "");
+    await done;
+    assert.equal(bench.story(), [`${verb} one`, `${verb} two`]);
+    unlinkSync(file);
+    bench.calls.length = 0;
+  }
+});
 asking("fails when a network cannot be resolved", async () => {
   await rejects(status(bench.command({ clusterNetwork: "nowhere" }, { ...gone, verb: "STATUS" })), 7);
 });

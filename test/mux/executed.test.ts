@@ -89,6 +89,36 @@ test("calls DEL of every executable begun, the failed one included, and passes i
   assert.equal(left(), []);
 });
 
+for (const [cniVersion, said] of [["0.2.0", ""], ["0.2.0", "{}"], ["0.4.0", ""], ["1.0.0", "{}"], ["1.1.0", '{"cniVersion":""}']] as const) {
+  test(`takes ${said || "no word"} of ${cniVersion} for an empty result of a later network`, () => {
+    plugin("aaa");
+    plugin("bbb", `[ "$CNI_COMMAND" = ADD ] && { printf '${said}'; exit 0; }`);
+    const config = { delegates: [network("aaa"), network("bbb", { cniVersion })] };
+    assert.equal(succeeds(run("ADD", config)).json?.["interfaces"], [{ name: "eth0", sandbox: "/run/netns/c1" }]);
+    succeeds(run("DEL", config));
+    assert.equal(calls(), ["ADD aaa eth0", "ADD bbb net1", "DEL bbb net1", "DEL aaa eth0"]);
+    assert.equal(left(), []);
+  });
+}
+
+test("takes everything back when a plugin answers in a version nobody knows", () => {
+  plugin("aaa");
+  plugin("bbb", `[ "$CNI_COMMAND" = ADD ] && { echo '{"cniVersion":"9.9.9"}'; exit 0; }`);
+  const { status, json } = run("ADD", { delegates: [network("aaa"), network("bbb")] });
+  assert.equal([status, json?.["code"]], [1, 1]);
+  assert.match(String(json?.["msg"]), /"net-bbb" \(interface "net1"\).*9\.9\.9/);
+  assert.equal(calls(), ["ADD aaa eth0", "ADD bbb net1", "DEL bbb net1", "DEL aaa eth0"]);
+  assert.equal(left(), []);
+});
+
+test("says which network, interface and plugin a namespace is missing for, and runs none", () => {
+  plugin("aaa");
+  const { status, json } = run("ADD", { delegates: [network("aaa"), network("aaa", { name: "second" })] }, { CNI_NETNS: "/run/netns/missing" });
+  assert.equal([status, json?.["code"]], [1, 8]);
+  assert.match(String(json?.["msg"]), /network "net-aaa" \(interface "eth0"\) with plugin "aaa": .*\/run\/netns\/missing/);
+  assert.equal(calls(), []);
+});
+
 test("passes the code of STATUS on, and gives GC the list of each network", () => {
   plugin("aaa", '[ "$CNI_COMMAND" = STATUS ] && { echo \'{"code":50,"msg":"no daemon"}\'; exit 1; }');
   const config = { delegates: [network("aaa"), network("aaa", { name: "second" })] };

@@ -10,6 +10,8 @@ import type { FailedStep } from "../../src/mux/index.ts";
 import { openLog, teardownGroup, toCniError, undoSteps } from "../../src/mux/index.ts";
 import type { Delegate } from "../../src/mux/delegate.ts";
 import { interfaceNames } from "../../src/mux/naming.ts";
+import { waitUntilReady } from "../../src/mux/readiness.ts";
+import { rejects } from "../helpers/errors.ts";
 
 const naming = suite("interfaceNames");
 const delegate = (ifName?: string): Delegate => ({
@@ -92,6 +94,19 @@ for (const [name, error, number] of [
   });
 }
 mapping.run();
+
+const waiting = suite("waitUntilReady");
+waiting("looks every 100 ms, 45 s long, then says what is missing with code 11", async () => {
+  const pauses: number[] = [];
+  const { message } = await rejects(waitUntilReady("/nowhere/ready", async (ms) => { pauses.push(ms); }), 11);
+  assert.match(message, /\/nowhere\/ready did not appear within 45000 ms/);
+  assert.equal([pauses.length, new Set(pauses)], [450, new Set([100])]);
+});
+waiting("does not wait where nothing is to be waited for, or for what is there", async () => {
+  const never = async (): Promise<void> => { throw new Error("it waits"); };
+  for (const file of ["", import.meta.filename]) await waitUntilReady(file, never);
+});
+waiting.run();
 
 let directory = "";
 const logging = suite("openLog");
