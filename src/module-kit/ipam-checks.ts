@@ -182,7 +182,13 @@ function largeViews(trial: Trial): string {
       decide(trial, { ranges: [range], requested: [], mine: [], config, pod: 1, attempt: 0 }, "runs", title);
     }
   }
+  refuseOverBudget(trial);
   return `${shapes.length * trial.configs.length} states`;
+}
+
+function refuseOverBudget({ subject: { metadata: { budget = {} } }, figures: { fuel, memoryBytes } }: Trial): void {
+  if (budget.fuel !== undefined && fuel > budget.fuel) throw new KitFailure(`a call took ${fuel} fuel, expected at most its budget of ${budget.fuel}`);
+  if (budget.memoryMiB !== undefined && memoryBytes > budget.memoryMiB * 2 ** 20) throw new KitFailure(`a call took ${memoryBytes} bytes of memory, expected at most its budget of ${budget.memoryMiB} MiB`);
 }
 
 function run(value: bigint): Run {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../cni/index.ts";
 import { isJsonObject } from "../cni/index.ts";
 import { printable, textDepth } from "./answer.ts";
+import type { LimitsConf } from "./limits.ts";
 
 /** What a module decides: addresses, one result of many, or whether a result may stand. */
 export type ModuleKind = "ipam" | "merge" | "policy";
@@ -22,6 +23,8 @@ export interface ModuleMetadata {
   /** "any": it need not give an address of every range set. */
   readonly perSet: "each" | "any";
   readonly examples: readonly { readonly title: string; readonly config: JsonObject }[];
+  /** What a call takes at most with 100,000 reservations, which the conformance kit holds it to. */
+  readonly budget?: LimitsConf;
 }
 
 /** Names of modules, as files and in configurations. */
@@ -50,7 +53,7 @@ export function parseMetadata(content: Uint8Array | undefined): ModuleMetadata {
   const json = parse(content);
   const unknown = Object.keys(json).find((key) => !keys.includes(key));
   if (unknown !== undefined) throw new MetadataError(`its metadata has an unknown key ${printable(JSON.stringify(unknown), 60)}, expected ${keys.join(", ")}`);
-  const { abi, kind, name, version, description = "", ops, configSchema, needs = [], perSet = "each", examples = [] } = json;
+  const { abi, kind, name, version, description = "", ops, configSchema, needs = [], perSet = "each", examples = [], budget } = json;
   if (abi !== 1) throw refused("abi", abi, "1");
   if (kind !== "ipam" && kind !== "merge" && kind !== "policy") throw refused("kind", kind, "ipam, merge or policy");
   if (typeof name !== "string" || !moduleName.test(name)) throw refused("name", name, "lower-case letters, digits and dashes");
@@ -61,10 +64,11 @@ export function parseMetadata(content: Uint8Array | undefined): ModuleMetadata {
   if (perSet !== "each" && perSet !== "any") throw refused("perSet", perSet, "each or any");
   if (configSchema !== undefined && !isJsonObject(configSchema)) throw refused("configSchema", configSchema, "a JSON Schema");
   if (!Array.isArray(examples) || !examples.every(isExample)) throw refused("examples", examples, "a list of objects with title, one line, and config");
-  return { abi, kind, name, version, description, ops, needs, perSet, examples, ...(configSchema === undefined ? {} : { configSchema }) };
+  if (budget !== undefined && !isBudget(budget)) throw refused("budget", budget, "an object with fuel, memoryMiB or both, whole numbers from 1");
+  return { abi, kind, name, version, description, ops, needs, perSet, examples, ...(configSchema === undefined ? {} : { configSchema }), ...(budget === undefined ? {} : { budget }) };
 }
 
-const keys: readonly string[] = ["abi", "kind", "name", "version", "description", "ops", "configSchema", "needs", "perSet", "examples"];
+const keys: readonly string[] = ["abi", "kind", "name", "version", "description", "ops", "configSchema", "needs", "perSet", "examples", "budget"];
 
 const opsOf: Readonly<Record<ModuleKind, readonly string[]>> = { ipam: ["allocate", "release", "check"], merge: ["merge"], policy: ["review"] };
 
@@ -85,6 +89,10 @@ function parse(content: Uint8Array): JsonObject {
 
 function isListOf<T extends string>(value: unknown, allowed: readonly T[]): value is readonly T[] {
   return Array.isArray(value) && value.every((entry) => allowed.some((word) => word === entry));
+}
+
+function isBudget(value: unknown): value is LimitsConf {
+  return isJsonObject(value) && Object.entries(value).every(([key, limit]) => (key === "fuel" || key === "memoryMiB") && Number.isSafeInteger(limit) && Number(limit) > 0);
 }
 
 function isExample(value: unknown): value is ModuleMetadata["examples"][number] {

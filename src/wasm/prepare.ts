@@ -63,7 +63,7 @@ export function inspectModule(bytes: Uint8Array): Inspection {
   const whole = { bytes: bytes.length, sha256: sha256Hex(bytes) };
   let verified: VerifiedModule;
   try {
-    verified = verifyModule(bytes);
+    verified = verifyModule(bytes, { fileBytes: fileLimits.hardBytes });
   } catch (error) {
     if (!(error instanceof RefusedModuleError)) throw error;
     return { ...whole, ...nothing, refused: { rule: error.message, offset: error.offset } };

@@ -50,6 +50,7 @@ const broken: readonly (readonly [string, string, object, RegExp, RegExp])[] = [
   ["asks the view for each address in turn", ipam("for (let at: Addr = range.first; at.before(range.last); at = at.next()) { if (range.view.isFree(at)) { decision.use(range, at); return; } }"), metadata, /100,000 runs/, /\(143\)/],
   ["decides by how the view is written", ipam('const free = load<u16>(changetype<usize>(range.view)) == 1 ? range.view.prevFree(range.last) : range.view.nextFree(range.first); if (free !== null) decision.use(range, free);'), metadata, /runs and bitmap/, /by runs .* by bitmap/],
   ["has an example its schema refuses", ipam("const free = range.view.nextFree(range.first); if (free !== null) decision.use(range, free);"), { ...metadata, configSchema: { type: "object", properties: { a: { type: "string" } } }, examples: [{ title: "wrong", config: { a: 1 } }] }, /configSchema/, /example "wrong".*\ba\b/],
+  ["takes more fuel than it says", ipam("const free = range.view.nextFree(range.first); if (free !== null) decision.use(range, free);"), { ...metadata, budget: { fuel: 1000 } }, /100,000 runs/, /fuel, expected at most its budget of 1000/],
   ["adds an address to a result", `${head}class Bad extends Policy { review(request: Request): Decision { const decision = new Decision(); decision.result.raw('{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1/8"}]}'); return decision; } }\nregister(new Bad());\n`, policy, /made of what it was given/, /146|ips/],
 ];
 

@@ -42,7 +42,7 @@ texts("that it logs is told when it refuses too: 20 lines of 256 characters", ()
 });
 for (const [key, value, message] of [
   ["version", `1${escape}`, /version of its metadata/], ["version", "1".repeat(65), /version/], ["description", "good\nverified  yes", /description/], ["description", "x".repeat(2000), /description/],
-  ["examples", [{ title: `a${override}b`, config: {} }], /examples/], [`key${escape}`, 1, /unknown key "key/],
+  ["budget", { fuel: -1 }, /budget/], ["budget", { time: 1 }, /budget/], ["examples", [{ title: `a${override}b`, config: {} }], /examples/], [`key${escape}`, 1, /unknown key "key/],
 ] as const) {
   texts(`is refused as ${JSON.stringify(key)} of its metadata: ${JSON.stringify(value).slice(0, 30)}`, () => {
     const error = throws(() => prepareModule("test", describedModule({}, { [key]: value })), 142);

@@ -1,4 +1,5 @@
 import { codeLimits, defaultLimits, fileLimits, inspectModule, printable } from "../../wasm/index.ts";
+import type { LimitsConf } from "../../wasm/index.ts";
 import type { Command } from "./command.ts";
 import { bytesText, countText } from "./figures.ts";
 import { readModuleFile } from "./module-file.ts";
@@ -18,16 +19,17 @@ export const inspectCommand: Command = {
     const rows: readonly (readonly [string, string | undefined])[] = [
       ["name", metadata === undefined ? "no metadata" : `${metadata.name} ${metadata.version}`],
       ["kind", metadata === undefined ? undefined : `${metadata.kind}, ABI ${metadata.abi}`],
-      ["about", metadata?.description],
+      ["about", metadata?.description || undefined],
       ["ops", metadata?.ops.join(" ")],
       ["needs", metadata === undefined ? undefined : metadata.needs.join(" ") || "nothing"],
       ["config", metadata === undefined ? undefined : configKeys(metadata.configSchema)],
       ["sha256", inspection.sha256],
-      ["size", `${bytesText(inspection.bytes)} of ${countText(fileLimits.defaultBytes)}`],
+      ["size", `${bytesText(inspection.bytes)} of ${countText(fileLimits.hardBytes)}`],
       ["imports", "none"],
       ["exports", exports.map(({ name }) => name).join(" ")],
       ["functions", `${countText(inspection.functions)} of ${countText(codeLimits.functions)}, the longest ${bytesText(largest.bodyBytes)} of ${countText(codeLimits.bodyBytes)}`],
       ["locals", `${largest.locals} of ${codeLimits.locals}`],
+      ["budget", metadata === undefined ? undefined : budgetText(metadata.budget)],
       ["memory", `starts with ${inspection.initialPages} pages of ${defaultLimits.memoryPages}`],
     ];
     if (refused !== undefined) {
@@ -43,6 +45,12 @@ export const inspectCommand: Command = {
 
 function line(key: string, value: string): string {
   return `${key.padEnd(10)} ${value}`;
+}
+
+/** What its author says a call takes at most, and what a node allows unless it is told otherwise. */
+function budgetText({ fuel, memoryMiB }: LimitsConf = {}): string {
+  const said = [...(fuel === undefined ? [] : [`${countText(fuel)} fuel`]), ...(memoryMiB === undefined ? [] : [`${memoryMiB} MiB`])].join(", ");
+  return `${said === "" ? "none declared" : said}; a node allows ${countText(defaultLimits.fuel)} fuel, ${defaultLimits.memoryPages / 16} MiB`;
 }
 
 /** Of one key: a schema may be 32 KiB. */

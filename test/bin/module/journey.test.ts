@@ -69,7 +69,7 @@ journey("run reads configuration and state as a person writes them", ({ director
   writeFileSync(join(directory, "state.json"), JSON.stringify({ taken: ["10.9.0.200-10.9.0.254", "10.9.0.192/29", "10.9.0.191"] }));
   const text = ok(moduleCommand(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json", "--pod", "shop/web-0"));
   assert.match(text, /"address": "10\.9\.0\.190"/);
-  assert.match(text, /^fuel {4}[\d,]+\nmemory {2}\d+ KiB\ntime {4}/m);
+  assert.match(text, /^fuel {4}[\d,]+ of 50,000,000\nmemory {2}\d+ KiB of 16\.0 MiB\ntime {4}/m);
   const refused = moduleCommand(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json", "--request", "10.9.0.200");
   assert.is(refused.status, 1);
   assert.match(refused.stdout, /"code": 101/);
