@@ -9,7 +9,6 @@
 //   dist/share/asconfig.json  how they are compiled
 //   dist/share/templates      what "polynic module new" starts from
 //   dist/share/licenses       whose work this is
-import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pinnedNode, root, run } from "./setup.mjs";
@@ -19,7 +18,7 @@ if (realpathSync(process.execPath) !== realpathSync(pinnedNode)) {
   run(pinnedNode, [import.meta.filename]);
   process.exit();
 }
-const { bundle, koffiBinary } = await import("./bundle.mjs");
+const { shipScripts } = await import("./bundle.mjs");
 const { nodeFlags, runtimeLicence, shipRuntime } = await import("./runtime.mjs");
 const { multiplexerNames, pluginNames } = await import("../src/bin/names.ts");
 
@@ -34,7 +33,7 @@ for (const directory of [bin, lib, join(lib, "fallback"), join(lib, "modules"), 
 
 writeLauncher();
 shipRuntime(lib);
-await writeBundle();
+await shipScripts("src/bin/cni.ts", lib);
 copyModules();
 copyForAuthors();
 copyLicences();
@@ -46,18 +45,6 @@ function writeLauncher() {
   writeFileSync(launcher, text.replace("@NODE_FLAGS@", nodeFlags.join(" ")));
   chmodSync(launcher, 0o755);
   for (const name of [...multiplexerNames.slice(1), ...pluginNames]) symlinkSync(multiplexerNames[0], join(bin, name));
-}
-
-async function writeBundle() {
-  copyFileSync(join(root, "src", "bin", "start.cjs"), join(lib, "start.cjs"));
-  writeFileSync(join(lib, "koffi.node"), koffiBinary());
-  const codeCache = join(import.meta.dirname, "code-cache.mjs");
-  for (const { name, text, heavy } of await bundle("src/bin/cni.ts")) {
-    const source = join(lib, `${name}.js`);
-    writeFileSync(source, text);
-    const args = [source, join(lib, `${name}.cache`), ...(heavy ? ["heavy"] : [])];
-    execFileSync(pinnedNode, [...nodeFlags, codeCache, ...args]);
-  }
 }
 
 function copyModules() {

@@ -5,10 +5,12 @@
 // Our own scripts have each source file once: the main script has what it runs through, and a late one takes from it,
 // and from late ones of lower rooms, whatever file they have already. So a class is the same class everywhere, and what
 // a module remembers is remembered once.
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
-import { root } from "./setup.mjs";
+import { nodeFlags } from "./runtime.mjs";
+import { pinnedNode, root } from "./setup.mjs";
 
 /** Rooms from the bottom up: where two late scripts need a file that is not in the main one, the lower has it. */
 const rooms = ["cni", "net", "netlink", "nad", "kernel", "exec", "wasm", "kube", "store", "plugins", "mux", "module-kit", "daemon", "bin"];
@@ -16,8 +18,20 @@ const rooms = ["cni", "net", "netlink", "nad", "kernel", "exec", "wasm", "kube",
 /** One late script makes another one's file set change; more rounds than this mean that they never come to rest. */
 const roundsMax = 12;
 
+/** Leaves the scripts of an executable in a directory, each with its code cache, koffi's binary, and start.cjs, which runs them. */
+export async function shipScripts(entry, directory) {
+  copyFileSync(join(root, "src", "bin", "start.cjs"), join(directory, "start.cjs"));
+  writeFileSync(join(directory, "koffi.node"), koffiBinary());
+  const codeCache = join(import.meta.dirname, "code-cache.mjs");
+  for (const { name, text, heavy } of await bundle(entry)) {
+    const source = join(directory, `${name}.js`);
+    writeFileSync(source, text);
+    execFileSync(pinnedNode, [...nodeFlags, codeCache, source, join(directory, `${name}.cache`), ...(heavy ? ["heavy"] : [])]);
+  }
+}
+
 /**
- * @param {string} entry  the TypeScript file the executable starts in
+ * @param {string} entry  the TypeScript file the executable starts in, from the root
  * @returns {Promise<{ name: string, text: string, heavy: boolean }[]>} scripts, "polynic" first, then those loaded late;
  *   each is one function expression with the parameters (exports, require, module, __filename, __dirname), in ASCII, the
  *   same for the same sources. A heavy one loads packages or many of Node's modules.
@@ -35,6 +49,7 @@ export async function bundle(entry) {
     if (round === roundsMax) throw new Error(`Cannot divide the sources among ${own.map(({ name }) => name).join(", ")}: they differ after ${roundsMax} rounds`);
   }
   refuseSharedPackages(own);
+  for (const [index, script] of own.entries()) script.text = withPlaces(script.text, own.slice(0, index));
   // A package may itself load others late; the map grows while it is walked.
   for (const script of late.values()) {
     if (!isOwn(script)) await bundlePackage(script, late);
@@ -61,7 +76,18 @@ async function bundleOwn(script, lower, { late, exportsOf }) {
   script.files = new Set(inputs.filter((input) => /^(src|build)\//.test(input)));
   script.packages = new Set(inputs.filter((input) => /node_modules\//.test(input)).map((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)[1]));
   script.heavy = script.name !== "polynic" && inputs.some((input) => /^late:node:|node_modules\//.test(input));
-  for (const [, file, name] of text.matchAll(/\["((?:src|build)\/[^":]+):(\w+)"\]/g)) ownerOf(file)?.wanted.add(`${file}:${name}`);
+  for (const [, name, file] of text.matchAll(takenName)) ownerOf(file)?.wanted.add(name);
+}
+
+/** How the bundler writes what comes from `taken`: the file and the name in it. */
+const takenName = /\["(((?:src|build)\/[^":]+):\w+)"\]/g;
+
+/** Names become places in the list that `given` makes: a list is there at once, an object of as many names takes 0.1 ms. */
+function withPlaces(text, lower) {
+  return text.replace(takenName, (written, name, file) => {
+    const owner = lower.find(({ files }) => files.has(file));
+    return owner === undefined ? written : `[${[...owner.wanted].sort().indexOf(name)} /* ${name} */]`;
+  });
 }
 
 async function bundlePackage(script, late) {
@@ -122,8 +148,7 @@ function given({ id, wanted }) {
       onLoad({ filter: /./, namespace: "given" }, () => {
         const names = [...wanted].sort();
         const imports = names.map((name, i) => `import { ${name.split(":")[1]} as given${i} } from ${JSON.stringify(`./${name.split(":")[0]}`)};`);
-        const values = names.map((name, i) => `${JSON.stringify(name)}: given${i}`);
-        return { contents: `${imports.join("\n")}\nrequire("given:${id}")(() => ({\n${values.join(",\n")}\n}));`, loader: "js", resolveDir: root };
+        return { contents: `${imports.join("\n")}\nrequire("given:${id}")(() => [${names.map((_, i) => `given${i}`).join(", ")}]);`, loader: "js", resolveDir: root };
       });
     },
   };
@@ -253,7 +278,10 @@ function lateScript(late, entry, resolveDir) {
 }
 
 /** koffi's binary for this architecture and glibc. */
-export function koffiBinary() {
+function koffiBinary() {
   const path = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
   return readFileSync(join(root, path));
 }
+
+// node scripts/bundle.mjs ENTRY DIRECTORY: for the benchmark, whose own processes start as the executable does.
+if (import.meta.main) await shipScripts(process.argv[2], process.argv[3]);

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { allocationInModule, compareHostLocal } from "./allocation.ts";
 import { bridgesTitle } from "./cases.ts";
 import { compareWithFloor } from "./in-process.ts";
+import { compareModules } from "./modules.ts";
 import { multiplexer, plugins, type Runtime } from "./runtimes.ts";
 import { ms, ratio, summarize, timeMs } from "./statistics.ts";
 import { compareWholeProcesses, prepareHost } from "./whole-process.ts";
@@ -35,6 +36,9 @@ console.log(`\nDEL of 8 networks takes ${ratio(eight, one)} times as long as DEL
 
 console.log("\nThe multiplexer called as a library in a warm process, and the same kernel requests sent back to back with nothing else\n");
 console.log(await compareWithFloor(rounds));
+
+console.log("\nOne call of a WASM module, from finding it to its checked answer: the first in a process, and a later one\n");
+console.log(await compareModules(rounds));
 
 console.log("\nAllocation inside the host-local module, a fresh process each\n");
 console.log(allocationInModule(Math.ceil(rounds / 3)));

@@ -37,3 +37,8 @@ export function ms(value: number): string {
 export function ratio(value: number, of: number): string {
   return (value / of).toFixed(2);
 }
+
+/** The most a figure may be, and whether it is. */
+export function against(value: number, most: number): string {
+  return `<= ${most} ${value <= most ? "yes" : "NO"}`;
+}

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { multiplexerNames, pluginNames } from "../../src/bin/names.ts";
-import { builtDist } from "../helpers/dist.ts";
+import { builtDist, runtimeFlags } from "../helpers/dist.ts";
 import { builtModules } from "../helpers/wasm.ts";
 
 const names = [...multiplexerNames, ...pluginNames];
@@ -110,7 +110,7 @@ dist("says in the shape of a CNI error that its library is missing", ({ director
 
 dist("starts from its code cache and loads no heavy module of Node on the way to VERSION", ({ dist }) => {
   const lib = join(dist, "lib", "polynic");
-  const flags = flagsOf(dist);
+  const flags = runtimeFlags(dist);
   const compiled = run(join(lib, "node"), {
     cwd: "/", args: [...flags, join(lib, "start.cjs"), "bridge"], env: { NODE_DEBUG_NATIVE: "code_cache" },
   });
@@ -147,7 +147,7 @@ dist("knows an error of the main script in one that is loaded late", ({ dist }) 
 dist("asks a WASM module without loading more of Node than its start", ({ directory, dist }) => {
   const ipam = { type: "host-local", dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.0.0.0/24" }]] };
   const { stdout, stderr } = run(join(dist, "lib", "polynic", "node"), {
-    cwd: "/", args: [...flagsOf(dist), join(dist, "lib", "polynic", "start.cjs"), "host-local"],
+    cwd: "/", args: [...runtimeFlags(dist), join(dist, "lib", "polynic", "start.cjs"), "host-local"],
     env: {
       NODE_DEBUG_NATIVE: "code_cache", CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: "/proc/self/ns/net", CNI_NETNS_OVERRIDE: "1",
       CNI_IFNAME: "eth0", CNI_PATH: "/none",
@@ -166,7 +166,7 @@ dist("finds an installed module without loading more of Node than its start", ({
   assert.is(installed.status, 0, installed.stderr);
   const ipam = { type: "sticky", dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.0.0.0/24" }]] };
   const status = (config: object) => run(join(dist, "lib", "polynic", "node"), {
-    cwd: "/", args: [...flagsOf(dist), join(dist, "lib", "polynic", "start.cjs"), "polynic"],
+    cwd: "/", args: [...runtimeFlags(dist), join(dist, "lib", "polynic", "start.cjs"), "polynic"],
     env: { NODE_DEBUG_NATIVE: "code_cache", CNI_COMMAND: "STATUS", CNI_PATH: "/none" },
     input: JSON.stringify({
       cniVersion: "1.1.0", name: "node", type: "polynic", moduleDir, cniDir: join(directory, "state"),
@@ -186,12 +186,6 @@ function scriptsOf(dist: string): ReadonlyMap<string, string> {
   const lib = join(dist, "lib", "polynic");
   const names = readdirSync(lib).filter((file) => file.endsWith(".js")).map((file) => file.slice(0, -".js".length));
   return new Map(names.map((name) => [name, readFileSync(join(lib, `${name}.js`), "utf8")]));
-}
-
-/** What the launcher starts the runtime with. */
-function flagsOf(dist: string): readonly string[] {
-  const command = readFileSync(join(dist, "bin", "polynic"), "utf8").match(/^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m);
-  return command?.[1]?.split(" ") ?? [];
 }
 
 /** Node's own modules that a run compiled, as NODE_DEBUG_NATIVE=code_cache tells. */

@@ -1,6 +1,6 @@
 /** The installable tree that tests of the executable run. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -20,6 +20,12 @@ export function builtDist(): string {
   const build = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")], { encoding: "utf8", timeout: buildLimitMs });
   if (build.status !== 0) throw new Error(`Cannot build dist/: ${build.stdout}${build.stderr}`);
   return dist;
+}
+
+/** What the tree's launcher starts the runtime with. */
+export function runtimeFlags(dist: string): readonly string[] {
+  const command = /^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m.exec(readFileSync(join(dist, "bin", "polynic"), "utf8"));
+  return command?.[1]?.split(" ") ?? [];
 }
 
 function newestSource(): number {
