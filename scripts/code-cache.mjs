@@ -16,6 +16,7 @@ const text = readFileSync(source, "latin1");
 if (heavy === "heavy") {
   setFlagsFromString("--rehash-snapshot");
   setFlagsFromString("--min-semi-space-size=0");
+  setFlagsFromString("--wasm-tiering-budget=13000000");
 }
 setFlagsFromString("--no-lazy");
 // The name alone, so that a build anywhere gives the same bytes; the one who loads the cache says the path.

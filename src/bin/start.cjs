@@ -68,6 +68,7 @@ function acceptNodeCaches() {
   const setFlag = flagSetter();
   setFlag("--rehash-snapshot");
   setFlag("--min-semi-space-size=0");
+  setFlag("--wasm-tiering-budget=13000000");
 }
 
 /**

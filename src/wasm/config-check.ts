@@ -1,7 +1,7 @@
 import { compileSchema, explain } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 import { CniError, code } from "../cni/index.ts";
-import { textDepth } from "./answer.ts";
+import { isDeeper, textDepth } from "./answer.ts";
 
 /** What is wrong with a module's `config`, its key first: `pools.blue is 7, expected a list`; undefined when it fits. */
 export type ConfigCheck = (config: unknown) => string | undefined;
@@ -51,8 +51,7 @@ export function configProblem(config: object): string | undefined {
     return `it nests too deep, expected at most ${deepestConfig} levels`; // the stack was used up: JSON holds no circle
   }
   if (text.length > configLimitBytes) return `it is ${text.length} characters long, expected at most ${configLimitBytes}`;
-  const depth = textDepth(text);
-  return depth > deepestConfig ? `it nests ${depth} levels deep, expected at most ${deepestConfig}` : undefined;
+  return isDeeper(text, deepestConfig) ? `it nests ${textDepth(text)} levels deep, expected at most ${deepestConfig}` : undefined;
 }
 
 interface Validate {

@@ -12,13 +12,13 @@ import { configCheckOf, configProblem } from "./config-check.ts";
 import { checkFrame, releaseFrame, reviewFrame } from "./foreign-frames.ts";
 import { allocateFrame } from "./frames.ts";
 import type { UsableModule } from "./installed.ts";
-import { loadInstalled, pinned } from "./installed.ts";
+import { loadInstalled } from "./installed.ts";
 import type { CallLimits } from "./limits.ts";
 import { fileLimits, loweredLimits } from "./limits.ts";
 import type { LockEntry } from "./lock.ts";
 import { digest } from "./lock.ts";
 import type { LoadedModule, ModuleReference, PolicyChange } from "./modules.ts";
-import { prepareModule } from "./prepare.ts";
+import { pinned } from "./pinned.ts";
 import { recordFrame } from "./record.ts";
 import { checkChecked, checkRelease } from "./release.ts";
 import { checkReview } from "./review.ts";
@@ -39,10 +39,10 @@ export interface ModulePlaces {
  *
  * @throws CniError 140, 141, 142
  */
-export function findModule({ directory, cap, builtIn, installed }: ModulePlaces, reference: ModuleReference): UsableModule {
+export async function findModule({ directory, cap, builtIn, installed }: ModulePlaces, reference: ModuleReference): Promise<UsableModule> {
   const { module: name, sha256 } = reference;
   const limits = loweredLimits(cap, reference.limits ?? {});
-  if (name.includes("/")) return loadFile(reference, limits);
+  if (name.includes("/")) return await loadFile(reference, limits);
   const own = builtIn(name);
   if (own !== undefined) return { ...own, name, compiled: { ...own.compiled, limits }, limits, sha256: "" };
   const entry = installed(name);
@@ -52,16 +52,18 @@ export function findModule({ directory, cap, builtIn, installed }: ModulePlaces,
   if (sha256 !== undefined && sha256 !== entry.sha256) {
     throw new CniError(code.moduleDigest, `Cannot use module "${name}": the one installed has the digest ${entry.sha256}, expected ${sha256}`);
   }
-  return loadInstalled(directory, name, entry, limits);
+  return await loadInstalled(directory, name, entry, limits);
 }
 
 /** A file that the node's own configuration names, together with its digest. */
-function loadFile({ module: path, sha256, trusted }: ModuleReference, limits: CallLimits): UsableModule {
+async function loadFile({ module: path, sha256, trusted }: ModuleReference, limits: CallLimits): Promise<UsableModule> {
   const refused = (what: string) => new CniError(code.moduleNotFound, `Cannot use module "${path}": ${what}`);
   if (!trusted) throw refused("a path is for the node's own configuration alone, expected the name of an installed module");
   if (!isAbsolute(path)) throw refused("expected an absolute path or the name of an installed module");
   if (sha256 === undefined || !digest.test(sha256)) throw refused("a path needs sha256, expected 64 lower-case hex digits");
-  return prepareModule(path, pinned(`module "${path}"`, path, sha256, fileLimits.hardBytes), limits, sha256);
+  const bytes = pinned(`module "${path}"`, path, sha256, fileLimits.hardBytes);
+  const { prepareModule } = await import("./prepare.ts");
+  return prepareModule(path, bytes, limits, sha256);
 }
 
 export interface CallableOptions {

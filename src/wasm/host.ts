@@ -9,7 +9,7 @@ import { nodeLimits } from "./limits.ts";
 import type { ModuleLock } from "./lock.ts";
 import { defaultModuleDir, readLock } from "./lock.ts";
 import { checkMerge } from "./merge.ts";
-import { moduleName, parseMetadata } from "./metadata.ts";
+import { metadataOf, moduleName } from "./metadata.ts";
 import type { LoadedModule, ModuleHost, NodeIdentity, PolicyChange } from "./modules.ts";
 import type { BuiltInModule, CompiledModule } from "./sandbox.ts";
 import { compileModule, op, runModule } from "./sandbox.ts";
@@ -60,13 +60,16 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
       const { callable, findModule } = await import("./foreign.ts");
       // Limits are a network's to choose: each number would be another module to keep.
       if (loaded.size >= keptModules) loaded.clear();
-      return remembered(loaded, JSON.stringify(reference), () => callable(findModule(places, reference), { allow: policyAllow[reference.module] ?? [], log, ...recording }));
+      const key = JSON.stringify(reference);
+      const module = loaded.get(key) ?? callable(await findModule(places, reference), { allow: policyAllow[reference.module] ?? [], log, ...recording });
+      loaded.set(key, module);
+      return module;
     },
   };
 
   async function chosenMerger({ module, config }: NonNullable<NodeModules["merge"]>): Promise<CompiledModule> {
     const { callable, findModule } = await import("./foreign.ts");
-    const chosen = findModule(places, { module, trusted: true });
+    const chosen = await findModule(places, { module, trusted: true });
     if (chosen.metadata.kind !== "merge") {
       throw new CniError(code.invalidConfig, `Cannot use mergeModule "${chosen.name}": it is of kind ${chosen.metadata.kind}, expected one of kind merge`);
     }
@@ -104,6 +107,5 @@ function readBuiltIn(directory: string, name: string): Uint8Array<ArrayBuffer> {
 }
 
 function described(compiled: CompiledModule): BuiltInModule {
-  const [section] = WebAssembly.Module.customSections(compiled.module, "cni.module");
-  return { compiled, metadata: parseMetadata(section === undefined ? undefined : new Uint8Array(section)) };
+  return { compiled, metadata: metadataOf(compiled.module) };
 }

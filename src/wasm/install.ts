@@ -2,10 +2,12 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:f
 import { CniError, code } from "../cni/index.ts";
 import { compileConfigSchema } from "./config-check.ts";
 import { configCheckPath, loadInstalled, modulePath, schemaLimitBytes } from "./installed.ts";
-import type { LockEntry, ModuleLock } from "./lock.ts";
+import type { LockEntry, ModuleLock, PreparedEntry } from "./lock.ts";
 import { lockPath, readLock } from "./lock.ts";
+import { defaultLimits } from "./limits.ts";
 import { moduleName } from "./metadata.ts";
-import { prepareModule } from "./prepare.ts";
+import { prepareModule, preparedBytes } from "./prepare.ts";
+import { preparedBy, preparedLimitBytes, preparedPath, readPrepared } from "./prepared.ts";
 import { sha256Hex } from "./sha256.ts";
 
 export interface InstallRequest {
@@ -18,8 +20,8 @@ export interface InstallRequest {
 }
 
 /**
- * Installs a module: looks it over as a call would, compiles its schema, writes the files whole, and the lock last. An
- * older one of that name is replaced.
+ * Installs a module: looks it over as a call would, compiles its schema, writes the files whole, and the lock last, with
+ * what was made of the module under the default limits. An older one of that name is replaced.
  *
  * @throws CniError 142 when it is refused, 7 for a name that is taken, 5 when the directory cannot be written
  */
@@ -32,14 +34,21 @@ export async function installModule({ directory, bytes, name: wanted, whyTaken =
   const check = metadata.configSchema === undefined ? undefined : encode(await compileConfigSchema(name, metadata.configSchema));
   if (check !== undefined && check.length > schemaLimitBytes) throw new CniError(code.moduleRefused, `Cannot install module "${name}": the check of its configSchema takes ${check.length} bytes, expected at most ${schemaLimitBytes}`);
   const { version, kind } = metadata;
-  const entry = { sha256: sha256Hex(bytes), version, kind, ...(check === undefined ? {} : { configSha256: sha256Hex(check) }) };
+  const metered = preparedBytes(name, bytes, defaultLimits);
+  const prepared = metered.length > preparedLimitBytes ? undefined : preparedEntry(metered);
+  const entry = {
+    sha256: sha256Hex(bytes), version, kind,
+    ...(check === undefined ? {} : { configSha256: sha256Hex(check) }), ...(prepared === undefined ? {} : { prepared }),
+  };
   writing(directory, () => {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     const lock = readLock(directory);
     writeWhole(modulePath(directory, name), bytes);
     if (check !== undefined) writeWhole(configCheckPath(directory, name), check);
+    if (prepared !== undefined) writeWhole(preparedPath(directory, name), metered);
     writeLock(directory, { ...lock, [name]: entry });
     if (check === undefined) rmSync(configCheckPath(directory, name), { force: true });
+    if (prepared === undefined) rmSync(preparedPath(directory, name), { force: true });
   });
   return { ...entry, name };
 }
@@ -50,23 +59,28 @@ export function removeModule({ directory, name }: { readonly directory: string; 
   if (entry === undefined) return false;
   writing(directory, () => {
     writeLock(directory, others);
-    rmSync(modulePath(directory, name), { force: true });
-    rmSync(configCheckPath(directory, name), { force: true });
+    for (const path of [modulePath, configCheckPath, preparedPath]) rmSync(path(directory, name), { force: true });
   });
   return true;
 }
 
-/** Every installed module, and why it could not be used, where it could not. */
-export function verifyInstalled(directory: string): readonly { readonly name: string; readonly entry: LockEntry; readonly problem?: CniError }[] {
-  return Object.entries(readLock(directory)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, entry]) => {
+function preparedEntry(metered: Uint8Array): PreparedEntry {
+  return { by: preparedBy, sha256: sha256Hex(metered), memoryPages: defaultLimits.memoryPages };
+}
+
+/** Every installed module, and why it could not be used, or what of it has changed, where that is so. */
+export async function verifyInstalled(directory: string): Promise<readonly { readonly name: string; readonly entry: LockEntry; readonly problem?: CniError }[]> {
+  const entries = Object.entries(readLock(directory)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return await Promise.all(entries.map(async ([name, entry]) => {
     try {
-      loadInstalled(directory, name, entry).configCheck?.({});
+      (await loadInstalled(directory, name, entry)).configCheck?.({});
+      if (entry.prepared !== undefined) readPrepared(directory, name, entry.prepared);
       return { name, entry };
     } catch (error) {
       if (!(error instanceof CniError)) throw error;
       return { name, entry, problem: error };
     }
-  });
+  }));
 }
 
 function writeLock(directory: string, lock: ModuleLock): void {

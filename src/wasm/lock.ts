@@ -15,6 +15,17 @@ export interface LockEntry {
   readonly kind: ModuleKind;
   /** Of the config check's file; absent when the module has no schema. */
   readonly configSha256?: string;
+  readonly prepared?: PreparedEntry;
+}
+
+/** What the verifier and the meter made of a module when it was installed: see prepared.ts. */
+export interface PreparedEntry {
+  /** `preparedBy` of the program that made it. */
+  readonly by: string;
+  /** Of the file, 64 hex digits. */
+  readonly sha256: string;
+  /** What the memory in it is clamped to, and was held against. */
+  readonly memoryPages: number;
 }
 
 export type ModuleLock = Readonly<Record<string, LockEntry>>;
@@ -54,8 +65,17 @@ export const digest = /^[0-9a-f]{64}$/;
 
 function isEntry(value: unknown): value is LockEntry {
   if (!isJsonObject(value)) return false;
-  const { sha256, version, kind, configSha256 } = value;
-  return typeof sha256 === "string" && digest.test(sha256) && typeof version === "string"
-    && (kind === "ipam" || kind === "merge" || kind === "policy")
-    && (configSha256 === undefined || (typeof configSha256 === "string" && digest.test(configSha256)));
+  const { sha256, version, kind, configSha256, prepared } = value;
+  return isDigest(sha256) && typeof version === "string" && (kind === "ipam" || kind === "merge" || kind === "policy")
+    && (configSha256 === undefined || isDigest(configSha256)) && (prepared === undefined || isPrepared(prepared));
+}
+
+function isPrepared(value: unknown): value is PreparedEntry {
+  if (!isJsonObject(value)) return false;
+  const { by, sha256, memoryPages } = value;
+  return typeof by === "string" && isDigest(sha256) && typeof memoryPages === "number";
+}
+
+function isDigest(value: unknown): value is string {
+  return typeof value === "string" && digest.test(value);
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../cni/index.ts";
 import { isJsonObject } from "../cni/index.ts";
-import { printable, textDepth } from "./answer.ts";
+import { isDeeper, printable } from "./answer.ts";
 import type { LimitsConf } from "./limits.ts";
 
 /** What a module decides: addresses, one result of many, or whether a result may stand. */
@@ -48,9 +48,21 @@ export class MetadataError extends Error {
  * @throws MetadataError
  */
 export function parseMetadata(content: Uint8Array | undefined): ModuleMetadata {
-  if (content === undefined) throw new MetadataError('it has no section "cni.module", expected its metadata');
+  if (content === undefined) throw new MetadataError(`it has no section "${metadataSection}", expected its metadata`);
   if (content.length > limitBytes) throw new MetadataError(`its metadata is ${content.length} bytes long, expected at most ${limitBytes}`);
-  const json = parse(content);
+  const text = decode(content);
+  if (isDeeper(text, deepest)) throw new MetadataError(`its metadata nests deeper than ${deepest} levels`);
+  return metadataIn(text);
+}
+
+/** The metadata of a module that was compiled with its custom section and looked over before: built in, or prepared. */
+export function metadataOf(module: WebAssembly.Module): ModuleMetadata {
+  const [section] = WebAssembly.Module.customSections(module, metadataSection);
+  return metadataIn(decode(new Uint8Array(section ?? new ArrayBuffer())));
+}
+
+function metadataIn(text: string): ModuleMetadata {
+  const json = parse(text);
   const unknown = Object.keys(json).find((key) => !keys.includes(key));
   if (unknown !== undefined) throw new MetadataError(`its metadata has an unknown key ${printable(JSON.stringify(unknown), 60)}, expected ${keys.join(", ")}`);
   const { abi, kind, name, version, description = "", ops, configSchema, needs = [], perSet = "each", examples = [], budget } = json;
@@ -68,20 +80,29 @@ export function parseMetadata(content: Uint8Array | undefined): ModuleMetadata {
   return { abi, kind, name, version, description, ops, needs, perSet, examples, ...(configSchema === undefined ? {} : { configSchema }), ...(budget === undefined ? {} : { budget }) };
 }
 
+/** The custom section's name. */
+export const metadataSection = "cni.module";
+
 const keys: readonly string[] = ["abi", "kind", "name", "version", "description", "ops", "configSchema", "needs", "perSet", "examples", "budget"];
 
 const opsOf: Readonly<Record<ModuleKind, readonly string[]>> = { ipam: ["allocate", "release", "check"], merge: ["merge"], policy: ["review"] };
 
 const knownNeeds: readonly ModuleNeed[] = ["pod", "mac", "node", "mine"];
 
-function parse(content: Uint8Array): JsonObject {
+function decode(content: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(content);
+  } catch (cause) {
+    throw new MetadataError("its metadata is not JSON", { cause });
+  }
+}
+
+function parse(text: string): JsonObject {
   let value: unknown;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(content);
-    if (textDepth(text) > deepest) throw new MetadataError(`its metadata nests deeper than ${deepest} levels`);
     value = JSON.parse(text);
   } catch (cause) {
-    throw cause instanceof MetadataError ? cause : new MetadataError("its metadata is not JSON", { cause });
+    throw new MetadataError("its metadata is not JSON", { cause });
   }
   if (!isJsonObject(value)) throw new MetadataError("its metadata is not a JSON object");
   return value;

@@ -1,9 +1,9 @@
 import { CniError, code } from "../cni/index.ts";
-import { RefusedModuleError } from "./binary.ts";
+import { BinaryWriter, RefusedModuleError } from "./binary.ts";
 import type { CallLimits } from "./limits.ts";
 import { defaultLimits, fileLimits } from "./limits.ts";
 import type { ModuleMetadata } from "./metadata.ts";
-import { MetadataError, parseMetadata } from "./metadata.ts";
+import { MetadataError, metadataSection, parseMetadata } from "./metadata.ts";
 import { meterModule } from "./meter.ts";
 import type { CompiledModule } from "./sandbox.ts";
 import { compileModule } from "./sandbox.ts";
@@ -28,10 +28,28 @@ export interface PreparedModule {
  * @throws CniError 142 with the rule, the function and the byte offset
  */
 export function prepareModule(name: string, bytes: Uint8Array, limits: CallLimits = defaultLimits, sha256 = sha256Hex(bytes)): PreparedModule {
+  const { metadata, metered } = lookOver(name, bytes, limits);
+  return { name, metadata, compiled: { ...compileModule(name, metered), limits }, limits, sha256 };
+}
+
+/** Of a module that `prepareModule` takes: metered, with its metadata, as the files of built-in modules are. */
+export function preparedBytes(name: string, bytes: Uint8Array, limits: CallLimits): Uint8Array<ArrayBuffer> {
+  const { metered, section } = lookOver(name, bytes, limits);
+  return new BinaryWriter(metered.length + section.length + 32).raw(metered).byte(0).sized(new BinaryWriter().name(metadataSection).raw(section)).bytes();
+}
+
+interface LookedOver {
+  readonly metadata: ModuleMetadata;
+  /** The metadata's text. */
+  readonly section: Uint8Array;
+  readonly metered: Uint8Array<ArrayBuffer>;
+}
+
+function lookOver(name: string, bytes: Uint8Array, { memoryPages }: CallLimits): LookedOver {
   try {
-    const verified = verifyModule(bytes, { memoryPages: limits.memoryPages, fileBytes: fileLimits.hardBytes });
+    const verified = verifyModule(bytes, { memoryPages, fileBytes: fileLimits.hardBytes });
     const metadata = parseMetadata(verified.metadata);
-    return { name, metadata, compiled: { ...compileModule(name, meterModule(verified)), limits }, limits, sha256 };
+    return { metadata, section: verified.metadata ?? new Uint8Array(), metered: meterModule(verified) };
   } catch (cause) {
     if (cause instanceof RefusedModuleError) {
       throw new CniError(code.moduleRefused, `Cannot use module "${name}": ${cause.message} (byte ${cause.offset})`, { cause });

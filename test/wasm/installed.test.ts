@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { installModule, openModules, readLock, removeModule, sha256Hex, verifyInstalled } from "../../src/wasm/index.ts";
 import type { ModuleReference } from "../../src/wasm/index.ts";
+import { preparedBy } from "../../src/wasm/prepared.ts";
 import { rejects, throws } from "../helpers/errors.ts";
 import { describedModule, plant } from "../helpers/modules.ts";
 import { builtModules, i64Const } from "../helpers/wasm.ts";
@@ -27,14 +28,15 @@ install.after.each(cleanUp);
 install("leaves a module that can be called, its schema's check and a lock, and nothing else", async () => {
   const bytes = describedModule({}, { configSchema: schema });
   const entry = await installModule({ directory, bytes });
-  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "test.schema.js", "test.wasm"]);
+  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "test.metered.wasm", "test.schema.js", "test.wasm"]);
   assert.is(entry.sha256, sha256Hex(bytes));
-  assert.equal({ ...readLock(directory) }, { test: { sha256: entry.sha256, version: "1.0.0", kind: "ipam", configSha256: sha256Hex(readFileSync(file("test.schema.js"))) } });
+  const prepared = { by: preparedBy, sha256: sha256Hex(readFileSync(file("test.metered.wasm"))), memoryPages: 256 };
+  assert.equal({ ...readLock(directory) }, { test: { sha256: entry.sha256, version: "1.0.0", kind: "ipam", configSha256: sha256Hex(readFileSync(file("test.schema.js"))), prepared } });
   const module = await load();
   assert.is(await module.checkConfig({ parity: "even" }), undefined);
   assert.is(await module.checkConfig({ parity: "both" }), 'parity is "both", expected even or odd');
   assert.is(await module.checkConfig({ party: "odd" }), "party is unknown, expected parity");
-  assert.equal(verifyInstalled(directory).map(({ problem }) => problem), [undefined]);
+  assert.equal((await verifyInstalled(directory)).map(({ problem }) => problem), [undefined]);
 });
 
 install("replaces a module, and keeps the others", async () => {
@@ -42,10 +44,10 @@ install("replaces a module, and keeps the others", async () => {
   await installModule({ directory, bytes: plain, name: "other" });
   await installModule({ directory, bytes: plain });
   assert.equal(Object.keys(readLock(directory)), ["other", "test"]);
-  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "other.wasm", "test.wasm"]);
+  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "other.metered.wasm", "other.wasm", "test.metered.wasm", "test.wasm"]);
   assert.ok(removeModule({ directory, name: "other" }));
   assert.not.ok(removeModule({ directory, name: "other" }));
-  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "test.wasm"]);
+  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "test.metered.wasm", "test.wasm"]);
 });
 
 const uninstallable: readonly (readonly [string, Uint8Array, number, RegExp])[] = [
@@ -175,7 +177,7 @@ listing("names every module and what is wrong with it", async () => {
   await installModule({ directory, bytes: plain, name: "fine" });
   await installModule({ directory, bytes: plain, name: "changed" });
   writeFileSync(file("changed.wasm"), "x");
-  assert.equal(verifyInstalled(directory).map(({ name, problem }) => [name, problem?.code]), [["changed", 141], ["fine", undefined]]);
+  assert.equal((await verifyInstalled(directory)).map(({ name, problem }) => [name, problem?.code]), [["changed", 141], ["fine", undefined]]);
   assert.ok(existsSync(file("fine.wasm")));
 });
 listing.run();

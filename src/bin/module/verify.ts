@@ -9,7 +9,7 @@ export const verifyCommand: Command = {
   arguments: [0, 0],
   async run(input) {
     const directory = directoryOf(input);
-    const modules = verifyInstalled(directory);
+    const modules = await verifyInstalled(directory);
     if (modules.length === 0) input.say(`no modules in ${directory}`);
     for (const { name, problem } of modules) input.say(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem.message} (code ${problem.code})`);
     return modules.some(({ problem }) => problem !== undefined) ? 1 : 0;
