@@ -310,6 +310,18 @@ for (const [what, selection, says] of [
   });
 }
 
+pods("that ask for what the specification forbids are refused, or told so, by element and key, where Multus lets it pass", async () => {
+  await api.putDefinition({ namespace: "blue", name: "ports", config: single("two", { capabilities: { portMappings: true } }) });
+  await annotated('[{"name":"three"},{"name":"ports","portMappings":[{"hostPort":70000,"containerPort":1}]}]');
+  assert.match((await rejects(add(adding()), 7)).message, /element 2 \("ports"\).*"hostPort" is 70000/);
+  const before = (await events()).length;
+  await add(adding({ strictSelections: false }));
+  assert.equal(bench.story(), ["ADD one eth0", "ADD three net1", "ADD two net2"]);
+  const warnings = (await events()).slice(before).filter((line) => line.startsWith("Warning"));
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /NetworkRequestIgnored: .*of pod "blue\/web".*element 2 \("ports"\): "portMappings"\[0\]\."hostPort" is 70000, expected a port/);
+});
+
 pods("that got the address they asked for without a capability are content", async () => {
   await annotated(JSON.stringify([{ name: "two", ips: ["10.0.0.1"] }]));
   await add(adding());

@@ -1,7 +1,7 @@
 import { CniError, code } from "../../cni/index.ts";
 import type { Pod, PodKey } from "../../kube/index.ts";
 import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
-import { annotation, parseGlobalNamespaces, parseSelections, planGateways, refuseForeignNamespace } from "../../nad/index.ts";
+import { annotation, parseGlobalNamespaces, parseSelections, planGateways, readSelections, refuseForeignNamespace } from "../../nad/index.ts";
 import { withContext } from "../cni-error.ts";
 import type { MuxConfig } from "../config.ts";
 import type { Delegate } from "../delegate.ts";
@@ -49,24 +49,32 @@ export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly 
   return [...asked.length === 0 ? delegates : withGatewayPlans(delegates), ...auxiliaryChain(config)];
 }
 
-function selectionsOf(pod: Pod, { config: { cluster } }: Lookup): readonly NetworkSelection[] {
-  const text = pod.annotations[annotation.networks] ?? "";
-  if (text.trim() === "") return [];
-  const selections = parseSelections(text, { subject: subjectOf(annotation.networks, pod), namespace: pod.namespace, strict: cluster.strictSelections });
-  const rule = { podNamespace: pod.namespace, isolated: cluster.namespaceIsolation, globalNamespaces: parseGlobalNamespaces(cluster.globalNamespaces) };
+function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
+  const { namespaceIsolation, globalNamespaces } = lookup.config.cluster;
+  const selections = readAnnotation(pod, { key: annotation.networks, namespace: pod.namespace }, lookup);
+  const rule = { podNamespace: pod.namespace, isolated: namespaceIsolation, globalNamespaces: parseGlobalNamespaces(globalNamespaces) };
   for (const selection of selections) refuseForeignNamespace(selection, rule);
+  return selections;
+}
+
+/** What an annotation selects. What the multi-network specification forbids in it and Multus lets pass is told where it is let pass. */
+function readAnnotation(pod: Pod, { key, namespace }: { readonly key: string; readonly namespace: string }, { config, ignored }: Lookup): readonly NetworkSelection[] {
+  const text = pod.annotations[key] ?? "";
+  if (text.trim() === "") return [];
+  const subject = subjectOf(key, pod), strict = config.cluster.strictSelections;
+  const selections = parseSelections(text, { subject, namespace, strict });
+  const problems = strict ? [] : readSelections(text, { namespace, strict: true }).problems;
+  for (const problem of problems) ignored(new CniError(problem.code, `Cannot hold ${subject} to the multi-network specification: ${problem.text}`), "request");
   return selections;
 }
 
 /** The pod's own choice of default network, which stands in for the node's; isolation is not for it. */
 async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | undefined> {
-  const text = pod.annotations[annotation.defaultNetwork] ?? "";
-  if (text.trim() === "") return undefined;
-  const { multusNamespace, strictSelections } = lookup.config.cluster;
-  const subject = subjectOf(annotation.defaultNetwork, pod);
-  const [selection, second] = parseSelections(text, { subject, namespace: multusNamespace, strict: strictSelections });
+  const key = annotation.defaultNetwork;
+  if ((pod.annotations[key] ?? "").trim() === "") return undefined;
+  const [selection, second] = readAnnotation(pod, { key, namespace: lookup.config.cluster.multusNamespace }, lookup);
   if (selection === undefined || second !== undefined) {
-    throw new CniError(code.invalidConfig, `Cannot read ${subject}: it names ${selection === undefined ? "no network" : "more than one network"}, expected exactly one`);
+    throw new CniError(code.invalidConfig, `Cannot read ${subjectOf(key, pod)}: it names ${selection === undefined ? "no network" : "more than one network"}, expected exactly one`);
   }
   return await delegateFor(selection, { selection, isDefault: true }, lookup);
 }
