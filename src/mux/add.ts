@@ -1,11 +1,12 @@
 import type { Result, WireResult } from "../cni/index.ts";
-import { CniError, code, compareVersions, toWireResult } from "../cni/index.ts";
+import { CniError, code, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
-import { removeResult, removeScratch, saveResult, saveScratch } from "../store/index.ts";
+import { removeResult, removeScratch, saveScratch } from "../store/index.ts";
 import type { ArgPairs } from "./args.ts";
 import { requireArgs } from "./args.ts";
 import type { Begun } from "./begun.ts";
+import { multiplexerOf, remember } from "./cached.ts";
 import { addNetwork, validatePlugin } from "./chain.ts";
 import { withPods } from "./cluster.ts";
 import { problemOf, toCniError, withContext, withUndoProblems } from "./cni-error.ts";
@@ -63,9 +64,9 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
     await refuseUnusable(networks, handles);
     return await command.exclusively(attachment.containerId, async () => {
       refuseTakenInterfaces(networks, handles);
-      const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
-      const { runtimeConfig } = config;
-      const earlier = saveScratch(config.cniDir, attachment, { multiplexer: { ...multiplexer, runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) });
+      const multiplexer = multiplexerOf(command);
+      const noted = { multiplexer: { ...multiplexer, runtimeConfig: config.runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) };
+      const earlier = saveScratch(config.cniDir, attachment, noted);
       try {
         for (const network of networks) await begin(network, begun, { handles, pod, cniDir: config.cniDir, multiplexer });
         const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
@@ -128,21 +129,11 @@ function refuseTakenInterfaces(networks: readonly Network[], handles: Handles): 
 }
 
 function cacheResult(cniDir: string, network: Network, result: Result, multiplexer: Multiplexer): void {
-  const { attachment, argPairs, capabilityArgs, delegate } = network;
   try {
-    saveResult(cniDir, {
-      ...resultKey(network), netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config,
-      result: toCache(result, delegate.network.cniVersion), multiplexer, trusted: delegate.trusted,
-    });
+    remember(cniDir, network, result, multiplexer);
   } catch (error) {
     throw withContext(error, `Cannot add ${describe(network)}`);
   }
-}
-
-/** Plugins before 0.3.0 may answer with nothing at all, which their results have no words for; nobody asks for it again. */
-function toCache(result: Result, cniVersion: string): WireResult | undefined {
-  const isNothing = result.interfaces.length === 0 && result.ips.length === 0;
-  return isNothing && compareVersions(cniVersion, "0.3.0") < 0 ? undefined : toWireResult(result, cniVersion);
 }
 
 /** One result of all networks, or the default network's own, which is told as its plugins gave it: so does Multus. */

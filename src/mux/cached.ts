@@ -1,8 +1,9 @@
-import type { Result } from "../cni/index.ts";
-import { compareVersions, formatArgPairs, parseJson, parseResult } from "../cni/index.ts";
+import type { Result, WireResult } from "../cni/index.ts";
+import { compareVersions, formatArgPairs, parseJson, parseResult, toWireResult } from "../cni/index.ts";
 import type { Attachment } from "../plugins/index.ts";
-import type { CachedAttachment } from "../store/index.ts";
-import { loadResult } from "../store/index.ts";
+import type { CachedAttachment, Multiplexer } from "../store/index.ts";
+import { loadResult, saveResult } from "../store/index.ts";
+import type { MuxCommand } from "./command.ts";
 import type { MuxConfig } from "./config.ts";
 import { parseDelegate } from "./delegate.ts";
 import type { Network } from "./network.ts";
@@ -17,6 +18,31 @@ export interface Recalled {
   readonly network: Network;
   /** What the ADD answered; undefined when nothing is cached or the version is too old to be told. */
   readonly prevResult: Result | undefined;
+}
+
+/** What a network's entries say of who made them. */
+export function multiplexerOf({ config, attachment }: Pick<MuxCommand, "config" | "attachment">): Multiplexer {
+  return { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
+}
+
+/**
+ * Caches what CHECK, DEL and GC need of a network.
+ *
+ * @param result  of its ADD; undefined when that did not get so far, or is forgotten
+ * @throws CniError 5 naming the path
+ */
+export function remember(cniDir: string, network: Network, result: Result | undefined, multiplexer: Multiplexer): void {
+  const { attachment, argPairs, capabilityArgs, delegate } = network;
+  saveResult(cniDir, {
+    ...resultKey(network), netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config,
+    result: result === undefined ? undefined : toCache(result, delegate.network.cniVersion), multiplexer, trusted: delegate.trusted,
+  });
+}
+
+/** Plugins before 0.3.0 may answer with nothing at all, which their results have no words for; nobody asks for it again. */
+function toCache(result: Result, cniVersion: string): WireResult | undefined {
+  const isNothing = result.interfaces.length === 0 && result.ips.length === 0;
+  return isNothing && compareVersions(cniVersion, "0.3.0") < 0 ? undefined : toWireResult(result, cniVersion);
 }
 
 /** @throws CniError 6 when the cache file is damaged, 1 when its version is unknown */

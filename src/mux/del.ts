@@ -2,7 +2,7 @@ import { requireContainerId, splitArgPairs } from "../cni/index.ts";
 import type { Handles, Log } from "../plugins/index.ts";
 import { listResults, loadScratch, removeScratch } from "../store/index.ts";
 import type { ArgPairs } from "./args.ts";
-import { networkFromCache } from "./cached.ts";
+import { multiplexerOf, networkFromCache } from "./cached.ts";
 import { joinErrors, toCniError } from "./cni-error.ts";
 import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
@@ -23,9 +23,9 @@ type Source = "scratch" | "damaged scratch" | "cache" | "configuration";
  * Takes the container off every network its ADD put it on: last one first, past errors, all of them told together.
  *
  * What to delete stands in the scratch file; without it in the result cache; without that, in the configuration and, if a
- * cluster still has the pod, in what it asks for. A network that could not be deleted stays in the cache, so that a later DEL or GC finishes it. But the runtime is told
- * once only, unless `retryDeleteOnError` is set: a container's end must not wait for ever for a broken network, and
- * unknown containers are no failure.
+ * cluster still has the pod, in what it asks for. A network that could not be deleted stays in the cache, so that a later
+ * DEL or GC finishes it. But the runtime is told once only, unless `retryDeleteOnError` is set: a container's end must not
+ * wait for ever for a broken network, and unknown containers are no failure.
  */
 export async function del(command: MuxCommand): Promise<void> {
   const { config, attachment } = command;
@@ -35,10 +35,7 @@ export async function del(command: MuxCommand): Promise<void> {
     const { networks, source } = await findNetworks(command, handles);
     const failed = await detachNetworks(networks, handles, config.cniDir);
     const errors = failed.map(({ error }) => error);
-    if (source !== "configuration") {
-      const multiplexer = { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
-      keepForLater(config.cniDir, failed.map(({ network }) => network), multiplexer);
-    }
+    if (source !== "configuration") keepForLater(config.cniDir, failed.map(({ network }) => network), multiplexerOf(command));
     const keepScratch = errors.length > 0 && config.retryDeleteOnError && !errors.some(({ message }) => isMissingFile(message));
     if (!keepScratch) removeScratch(config.cniDir, attachment);
     if (errors.length === 0) return;

@@ -1,9 +1,9 @@
 import type { CniError } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer } from "../store/index.ts";
-import { loadResult, removeResult, saveResult } from "../store/index.ts";
+import { loadResult, removeResult } from "../store/index.ts";
 import type { Recalled } from "./cached.ts";
-import { recall } from "./cached.ts";
+import { recall, remember } from "./cached.ts";
 import { delNetwork } from "./chain.ts";
 import { toCniError, withContext } from "./cni-error.ts";
 import { forgetDevice } from "./device-info.ts";
@@ -38,10 +38,7 @@ export async function detachNetworks(networks: readonly Network[], handles: Hand
 /** Keeps what a later DEL or GC needs of networks that could not be deleted, in the cache, where nothing else removes it. */
 export function keepForLater(cniDir: string, networks: readonly Network[], multiplexer: Multiplexer): void {
   for (const network of new Set(networks)) {
-    const key = resultKey(network);
-    if (isCached(cniDir, network)) continue;
-    const { attachment, argPairs, capabilityArgs, delegate } = network;
-    saveResult(cniDir, { ...key, netns: attachment.netns, cniArgs: argPairs, capabilityArgs, config: delegate.config, result: undefined, multiplexer, trusted: delegate.trusted });
+    if (!isCached(cniDir, network)) remember(cniDir, network, undefined, multiplexer);
   }
 }
 
