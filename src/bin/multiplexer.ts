@@ -1,4 +1,5 @@
-import { prevResultOf } from "../cni/index.ts";
+import { CniError, code, prevResultOf } from "../cni/index.ts";
+import { insideVariable } from "../exec/index.ts";
 import { lockFile } from "../kernel/index.ts";
 import type { MuxCommand } from "../mux/index.ts";
 import { add, check, del, gc, openHandles, openLog, parseMuxConfig, pluginPath, status, withContainerLock } from "../mux/index.ts";
@@ -9,6 +10,7 @@ import { version } from "./version.ts";
 
 /** Serves one call of the multiplexer; returns what goes to stdout. */
 export async function runMultiplexer(invokedAs: string, { command: verb, environment, input }: Call): Promise<string> {
+  refuseInside(invokedAs);
   const config = parseMuxConfig(input.conf, { invokedAs, verb });
   // It serves no purpose in a multiplexer, but one that cannot be read means that something is wrong.
   if (verb === "ADD" || verb === "CHECK") prevResultOf(input);
@@ -31,4 +33,14 @@ export async function runMultiplexer(invokedAs: string, { command: verb, environ
     case "VERSION": break;
   }
   return "";
+}
+
+/**
+ * A plugin that we run may run others which its configuration names, and that may be anybody's: with the multiplexer among
+ * them, it could choose which files are executed.
+ */
+function refuseInside(invokedAs: string): void {
+  const plugin = process.env[insideVariable];
+  if (plugin === undefined) return;
+  throw new CniError(code.invalidConfig, `Cannot run ${invokedAs} inside plugin "${plugin}": a multiplexer ran that plugin, expected a configuration that does not lead back to one`);
 }

@@ -111,6 +111,9 @@ async function start(call: ExecutableCall): Promise<Ended> {
   };
 }
 
+/** Set for everything that we run, and for what that runs in its turn: a multiplexer in there would be one inside itself. */
+export const insideVariable = "POLYNIC_INSIDE";
+
 /** Every CNI_* variable is set, even to nothing, so that none of our own shines through. */
 function environment(call: ExecutableCall): Record<string, string> {
   return {
@@ -120,6 +123,7 @@ function environment(call: ExecutableCall): Record<string, string> {
     CNI_ARGS: call.args,
     CNI_IFNAME: call.ifName,
     CNI_PATH: call.path.join(":"),
+    [insideVariable]: call.type,
   };
 }
 

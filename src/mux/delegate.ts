@@ -3,6 +3,7 @@ import { CniError, code, finishNetwork, impliedVersion, isJsonObject, parseJson,
 import type { GatewayPlan } from "../nad/index.ts";
 import { hasPluginType } from "../nad/index.ts";
 import type { ScratchDelegate, ScratchRequests } from "../store/index.ts";
+import { nestingProblem } from "./nesting.ts";
 
 /** A network this container gets: its configuration read, and the text of it that is kept for DEL. */
 export interface Delegate {
@@ -39,9 +40,6 @@ export interface DelegateSource {
   readonly capabilityArgs?: JsonObject;
 }
 
-/** Types that lead back to us, or to a Multus. */
-export const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "multus-shim"]);
-
 /**
  * Reads one network's configuration: a single plugin when it has a `type`, else a list of plugins.
  *
@@ -55,10 +53,8 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
   const parsed = single ? parseSinglePlugin(json, subject) : finishNetwork(parseNetworkList(json, subject), [], subject);
   const network = { ...parsed, cniVersion: parsed.cniVersion || (single ? impliedVersion : defaultVersion) };
   requireNetworkName(network.name);
-  const ourselves = network.plugins.find(({ type }) => multiplexerTypes.has(type));
-  if (ourselves !== undefined) {
-    throw refusal(subject, `type is "${ourselves.type}", which would run the multiplexer inside itself; expected the type of a network's own plugin`);
-  }
+  const problem = network.plugins.map(nestingProblem).find((one) => one !== undefined);
+  if (problem !== undefined) throw refusal(subject, problem);
   return { displayName: source.displayName || network.name, network, list: !single, fromFile, trusted, config: JSON.stringify(json), requests, capabilityArgs };
 }
 

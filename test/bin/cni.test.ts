@@ -51,6 +51,7 @@ const rows: readonly { title: string; name?: string; env?: Record<string, string
   { title: "no stdin at all", env: add, stdin: "", code: 6, says: /it is empty/ },
   { title: "a network without a name", env: add, stdin: { type: "polynic" }, code: 7, says: /name is missing/ },
   { title: "a network name that is a path", env: add, stdin: { ...conf, name: "../x" }, code: 7, says: /name/ },
+  { title: "the multiplexer inside a plugin that one runs", env: { ...add, POLYNIC_INSIDE: "ptp" }, stdin: conf, code: 7, says: /inside plugin "ptp"/, version: "1.0.0" },
   { title: "an unknown verb, after the configuration", env: { ...add, CNI_COMMAND: "add" }, stdin: conf, code: 4, says: /^unknown CNI_COMMAND: add$/, version: "1.0.0" },
   { title: "an unknown version", env: add, stdin: { ...conf, cniVersion: "2.0.0" }, code: 1, says: /"2\.0\.0"/, version: "2.0.0" },
   { title: "CHECK before 0.4.0", env: { ...add, CNI_COMMAND: "CHECK" }, stdin: { ...conf, cniVersion: "0.3.1" }, code: 1, says: /0\.4\.0/, version: "0.3.1" },
@@ -78,9 +79,11 @@ refusing("refuse our own namespace before anything is done, for the multiplexer 
     }
   }
 });
-refusing("warn of what needs a cluster instead of passing over it", () => {
-  const ran = runExecutable({ env: add, stdin: { ...conf, kubeconfig: "/etc/cni/kubeconfig" } });
-  assert.match(ran.stderr, /^\S+Z \[warning\] kubeconfig is set in network "pods"/);
+refusing("do not attach a pod whose cluster cannot be asked what it wants", () => {
+  const CNI_ARGS = "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web";
+  const ran = runExecutable({ env: { ...add, CNI_ARGS }, stdin: { ...conf, kubeconfig: "/nowhere/kubeconfig" } });
+  assert.equal([ran.status, ran.json?.["code"]], [1, 7], ran.stdout);
+  assert.match(String(ran.json?.["msg"]), /kubeconfig "\/nowhere\/kubeconfig": it cannot be read/);
 });
 refusing("succeed for STATUS and GC of networks that do not know them", () => {
   for (const CNI_COMMAND of ["STATUS", "GC"]) {

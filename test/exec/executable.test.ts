@@ -59,6 +59,10 @@ run("sets variables that are empty, whatever our own are", async () => {
   const file = script("empty-netns", 'echo "${CNI_NETNS-unset}:${CNI_ARGS-unset}"');
   assert.is(await runExecutable(call(file, { netns: "", args: "" })), ":\n");
 });
+run("tells everything it runs that it is inside, so that no multiplexer starts there", async () => {
+  const file = script("inside", 'echo "$POLYNIC_INSIDE"');
+  assert.is(await runExecutable(call(file, { type: "inside" })), "inside\n");
+});
 run("survives a plugin that does not read its stdin", async () => {
   const file = script("deaf", "exit 0");
   assert.is(await runExecutable(call(file, { stdin: "x".repeat(300_000) })), "");
