@@ -40,6 +40,7 @@ devices.before(async () => {
   records = mkdtempSync(join(tmpdir(), "polynic-devices-"));
   writeFileSync(join(records, "recorder"), recorder);
   chmodSync(join(records, "recorder"), 0o755);
+  writeFileSync(join(records, "refuser"), '#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] && exit 1\nexit 0\n', { mode: 0o755 });
   const annotations = { "k8s.v1.cni.cncf.io/resourceName": resource };
   await api.putDefinition({ namespace: "blue", name: "fast", config: { cniVersion: "1.0.0", type: "recorder", capabilities: { deviceID: true, CNIDeviceInfoFile: true } }, annotations });
   await api.putDefinition({ namespace: "blue", name: "chain", config: { cniVersion: "1.0.0", plugins: [{ type: "recorder" }, { type: "recorder" }] }, annotations });
@@ -53,7 +54,7 @@ devices.after(async () => {
 });
 
 /** One command, without blocking: the kubelet answers in this process. Its host namespace is the one the API is in. */
-async function command(verb: string): Promise<string> {
+async function command(verb: string, expected = 0): Promise<string> {
   const conf = {
     cniVersion: "1.0.0", name: "pods", type: "polynic", kubeconfig: api.kubeconfig, binDir: records, cniDir: join(world.directory, "cni"),
     delegates: [{ cniVersion: "1.0.0", name: "first", type: "bridge", bridge: "first0" }],
@@ -61,7 +62,7 @@ async function command(verb: string): Promise<string> {
   const { status, stdout, stderr } = await start({ ...world, host: { ...world.host, path: "/proc/self/ns/net" } }, {
     verb, type: "polynic", path: [join(builtDist(), "bin")], conf, args: "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web", env: { RECORDS: records },
   }).answer;
-  assert.is(status, 0, `${verb}: ${stdout}${stderr}`);
+  assert.is(status, expected, `${verb}: ${stdout}${stderr}`);
   return stderr;
 }
 
@@ -94,6 +95,14 @@ devices("that are used up are said to be missing, in an event, and the network i
   const reasons = (await api.events() as { reason: string }[]).slice(before).map(({ reason }) => reason);
   assert.equal(reasons.filter((reason) => reason === "NoDeviceAllocated").length, 1);
   await command("DEL");
+});
+
+devices("are not described any more once an ADD has failed", async () => {
+  await api.putDefinition({ namespace: "blue", name: "refusing", config: { cniVersion: "1.0.0", type: "refuser" } });
+  await api.putPod({ namespace: "blue", name: "web", annotations: { "k8s.v1.cni.cncf.io/networks": "fast@told,refusing" } });
+  rmSync(join(records, "DEL-told"), { force: true });
+  await command("ADD", 1);
+  assert.equal([seen("DEL-told").runtimeConfig.CNIDeviceInfoFile, described()], [join(devinfo, "cni", "blue-fast-pod-1_told"), []]);
 });
 
 devices.run();

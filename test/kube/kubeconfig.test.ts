@@ -95,6 +95,7 @@ const refused = kubeconfigSuite("a kubeconfig of no use");
 
 const parts: readonly [string, KubeconfigRequest, string][] = [
   ["without a server", { cluster: { server: undefined } }, 'clusters["local"].cluster.server is missing, expected an address like https://10.96.0.1:443'],
+  ["with a key in another case", { cluster: { server: undefined, Server: "https://10.96.0.1" } }, 'clusters["local"].cluster.server is missing, expected an address like https://10.96.0.1:443'],
   ["with a server of no scheme", { cluster: { server: "10.96.0.1:443" } }, 'clusters["local"].cluster.server is "10.96.0.1:443", expected an address like https://10.96.0.1:443'],
   ["with a server that is no text", { cluster: { server: 443 } }, 'clusters["local"].cluster.server is 443, expected a text'],
   ["with credentials that would be shown to others", { user: { token: "t" }, cluster: { server: "http://10.96.0.1" } }, 'clusters["local"].cluster.server is "http://10.96.0.1", which would show our credentials to others, expected an address that starts with https://'],

@@ -79,12 +79,12 @@ adding("hands the result on inside a chain, never from network to network", asyn
 
 adding("gives capability arguments to the default network's capable plugins only", async () => {
   const delegates = [
-    { cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper", capabilities: { portMappings: true, bandwidth: false } }] },
+    { cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper", capabilities: { portMappings: true, bandwidth: false, cgroupPath: true } }] },
     single("two", { capabilities: { portMappings: true } }),
   ];
-  const runtimeConfig = { portMappings: [{ HostPort: 1 }], bandwidth: { ingressRate: 1 }, other: {}, ips: [] };
+  const runtimeConfig = { portMappings: [{ HostPort: 1 }], bandwidth: { ingressRate: 1 }, other: {}, ips: [], cgroupPath: "/pods/a" };
   await add(bench.command({ delegates, runtimeConfig }));
-  assert.equal(bench.calls.map(({ request }) => request.conf["runtimeConfig"]), [undefined, { portMappings: [{ HostPort: 1 }] }, undefined]);
+  assert.equal(bench.calls.map(({ request }) => request.conf["runtimeConfig"]), [undefined, { portMappings: [{ HostPort: 1 }], cgroupPath: "/pods/a" }, undefined]);
 });
 
 adding("gives them to all where the configuration says so", async () => {

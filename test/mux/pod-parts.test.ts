@@ -58,7 +58,8 @@ making("keeps every request for DEL", () => {
 making.run();
 
 const planning = suite("planNetworks");
-const planned = (delegates: readonly Delegate[]) => planNetworks(delegates, attachment, { ...config, runtimeConfig: { mac: "02::" } }, [], { adding: true });
+const runtimeConfig = Object.freeze({ mac: "02::" });
+const planned = (delegates: readonly Delegate[]) => planNetworks(delegates, attachment, { ...config, runtimeConfig }, [], { adding: true });
 planning("gives a network with a device the file that describes it, and the default network nothing of its selection", () => {
   const delegate = delegateOf({ definition: single, selection: selection({ mac: "02:00:00:00:00:07" }), deviceId: "d" }, config, () => {});
   const [first, second] = planned([delegate, delegate]);

@@ -215,8 +215,10 @@ pods("replace the node's default network by their own, inline or by reference", 
 });
 
 pods("must name exactly one default network", async () => {
-  await annotated("two", { [defaultNetwork]: "two,three" });
-  assert.match((await rejects(add(adding()), 7)).message, /default-network.*more than one/);
+  for (const [text, says] of [["two,three", /default-network.*more than one/], ["[]", /default-network.*no network/]] as const) {
+    await annotated("two", { [defaultNetwork]: text });
+    assert.match((await rejects(add(adding()), 7)).message, says);
+  }
 });
 
 pods("find the node's networks in the cluster, by name in multusNamespace, before files", async () => {
@@ -244,8 +246,12 @@ pods("of system namespaces, whose names must be equal, go without defaultNetwork
 
 pods("take networks with an empty definition from the node's files", async () => {
   await api.putDefinition({ namespace: "blue", name: "filed" });
-  bench.file("net.d/10.conflist", JSON.stringify({ cniVersion: "1.0.0", name: "filed", plugins: [{ type: "three" }, { type: "shaper" }] }));
   await annotated("filed");
+  assert.match((await rejects(add(adding()), 7)).message, /no configuration file in .*net\.d/);
+  const broken = bench.file("net.d/00.conf", "{");
+  assert.match((await rejects(add(adding()), 6)).message, /00\.conf/);
+  unlinkSync(broken);
+  bench.file("net.d/10.conflist", JSON.stringify({ cniVersion: "1.0.0", name: "filed", plugins: [{ type: "three" }, { type: "shaper" }] }));
   await add(adding());
   assert.equal(bench.story(), ["ADD one eth0", "ADD three net1", "ADD shaper net1"]);
   assert.equal(bench.calls.map(({ request }) => request.trusted), [true, true, true], "a file of the node is the node's own");
@@ -282,6 +288,7 @@ pods("hand what they ask for to the plugins that take it, and to the network tha
   await del(deleting());
   const [deleted] = bench.calls.filter(({ verb, type }) => verb === "DEL" && type === "shaper");
   assert.equal(deleted?.request.conf["runtimeConfig"], { portMappings: asked.portMappings });
+  assert.not.match(deleted?.request.attachment.args ?? "MAC", /MAC|IP=/, "CNI_ARGS carry them to ADD alone");
 });
 
 pods("have what they asked for at DEL after a kill too, when nothing is cached yet", async () => {
