@@ -99,7 +99,28 @@ export function callModule(compiled: CompiledModule, opNumber: number, frame: Ui
   } catch (error) {
     if (error instanceof CniError) throw error;
     throw trapped(run, error);
+  } finally {
+    tellOfMemory(run.exports?.memory.buffer.byteLength ?? 0);
   }
+}
+
+/** Memory of instances that were dropped since the engine was told of any. */
+let droppedBytes = 0;
+const droppedLimitBytes = 64 * 1024 * 1024;
+
+/**
+ * The engine counts an instance as the few bytes of its objects and collects none for gigabytes of their memories (Node 26). A
+ * buffer it does count, never touched and dropped at once, tells it how much there is to be had.
+ */
+function tellOfMemory(bytes: number): void {
+  droppedBytes += bytes;
+  if (droppedBytes < droppedLimitBytes) return;
+  try {
+    new ArrayBuffer(droppedBytes);
+  } catch {
+    // no room for it: whoever is out of memory collects what there is
+  }
+  droppedBytes = 0;
 }
 
 /** The exports of ABI 1; their types were looked at before. */

@@ -3,7 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { RefusedModuleError } from "../../src/wasm/binary.ts";
 import { meterModule } from "../../src/wasm/meter.ts";
+import { callModule, compileModule } from "../../src/wasm/sandbox.ts";
 import { verifyModule } from "../../src/wasm/verify.ts";
+import { throws } from "../helpers/errors.ts";
 import type { Assembly } from "../helpers/wasm.ts";
 import { assemble, i32Const, i64Const } from "../helpers/wasm.ts";
 
@@ -30,6 +32,20 @@ for (const [title, parts, message] of heavy) {
   });
 }
 verify.run();
+
+const memory = suite("memory of instances");
+memory("is given back: a hundred calls that fill all they may take no gigabyte", () => {
+  const fill = [...i32Const(254), 0x40, 0, drop, ...i32Const(0), ...i32Const(1), ...i32Const(16 * 1024 * 1024), 0xfc, 11, 0];
+  const compiled = compileModule("test", meterModule(verifyModule(assemble({ call: [...fill, 0x00] }))));
+  const before = process.memoryUsage.rss();
+  let most = 0;
+  for (let i = 0; i < 100; i++) {
+    throws(() => callModule(compiled, 1, new Uint8Array(64)), 144);
+    most = Math.max(most, process.memoryUsage.rss() - before);
+  }
+  assert.ok(most < 700 * 2 ** 20, `${most} bytes`);
+});
+memory.run();
 
 /** 0 / 0, whose sign is the processor's choice, and the optimiser's another one. */
 const nan32 = [0x43, 0, 0, 0, 0, 0x43, 0, 0, 0, 0, 0x95];
