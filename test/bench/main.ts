@@ -9,6 +9,7 @@ import { compareWithFloor } from "./in-process.ts";
 import { compareModules } from "./modules.ts";
 import { multiplexer, plugins, type Runtime } from "./runtimes.ts";
 import { ms, ratio, summarize, timeMs } from "./statistics.ts";
+import { lookingForAddresses } from "./view.ts";
 import { compareWholeProcesses, prepareHost } from "./whole-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -42,6 +43,9 @@ console.log(await compareModules(rounds));
 
 console.log("\nAllocation inside the host-local module, a fresh process each\n");
 console.log(allocationInModule(Math.ceil(rounds / 3)));
+
+console.log("\nLooking for a free address inside a module\n");
+console.log(await lookingForAddresses());
 
 const allocators = [{ title: "polynic", directory: bin }, ...(existsSync(join(newer, "host-local")) ? [{ title: "reference 1.9", directory: newer }]
   : existsSync(join(packaged, "host-local")) ? [{ title: "reference (Debian)", directory: packaged }] : [])];
