@@ -9,3 +9,4 @@ export type { Multiplexer } from "./multiplexer.ts";
 export { removeInterruptedWrites } from "./private-directory.ts";
 export * from "./result-cache.ts";
 export * from "./scratch.ts";
+export type { ScratchDelegate, ScratchOwn, ScratchRequests } from "./scratch-delegate.ts";
