@@ -4,7 +4,7 @@ import { findExecutable, openIptables } from "../exec/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace, runProgram } from "../kernel/index.ts";
 import type { Log, Plugin } from "../plugins/index.ts";
-import { builtIn, wasmIpam, wasmPolicy } from "../plugins/index.ts";
+import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
 import type { LeaseStore } from "../store/index.ts";
 import { openFileLeases } from "../store/index.ts";
 import type { ModuleHost } from "../wasm/index.ts";
@@ -95,16 +95,27 @@ function findPlugin(type: string, { path, execute }: HandlesOptions, modules: ()
   if (module !== undefined) return module;
   const file = findExecutable(type, path);
   if (file !== undefined) return executedPlugin(type, file);
+  const why = forced ? undefined : modules().whyGone(type);
+  if (why !== undefined) return goneModule(type, why);
   // The head of an auxiliary chain needs no program, whatever is to be executed.
   if (type === passthru.type) return passthru;
   throw new CniError(code.executable, `Cannot find plugin "${type}": ${forced ? "it is to be executed" : "it is not built in, no module of that name is installed"} and no file of that name is in ${path.join(", ") || "CNI_PATH, which is empty"}`);
 }
 
 function modulePlugin(type: string, modules: ModuleHost): Plugin | undefined {
-  switch (modules.kindOf(type)) {
+  switch (kindIn(modules, type)) {
     case "ipam": return wasmIpam(type);
     case "policy": return wasmPolicy(type);
     default: return undefined; // one that merges is no plugin
+  }
+}
+
+/** Modules that cannot be read keep nobody from an executable: `whyGone` tells of them where there is none. */
+function kindIn(modules: ModuleHost, type: string): ReturnType<ModuleHost["kindOf"]> {
+  try {
+    return modules.kindOf(type);
+  } catch {
+    return undefined;
   }
 }
 

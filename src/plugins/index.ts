@@ -14,7 +14,7 @@ import { wasm } from "./wasm/index.ts";
 
 export { normaliseRangeSets } from "./host-local/ranges.ts";
 export type * from "./plugin.ts";
-export { wasmIpam, wasmPolicy } from "./wasm/index.ts";
+export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 
 const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, portmap, staticPlugin, wasm];
 

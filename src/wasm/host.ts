@@ -7,7 +7,7 @@ import { allocateFrame, mergeFrame } from "./frames.ts";
 import type { LimitsConf } from "./limits.ts";
 import { nodeLimits } from "./limits.ts";
 import type { ModuleLock } from "./lock.ts";
-import { defaultModuleDir, readLock } from "./lock.ts";
+import { defaultModuleDir, readLock, removedPath } from "./lock.ts";
 import { checkMerge } from "./merge.ts";
 import { metadataOf, moduleName } from "./metadata.ts";
 import type { LoadedModule, ModuleHost, NodeIdentity, PolicyChange } from "./modules.ts";
@@ -54,6 +54,14 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
       const merger = node.merge === undefined ? own("merge") : await chosenMerger(node.merge);
       const answer = readAnswer(merger.name, runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)), (line) => log(`module "${merger.name}": ${line}`));
       return checkMerge(merger.name, answer, inputs);
+    },
+    whyGone(name) {
+      try {
+        if (installed(name) !== undefined || !moduleName.test(name) || !existsSync(removedPath(directory, name))) return undefined;
+        return new CniError(code.moduleNotFound, `Cannot use module "${name}": it was removed from ${directory}, expected it to be installed there`);
+      } catch (error) {
+        return error instanceof Error ? error : new Error(String(error));
+      }
     },
     kindOf: (name) => (builtIn(name)?.metadata ?? installed(name))?.kind,
     async load(reference) {

@@ -3,7 +3,7 @@ import { CniError, code } from "../cni/index.ts";
 import { compileConfigSchema } from "./config-check.ts";
 import { configCheckPath, loadInstalled, modulePath, schemaLimitBytes } from "./installed.ts";
 import type { LockEntry, ModuleLock, PreparedEntry } from "./lock.ts";
-import { lockPath, readLock } from "./lock.ts";
+import { lockPath, readLock, removedPath } from "./lock.ts";
 import { defaultLimits } from "./limits.ts";
 import { moduleName } from "./metadata.ts";
 import { prepareModule, preparedBytes } from "./prepare.ts";
@@ -48,6 +48,7 @@ export async function installModule({ directory, bytes, name: wanted, whyTaken =
     if (prepared !== undefined) writeWhole(preparedPath(directory, name), metered);
     writeLock(directory, { ...lock, [name]: entry });
     if (check === undefined) rmSync(configCheckPath(directory, name), { force: true });
+    rmSync(removedPath(directory, name), { force: true });
     if (prepared === undefined) rmSync(preparedPath(directory, name), { force: true });
   });
   return { ...entry, name };
@@ -58,6 +59,7 @@ export function removeModule({ directory, name }: { readonly directory: string; 
   const { [name]: entry, ...others } = readLock(directory);
   if (entry === undefined) return false;
   writing(directory, () => {
+    writeWhole(removedPath(directory, name), encode(""));
     writeLock(directory, others);
     for (const path of [modulePath, configCheckPath, preparedPath]) rmSync(path(directory, name), { force: true });
   });

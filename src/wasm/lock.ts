@@ -36,6 +36,11 @@ export function lockPath(directory: string): string {
   return join(directory, "modules.lock.json");
 }
 
+/** Tells that a module of that name was installed once: what it was asked for is still to be taken away. */
+export function removedPath(directory: string, name: string): string {
+  return join(directory, `${name}.removed`);
+}
+
 /**
  * The modules installed in a directory; none when it has no lock.
  *

@@ -128,6 +128,8 @@ export interface ModuleHost {
   merge(inputs: readonly MergeInput[]): Promise<Result>;
   /** Kind of the module of that name, built in or installed; undefined when there is none. Nothing of it is read. */
   kindOf(name: string): ModuleKind | undefined;
+  /** Why nobody can say whether there is such a module, or that there was one; undefined when there never was. */
+  whyGone(name: string): Error | undefined;
   /**
    * @throws CniError 140 (not found or not allowed), 141 (digest), 142 (refused by the verifier)
    */

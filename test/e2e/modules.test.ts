@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { installModule, sha256Hex } from "../../src/wasm/index.ts";
+import { installModule, removeModule, sha256Hex } from "../../src/wasm/index.ts";
 import { describedModule, exampleModule, plant } from "../helpers/modules.ts";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { World } from "../helpers/runtime.ts";
@@ -95,6 +95,27 @@ modules("that are uninstalled while a container runs do not keep its address", i
   assert.equal(leftovers(world), []);
   assert.match(call(world, multiplexed("ADD", conf, pod)).json.msg, /no module of that name is installed/);
 }));
+
+/** What happens to the modules of a container while it runs. */
+const lost: readonly (readonly [string, (directory: string) => void, number])[] = [
+  ["are removed", (directory) => { for (const name of ["sticky", "single-default"]) removeModule({ directory, name }); }, 140],
+  ["cannot be read", (directory) => writeFileSync(join(directory, "modules.lock.json"), "{"), 6],
+  ["could have been written by others", (directory) => chmodSync(join(directory, "modules.lock.json"), 0o666), 140],
+];
+for (const [title, lose, code] of lost) {
+  modules(`that ${title} end no DEL and no GC, and every ADD`, inWorld(async (world) => {
+    const directory = modulesOf(world);
+    for (const name of ["sticky", "single-default"]) await installModule({ directory, bytes: exampleModule(name) });
+    const conf = network(world, { type: "sticky" }, { steps: [{ type: "single-default" }] });
+    succeed(world, multiplexed("ADD", conf, pod));
+    lose(directory);
+    assert.is(call(world, multiplexed("ADD", conf, { ...pod, containerId: "pod-2" })).json.code, code);
+    for (let i = 0; i < 2; i++) succeed(world, multiplexed("DEL", conf, pod));
+    assert.equal(leftovers(world), []);
+    succeed(world, multiplexed("DEL", conf, { ...pod, containerId: "pod-2" }));
+    succeed(world, multiplexed("GC", { ...conf, "cni.dev/valid-attachments": [] }, pod));
+  }));
+}
 
 modules("refuse a result, and the container is as it was", inWorld(async (world) => {
   await installModule({ directory: modulesOf(world), bytes: exampleModule("sticky") });

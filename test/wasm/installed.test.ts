@@ -47,7 +47,19 @@ install("replaces a module, and keeps the others", async () => {
   assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "other.metered.wasm", "other.wasm", "test.metered.wasm", "test.wasm"]);
   assert.ok(removeModule({ directory, name: "other" }));
   assert.not.ok(removeModule({ directory, name: "other" }));
-  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "test.metered.wasm", "test.wasm"]);
+  assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "other.removed", "test.metered.wasm", "test.wasm"]);
+});
+
+install("knows of a module that was removed, until it is there again", async () => {
+  const gone = (name: string) => openModules(builtModules, { directory }).whyGone(name)?.message;
+  await installModule({ directory, bytes: plain });
+  removeModule({ directory, name: "test" });
+  assert.match(gone("test") ?? "", /"test": it was removed from .*, expected it to be installed there/);
+  assert.equal(["other", "../test", "__proto__"].map(gone), [undefined, undefined, undefined]);
+  await installModule({ directory, bytes: plain });
+  assert.is(gone("test"), undefined);
+  writeFileSync(file("modules.lock.json"), "{");
+  assert.match(gone("anything") ?? "", /not JSON/);
 });
 
 const uninstallable: readonly (readonly [string, Uint8Array, number, RegExp])[] = [

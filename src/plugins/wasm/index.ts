@@ -1,5 +1,5 @@
 import { allVersions } from "../../cni/index.ts";
-import type { Plugin } from "../plugin.ts";
+import type { Plugin, PluginRequest } from "../plugin.ts";
 import { longForm } from "./long-form.ts";
 
 /** A plugin whose addresses a WASM module chooses: see ipam.ts. */
@@ -10,6 +10,27 @@ export function wasmIpam(type: string): Plugin {
 /** A plugin that is a WASM module's review of the result so far: see policy.ts. */
 export function wasmPolicy(type: string): Plugin {
   return lateStep(type, async () => (await import("./foreign.ts")).wasmPolicy(type));
+}
+
+/**
+ * A type that was a module's, or may be: the modules installed cannot be read. What asks for it fails, and what takes away does
+ * not wait for it: as a step of a chain it has nothing to take away, and addresses are known by their owner.
+ */
+export function goneModule(type: string, why: Error): Plugin {
+  const refuse = async (): Promise<never> => await Promise.reject(why);
+  const isStep = (request: PluginRequest) => request.conf.type === type;
+  return {
+    type,
+    versions: allVersions,
+    validate() {
+      throw why;
+    },
+    add: refuse,
+    check: refuse,
+    status: refuse,
+    del: async (request, context) => (isStep(request) ? undefined : await wasmIpam(type).del(request, context)),
+    gc: async (request, handles) => (isStep(request) ? undefined : await wasmIpam(type).gc(request, handles)),
+  };
 }
 
 /**
