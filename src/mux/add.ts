@@ -22,6 +22,7 @@ import { waitUntilReady } from "./readiness.ts";
 import type { FindInCluster } from "./resolve.ts";
 import { resolveDelegates } from "./resolve.ts";
 import { undoSteps } from "./undo.ts";
+import { UnusableNetwork } from "./unusable-network.ts";
 
 /**
  * Attaches the container to every network, one after the other, and answers with one result of them all, or the default
@@ -80,7 +81,8 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
   } catch (error) {
     const last = begun.at(-1);
     // Once every network is there, none of them is to blame.
-    await pod?.failed(error, last?.isCached === true ? undefined : last, begun.length === 1);
+    const isDone = last?.isCached === true;
+    await pod?.failed(error, { begun: isDone ? undefined : last, isDefault: begun.length === 1, isPublished: isDone, isRunning: error instanceof TakenInterface });
     throw error;
   }
 }
@@ -107,11 +109,14 @@ async function refuseUnusable(networks: readonly Network[], handles: Handles): P
       try {
         await validatePlugin(network, plugin, handles);
       } catch (error) {
-        throw withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`);
+        throw new UnusableNetwork(network.delegate.displayName, "refused", withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`));
       }
     }
   }
 }
+
+/** A sign that the container is attached already. */
+class TakenInterface extends CniError {}
 
 /** A second ADD of a running container must not get as far as undoing the first one's work. */
 function refuseTakenInterfaces(networks: readonly Network[], handles: Handles): void {
@@ -124,7 +129,7 @@ function refuseTakenInterfaces(networks: readonly Network[], handles: Handles): 
     } catch (error) {
       throw withContext(error, `Cannot add ${describe(network)} with plugin "${network.delegate.network.plugins[0]?.type ?? ""}"`);
     }
-    throw new CniError(code.invalidConfig, `Cannot add ${describe(network)}: the container's namespace ${netns} has an interface "${ifName}" already, expected a free name`);
+    throw new TakenInterface(code.invalidConfig, `Cannot add ${describe(network)}: the container's namespace ${netns} has an interface "${ifName}" already, expected a free name`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { CniError, code } from "../cni/index.ts";
 import { interfaceNameProblem } from "../net/index.ts";
 import type { Delegate } from "./delegate.ts";
+import { UnusableNetwork } from "./unusable-network.ts";
 
 /**
  * The interface name of each network, in order: what its selection asked for, else the runtime's name for the default
@@ -15,10 +16,13 @@ export function interfaceNames(delegates: readonly Delegate[], ifName: string): 
 export function refuseNameClash(delegates: readonly Delegate[], names: readonly string[]): void {
   names.forEach((name, index) => {
     const network = delegates[index]?.displayName ?? "", problem = interfaceNameProblem(name);
-    if (problem !== undefined) throw new CniError(code.invalidConfig, `Cannot use interface name "${name}" for network "${network}": ${problem}`);
+    if (problem !== undefined) throw refusal(network, `Cannot use interface name "${name}" for network "${network}": ${problem}`);
     const first = names.indexOf(name);
     if (first === index) return;
-    throw new CniError(code.invalidConfig,
-      `Cannot use interface name "${name}" for network "${network}": network "${delegates[first]?.displayName ?? ""}" has it already, expected one name per network`);
+    throw refusal(network, `Cannot use interface name "${name}" for network "${network}": network "${delegates[first]?.displayName ?? ""}" has it already, expected one name per network`);
   });
+}
+
+function refusal(network: string, message: string): UnusableNetwork {
+  return new UnusableNetwork(network, "refused", new CniError(code.invalidConfig, message));
 }

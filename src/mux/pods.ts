@@ -35,5 +35,17 @@ export interface PodAttachment {
   /** Publishes what the pod has now; what cannot be published fails the ADD. */
   attached(networks: readonly Begun[]): Promise<void>;
   /** Publishes why the pod has no networks, as far as that can be done; never throws. */
-  failed(error: unknown, network: Begun | undefined, isDefault: boolean): Promise<void>;
+  failed(error: unknown, how: FailedAdd): Promise<void>;
+}
+
+/** How far an ADD came that failed, and was taken back. */
+export interface FailedAdd {
+  /** The network whose ADD failed; undefined when it was none of them. */
+  readonly begun: Begun | undefined;
+  /** That one is the default network. */
+  readonly isDefault: boolean;
+  /** What it had attached may be published already. */
+  readonly isPublished: boolean;
+  /** The container has its networks from an ADD before this one. */
+  readonly isRunning: boolean;
 }

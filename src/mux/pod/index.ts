@@ -23,7 +23,7 @@ import { findForNode, networksOfPod } from "./networks.ts";
 import type { Failure } from "./report.ts";
 import { recordEvents, reportAttached, reportFailure } from "./report.ts";
 import { unmetRequest } from "./requests.ts";
-import { UnusableNetwork } from "./unusable-network.ts";
+import { UnusableNetwork } from "../unusable-network.ts";
 
 export interface PodsOptions {
   readonly config: MuxConfig;
@@ -79,9 +79,9 @@ function attachmentOf(pod: Pod, { cluster, config, find, devices, log }: Omit<Lo
     async attached(networks) {
       await Promise.all([reportAttached(cluster, pod, networks, log), recordEvents(cluster, pod, warnings, log)]);
     },
-    async failed(thrown, begun, isDefault) {
+    async failed(thrown, how) {
       const error = toCniError(thrown);
-      await reportFailure(cluster, pod, { error, at: placeOf(error, begun), isDefault }, log);
+      await reportFailure(cluster, pod, { ...how, error, at: placeOf(error, how.begun) }, log);
     },
   };
 }

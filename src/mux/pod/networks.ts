@@ -7,12 +7,13 @@ import type { MuxConfig } from "../config.ts";
 import type { Delegate } from "../delegate.ts";
 import type { FindInCluster } from "../resolve.ts";
 import { auxiliaryChain, configuredDelegates, isReferenceByName } from "../resolve.ts";
+import { UnusableNetwork } from "../unusable-network.ts";
 import type { FindDefinition } from "./definitions.ts";
+import { MissingDefinition } from "./definitions.ts";
 import type { DelegateParts } from "./delegates.ts";
 import { delegateOf } from "./delegates.ts";
 import type { DeviceQueue } from "./devices.ts";
 import { noDevice } from "./devices.ts";
-import { UnusableNetwork } from "./unusable-network.ts";
 
 /** What the networks of one command are looked up with. */
 export interface Lookup {
@@ -84,7 +85,7 @@ type Wish = Pick<DelegateParts, "selection" | "isDefault">;
 async function delegateFor(key: PodKey, wish: Wish, lookup: Lookup): Promise<Delegate> {
   const displayName = `${key.namespace}/${key.name}`;
   const definition = await lookup.find({ namespace: key.namespace, name: key.name }).catch((error: unknown) => {
-    throw new UnusableNetwork(displayName, "not found", error);
+    throw new UnusableNetwork(displayName, error instanceof MissingDefinition ? "not found" : "refused", error);
   });
   try {
     return await usableDelegate(definition, wish, lookup);

@@ -1,13 +1,14 @@
 import type { CniError, JsonObject } from "../../cni/index.ts";
 import type { Cluster, Pod, PodEvent } from "../../kube/index.ts";
 import type { StatusInput } from "../../nad/index.ts";
-import { addedMessage, networkStatus } from "../../nad/index.ts";
+import { addedMessage, annotation, networkStatus } from "../../nad/index.ts";
 import type { Log } from "../../plugins/index.ts";
 import { readDeviceInfo } from "../../store/index.ts";
 import type { Begun } from "../begun.ts";
 import { toCniError } from "../cni-error.ts";
 import type { Delegate } from "../delegate.ts";
-import { UnusableNetwork } from "./unusable-network.ts";
+import type { FailedAdd } from "../pods.ts";
+import { UnusableNetwork } from "../unusable-network.ts";
 
 type Reporting = Pick<Cluster, "setNetworkStatus" | "recordEvent">;
 
@@ -23,24 +24,37 @@ export async function reportAttached(cluster: Reporting, pod: Pod, networks: rea
   if (outcome === "gone") log.warn(`pod "${pod.namespace}/${pod.name}" is gone from the API; its network-status is not written`);
 }
 
-/** Why the pod could not be attached: an event in one sentence, and the network's entry in the annotation with the reason. */
-export async function reportFailure(cluster: Reporting, pod: Pod, { error, at, isDefault }: Failure, log: Log): Promise<void> {
+/**
+ * Why the pod could not be attached: an event in one sentence, and the network's entry in the annotation with the reason.
+ * Where it was none of the networks, the annotation at least does not tell of any that were there before.
+ */
+export async function reportFailure(cluster: Reporting, pod: Pod, failure: Failure, log: Log): Promise<void> {
+  const { error } = failure;
   const event: PodEvent = { type: "Warning", reason: error instanceof UnusableNetwork && error.problem === "not found" ? "NoNetworkFound" : "FailedToAttachNetwork", message: error.message };
-  const status = at === undefined ? undefined : networkStatus([{ displayName: at.displayName, isDefault, ifName: at.ifName, result: undefined, error: error.message }]);
+  const status = statusAfter(failure, pod);
   const writing = status === undefined ? [] : [cluster.setNetworkStatus(pod, status).catch((problem: unknown) => log.warn(`${toCniError(problem).message}; the pod's network-status does not tell why it was not attached`))];
   await Promise.all([recordEvents(cluster, pod, [event], log), ...writing]);
 }
 
-export interface Failure {
+function statusAfter({ error, at, isDefault, isPublished, isRunning }: Failure, pod: Pod): string | undefined {
+  if (isRunning) return undefined;
+  if (at !== undefined) return networkStatus([{ displayName: at.displayName, isDefault, ifName: at.ifName, result: undefined, error: error.message }]);
+  return isPublished || (pod.annotations[annotation.networkStatus] ?? "") !== "" ? networkStatus([]) : undefined;
+}
+
+export interface Failure extends Pick<FailedAdd, "isDefault" | "isPublished" | "isRunning"> {
   readonly error: CniError;
   /** The network that failed; undefined when it was none of them. */
   readonly at: { readonly displayName: string; readonly ifName: string } | undefined;
-  readonly isDefault: boolean;
 }
+
+/** More than people read. A pod may ask for very many networks, and each event is a write to the cluster's store. */
+const eventsMax = 20;
 
 /** One after the other, in the networks' order. What keeps one from being recorded would keep all, and nobody waits for that. */
 export async function recordEvents(cluster: Reporting, pod: Pod, events: readonly PodEvent[], log: Log): Promise<void> {
-  for (const event of events) {
+  if (events.length > eventsMax) log.warn(`pod "${pod.namespace}/${pod.name}" has ${events.length} events; only the first ${eventsMax} are recorded`);
+  for (const event of events.slice(0, eventsMax)) {
     const problem = await cluster.recordEvent(pod, event);
     if (problem === undefined) continue;
     log.warn(problem);

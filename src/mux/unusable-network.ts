@@ -1,9 +1,9 @@
-import { CniError } from "../../cni/index.ts";
-import { toCniError } from "../cni-error.ts";
+import { CniError } from "../cni/index.ts";
+import { toCniError } from "./cni-error.ts";
 
-/** A network of a pod that cannot be had or cannot be used. Events and the pod's status name it. */
+/** A network that cannot be had or cannot be used, found out before any was touched. Events and the pod's status name it. */
 export class UnusableNetwork extends CniError {
-  /** `namespace/name` of its definition. */
+  /** `namespace/name` of its definition, else its CNI name. */
   readonly displayName: string;
   /** Not found: as far as its definition is concerned, not the files that one may lead to. */
   readonly problem: "not found" | "refused";
