@@ -89,6 +89,8 @@ for (const [title, text, expected] of [
     [`7:5: error: ${networks}: default-route asks for 2 IPv4 gateways (10.0.0.1 for "x", 10.0.1.1 for "y"), expected at most one of each family over all networks of a pod`]],
   ["two default networks", pod("x").replace("k8s.v1.cni.cncf.io/networks", "v1.multus-cni.io/default-network").replace("'x'", "x,y"),
     ['7:5: error: metadata.annotations["v1.multus-cni.io/default-network"]: it names more than one network, expected exactly one']],
+  ["ports of the default network", `${definition("a", { ...bridge, capabilities: { portMappings: true, ips: true } })}---\n${pod([{ name: "a", namespace: "blue", ips: ["10.0.0.5"], portMappings: [{ hostPort: 80, containerPort: 80 }] }]).replace("k8s.v1.cni.cncf.io/networks", "v1.multus-cni.io/default-network")}`,
+    [/15:\d+: warning: .*\[0\]\.portMappings: a default network is handed what the runtime sends, not what a pod asks for/]],
   ["a request no plugin takes", `${definition("a", bridge)}---\n${pod([{ name: "a", ips: ["10.0.0.5"], bandwidth: { ingressRate: 1 } }])}`,
     [/15:\d+: warning: .*\[0\]\.bandwidth: no plugin of "blue\/a" declares "capabilities": \{"bandwidth": true\}, so it reaches none/]],
   ["a request the network cannot be read with", `${definition("a", { ...bridge, ipam: { type: "static" } })}---\n${pod([{ name: "a", ips: ["10.0.0.5"] }])}`,

@@ -22,12 +22,20 @@ export function checkRequests({ selection, spot }: Pick<PlacedSelection, "select
   if (config === undefined) return;
   // The default network gets what the runtime sends, not what the pod asks for.
   const wanted = isDefault ? {} : selectionCapabilities(selection, {});
+  for (const name of isDefault ? onlyByCapability(selection) : []) {
+    report("warning", spot.at(keyOf(name)), `a default network is handed what the runtime sends, not what a pod asks for: Multus drops it, polynic refuses it unless "strictSelections" is false`);
+  }
   for (const name of undeclaredCapabilities(config, wanted)) {
     report("warning", spot.at(keyOf(name)), `no plugin of "${displayName}" declares "capabilities": {"${name}": true}, so it reaches none: Multus drops it, polynic refuses it unless ${name === "ips" || name === "mac" ? "the network gives it anyway or " : ""}"strictSelections" is false`);
   }
   if (wanted["deviceID"] !== undefined && definition.resourceName !== "") report("warning", spot.at("deviceID"), `"${displayName}" takes its device from resource ${definition.resourceName}: this one is used only when none is allocated`);
   else if (wanted["deviceID"] !== undefined && !declares(config, "deviceID")) report("warning", spot.at("deviceID"), `no plugin of "${displayName}" declares "capabilities": {"deviceID": true}, so it reaches none`);
   checkTogether({ selection, spot }, definition, wanted, report);
+}
+
+/** What CNI_ARGS and a configuration cannot carry. */
+function onlyByCapability(selection: NetworkSelection): readonly string[] {
+  return Object.keys(selectionCapabilities(selection, {})).filter((name) => !["ips", "mac", "deviceID"].includes(name));
 }
 
 /** Reads the network as it is with what the pod asks for; what is wrong without that has been said already. */
