@@ -16,6 +16,8 @@ export interface FrameRange {
 /** The host refuses to build a larger request. */
 export const frameLimitBytes = 8 * 1024 * 1024;
 
+let encoder: TextEncoder | undefined;
+
 const magic = 0x46494e43;
 const abiMajor = 1;
 const headerBytes = 16;
@@ -27,7 +29,7 @@ const rangeBytes = 80;
  * @throws RangeError beyond 8 MiB
  */
 export function encodeFrame(json: string, ranges: readonly FrameRange[]): Uint8Array {
-  const text = new TextEncoder().encode(json);
+  const text = (encoder ??= new TextEncoder()).encode(json);
   const jsonAt = headerBytes + ranges.length * rangeBytes;
   const viewsAt = align(jsonAt + text.length);
   const totalBytes = ranges.reduce((bytes, range) => bytes + align(range.view.bytes.length), viewsAt);

@@ -184,6 +184,9 @@ function refuseLargeMemory({ name, limits }: CompiledModule, memory: WebAssembly
   }
 }
 
+/** Made with the first answer; each would take 2 us. */
+let utf8: TextDecoder | undefined;
+
 function readAnswer(name: string, memory: WebAssembly.Memory, packed: bigint): string {
   const at = Number(packed >> 32n);
   const bytes = Number(packed & 0xffff_ffffn);
@@ -192,7 +195,8 @@ function readAnswer(name: string, memory: WebAssembly.Memory, packed: bigint): s
   }
   if (at + bytes > memory.buffer.byteLength) throw outOfBounds(name, "answer", at, bytes, memory);
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(memory.buffer, at, bytes));
+    utf8 ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    return utf8.decode(new Uint8Array(memory.buffer, at, bytes));
   } catch (cause) {
     throw new CniError(code.moduleAnswer, `Cannot read the answer of module "${name}": it is not UTF-8`, { cause });
   }

@@ -10,7 +10,7 @@ import { summarize } from "./statistics.ts";
 /** All of the executable is in the script, as when it starts in earnest: the engine's memory is laid out by what was loaded. */
 export { runMultiplexer } from "../../src/bin/multiplexer.ts";
 
-const laterCalls = 200;
+const laterCalls = 500;
 const [builtIn = "", directory = "", module = ""] = process.argv.slice(3);
 const span = { first: parseAddress("10.1.2.1"), last: parseAddress("10.1.2.254") };
 const taken = new AddressList(1);
