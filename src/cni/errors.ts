@@ -70,6 +70,13 @@ export class CniError extends Error {
  * @param cniVersion  the configuration's; the newest when it could not be read
  */
 export function printError(error: CniError, cniVersion: string): string {
-  const details = error.details === undefined || error.details === "" ? {} : { details: error.details };
-  return JSON.stringify({ cniVersion, code: error.code, msg: error.message, ...details }, null, 4);
+  const details = error.details === undefined || error.details === "" ? {} : { details: bounded(error.details) };
+  return JSON.stringify({ cniVersion, code: error.code, msg: bounded(error.message), ...details }, null, 4);
+}
+
+/** Messages repeat what somebody wrote, which may be a megabyte; runtimes keep them in logs and events, try after try. */
+const textCharsMax = 8 * 1024;
+
+function bounded(text: string): string {
+  return text.length > textCharsMax ? `${text.slice(0, textCharsMax)}... (${text.length} characters)` : text;
 }

@@ -49,7 +49,7 @@ export function openLog(options: LogOptions, now: () => Date = () => new Date())
 function lineWriter(options: LogOptions, now: () => Date): (level: string, message: string) => void {
   let rotated = false;
   return (level, message) => {
-    const line = `${now().toISOString()} [${level}] ${message.replaceAll("\n", " ")}\n`;
+    const line = `${now().toISOString()} [${level}] ${oneLine(message)}\n`;
     if (options.toStderr) quietly(() => writeSync(2, line));
     if (options.file === "") return;
     if (!rotated) quietly(() => rotate(options, now()));
@@ -57,6 +57,16 @@ function lineWriter(options: LogOptions, now: () => Date): (level: string, messa
     quietly(() => appendFileSync(options.file, line, { mode: 0o644 }));
   };
 }
+
+/** A message repeats what others wrote, which must not look like lines of its own, nor tell a terminal what to do. */
+function oneLine(message: string): string {
+  const text = message.replaceAll(unprintable, " ");
+  return text.length > lineCharsMax ? `${text.slice(0, lineCharsMax)}... (${text.length} characters)` : text;
+}
+
+const lineCharsMax = 8 * 1024;
+/** C0, DEL, C1, and Unicode's own separators of lines. */
+const unprintable = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
 
 /** Moves a file that has grown too large aside and drops old ones; processes that race here find a small file and leave it. */
 function rotate({ file, rotation }: LogOptions, now: Date): void {
