@@ -7,6 +7,7 @@ import { allocationInModule, compareHostLocal } from "./allocation.ts";
 import { bridgesTitle } from "./cases.ts";
 import { compareWithFloor } from "./in-process.ts";
 import { compareModules } from "./modules.ts";
+import { comparePods } from "./pods.ts";
 import { multiplexer, plugins, type Runtime } from "./runtimes.ts";
 import { ms, ratio, summarize, timeMs } from "./statistics.ts";
 import { lookingForAddresses } from "./view.ts";
@@ -34,6 +35,9 @@ const { text, own } = compareWholeProcesses(multiplexer("polynic", join(bin, "po
 console.log(text);
 const [one = Number.NaN, eight = Number.NaN] = [1, 8].map((networks) => own.get(`DEL ${bridgesTitle(networks)}`) ?? Number.NaN);
 console.log(`\nDEL of 8 networks takes ${ratio(eight, one)} times as long as DEL of 1.`);
+
+console.log("\nA pod of four networks, whole processes, with an API server on loopback and without\n");
+console.log(await comparePods(bin, rounds));
 
 console.log("\nThe multiplexer called as a library in a warm process, and the same kernel requests sent back to back with nothing else\n");
 console.log(await compareWithFloor(rounds));
