@@ -87,14 +87,17 @@ function attachmentOf(pod: Pod, { cluster, config, find, devices, log }: Omit<Lo
 }
 
 /** The kubelet knows a static pod by the UID that it gave it itself, which the runtime has from it. */
-function readDevices(pod: Pod, args: ArgPairs, log: Log): ReturnType<typeof devicesOfPod> {
+function readDevices(pod: Pod, args: ArgPairs, log: Log, options: { readonly limitMs?: number } = {}): ReturnType<typeof devicesOfPod> {
   const uid = new Map(args).get("K8S_POD_UID") || pod.uid;
-  return devicesOfPod({ ...pod, uid }, { skipped: (problem) => log.warn(problem) });
+  return devicesOfPod({ ...pod, uid }, { ...options, skipped: (problem) => log.warn(problem) });
 }
+
+/** A node that is drained does not wait for its kubelet. */
+const devicesLeftMs = 2_000;
 
 /** Those of a pod about to go; the kubelet may have taken them back already. */
 function devicesLeft(pod: Pod, args: ArgPairs, log: Log): DeviceQueue {
-  return deviceQueue(() => readDevices(pod, args, log).catch(() => new Map()));
+  return deviceQueue(() => readDevices(pod, args, log, { limitMs: devicesLeftMs }).catch(() => new Map()));
 }
 
 /** The network a failure is one of. */
