@@ -4,9 +4,9 @@ import { gatewayClash } from "./gateways.ts";
 import { parseElement } from "./json-form.ts";
 import type { JsonLimits } from "./json-text.ts";
 import { findJsonProblem, jsonProblemText } from "./json-text.ts";
-import type { Step } from "./refusal.ts";
-import { Refusal, collect } from "./refusal.ts";
-import type { NetworkSelection, SelectionContext } from "./selection.ts";
+import type { Refusal, Step } from "./refusal.ts";
+import { collect } from "./refusal.ts";
+import type { NetworkSelection, ReadingContext, SelectionContext } from "./selection.ts";
 
 /** Something wrong with an annotation, where it is and in words. */
 export interface SelectionProblem {
@@ -31,6 +31,11 @@ export function parseSelections(text: string, context: SelectionContext): readon
   return selections;
 }
 
+/** Whether a text is meant as JSON: the comma form has none of its signs. */
+export function isJsonForm(text: string): boolean {
+  return /[[{"]/.test(text);
+}
+
 /** What can be read of an annotation, and all that cannot. */
 export interface SelectionReading {
   /** Without the elements that have a problem. */
@@ -41,23 +46,28 @@ export interface SelectionReading {
 }
 
 /** The same with everything that is wrong, for people who want to hear it all at once. */
-export function readSelections(text: string, context: Pick<SelectionContext, "namespace" | "strict">): SelectionReading {
+export function readSelections(text: string, context: ReadingContext): SelectionReading {
   if (text === "") return { selections: [], indexes: [], problems: [] };
   const items = itemsOf(text);
   if ("problem" in items) return { selections: [], indexes: [], problems: [items.problem] };
-  const indexes: number[] = [];
-  const problems: SelectionProblem[] = [];
-  const selections = items.list.flatMap((item, index) => {
-    const refusals: Refusal[] = [];
-    const selection = items.form === "json" ? parseElement(item, context, refusals) : collect(refusals, () => parseCommaItem(String(item), context));
-    problems.push(...refusals.map((refusal) => ({ path: [index, ...refusal.path], code: code.invalidConfig, text: `${elementWords(item, index)}: ${refusal.text}` })));
-    if (selection === undefined || refusals.length > 0) return [];
-    indexes.push(index);
-    return [selection];
-  });
+  const read = items.list.map((item, index) => readItem(item, index, items.form, context));
+  const usable = read.flatMap(({ selection, problems }, index) => selection === undefined || problems.length > 0 ? [] : [{ selection, index }]);
+  const selections = usable.map(({ selection }) => selection), problems = read.flatMap((one) => one.problems);
   const clash = context.strict ? gatewayClash(selections.map(({ defaultRoute }) => defaultRoute), selections.map(({ name }) => name)) : undefined;
   if (clash !== undefined) problems.push({ path: [], code: code.invalidConfig, text: clash });
-  return { selections, indexes, problems };
+  return { selections, indexes: usable.map(({ index }) => index), problems };
+}
+
+interface ItemReading {
+  readonly selection: NetworkSelection | undefined;
+  readonly problems: readonly SelectionProblem[];
+}
+
+function readItem(item: unknown, index: number, form: "json" | "comma", context: ReadingContext): ItemReading {
+  const refusals: Refusal[] = [];
+  const selection = form === "json" ? parseElement(item, context, refusals) : collect(refusals, () => parseCommaItem(String(item), context));
+  const problems = refusals.map(({ path, text }) => ({ path: [index, ...path], code: code.invalidConfig, text: `${elementWords(item, index)}: ${text}` }));
+  return { selection, problems };
 }
 
 /** An API server keeps at most this many bytes of annotations for one object. */
@@ -74,7 +84,7 @@ type Items = { readonly form: "json" | "comma"; readonly list: readonly unknown[
 
 function itemsOf(text: string): Items {
   if (text.length > annotationLimits.charsMax) return trouble(code.decodingFailure, `it has ${text.length} characters, expected at most ${annotationLimits.charsMax}`);
-  const json = /[[{"]/.test(text);
+  const json = isJsonForm(text);
   const parsed = json ? listOf(text) : { list: text.split(",").map((item) => item.trim()) };
   if ("problem" in parsed) return parsed;
   if (parsed.list.length > selectionsMax) return trouble(code.invalidConfig, `it has ${parsed.list.length} elements, expected at most ${selectionsMax}`);

@@ -33,8 +33,8 @@ export function selectionCapabilities(selection: NetworkSelection, device: Devic
  * @param wanted  as `selectionCapabilities` gives it
  */
 export function undeclaredCapabilities(conf: JsonObject, wanted: JsonObject): readonly string[] {
-  const plugins = pluginsOf(conf);
-  return Object.keys(wanted).filter((name) => !offers.has(name) && !declares(plugins, name));
+  const plugins = networkPlugins(conf);
+  return Object.keys(wanted).filter((name) => !knownAnyway.has(name) && !declares(plugins, name));
 }
 
 /** Whether one of the plugins takes a capability argument. */
@@ -43,9 +43,10 @@ export function declares(plugins: readonly NetworkPlugin[], capability: string):
 }
 
 /** What a plugin may know without declaring it. */
-const offers: ReadonlySet<string> = new Set(["deviceID", "CNIDeviceInfoFile"]);
+const knownAnyway: ReadonlySet<string> = new Set(["deviceID", "CNIDeviceInfoFile"]);
 
-function pluginsOf(conf: JsonObject): readonly NetworkPlugin[] {
+/** The plugins of a configuration as it stands, one or a list; what is no object is left out. */
+export function networkPlugins(conf: JsonObject): readonly NetworkPlugin[] {
   const plugins = pluginList(conf) ?? [conf];
   return plugins.filter(isJsonObject).map((plugin) => ({ ...plugin, type: String(plugin["type"] ?? "") }));
 }

@@ -1,7 +1,7 @@
 import { interfaceNameProblem } from "../net/index.ts";
 import { isLabel, labelWords } from "./object-name.ts";
 import { Refusal } from "./refusal.ts";
-import type { NetworkSelection, SelectionContext } from "./selection.ts";
+import type { NetworkSelection, ReadingContext } from "./selection.ts";
 
 /**
  * One item of the comma form, `[namespace/]name[@interface]`. Parts are trimmed. Without `strict` an empty namespace or
@@ -9,7 +9,7 @@ import type { NetworkSelection, SelectionContext } from "./selection.ts";
  *
  * @throws Refusal
  */
-export function parseCommaItem(item: string, { namespace: ownNamespace, strict }: Pick<SelectionContext, "namespace" | "strict">): NetworkSelection {
+export function parseCommaItem(item: string, { namespace: ownNamespace, strict }: ReadingContext): NetworkSelection {
   if (item.trim() === "") throw new Refusal([], "it is empty, expected [namespace/]name[@interface]");
   const [network = "", ifName, ...ifRest] = item.split("@").map((part) => part.trim());
   const [first = "", second, ...rest] = network.split("/").map((part) => part.trim());

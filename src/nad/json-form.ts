@@ -3,7 +3,7 @@ import { isJsonObject } from "../cni/index.ts";
 import { interfaceNameProblem } from "../net/index.ts";
 import { isLabel, isSubdomain, labelWords, subdomainWords } from "./object-name.ts";
 import { Refusal, collect, shown } from "./refusal.ts";
-import type { NetworkSelection, SelectionContext } from "./selection.ts";
+import type { NetworkSelection, ReadingContext } from "./selection.ts";
 import type { ReadOptions } from "./selection-values.ts";
 import { addresses, bandwidth, gateways, hardwareAddress, object, portMappings, text } from "./selection-values.ts";
 
@@ -14,7 +14,7 @@ import { addresses, bandwidth, gateways, hardwareAddress, object, portMappings, 
  * @param refusals  gets what is wrong, at most one a key
  * @returns undefined when there is no network to be found with it
  */
-export function parseElement(element: unknown, context: Pick<SelectionContext, "namespace" | "strict">, refusals: Refusal[]): NetworkSelection | undefined {
+export function parseElement(element: unknown, context: ReadingContext, refusals: Refusal[]): NetworkSelection | undefined {
   if (!isJsonObject(element)) {
     refusals.push(new Refusal([], `it is ${shown(element)}, expected an object with a "name"`));
     return undefined;

@@ -20,11 +20,15 @@ export interface NetworkSelection {
   readonly ipamClaim?: string;
 }
 
-export interface SelectionContext {
-  /** Names the text in messages: `annotation k8s.v1.cni.cncf.io/networks of pod "blue/web"`. */
-  readonly subject: string;
+/** What an annotation is read with. */
+export interface ReadingContext {
   /** Namespace of elements that name none. */
   readonly namespace: string;
   /** What the multi-network specification 1.3 forbids and Multus lets pass is refused too. */
   readonly strict: boolean;
+}
+
+export interface SelectionContext extends ReadingContext {
+  /** Names the text in messages: `annotation k8s.v1.cni.cncf.io/networks of pod "blue/web"`. */
+  readonly subject: string;
 }
