@@ -1,5 +1,6 @@
 import type { MuxConfig } from "../../mux/index.ts";
 import { parseGlobalNamespaces } from "../../nad/index.ts";
+import { asksForNetworks, checkMisplaced } from "./annotation.ts";
 import type { CniFile } from "./cni-file.ts";
 import { checkCniFile, isCniConfig } from "./cni-file.ts";
 import type { CheckedDefinition } from "./definition.ts";
@@ -7,7 +8,7 @@ import { checkDefinition } from "./definition.ts";
 import type { Report } from "./finding.ts";
 import type { ManifestObject } from "./manifest.ts";
 import { isManifest, objectsOf } from "./manifest.ts";
-import { asksForNetworks, checkMisplaced, checkPod } from "./pod.ts";
+import { checkPod } from "./pod.ts";
 import type { SourceDocument } from "./source.ts";
 
 export interface CheckOptions {

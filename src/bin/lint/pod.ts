@@ -1,14 +1,12 @@
-import { isJsonObject } from "../../cni/index.ts";
 import type { IsolationRule } from "../../nad/index.ts";
-import { annotation, planGateways, readSelections, refuseForeignNamespace, selectionKeys } from "../../nad/index.ts";
+import { annotation, planGateways, refuseForeignNamespace } from "../../nad/index.ts";
+import { selectionsAt } from "./annotation.ts";
 import type { CheckedDefinition } from "./definition.ts";
 import type { Report } from "./finding.ts";
 import type { ManifestObject } from "./manifest.ts";
 import { refused } from "./network.ts";
 import type { PlacedSelection } from "./requests.ts";
 import { checkRequests } from "./requests.ts";
-import type { Spot } from "./spot.ts";
-import { reportUnknown } from "./unknown-keys.ts";
 
 export interface PodContext {
   readonly report: Report;
@@ -22,12 +20,12 @@ export interface PodContext {
 
 /** Checks what a pod, or the pods of a template, ask for. */
 export function checkPod(pod: ManifestObject, context: PodContext): void {
-  const { report, isolation, definitions, multusNamespace } = context;
-  const instead = selectionsAt(pod, annotation.defaultNetwork, multusNamespace, context);
+  const { report, strict, isolation, definitions, multusNamespace } = context;
+  const instead = selectionsAt(pod, annotation.defaultNetwork, { report, strict, namespace: multusNamespace });
   if (instead !== undefined && instead.list.length !== 1 && instead.whole) {
     report("error", instead.spot, `it names ${instead.list.length === 0 ? "no network" : "more than one network"}, expected exactly one`);
   }
-  const asked = selectionsAt(pod, annotation.networks, pod.namespace, context);
+  const asked = selectionsAt(pod, annotation.networks, { report, strict, namespace: pod.namespace });
   for (const { selection, spot } of asked?.list ?? []) {
     refused({}, spot, report, () => refuseForeignNamespace(selection, { ...isolation, podNamespace: pod.namespace }));
   }
@@ -40,69 +38,8 @@ export function checkPod(pod: ManifestObject, context: PodContext): void {
   checkNames(asked.list, first, report);
   // The default network's own wish counts as well, once the pod asks for others.
   const all = first === undefined ? asked.list : [first, ...asked.list];
-  refused({}, asked.spot, report, () => void planGateways(all.map(({ selection }) => selection.defaultRoute), all.map(({ selection }) => selection.name)));
-}
-
-/** What a pod asks for networks with. */
-const asking = [annotation.networks, annotation.defaultNetwork];
-
-/** An annotation that is where no one looks for it. */
-export function checkMisplaced({ object, spot }: ManifestObject, report: Report): void {
-  for (const key of asking) {
-    if (annotationsOf(object)[key] !== undefined) report("warning", annotationSpot(spot, key), "it is on an object that is no pod, where nobody reads it: expected it on the pod, or in the pod template's metadata");
-  }
-}
-
-interface Placed {
-  readonly list: readonly PlacedSelection[];
-  /** Every element could be read. */
-  readonly whole: boolean;
-  readonly spot: Spot;
-}
-
-function selectionsAt(pod: ManifestObject, key: string, namespace: string, { report, strict }: PodContext): Placed | undefined {
-  const text = annotationsOf(pod.object)[key];
-  if (text === undefined || text === null) return undefined;
-  const spot = annotationSpot(pod.spot, key);
-  if (typeof text !== "string") {
-    report("error", spot, `it is ${JSON.stringify(text)?.slice(0, shownChars)}, expected a string: put it into quotes or a block`);
-    return undefined;
-  }
-  if (text.trim() === "") return undefined;
-  const loose = readSelections(text, { namespace, strict: false }), exact = readSelections(text, { namespace, strict: true });
-  const isJson = /[[{"]/.test(text);
-  const element = (path: readonly (string | number)[]): Spot => isJson ? spot.inside().at(...path) : spot.character(itemStart(text, Number(path[0] ?? 0)));
-  const known = new Set(loose.problems.map(({ path }) => JSON.stringify(path)));
-  const placeOf = (path: readonly (string | number)[], offset: number | undefined): Spot => {
-    if (offset !== undefined) return spot.character(offset);
-    return path.length === 0 ? spot : element(path);
-  };
-  for (const { path, offset, text: problem } of loose.problems) report("error", placeOf(path, offset), problem);
-  for (const { path, text: problem } of exact.problems) {
-    // Default routes that cannot all be had are refused by everybody, and told where all networks are known.
-    if (path.length > 0 && !known.has(JSON.stringify(path))) report(strict ? "error" : "warning", element(path), `${problem} (Multus takes it, polynic only with "strictSelections": false)`);
-  }
-  if (isJson && loose.problems.every(({ path }) => path.length > 0)) reportForeignKeys(JSON.parse(text), spot.inside(), report);
-  const list = loose.selections.map((selection, position) => {
-    const index = loose.indexes[position] ?? 0;
-    return { selection, index, spot: element([index]) };
-  });
-  return { spot, whole: loose.problems.length === 0, list };
-}
-
-/** Where an item of the comma form begins. */
-function itemStart(text: string, index: number): number {
-  const before = text.split(",").slice(0, index).map((item) => `${item},`).join("").length;
-  return before + (/^\s*/.exec(text.slice(before))?.[0].length ?? 0);
-}
-
-function reportForeignKeys(elements: unknown, spot: Spot, report: Report): void {
-  if (!Array.isArray(elements)) return;
-  const known = new Set(selectionKeys.map((key) => key.toLowerCase()));
-  elements.forEach((element: unknown, index) => {
-    if (!isJsonObject(element)) return;
-    for (const key of Object.keys(element).filter((name) => !known.has(name.toLowerCase()))) reportUnknown(key, selectionKeys, spot.at(index), report);
-  });
+  const gateways = all.map(({ selection }) => selection.defaultRoute), names = all.map(({ selection }) => selection.name);
+  refused({}, asked.spot, report, () => void planGateways(gateways, names));
 }
 
 /** Interface names as they come out when the node has no networks of its own beside the default one. */
@@ -117,7 +54,6 @@ function checkNames(list: readonly PlacedSelection[], first: PlacedSelection | u
 }
 
 const defaultInterface = "eth0";
-const shownChars = 60;
 
 /** Every copy would ask for the same address. */
 function checkCopies({ selection, spot }: PlacedSelection, copies: number, report: Report): void {
@@ -138,18 +74,4 @@ function checkDefined(placed: PlacedSelection, definitions: PodContext["definiti
   if (definitions.has(`${namespace}/${name}`)) return;
   const elsewhere = [...definitions.keys()].find((key) => key.endsWith(`/${name}`));
   if (elsewhere !== undefined) report("warning", spot, `network "${namespace}/${name}" is not among these files, but "${elsewhere}" is: expected "namespace" where it is meant`);
-}
-
-/** Whether it has an annotation about networks. */
-export function asksForNetworks({ object }: ManifestObject): boolean {
-  return asking.some((key) => annotationsOf(object)[key] !== undefined);
-}
-
-function annotationsOf({ metadata }: ManifestObject["object"]): Readonly<Record<string, unknown>> {
-  const annotations = isJsonObject(metadata) ? metadata["annotations"] : undefined;
-  return isJsonObject(annotations) ? annotations : {};
-}
-
-function annotationSpot(spot: Spot, key: string): Spot {
-  return spot.at("metadata", "annotations", key);
 }

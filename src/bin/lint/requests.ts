@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../cni/index.ts";
-import { CniError, enabledArgs, isJsonObject } from "../../cni/index.ts";
+import { CniError } from "../../cni/index.ts";
 import type { NetworkSelection } from "../../nad/index.ts";
-import { selectionCapabilities, undeclaredCapabilities, withCniArgs } from "../../nad/index.ts";
+import { declares, networkPlugins, selectionCapabilities, undeclaredCapabilities, withCniArgs } from "../../nad/index.ts";
 import type { CheckedDefinition } from "./definition.ts";
 import type { Finding, Report } from "./finding.ts";
 import { gather } from "./finding.ts";
@@ -29,7 +29,7 @@ export function checkRequests({ selection, spot }: Pick<PlacedSelection, "select
     report("warning", spot.at(keyOf(name)), `no plugin of "${displayName}" declares "capabilities": {"${name}": true}, so it reaches none: Multus drops it, polynic refuses it unless ${name === "ips" || name === "mac" ? "the network gives it anyway or " : ""}"strictSelections" is false`);
   }
   if (wanted["deviceID"] !== undefined && definition.resourceName !== "") report("warning", spot.at("deviceID"), `"${displayName}" takes its device from resource ${definition.resourceName}: this one is used only when none is allocated`);
-  else if (wanted["deviceID"] !== undefined && !declares(config, "deviceID")) report("warning", spot.at("deviceID"), `no plugin of "${displayName}" declares "capabilities": {"deviceID": true}, so it reaches none`);
+  else if (wanted["deviceID"] !== undefined && !declares(networkPlugins(config), "deviceID")) report("warning", spot.at("deviceID"), `no plugin of "${displayName}" declares "capabilities": {"deviceID": true}, so it reaches none`);
   checkTogether({ selection, spot }, definition, wanted, report);
 }
 
@@ -63,11 +63,6 @@ function laidOver(config: JsonObject, cniArgs: JsonObject | undefined, refuse: (
     refuse(error.message);
     return undefined;
   }
-}
-
-function declares(config: JsonObject, name: string): boolean {
-  const plugins: readonly unknown[] = Array.isArray(config["plugins"]) ? config["plugins"] : [config];
-  return plugins.filter(isJsonObject).some((plugin) => Object.hasOwn(enabledArgs({ ...plugin, type: "" }, { [name]: true }), name));
 }
 
 /** The annotation's key of a capability. */
