@@ -2,7 +2,7 @@ import type { Access, ClientCertificate } from "./access.ts";
 import { execCredentials } from "./exec-credentials.ts";
 import type { UserContext } from "./exec-credentials.ts";
 import type { Settings } from "./settings.ts";
-import { checkedToken, tokenIn } from "./token.ts";
+import { tokenIn, tokenOf } from "./token.ts";
 
 /** What we neither do nor may leave out: whoever wrote it means to be somebody else than without it. */
 const unsupported = ["auth-provider", "as", "as-uid", "as-groups", "as-user-extra"];
@@ -40,7 +40,7 @@ function authorizationOf(user: Settings): string | undefined {
       if (token === undefined) throw user.refusal(`${user.pathTo("tokenFile")} names ${tokenFile}: ${messageOf(error)}`, "a file that holds a token", error);
     }
   }
-  if (token !== undefined) return `Bearer ${checkedToken(token)}`;
+  if (token !== undefined) return `Bearer ${tokenOf(user, token)}`;
   const username = user.text("username");
   if (username === undefined) return undefined;
   return `Basic ${Buffer.from(`${username}:${user.text("password") ?? ""}`).toString("base64")}`;

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
+import type { ExecFileException } from "node:child_process";
 import { isAbsolute, join } from "node:path";
 import type { JsonObject } from "../cni/index.ts";
 import type { Access, Credentials } from "./access.ts";
 import type { Environment } from "./environment.ts";
 import { jsonObjectIn } from "./json-object.ts";
 import { Settings } from "./settings.ts";
-import { checkedToken } from "./token.ts";
+import { tokenOf } from "./token.ts";
 
 const apiVersions = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
 const outputBytesMax = 1024 * 1024;
@@ -34,8 +35,7 @@ export function execCredentials(exec: Settings, context: UserContext): Access["c
   return ({ refused, timeoutMs }) => {
     if (refused) remembered = undefined;
     return remembered ??= run(program, args, { env, timeoutMs }).then((output) => toCredentials(exec, { output, apiVersion, program }), (error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw exec.refusal(`${exec.pathTo("command")} ${program} failed: ${reason.trim()}`, `an ExecCredential within ${timeoutMs} ms`, error);
+      throw exec.refusal(`${exec.pathTo("command")} ${program} failed: ${error instanceof Error ? error.message : String(error)}`, `an ExecCredential within ${timeoutMs} ms`);
     });
   };
 }
@@ -75,11 +75,22 @@ interface RunOptions {
 function run(program: string, args: readonly string[], { env, timeoutMs }: RunOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = { env: { ...env }, encoding: "utf8", timeout: Math.max(1, Math.trunc(timeoutMs)), killSignal: "SIGKILL", maxBuffer: outputBytesMax } as const;
-    const child = execFile(program, [...args], options, (error, stdout) => error === null ? resolve(stdout) : reject(error));
+    const child = execFile(program, [...args], options, (error, stdout, stderr) => error === null ? resolve(stdout) : reject(new Error(howItEnded(error, stderr))));
     // It is told that nobody will answer; one that reads all the same must not wait.
     child.stdin?.on("error", () => {}).end();
   });
 }
+
+/** Not in Node's words, which are the whole command line: arguments may be secrets. */
+function howItEnded({ code, signal, killed }: ExecFileException, stderr: string): string {
+  const end = typeof code === "number" ? `it ended with status ${code}`
+    : code != null ? `it could not be run (${code})`
+    : killed ? "it was still running and was ended" : `it was ended by ${signal ?? "nobody knows what"}`;
+  const [said = ""] = stderr.trim().split("\n");
+  return said === "" ? end : `${end} and said ${JSON.stringify(said.slice(0, saidCharsMax))}`;
+}
+
+const saidCharsMax = 200;
 
 function toCredentials(exec: Settings, { output, apiVersion, program }: { readonly output: string; readonly apiVersion: string; readonly program: string }): Credentials {
   const answer = new Settings(jsonObjectIn(output) ?? {}, { subject: `${exec.subject}: the answer of ${exec.pathTo("command")} ${program}`, path: "", folder: exec.folder });
@@ -91,7 +102,7 @@ function toCredentials(exec: Settings, { output, apiVersion, program }: { readon
   if ((chain === undefined) !== (key === undefined)) throw status.refusal(`${status.path} has only one of clientCertificateData and clientKeyData`, "both or none");
   if (token === undefined && chain === undefined) return status.refuse("token", "a token or a client certificate", undefined);
   return {
-    ...(token === undefined ? {} : { authorization: `Bearer ${checkedToken(token)}` }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${tokenOf(status, token)}` }),
     ...(chain === undefined || key === undefined ? {} : { certificate: { chain, key } }),
   };
 }

@@ -42,7 +42,7 @@ async function readObject(path: string, source: string): Promise<JsonObject> {
   return value;
 }
 
-/** A parser's message is cut to its first line: the next ones, and all of JSON.parse's, may show a token. */
+/** Of a parser's message what it found is cut, and all but its first line, and the whole of JSON.parse's: they may show a token. */
 async function parse(text: string, source: string): Promise<unknown> {
   if (text.trimStart().startsWith("{")) {
     try {
@@ -56,7 +56,7 @@ async function parse(text: string, source: string): Promise<unknown> {
     return parseYaml(text);
   } catch (error) {
     const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-    throw new CniError(code.invalidConfig, `Cannot use ${source}: ${reason.replace(/:$/, "")}, expected a kubeconfig in YAML or JSON`);
+    throw new CniError(code.invalidConfig, `Cannot use ${source}: ${reason.replace(/:$/, "").replace(/: .*?(?= at line \d+, column \d+$|$)/, "")}, expected a kubeconfig in YAML or JSON`);
   }
 }
 

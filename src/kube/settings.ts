@@ -3,8 +3,10 @@ import { isAbsolute, join } from "node:path";
 import { CniError, code, isJsonObject } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 
-/** What no message may show. */
-const secretKeys = /(^token|^password|Data|-data)$/;
+/** What a message may show. Everything else may be a secret, or hold one: messages reach the events of pods. */
+const openKeys: ReadonlySet<string> = new Set([
+  "apiVersion", "kind", "interactiveMode", "current-context", "contexts", "clusters", "name", "cluster", "server", "proxy-url", "insecure-skip-tls-verify",
+]);
 
 /**
  * An object of a settings file with the way to it, so that a refused value is told by file and key. null and "" count as
@@ -97,8 +99,7 @@ export class Settings {
 
   /** @throws CniError 7 that tells the key's value; or `value`, where the key is a way into it */
   refuse(key: string, wanted: string, value: unknown = this.values[key]): never {
-    const shown = value === undefined || value === null ? "missing" : secretKeys.test(key) ? `of type ${typeof value}` : JSON.stringify(value).slice(0, 80);
-    throw this.refusal(`${this.pathTo(key)} is ${shown}`, wanted);
+    throw this.refusal(`${this.pathTo(key)} is ${shown(key, value)}`, wanted);
   }
 
   refusal(fact: string, wanted: string, cause?: unknown): CniError {
@@ -129,4 +130,12 @@ export class Settings {
     if (!text.includes("-----BEGIN ")) throw this.refusal(`${this.pathTo(key)} holds no PEM`, "one that starts with -----BEGIN");
     return text;
   }
+}
+
+function shown(key: string, value: unknown): string {
+  if (value === undefined || value === null) return "missing";
+  if (typeof value === "object") return Array.isArray(value) ? "a list" : "an object";
+  // A text with "@" is an address with a password, perhaps.
+  const isOpen = openKeys.has(key) && !(typeof value === "string" && value.includes("@"));
+  return isOpen ? JSON.stringify(value).slice(0, 80) : `of type ${typeof value}`;
 }

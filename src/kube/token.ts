@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Settings } from "./settings.ts";
 
 /**
  * The token a file holds.
@@ -10,9 +11,18 @@ export function tokenIn(path: string): string {
 }
 
 /** A token in a header must be printable; a wrong file is told before it is sent anywhere. */
-export function checkedToken(text: string): string {
+function checkedToken(text: string): string {
   const token = text.trim();
   if (token === "") throw new Error("there is no token in it");
   if (!/^[\x21-\x7e]+$/.test(token)) throw new Error("it holds characters that no token has");
   return token;
+}
+
+/** The token that stands in the settings themselves; throws CniError 7 without it. */
+export function tokenOf(settings: Settings, text: string): string {
+  try {
+    return checkedToken(text);
+  } catch (error) {
+    throw settings.refusal(`${settings.pathTo("token")} is of no use: ${error instanceof Error ? error.message : String(error)}`, "a token", error);
+  }
 }

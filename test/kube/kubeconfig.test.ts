@@ -132,7 +132,7 @@ const texts: readonly [string, string, string][] = [
   ["whose context has no cluster", "current-context: a\ncontexts:\n- name: a\n", 'contexts["a"].context.cluster is missing, expected the name of one of its clusters'],
   ["whose cluster is not there", "current-context: a\ncontexts:\n- name: a\n  context: {cluster: c}\n", 'clusters holds nothing, expected an entry named "c"'],
   ["whose user is not there", "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://h'}}]\n", 'users holds nothing, expected an entry named "u"'],
-  ["whose clusters are no list", "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: {c: 1}\n", 'clusters is {"c":1}, expected a list'],
+  ["whose clusters are no list", "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: {c: 1}\n", 'clusters is an object, expected a list'],
 ];
 for (const [title, text, fact] of texts) {
   refused(`${title} is refused`, async () => {
@@ -212,8 +212,8 @@ plugins("a program is run once, and again when the API refused its token", async
 });
 
 const failures: readonly [string, string, RegExp][] = [
-  ["fails", "echo 'log in first' >&2; exit 3", /failed: Command failed: .*\n?log in first, expected an ExecCredential within \d+ ms$/],
-  ["hangs", "exec sleep 20", /failed: Command failed/],
+  ["fails", "echo 'log in first' >&2; exit 3", /failed: it ended with status 3 and said "log in first", expected an ExecCredential within \d+ ms$/],
+  ["hangs", "exec sleep 20", /failed: it was still running and was ended, expected/],
   ["answers no JSON", "echo hello", /plugin: kind is missing, expected ExecCredential$/],
   ["answers in another version", `echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1"}'`, /plugin: apiVersion is "client\.authentication\.k8s\.io\/v1beta1", expected "client\.authentication\.k8s\.io\/v1"$/],
   ["answers without a status", `echo '${credential("null")}'`, /status is missing, expected an object with a token or a client certificate$/],
