@@ -6,16 +6,16 @@
 import { dirname, join } from "node:path";
 import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
-import { foreignFiles, multusFiles, setAside } from "./multus-file.ts";
-import type { Primary } from "./primary.ts";
-import { isOwnName } from "./primary.ts";
-import type { Area, InstallState, Made, Move } from "./state.ts";
+import type { Look } from "./moves.ts";
+import { keepSteps, movesAway, renameSteps, replacements } from "./moves.ts";
+import { foreignFiles, multusFiles } from "./multus-file.ts";
+import type { Area, InstallState, Made } from "./state.ts";
 import { ownFolder, printState, readState, stateName } from "./state.ts";
 import type { Step } from "./step.ts";
-import { copyTreeStep, keepStep, linkStep, renameStep, rewriteStep, staleSteps, writeStep } from "./step.ts";
+import { copyTreeStep, linkStep, rewriteStep, staleSteps, writeStep } from "./step.ts";
 import { giveBackSteps, isOurs, removeMadeSteps, sameEntry } from "./take-back.ts";
 import type { InstallRequest, Wanted, WantedFile } from "./wanted.ts";
-import { accessFiles, asideOf, typesOf, wantedFiles } from "./wanted.ts";
+import { accessFiles, typesOf, wantedFiles } from "./wanted.ts";
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -44,45 +44,69 @@ export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
 
   const at = (area: Area, name: string) => join(places[area].seen, name);
   const links = wantedLinks(request, wanted, { before, files });
+  const trees = treesOf(request, before, files);
   const names: readonly Made[] = [
     ...[...wanted.access, wanted.config].map(({ name }) => ({ area: "conf" as const, name })),
     ...links.map(({ name }) => ({ area: "bin" as const, name })),
     // What is in a directory that is to be left alone stays ours.
     ...(request.tree === undefined ? (before?.made ?? []).filter(({ area, name }) => area === "bin" && dirname(name) === ".") : []),
   ];
-  const trees = treesOf(request, before, files);
-  const moves = [...replacements(names, { before, files, at }), ...movesAway(request, multus, wanted.primary, { before, files, at })];
-  const after: InstallState = {
+  const look = { before, files, at };
+  const moves = [...replacements(names, look), ...movesAway(request, { multus, primary: wanted.primary }, look)];
+  const records = recordsOf(before, {
     directories: { conf: places.conf.host, bin: places.bin.host, primary: places.primary.host },
     made: [...names, ...trees.kept], moved: moves,
-  };
-  const during: InstallState = {
-    directories: after.directories,
-    made: [...after.made, ...(before?.made ?? []).filter((one) => !after.made.some((other) => sameEntry(one, other)))],
-    moved: [...after.moved, ...(before?.moved ?? []).filter((one) => !after.moved.some(({ area, to }) => area === one.area && to === one.to))],
-  };
-  const kept = moves.filter((move) => move.why === "replaced" && files.kind(at(move.area, move.to)) === undefined);
+  });
   const write = (file: WantedFile) => writeStep(files, { ...file, path: at("conf", file.name) });
 
   const changes = [
     ...trees.steps,
-    ...kept.map(({ area, from, to }) => keepStep(at(area, from), at(area, to))),
+    ...keepSteps(moves, look),
     ...links.flatMap(({ name, target }) => linkStep(files, at("bin", name), target)),
     ...wanted.access.flatMap(write),
     ...write(wanted.config),
-    ...moves.filter(({ area, from, why }) => why !== "replaced" && files.kind(at(area, from)) !== undefined).map(({ area, from, to }) => renameStep(at(area, from), at(area, to))),
-    ...during.moved.filter((move) => !moves.includes(move)).flatMap((move) => giveBackSteps(files, move, { at, made: after.made }).steps),
-    ...during.made.filter((one) => !after.made.includes(one)).flatMap((one) => removeMadeSteps(files, one, { at, state: during })),
+    ...renameSteps(moves, look),
+    ...undoneSteps(records, look),
     ...[places.conf.seen, dirname(at("conf", stateName)), places.bin.seen, at("bin", ownFolder)].flatMap((directory) => staleSteps(files, directory)),
   ];
-  return { steps: recorded(changes, at("conf", stateName), { before, during, after }), notes: wanted.notes, isInstalled: files.kind(at("conf", wanted.config.name)) !== undefined };
+  return {
+    steps: recorded(changes, at("conf", stateName), records),
+    notes: wanted.notes,
+    isInstalled: files.kind(at("conf", wanted.config.name)) !== undefined,
+  };
 }
 
-/** The changes between what may be found while they are made and what is true afterwards; records that say nothing new are left out. */
-function recorded(changes: readonly Step[], path: string, { before, during, after }: { readonly before: InstallState | undefined; readonly during: InstallState; readonly after: InstallState }): readonly Step[] {
+/** What the state file says: as it was found, while changes are made, and when all of them are. */
+interface Records {
+  readonly before: InstallState | undefined;
+  /** Holds whatever may be found when this ends in between. */
+  readonly during: InstallState;
+  readonly after: InstallState;
+}
+
+function recordsOf(before: InstallState | undefined, after: InstallState): Records {
+  const earlier = { made: before?.made ?? [], moved: before?.moved ?? [] };
+  const during: InstallState = {
+    directories: after.directories,
+    made: [...after.made, ...earlier.made.filter((one) => !after.made.some((other) => sameEntry(one, other)))],
+    moved: [...after.moved, ...earlier.moved.filter((one) => !after.moved.some(({ area, to }) => area === one.area && to === one.to))],
+  };
+  return { before, during, after };
+}
+
+/** The changes between the second record and the third; a record that says nothing new is left out. */
+function recorded(changes: readonly Step[], path: string, { before, during, after }: Records): readonly Step[] {
   const record = (content: string) => [rewriteStep({ path, content, mode: 0o600, secret: true })];
   const first = before === undefined ? "" : printState(before), middle = changes.length === 0 ? first : printState(during), last = printState(after);
   return [...(middle === first ? [] : record(middle)), ...changes, ...(last === middle ? [] : record(last))];
+}
+
+/** Takes back what an earlier run has done and this one no longer wants. */
+function undoneSteps({ during, after }: Records, { files, at }: Look): readonly Step[] {
+  return [
+    ...during.moved.filter((move) => !after.moved.includes(move)).flatMap((move) => giveBackSteps(files, move, { at, made: after.made }).steps),
+    ...during.made.filter((one) => !after.made.includes(one)).flatMap((one) => removeMadeSteps(files, one, { at, state: during })),
+  ];
 }
 
 function refuseOtherDirectories({ places, tree }: InstallRequest, before: InstallState | undefined): void {
@@ -106,7 +130,7 @@ interface WantedLink {
 }
 
 /** `polynic` itself, and names that nobody else provides: a runtime's own plugins stay what they are. */
-function wantedLinks({ tree, links, places }: InstallRequest, { config }: Wanted, { before, files }: { before: InstallState | undefined; files: NodeFiles }): readonly WantedLink[] {
+function wantedLinks({ tree, links, places }: InstallRequest, { config }: Wanted, { before, files }: Omit<Look, "at">): readonly WantedLink[] {
   if (tree === undefined) return [];
   const at = (_: Area, name: string) => join(places.bin.seen, name);
   const isFree = (name: string) => files.kind(join(places.bin.seen, name)) === undefined || isOurs({ area: "bin", name }, { state: before, files, at });
@@ -115,47 +139,18 @@ function wantedLinks({ tree, links, places }: InstallRequest, { config }: Wanted
   return ["polynic", ...others].map((name) => ({ name, target: join(ownFolder, tree.id, "bin", name) }));
 }
 
+interface WantedTrees {
+  readonly kept: readonly Made[];
+  readonly steps: readonly Step[];
+}
+
 /** The tree we bring, and the one it replaces: a command that was started from that one may still load parts of it. */
-function treesOf({ tree, places }: InstallRequest, before: InstallState | undefined, files: NodeFiles): { readonly kept: readonly Made[]; readonly steps: readonly Step[] } {
+function treesOf({ tree, places }: InstallRequest, before: InstallState | undefined, files: NodeFiles): WantedTrees {
   const others = (before?.made ?? []).filter(({ area, name }) => area === "bin" && dirname(name) === ownFolder);
   if (tree === undefined) return { kept: others, steps: [] };
   const current: Made = { area: "bin", name: join(ownFolder, tree.id) };
   const seen = ({ name }: Made) => join(places.bin.seen, name);
-  const [previous] = others.filter((one) => !sameEntry(one, current) && files.kind(seen(one)) !== undefined).sort((a, b) => files.changedAt(seen(b)) - files.changedAt(seen(a)));
+  const present = others.filter((one) => !sameEntry(one, current) && files.kind(seen(one)) !== undefined);
+  const [previous] = present.sort((a, b) => files.changedAt(seen(b)) - files.changedAt(seen(a)));
   return { kept: previous === undefined ? [current] : [current, previous], steps: copyTreeStep(files, tree.directory, seen(current)) };
-}
-
-interface Look {
-  readonly before: InstallState | undefined;
-  readonly files: NodeFiles;
-  at(area: Area, name: string): string;
-}
-
-/** Files that have a name we need and are not ours: now, or when we came here first. */
-function replacements(names: readonly Made[], { before, files, at }: Look): readonly Move[] {
-  return names.flatMap((one) => {
-    const { area, name } = one;
-    const to = asideOf(name);
-    const isKept = files.kind(at(area, to)) !== undefined;
-    const isInTheWay = files.kind(at(area, name)) !== undefined && !isOurs(one, { state: before, files, at });
-    if (files.kind(at(area, name)) === "directory") throw new CommandError(`Cannot install ${at(area, name)}: it is a directory, expected nothing or a file there`);
-    return isKept || isInTheWay ? [{ area, from: name, to, why: "replaced" as const }] : [];
-  });
-}
-
-/** Files the runtime would take before ours, and the primary configuration where that is asked for. */
-function movesAway(request: InstallRequest, multus: readonly string[], primary: Primary | undefined, { before, files, at }: Look): readonly Move[] {
-  const earlier = (before?.moved ?? []).filter(({ area, to, why }) => why === "front" && files.kind(at(area, to)) !== undefined);
-  const front = multus.map((from): Move => ({ area: "conf", from, to: `${from}${setAside}`, why: "front" }));
-  const moves = [...earlier.filter(({ from }) => !multus.includes(from)), ...(request.confFile === undefined ? front : [])];
-  return request.renamePrimary && primary !== undefined ? [...moves, primaryMove(request, primary, { before, files, at })] : moves;
-}
-
-function primaryMove({ stem }: InstallRequest, { name: from }: Primary, { before, files, at }: Look): Move {
-  const move: Move = { area: "primary", from, to: `${from}.old`, why: "asked" };
-  const isKnown = before?.moved.some(({ area, to }) => area === move.area && to === move.to) === true;
-  if (!isKnown && !isOwnName(from, stem) && files.kind(at("primary", move.to)) !== undefined) {
-    throw new CommandError(`Cannot rename ${at("primary", from)}: ${move.to} is there already, expected that name to be free`);
-  }
-  return move;
 }

@@ -8,9 +8,6 @@ import type { NodeFiles } from "./files.ts";
 import { byBytes } from "./files.ts";
 import { isMultiplexer, isOwnName, pluginsOf, readObject } from "./primary.ts";
 
-/** Our files get no configuration of their own moved over them, and runtimes do not read this extension. */
-export const setAside = ".before-polynic";
-
 export interface MultusSettings {
   /** Keys that mean the same to us, spelled as documented. */
   readonly keys: JsonObject;

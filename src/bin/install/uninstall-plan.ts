@@ -4,7 +4,7 @@
  */
 import { dirname, join } from "node:path";
 import type { NodeFiles } from "./files.ts";
-import { setAside } from "./multus-file.ts";
+import { setAside } from "./moves.ts";
 import type { Place } from "./place.ts";
 import { placeOf } from "./place.ts";
 import type { Area, InstallState, Made, Move } from "./state.ts";

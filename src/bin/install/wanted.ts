@@ -8,7 +8,7 @@ import type { NodeFiles } from "./files.ts";
 import type { IdentitySource } from "./identity.ts";
 import { kubeconfigText, readIdentity } from "./identity.ts";
 import type { MultusSettings } from "./multus-file.ts";
-import { readMultusFile, setAside } from "./multus-file.ts";
+import { readMultusFile } from "./multus-file.ts";
 import type { Place } from "./place.ts";
 import { inside } from "./place.ts";
 import type { Primary } from "./primary.ts";
@@ -158,11 +158,6 @@ function copied(path: string, files: NodeFiles): WantedFile {
   if (content === undefined) throw new CommandError(`Cannot install ${path}: it is not there, expected the configuration --multus-conf-file names`);
   parseJsonObject(content, path);
   return { name: basename(path), content, mode: secretMode, secret: false };
-}
-
-/** Where a file that had our name is kept. */
-export function asideOf(name: string): string {
-  return `${name}${setAside}`;
 }
 
 /** The types a configuration names for itself, which the runtime looks for in the plugin directory. */
