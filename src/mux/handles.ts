@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import { findExecutable, openIptables } from "../exec/index.ts";
 import type { Namespace } from "../kernel/index.ts";
@@ -119,11 +119,34 @@ function kindIn(modules: ModuleHost, type: string): ReturnType<ModuleHost["kindO
   }
 }
 
+/** More than a file of name servers ever has. */
+const textBytesMax = 1024 * 1024;
+
+/**
+ * A file that a configuration names, which may be anybody's: a device must not even be opened, which can be an order to it
+ * (watchdog), a pipe waits for ever and /dev/zero does not end.
+ */
 function readText(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    if (!statSync(path).isFile()) throw new Error("it is no regular file");
+    const bytes = readBounded(path);
+    if (bytes.length > textBytesMax) throw new Error(`it is longer than ${textBytesMax} bytes`);
+    return bytes.toString();
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot read ${path}: ${String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Up to one byte more than is wanted. The size that a file is said to have is not that of one in /proc. */
+function readBounded(path: string): Buffer {
+  const buffer = Buffer.alloc(textBytesMax + 1);
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    let filled = 0;
+    for (let bytes = -1; bytes !== 0 && filled < buffer.length; filled += bytes) bytes = readSync(fd, buffer, { offset: filled });
+    return buffer.subarray(0, filled);
+  } finally {
+    closeSync(fd);
   }
 }
 

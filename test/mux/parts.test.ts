@@ -1,5 +1,6 @@
 // The small parts of src/mux that stand for themselves: interface names, undo steps, gathered deletions, the log.
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -7,11 +8,11 @@ import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import type { Link, Namespace } from "../../src/kernel/index.ts";
 import type { FailedStep } from "../../src/mux/index.ts";
-import { openLog, teardownGroup, toCniError, undoSteps } from "../../src/mux/index.ts";
+import { openHandles, openLog, teardownGroup, toCniError, undoSteps } from "../../src/mux/index.ts";
 import type { Delegate } from "../../src/mux/delegate.ts";
 import { interfaceNames } from "../../src/mux/naming.ts";
 import { waitUntilReady } from "../../src/mux/readiness.ts";
-import { rejects } from "../helpers/errors.ts";
+import { rejects, throws } from "../helpers/errors.ts";
 
 const naming = suite("interfaceNames");
 const delegate = (ifName?: string): Delegate => ({
@@ -37,6 +38,36 @@ undoing("runs newest first, past errors, once", async () => {
   assert.equal(await undo.run(), []);
 });
 undoing.run();
+
+const reading = suite("handles.readText");
+const textOf = (path: string): string => {
+  const handles = openHandles({ netns: "", path: [], execute: [], modules: "", log: { error: () => {}, warn: () => {}, debug: () => {} } });
+  return handles.readText(path);
+};
+reading("gives a file's text, through links and from /proc too", () => {
+  const directory = mkdtempSync(join(tmpdir(), "polynic-text-"));
+  writeFileSync(join(directory, "file"), "nameserver 10.0.0.1\n");
+  symlinkSync("file", join(directory, "link"));
+  assert.is(textOf(join(directory, "link")), "nameserver 10.0.0.1\n");
+  assert.match(textOf("/proc/self/status"), /^Name:/);
+  rmSync(directory, { recursive: true });
+});
+for (const [what, make, says] of [
+  ["a device", () => "/dev/zero", /\/dev\/zero: it is no regular file/],
+  ["a pipe", (directory: string) => { execFileSync("mkfifo", [join(directory, "pipe")]); return join(directory, "pipe"); }, /it is no regular file/],
+  ["a directory", (directory: string) => directory, /it is no regular file/],
+  ["a file without an end", (directory: string) => { writeFileSync(join(directory, "big"), ""); truncateSync(join(directory, "big"), 2 ** 40); return join(directory, "big"); }, /it is longer than 1048576 bytes/],
+  ["a file that is not there", (directory: string) => join(directory, "none"), /ENOENT/],
+] as const) {
+  reading(`refuses ${what} at once`, () => {
+    const directory = mkdtempSync(join(tmpdir(), "polynic-text-"));
+    const before = Date.now();
+    assert.match(throws(() => textOf(make(directory)), 5).message, says);
+    assert.ok(Date.now() - before < 2_000);
+    rmSync(directory, { recursive: true });
+  });
+}
+reading.run();
 
 const tearing = suite("teardownGroup");
 const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0, operState: "up", group: 0 });
