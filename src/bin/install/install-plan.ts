@@ -9,12 +9,13 @@ import type { NodeFiles } from "./files.ts";
 import type { Look } from "./moves.ts";
 import { keepSteps, movesAway, renameSteps, replacements } from "./moves.ts";
 import { foreignFiles, multusFiles } from "./multus-file.ts";
+import type { InstallRequest } from "./request.ts";
 import type { Area, InstallState, Made } from "./state.ts";
 import { ownFolder, printState, readState, stateName } from "./state.ts";
 import type { Step } from "./step.ts";
 import { copyTreeStep, linkStep, rewriteStep, staleSteps, writeStep } from "./step.ts";
 import { giveBackSteps, isOurs, removeMadeSteps, sameEntry } from "./take-back.ts";
-import type { InstallRequest, Wanted, WantedFile } from "./wanted.ts";
+import type { Wanted, WantedFile } from "./wanted.ts";
 import { accessFiles, typesOf, wantedFiles } from "./wanted.ts";
 
 export interface Plan {

@@ -15,7 +15,7 @@ import { PrimaryError } from "./primary.ts";
 import { installRequest } from "./request.ts";
 import { lockName } from "./state.ts";
 import { treeOf } from "./tree.ts";
-import type { InstallRequest } from "./wanted.ts";
+import type { InstallRequest } from "./request.ts";
 import { watchDirectories } from "./watch.ts";
 
 /** As long as Multus looks for the primary configuration, and as often. */

@@ -7,7 +7,7 @@ import type { Area, InstallState, Made, Move } from "./state.ts";
 import type { Step } from "./step.ts";
 import { keepStep, renameStep } from "./step.ts";
 import { isOurs } from "./take-back.ts";
-import type { InstallRequest } from "./wanted.ts";
+import type { InstallRequest } from "./request.ts";
 
 /** What a file's name ends in once it has made way: runtimes do not read that, and none of our own files has it. */
 export const setAside = ".before-polynic";

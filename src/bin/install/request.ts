@@ -6,11 +6,43 @@ import { UsageError } from "../command-error.ts";
 import { distributionOf } from "./distribution.ts";
 import type { NodeFiles } from "./files.ts";
 import type { Flags } from "./flags.ts";
+import type { IdentitySource } from "./identity.ts";
 import type { Place } from "./place.ts";
 import { placeOf } from "./place.ts";
+import type { Area } from "./state.ts";
 import type { Tree } from "./tree.ts";
-import type { UninstallRequest } from "./uninstall-plan.ts";
-import type { InstallRequest } from "./wanted.ts";
+
+export interface InstallRequest {
+  readonly places: Readonly<Record<Area, Place>>;
+  /** Our configuration's name without its extension. */
+  readonly stem: string;
+  /** Undefined: the plugin directory is left alone. */
+  readonly tree: Tree | undefined;
+  /** Names besides `polynic` that are made in the plugin directory where they are missing. */
+  readonly links: readonly string[];
+  readonly identity: IdentitySource;
+  /** A kubeconfig that is there already, as the node knows it. */
+  readonly kubeconfig: string | undefined;
+  /** Where to write one, if it is to be somewhere in particular. */
+  readonly kubeconfigHost: string | undefined;
+  /** A configuration to be installed as it is, as this process sees it; undefined: one is generated. */
+  readonly confFile: string | undefined;
+  readonly masterName: string | undefined;
+  readonly cniVersion: string | undefined;
+  readonly forceVersion: boolean;
+  readonly overrideName: boolean;
+  readonly reference: boolean;
+  readonly renamePrimary: boolean;
+  /** Keys the caller sets; they win over a Multus's. */
+  readonly keys: JsonObject;
+}
+
+export interface UninstallRequest {
+  readonly conf: Place;
+  readonly bin: Place;
+  readonly root: string;
+  readonly stem: string;
+}
 
 /** Sorts before whatever a network plugin installs, and after a Multus's 00-multus, which therefore has to make way. */
 const stem = "00-polynic";

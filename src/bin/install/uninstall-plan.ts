@@ -7,18 +7,12 @@ import type { NodeFiles } from "./files.ts";
 import { setAside } from "./moves.ts";
 import type { Place } from "./place.ts";
 import { placeOf } from "./place.ts";
+import type { UninstallRequest } from "./request.ts";
 import type { Area, InstallState, Made, Move } from "./state.ts";
 import { lockName, ownFolder, readState, stateName } from "./state.ts";
 import type { Step } from "./step.ts";
 import { removeEmptyStep, removeStep, staleSteps } from "./step.ts";
 import { giveBackSteps, removeMadeSteps } from "./take-back.ts";
-
-export interface UninstallRequest {
-  readonly conf: Place;
-  readonly bin: Place;
-  readonly root: string;
-  readonly stem: string;
-}
 
 export interface UninstallPlan {
   readonly steps: readonly Step[];
