@@ -119,6 +119,7 @@ function isVersion(value: unknown): value is string {
 export function capabilitiesOf(json: JsonObject): Readonly<Record<string, true>> {
   const { plugins } = json;
   const objects = [json, ...(Array.isArray(plugins) ? plugins.filter(isJsonObject) : [])];
-  const names = objects.flatMap(({ capabilities }) => isJsonObject(capabilities) ? Object.entries(capabilities).filter(([, on]) => on === true).map(([name]) => name) : []);
+  const entries = objects.flatMap(({ capabilities }) => isJsonObject(capabilities) ? Object.entries(capabilities) : []);
+  const names = entries.filter(([, on]) => on === true).map(([name]) => name);
   return Object.fromEntries([...new Set(names)].sort().map((name) => [name, true]));
 }

@@ -50,8 +50,15 @@ const stem = "00-polynic";
 const serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
 const logLevels = ["panic", "error", "verbose", "debug"];
 
+export interface RequestSources {
+  /** The tree to install; it costs a digest, so it is asked for only when it is wanted. */
+  readonly tree: () => Tree;
+  readonly env: IdentitySource["env"];
+  readonly files: NodeFiles;
+}
+
 /** @throws UsageError for a value that cannot be used */
-export function installRequest(flags: Flags, { tree, env, files }: { readonly tree: () => Tree; readonly env: Readonly<Record<string, string | undefined>>; readonly files: NodeFiles }): InstallRequest {
+export function installRequest(flags: Flags, { tree, env, files }: RequestSources): InstallRequest {
   const { conf, bin, root } = places(flags, files);
   const confFile = flags.text("multus-conf-file");
   const [reference, renamePrimary] = [flags.isOn("reference"), flags.isOn("rename-conf-file")];

@@ -35,7 +35,9 @@ function isForeignLink(files: NodeFiles, area: Area, path: string): boolean {
 }
 
 /** The steps that put a file back under its name; a newer one of its owner's stays, and the note says where the old one is. */
-export function giveBackSteps(files: NodeFiles, move: Move, { at, made }: { at(area: Area, name: string): string; readonly made: readonly Made[] }): { readonly steps: readonly Step[]; readonly notes: readonly string[] } {
+export function giveBackSteps(
+  files: NodeFiles, move: Move, { at, made }: Pick<Look, "at"> & { readonly made: readonly Made[] },
+): { readonly steps: readonly Step[]; readonly notes: readonly string[] } {
   const from = at(move.area, move.from), to = at(move.area, move.to);
   if (files.kind(to) === undefined) return { steps: [], notes: [] };
   const isOver = move.why === "replaced" && made.every(({ area, name }) => area !== move.area || name !== move.from) && !isForeignLink(files, move.area, from);
@@ -45,7 +47,7 @@ export function giveBackSteps(files: NodeFiles, move: Move, { at, made }: { at(a
 }
 
 /** The steps that remove one entry, unless somebody else's file stands there by now or will be back there. */
-export function removeMadeSteps(files: NodeFiles, one: Made, { at, state }: { at(area: Area, name: string): string; readonly state: InstallState }): readonly Step[] {
+export function removeMadeSteps(files: NodeFiles, one: Made, { at, state }: Pick<Look, "at"> & { readonly state: InstallState }): readonly Step[] {
   const isGivenBack = state.moved.some(({ area, from, why }) => why === "replaced" && area === one.area && from === one.name);
   if (isGivenBack || !isOurs(one, { state, files, at })) return [];
   return removeStep(files, at(one.area, one.name));

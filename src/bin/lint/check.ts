@@ -8,6 +8,7 @@ import { checkDefinition } from "./definition.ts";
 import type { Report } from "./finding.ts";
 import type { ManifestObject } from "./manifest.ts";
 import { isManifest, objectsOf } from "./manifest.ts";
+import type { PodContext } from "./pod.ts";
 import { checkPod } from "./pod.ts";
 import type { SourceDocument } from "./source.ts";
 
@@ -37,7 +38,8 @@ export function checkDocuments(documents: readonly SourceDocument[], options: Ch
   }
   const checked = checkFiles(files, report);
   const definitions = definitionsOf(objects, report);
-  const context = { report, strict: options.strict, isolation: isolationOf(checked.multiplexers, options), multusNamespace: multusNamespaceOf(checked.multiplexers), definitions };
+  const isolation = isolationOf(checked.multiplexers, options), multusNamespace = multusNamespaceOf(checked.multiplexers);
+  const context = { report, strict: options.strict, isolation, multusNamespace, definitions };
   const pods = objects.filter(({ kind }) => kind === "pod");
   for (const pod of pods) checkPod(pod, context);
   for (const object of objects.filter(({ kind }) => kind === "other")) checkMisplaced(object, report);
@@ -66,9 +68,10 @@ function definitionsOf(objects: readonly ManifestObject[], report: Report): Read
   return definitions;
 }
 
-function isolationOf(multiplexers: readonly MuxConfig[], { isolated, globalNamespaces }: CheckOptions): { readonly isolated: boolean; readonly globalNamespaces: readonly string[] } {
+function isolationOf(multiplexers: readonly MuxConfig[], { isolated, globalNamespaces }: CheckOptions): PodContext["isolation"] {
   const isolating = multiplexers.find(({ cluster }) => cluster.namespaceIsolation);
-  return { isolated: isolated || isolating !== undefined, globalNamespaces: parseGlobalNamespaces(globalNamespaces ?? isolating?.cluster.globalNamespaces) };
+  const names = globalNamespaces ?? isolating?.cluster.globalNamespaces;
+  return { isolated: isolated || isolating !== undefined, globalNamespaces: parseGlobalNamespaces(names) };
 }
 
 function multusNamespaceOf([first]: readonly MuxConfig[]): string {

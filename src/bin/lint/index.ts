@@ -45,8 +45,15 @@ async function lint(names: readonly string[], options: CheckOptions, print: (out
   return ordered.some(({ level }) => level === "error") ? 1 : 0;
 }
 
+interface Reading {
+  readonly sources: readonly Source[];
+  readonly documents: readonly SourceDocument[];
+  /** There is something that cannot be read. */
+  readonly unreadable: boolean;
+}
+
 /** What cannot be read is told at once, and does not keep the rest from being checked. */
-async function readAll(names: readonly string[], report: Report): Promise<{ readonly sources: readonly Source[]; readonly documents: readonly SourceDocument[]; readonly unreadable: boolean }> {
+async function readAll(names: readonly string[], report: Report): Promise<Reading> {
   const sources: Source[] = [], documents: SourceDocument[] = [];
   let unreadable = false;
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
@@ -72,8 +79,10 @@ function printJson({ files, counts, findings }: Outcome): boolean {
 }
 
 function summary(files: number, { definitions, pods, networks, multiplexers }: Counts, findings: readonly Finding[]): string {
-  const seen = [plural(definitions, "definition"), plural(pods, "pod"), plural(networks, "CNI network"), plural(multiplexers, "multiplexer")].filter((words) => !words.startsWith("0 "));
-  const found = findings.length === 0 ? "nothing to complain about" : `${plural(countOf(findings, "error"), "error")}, ${plural(countOf(findings, "warning"), "warning")}`;
+  const things = [[definitions, "definition"], [pods, "pod"], [networks, "CNI network"], [multiplexers, "multiplexer"]] as const;
+  const seen = things.filter(([count]) => count > 0).map(([count, noun]) => plural(count, noun));
+  const problems = (["error", "warning"] as const).map((level) => plural(countOf(findings, level), level)).join(", ");
+  const found = findings.length === 0 ? "nothing to complain about" : problems;
   return `${plural(files, "file")} (${seen.join(", ") || "no networks"}): ${found}`;
 }
 

@@ -16,8 +16,11 @@ export interface PlacedSelection {
   readonly spot: Spot;
 }
 
+/** Without its position, which does not matter to its network. */
+type Request = Pick<PlacedSelection, "selection" | "spot">;
+
 /** Checks what a pod asks of a network whose definition is at hand. */
-export function checkRequests({ selection, spot }: Pick<PlacedSelection, "selection" | "spot">, definition: CheckedDefinition, { report, isDefault }: { readonly report: Report; readonly isDefault: boolean }): void {
+export function checkRequests({ selection, spot }: Request, definition: CheckedDefinition, { report, isDefault }: { readonly report: Report; readonly isDefault: boolean }): void {
   const { config, displayName } = definition;
   if (config === undefined) return;
   // The default network gets what the runtime sends, not what the pod asks for.
@@ -28,9 +31,16 @@ export function checkRequests({ selection, spot }: Pick<PlacedSelection, "select
   for (const name of undeclaredCapabilities(config, wanted)) {
     report("warning", spot.at(keyOf(name)), `no plugin of "${displayName}" declares "capabilities": {"${name}": true}, so it reaches none: Multus drops it, polynic refuses it unless ${name === "ips" || name === "mac" ? "the network gives it anyway or " : ""}"strictSelections" is false`);
   }
-  if (wanted["deviceID"] !== undefined && definition.resourceName !== "") report("warning", spot.at("deviceID"), `"${displayName}" takes its device from resource ${definition.resourceName}: this one is used only when none is allocated`);
-  else if (wanted["deviceID"] !== undefined && !declares(networkPlugins(config), "deviceID")) report("warning", spot.at("deviceID"), `no plugin of "${displayName}" declares "capabilities": {"deviceID": true}, so it reaches none`);
+  const device = wanted["deviceID"] === undefined ? undefined : deviceProblem(definition, config);
+  if (device !== undefined) report("warning", spot.at("deviceID"), device);
   checkTogether({ selection, spot }, definition, wanted, report);
+}
+
+/** What becomes of a device that a pod names, where it is not what the pod wants. */
+function deviceProblem({ displayName, resourceName }: CheckedDefinition, config: JsonObject): string | undefined {
+  if (resourceName !== "") return `"${displayName}" takes its device from resource ${resourceName}: this one is used only when none is allocated`;
+  if (declares(networkPlugins(config), "deviceID")) return undefined;
+  return `no plugin of "${displayName}" declares "capabilities": {"deviceID": true}, so it reaches none`;
 }
 
 /** What CNI_ARGS and a configuration cannot carry. */
@@ -39,7 +49,9 @@ function onlyByCapability(selection: NetworkSelection): readonly string[] {
 }
 
 /** Reads the network as it is with what the pod asks for; what is wrong without that has been said already. */
-function checkTogether({ selection, spot }: Pick<PlacedSelection, "selection" | "spot">, { config = {}, spot: definitionSpot, resourceName }: CheckedDefinition, wanted: JsonObject, report: Report): void {
+function checkTogether(
+  { selection, spot }: Request, { config = {}, spot: definitionSpot, resourceName }: CheckedDefinition, wanted: JsonObject, report: Report,
+): void {
   const { deviceID: _, ...args } = wanted;
   const withArgs = laidOver(config, selection.cniArgs, (message) => report("error", spot.at("cni-args"), message));
   if (withArgs === undefined) return;
