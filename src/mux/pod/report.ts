@@ -30,10 +30,18 @@ export async function reportAttached(cluster: Reporting, pod: Pod, networks: rea
  */
 export async function reportFailure(cluster: Reporting, pod: Pod, failure: Failure, log: Log): Promise<void> {
   const { error } = failure;
-  const event: PodEvent = { type: "Warning", reason: error instanceof UnusableNetwork && error.problem === "not found" ? "NoNetworkFound" : "FailedToAttachNetwork", message: error.message };
-  const status = statusAfter(failure, pod);
-  const writing = status === undefined ? [] : [cluster.setNetworkStatus(pod, status).catch((problem: unknown) => log.warn(`${toCniError(problem).message}; the pod's network-status does not tell why it was not attached`))];
-  await Promise.all([recordEvents(cluster, pod, [event], log), ...writing]);
+  const isNotFound = error instanceof UnusableNetwork && error.problem === "not found";
+  const event: PodEvent = { type: "Warning", reason: isNotFound ? "NoNetworkFound" : "FailedToAttachNetwork", message: error.message };
+  await Promise.all([recordEvents(cluster, pod, [event], log), writeFailure(cluster, pod, statusAfter(failure, pod), log)]);
+}
+
+async function writeFailure(cluster: Reporting, pod: Pod, status: string | undefined, log: Log): Promise<void> {
+  if (status === undefined) return;
+  try {
+    await cluster.setNetworkStatus(pod, status);
+  } catch (error) {
+    log.warn(`${toCniError(error).message}; the pod's network-status does not tell why it was not attached`);
+  }
 }
 
 function statusAfter({ error, at, isDefault, isPublished, isRunning }: Failure, pod: Pod): string | undefined {
