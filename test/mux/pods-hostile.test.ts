@@ -98,6 +98,15 @@ pods("have errors of bounded length, whatever their definitions say", async () =
   assert.ok(JSON.stringify(pod).length < 5_000, "in the status");
 });
 
+pods("cannot have a definition of a megabyte a thousand times", async () => {
+  await api.putDefinition({ namespace: "blue", name: "two", config: single("two", { filler: "x".repeat(1_000_000) }) });
+  await annotated(Array.from({ length: 1000 }, () => "two").join(","));
+  const before = process.memoryUsage().rss;
+  assert.match((await rejects(add(adding()), 7)).message, /"blue\/two".*expected at most 4194304/);
+  assert.ok(process.memoryUsage().rss - before < 200 * 1024 * 1024);
+  assert.is(bench.calls.length, 0);
+});
+
 pods("have their numbers written back as they were read", async () => {
   await annotated("");
   const object = await api.getPod(web) as { spec: object };

@@ -46,8 +46,22 @@ export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly 
   const configured = await configuredDelegates(node, findForNode(lookup));
   const instead = await defaultNetworkOf(pod, lookup);
   const delegates = instead === undefined ? [...configured] : [instead, ...configured.slice(1)];
-  for (const selection of asked) delegates.push(await delegateFor(selection, { selection }, lookup));
+  for (const selection of asked) {
+    delegates.push(await delegateFor(selection, { selection }, lookup));
+    refuseTooMuchText(delegates);
+  }
   return [...asked.length === 0 ? delegates : withGatewayPlans(delegates), ...auxiliaryChain(config)];
+}
+
+/** A configuration has some KiB. It is kept in memory and on disk for each network, and one definition of a megabyte may be asked for a thousand times. */
+const configCharsMax = 4 * 1024 * 1024;
+
+function refuseTooMuchText(delegates: readonly Delegate[]): void {
+  const chars = delegates.reduce((sum, { config }) => sum + config.length, 0);
+  if (chars <= configCharsMax) return;
+  const { displayName } = delegates.at(-1) ?? { displayName: "" };
+  throw new UnusableNetwork(displayName, "refused", new CniError(code.invalidConfig,
+    `Cannot use network "${displayName}": with it the configurations of ${delegates.length} networks of the pod have ${chars} characters, expected at most ${configCharsMax}`));
 }
 
 function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
