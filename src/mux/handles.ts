@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import { findExecutable, openIptables } from "../exec/index.ts";
 import type { Namespace } from "../kernel/index.ts";
@@ -9,6 +9,7 @@ import type { LeaseStore } from "../store/index.ts";
 import { openFileLeases } from "../store/index.ts";
 import type { ModuleHost } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
+import { readBoundedText } from "./bounded-text.ts";
 import type { OpenHandles } from "./command.ts";
 import type { ModulesConfig } from "./config.ts";
 import { executedPlugin } from "./executed-plugin.ts";
@@ -119,36 +120,16 @@ function kindIn(modules: ModuleHost, type: string): ReturnType<ModuleHost["kindO
   }
 }
 
-/** More than a file of name servers ever has. */
-const textBytesMax = 1024 * 1024;
-
-/**
- * A file that a configuration names, which may be anybody's: a device must not even be opened, which can be an order to it
- * (watchdog), a pipe waits for ever and /dev/zero does not end.
- */
 function readText(path: string): string {
   try {
-    if (!statSync(path).isFile()) throw new Error("it is no regular file");
-    const bytes = readBounded(path);
-    if (bytes.length > textBytesMax) throw new Error(`it is longer than ${textBytesMax} bytes`);
-    return bytes.toString();
+    return readBoundedText(path, textBytesMax);
   } catch (error) {
     throw new CniError(code.ioFailure, `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }
 
-/** Up to one byte more than is wanted. The size that a file is said to have is not that of one in /proc. */
-function readBounded(path: string): Buffer {
-  const buffer = Buffer.alloc(textBytesMax + 1);
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    let filled = 0;
-    for (let bytes = -1; bytes !== 0 && filled < buffer.length; filled += bytes) bytes = readSync(fd, buffer, { offset: filled });
-    return buffer.subarray(0, filled);
-  } finally {
-    closeSync(fd);
-  }
-}
+/** More than a file of name servers ever has. */
+const textBytesMax = 1024 * 1024;
 
 function alone<T>(work: () => T): T {
   const lock = lockFile(iptablesLock.path, iptablesLock);

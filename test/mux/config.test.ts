@@ -1,4 +1,4 @@
-// src/mux/config.ts and resolve.ts: the configuration as deployed, and networks found in files.
+// src/mux/config.ts, resolve.ts and network-files.ts: the configuration as deployed, and networks found in files.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -146,6 +146,13 @@ resolving("says that confDir is empty or missing", async () => {
 resolving("refuses a list in a file for single plugins", async () => {
   const file = put("10.conf", { name: "blue", plugins: [{ type: "x" }] });
   assert.match((await rejects(resolved({ clusterNetwork: file }), 7)).message, /type/);
+});
+resolving("reads a file up to 2 MiB, and none that is longer", async () => {
+  const padding = " ".repeat(2 * 1024 * 1024 - JSON.stringify({ name: "blue", type: "x", comment: "" }).length);
+  const file = put("10.conf", { name: "blue", type: "x", comment: padding });
+  assert.equal(await shapes({ clusterNetwork: file }), [["blue", "0.1.0", ["x"], false, true]]);
+  put("10.conf", { name: "blue", type: "x", comment: `${padding} ` });
+  assert.match((await rejects(resolved({ clusterNetwork: file }), 5)).message, /10\.conf: it is longer than 2097152 bytes/);
 });
 resolving("appends the auxiliary chain last, when its folder has files", async () => {
   const clusterNetwork = put("net.d/10.conf", network("blue", "bridge"));

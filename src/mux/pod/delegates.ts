@@ -5,7 +5,7 @@ import type { ScratchRequests } from "../../store/index.ts";
 import type { MuxConfig } from "../config.ts";
 import type { Delegate } from "../delegate.ts";
 import { parseDelegate } from "../delegate.ts";
-import { findByName } from "../resolve.ts";
+import { findByName } from "../network-files.ts";
 
 /** What a network is made with, for one pod. */
 export interface DelegateParts {
