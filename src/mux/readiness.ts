@@ -3,7 +3,7 @@ import { CniError, code } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 
 /** As long as Multus waits; polled more often, so that a container waits less after the default network has come up. */
-export const readinessWaitMs = 45_000;
+const readinessWaitMs = 45_000;
 const pollMs = 100;
 
 /**

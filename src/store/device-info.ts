@@ -10,7 +10,7 @@ import { createWholeFile, isAbsent, makeDirectory, readBytes, removeIfPresent } 
  *
  * @see Device information specification of the Network Plumbing Working Group
  */
-export const deviceInfoDirectory = "/var/run/k8s.cni.cncf.io/devinfo";
+const deviceInfoDirectory = "/var/run/k8s.cni.cncf.io/devinfo";
 
 /** A device as the kubelet allocated it. */
 export interface AllocatedDevice {

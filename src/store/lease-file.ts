@@ -11,12 +11,12 @@ import { createWholeFile, errnoOf, isAbsent, readText, removeIfPresent, writeWho
  */
 
 /** What a reservation file of that owner holds. */
-export function leaseContent(owner: Owner): string {
+function leaseContent(owner: Owner): string {
   return `${owner.containerId.trim()}\r\n${owner.ifName}`;
 }
 
 /** The owner a reservation file names; `ifName` is "" in an old file. Readers trim both ends of the whole. */
-export function parseLeaseContent(content: string): Owner {
+function parseLeaseContent(content: string): Owner {
   const text = content.trim();
   const at = text.indexOf("\r\n");
   return at < 0 ? { containerId: text, ifName: "" } : { containerId: text.slice(0, at), ifName: text.slice(at + 2) };
@@ -100,7 +100,7 @@ export function readIfPresent(path: string): string | undefined {
 }
 
 /** Whether the owner is the one who asks: the same interface, or an old file of the same container. */
-export function isOwnedBy(lease: { readonly owner: Owner }, owner: Owner): "exactly" | "by container" | undefined {
+function isOwnedBy(lease: { readonly owner: Owner }, owner: Owner): "exactly" | "by container" | undefined {
   if (lease.owner.containerId !== owner.containerId.trim()) return undefined;
   if (lease.owner.ifName === owner.ifName) return "exactly";
   return lease.owner.ifName === "" ? "by container" : undefined;

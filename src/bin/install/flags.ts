@@ -21,7 +21,7 @@ export interface Flags {
   given(name: string): boolean | undefined;
 }
 
-export const placeFlags = {
+const placeFlags = {
   root: { kind: "text", value: "DIR", help: "where the node's / is seen, /host in a container; default /" },
   distribution: { kind: "text", value: "NAME", help: "kubeadm, k3s, rke2, microk8s or auto (default): the directories below" },
   "cni-conf-dir": { kind: "text", value: "DIR", help: "the runtime's configuration directory", multus: true },
