@@ -18,6 +18,8 @@ const programs = {
   "iptables-save": "iptables",
   conntrack: "conntrack",
   ping: "iputils-ping",
+  socat: "socat",
+  sysctl: "procps",
   unshare: "util-linux",
 };
 
