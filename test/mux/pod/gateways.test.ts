@@ -1,10 +1,10 @@
 // src/mux/pod/gateways.ts: the default routes of a pod's interfaces, as iproute2 shows them.
 import * as assert from "uvu/assert";
-import { applyGateways } from "../../src/mux/pod/gateways.ts";
-import { openHandles } from "../../src/mux/index.ts";
-import type { GatewayPlan } from "../../src/nad/index.ts";
-import { throws } from "../helpers/errors.ts";
-import { ipJson, kernelSuite, makeNetns, type TestNetns } from "../helpers/netns.ts";
+import { applyGateways } from "../../../src/mux/pod/gateways.ts";
+import { openHandles } from "../../../src/mux/index.ts";
+import type { GatewayPlan } from "../../../src/nad/index.ts";
+import { throws } from "../../helpers/errors.ts";
+import { ipJson, kernelSuite, makeNetns, type TestNetns } from "../../helpers/netns.ts";
 
 const keep: GatewayPlan = { stripV4: false, stripV6: false, gateways: [] };
 const strip: GatewayPlan = { stripV4: true, stripV6: true, gateways: [] };

@@ -1,15 +1,15 @@
 // src/mux/pod: how a definition, a selection and a device become a network.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { CniError } from "../../src/cni/index.ts";
-import type { NetworkDefinition, NetworkSelection } from "../../src/nad/index.ts";
-import { parseMuxConfig } from "../../src/mux/index.ts";
-import type { Delegate } from "../../src/mux/delegate.ts";
-import { planNetworks } from "../../src/mux/network.ts";
-import { delegateOf } from "../../src/mux/pod/delegates.ts";
-import { deviceQueue } from "../../src/mux/pod/devices.ts";
-import { networksOfPod } from "../../src/mux/pod/networks.ts";
-import { rejects } from "../helpers/errors.ts";
+import type { CniError } from "../../../src/cni/index.ts";
+import type { NetworkDefinition, NetworkSelection } from "../../../src/nad/index.ts";
+import { parseMuxConfig } from "../../../src/mux/index.ts";
+import type { Delegate } from "../../../src/mux/delegate.ts";
+import { planNetworks } from "../../../src/mux/network.ts";
+import { delegateOf } from "../../../src/mux/pod/delegates.ts";
+import { deviceQueue } from "../../../src/mux/pod/devices.ts";
+import { networksOfPod } from "../../../src/mux/pod/networks.ts";
+import { rejects } from "../../helpers/errors.ts";
 
 const config = parseMuxConfig({ cniVersion: "1.0.0", name: "pods", type: "polynic", delegates: [{ name: "one", type: "bridge" }] }, { invokedAs: "polynic", verb: "ADD" });
 const definition = (config: object, resourceName = ""): NetworkDefinition =>
