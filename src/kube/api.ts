@@ -25,6 +25,8 @@ export interface ApiRequest extends Errand {
 export interface ApiSettings {
   readonly access: () => Promise<Access>;
   readonly budget: Budget;
+  /** Of the budget, kept for requests that have a limit of their own: there must be time to tell what went wrong. */
+  readonly reserveMs: number;
   readonly tryTimeoutMs: number;
   readonly userAgent: string;
   readonly world: World;
@@ -48,11 +50,10 @@ export class Api {
    * @throws CniError 11 when there was none in time, 7 for a broken kubeconfig, 120 for a server we cannot trust
    */
   async send(request: ApiRequest): Promise<Answer> {
-    const { budget } = this.settings;
+    const { budget, reserveMs, world } = this.settings;
     return budget.count(() => {
-      if (request.limitMs === undefined) return this.sendUntilAnswered(request, budget);
-      const own = new Budget(Math.min(request.limitMs, budget.leftMs()), this.settings.world);
-      return own.count(() => this.sendUntilAnswered(request, own));
+      const own = new Budget(request.limitMs === undefined ? budget.leftMs() - reserveMs : Math.min(request.limitMs, budget.leftMs()), world);
+      return own.count(() => this.sendUntilAnswered(request, own, request.limitMs === undefined ? budget.limitMs - reserveMs : own.limitMs));
     });
   }
 
@@ -61,7 +62,8 @@ export class Api {
     for (const connection of this.connections) connection.close();
   }
 
-  private async sendUntilAnswered(request: ApiRequest, budget: Budget): Promise<Answer> {
+  /** @param limitMs  for the message */
+  private async sendUntilAnswered(request: ApiRequest, budget: Budget, limitMs: number): Promise<Answer> {
     const { world, tryTimeoutMs } = this.settings;
     const access = await (this.access ??= this.settings.access());
     let refused = false, renewed = false;
@@ -69,7 +71,7 @@ export class Api {
       const outcome = await this.tryOnce(request, { access, refused, timeoutMs: Math.min(tryTimeoutMs, budget.leftMs()) });
       if ("problem" in outcome) {
         const waitMs = Math.max(outcome.waitMs, world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries - 1)));
-        if (tries === triesMax || waitMs >= budget.leftMs() || this.closed) throw unanswered(request, { access, outcome, tries, limitMs: budget.limitMs });
+        if (tries === triesMax || waitMs >= budget.leftMs() || this.closed) throw unanswered(request, { access, outcome, tries, limitMs });
         await world.sleep(waitMs);
       } else if (outcome.answer.status !== 401) {
         return outcome.answer;

@@ -23,7 +23,7 @@ export interface Cluster {
   /** A NetworkAttachmentDefinition as the API gives it; undefined: the API says that there is none. */
   getDefinition(key: PodKey): Promise<JsonObject | undefined>;
   /** Only the annotation changes; "gone": the pod is not there any more, or is another one of that name. */
-  setNetworkStatus(pod: Pod, status: string): Promise<"written" | "gone">;
+  setNetworkStatus(pod: Pod, status: string, options?: { readonly limitMs: number }): Promise<"written" | "gone">;
   /** Resolves with why it could not be recorded, undefined when it was; never throws. */
   recordEvent(pod: Pod, event: PodEvent): Promise<string | undefined>;
   /** Drops the connections, so that the process may end. */
@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly env: Environment;
   /** For all requests together. It counts only while one is waited for. */
   readonly deadlineMs: number;
+  /** Of the deadline, kept for events and a status with a limit of its own; 0 when absent. */
+  readonly reserveMs?: number;
   /** For one try of one request, when it is not the usual time. */
   readonly tryTimeoutMs?: number;
   /** Ours, for the API's audit log. */
@@ -54,6 +56,7 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
   const api = new Api({
     access: async () => kubeconfig === "" ? inClusterAccess(env, options.serviceAccountDirectory ?? serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
     budget: new Budget(options.deadlineMs, world),
+    reserveMs: options.reserveMs ?? 0,
     tryTimeoutMs: options.tryTimeoutMs ?? tryTimeoutMs,
     userAgent: `polynic/${options.version ?? "unknown"}`,
     world,
@@ -61,7 +64,7 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
   return {
     getPod: (key) => getPod(api, key),
     getDefinition: (key) => getDefinition(api, key),
-    setNetworkStatus: (pod, status) => setNetworkStatus(api, { pod, status, world }),
+    setNetworkStatus: (pod, status, limits) => setNetworkStatus(api, { pod, status, world, ...limits }),
     recordEvent: (pod, event) => recordEvent(api, { pod, event, world }),
     close: () => api.close(),
   };

@@ -6,6 +6,8 @@ import { isReferenceByName, resolveDelegates } from "./resolve.ts";
 
 /** All requests of one command together. A DEL needs an answer only where nothing is written down, and must not hold a node up. */
 const deadlinesMs = { add: 30_000, other: 2_500 } as const;
+/** Of an ADD's time, what is left for telling the pod's owner when all the rest has gone by. */
+const reserveMs = 3_000;
 
 /**
  * Runs `work` with the cluster of the configuration, or undefined where there is none. What speaks to a cluster is a
@@ -17,7 +19,7 @@ export async function withPods<T>(
   const inCluster = [env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"]].every(Boolean);
   if (config.cluster.kubeconfig === "" && !inCluster) return await work(undefined);
   const { openPods } = await import("./pod/index.ts");
-  const pods = openPods({ config, env, version, log, deadlineMs: adding ? deadlinesMs.add : deadlinesMs.other });
+  const pods = openPods({ config, env, version, log, ...adding ? { deadlineMs: deadlinesMs.add, reserveMs } : { deadlineMs: deadlinesMs.other } });
   try {
     return await work(pods);
   } finally {

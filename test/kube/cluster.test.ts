@@ -306,6 +306,18 @@ repeated("the deadline ends the tries", async () => {
   assert.ok(world.sleeps.reduce((sum, ms) => sum + ms, 0) < 1000);
 });
 
+repeated("what is in reserve is left for what has a limit of its own", async () => {
+  const world = testWorld(0.9), cluster = client({ deadlineMs: 1000, reserveMs: 400 }, world);
+  const pod = await cluster.getPod(web);
+  if (pod === undefined) return assert.unreachable("the pod should be there");
+  await api.fault({ kind: "500", times: 100, match: { path: "/pods/" } });
+  assert.match((await rejects(cluster.getPod(web), code.tryAgainLater)).message, /within 600 ms$/);
+  assert.match((await rejects(cluster.setNetworkStatus(pod, "[]"), code.tryAgainLater)).message, /within 600 ms$/);
+  await api.heal();
+  assert.is(await cluster.setNetworkStatus(pod, "[]", { limitMs: 300 }), "written");
+  assert.is(await cluster.recordEvent(pod, { type: "Warning", reason: "Failed", message: "It did" }), undefined);
+});
+
 repeated("a request that hangs ends with the deadline", async () => {
   await api.fault({ kind: "silent", times: 100 });
   const startMs = Date.now();

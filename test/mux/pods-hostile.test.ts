@@ -98,6 +98,14 @@ pods("have errors of bounded length, whatever their definitions say", async () =
   assert.ok(JSON.stringify(pod).length < 5_000, "in the status");
 });
 
+pods("hear of their failure after everything else, also of what was told before", async () => {
+  await annotated("two");
+  await api.deny({ resource: "pods/status" });
+  await api.fault({ kind: "slow", ms: 100, match: { path: "/events" }, times: 2 });
+  const events = await eventsOf(() => add(adding()).then(() => assert.unreachable(), () => {}));
+  assert.equal(events.map(({ reason }) => reason), ["AddedInterface", "AddedInterface", "FailedToAttachNetwork"]);
+});
+
 pods("cannot have a definition of a megabyte a thousand times", async () => {
   await api.putDefinition({ namespace: "blue", name: "two", config: single("two", { filler: "x".repeat(1_000_000) }) });
   await annotated(Array.from({ length: 1000 }, () => "two").join(","));

@@ -32,12 +32,14 @@ export interface PodsOptions {
   readonly log: Log;
   /** For all requests together. */
   readonly deadlineMs: number;
+  /** Of them, what is kept for telling of a failure. */
+  readonly reserveMs?: number;
 }
 
 /** Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be used. */
-export function openPods({ config, env, version, log, deadlineMs }: PodsOptions): Pods {
+export function openPods({ config, env, version, log, ...times }: PodsOptions): Pods {
   const { kubeconfig } = config.cluster;
-  const cluster = openCluster({ kubeconfig, env, version, deadlineMs });
+  const cluster = openCluster({ kubeconfig, env, version, ...times });
   if (cluster === undefined) throw new CniError(code.invalidConfig, `Cannot use kubeconfig "${kubeconfig}": it leads to no cluster, expected the path of a client's configuration`);
   const find = definitionsOf(cluster);
   const forNobody: Lookup = { config, find, devices: deviceQueue(async () => new Map()), ignored: ({ message }) => log.warn(message) };

@@ -20,7 +20,9 @@ export async function reportAttached(cluster: Reporting, pod: Pod, networks: rea
     if (result === undefined || (result.interfaces.length === 0 && result.ips.length === 0)) return [];
     return [{ type: "Normal", reason: "AddedInterface", message: addedMessage(network.attachment.ifName, result, network.delegate.displayName) }];
   });
-  const [outcome] = await Promise.all([cluster.setNetworkStatus(pod, status), recordEvents(cluster, pod, events, log)]);
+  const recording = recordEvents(cluster, pod, events, log);
+  // Whatever comes of the status: what is told of it must come after what was told before.
+  const outcome = await cluster.setNetworkStatus(pod, status).finally(() => recording);
   if (outcome === "gone") log.warn(`pod "${pod.namespace}/${pod.name}" is gone from the API; its network-status is not written`);
 }
 
@@ -35,10 +37,13 @@ export async function reportFailure(cluster: Reporting, pod: Pod, failure: Failu
   await Promise.all([recordEvents(cluster, pod, [event], log), writeFailure(cluster, pod, statusAfter(failure, pod), log)]);
 }
 
+/** The ADD has failed anyway, and the runtime waits to hear of it. */
+const failureLimitMs = 3_000;
+
 async function writeFailure(cluster: Reporting, pod: Pod, status: string | undefined, log: Log): Promise<void> {
   if (status === undefined) return;
   try {
-    await cluster.setNetworkStatus(pod, status);
+    await cluster.setNetworkStatus(pod, status, { limitMs: failureLimitMs });
   } catch (error) {
     log.warn(`${toCniError(error).message}; the pod's network-status does not tell why it was not attached`);
   }
