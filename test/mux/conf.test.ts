@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { parseYamlDocuments } from "../../src/kube/index.ts";
 import { parseMuxConfig } from "../../src/mux/index.ts";
 import { resolveDelegates } from "../../src/mux/resolve.ts";
+import type { ApiServer } from "../helpers/api-server.ts";
+import { startApiServer } from "../helpers/api-server.ts";
 import { runExecutable } from "../helpers/executable.ts";
 import { ipJson, kernelSuite, run as shell } from "../helpers/netns.ts";
 
@@ -84,13 +87,12 @@ for (const file of files) {
       const ran = runExecutable({ env, stdin: input });
       assert.is(ran.status, 0, `${CNI_COMMAND}: ${ran.stdout}${ran.stderr}`);
     };
-    const names = (): readonly string[] => ipJson("-n c1 link show").map((link: { ifname: string }) => link.ifname).filter((name: string) => name !== "lo").sort();
     call("ADD", stdin);
-    assert.equal(names(), expected[file]);
+    assert.equal(namesInContainer(), expected[file]);
     assert.ok(reservations().length > 0);
     call("CHECK", stdin);
     call("DEL", stdin);
-    assert.equal(names(), []);
+    assert.equal(namesInContainer(), []);
     assert.is(ipJson("link show eth1").length, 1, "a host device comes back");
     const kept = readdirSync(join(directory, "cni"), { recursive: true, encoding: "utf8" }).filter((name) => name !== "results" && !name.startsWith(".polynic"));
     assert.equal(kept, []);
@@ -98,7 +100,47 @@ for (const file of files) {
     call("DEL", stdin);
   });
 }
+attaching("cluster.yaml: the pod gets the networks it asks for beside that of 90-cluster.conf", async () => {
+  const api = await startApiServer();
+  try {
+    for (const { value } of await parseYamlDocuments(readFileSync(join(folder, "cluster.yaml"), "utf8"))) await putObject(api, value);
+    const input = { ...adapted("90-cluster.conf"), kubeconfig: api.kubeconfig };
+    const call = (CNI_COMMAND: string): void => {
+      const env = { CNI_COMMAND, CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0", CNI_PATH: referencePlugins, CNI_ARGS: "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web;IgnoreUnknown=1" };
+      const ran = runExecutable({ env, stdin: input });
+      assert.is(ran.status, 0, `${CNI_COMMAND}: ${ran.stdout}${ran.stderr}`);
+    };
+    call("ADD");
+    assert.equal(namesInContainer(), ["eth0", "lan0", "net1", "net3"]);
+    assert.equal(ipJson("-n c1 route show default").map(({ gateway, dev }: { gateway: string; dev: string }) => [gateway, dev]), [["192.168.50.1", "lan0"]]);
+    assert.is(ipJson("-n c1 link show lan0")[0].address, "02:50:00:00:00:07");
+    assert.is(ipJson("-n c1 addr show net3")[0].addr_info[0].local, "10.60.0.20");
+    call("CHECK");
+    call("DEL");
+    assert.equal(namesInContainer(), []);
+    assert.equal(reservations(), []);
+  } finally {
+    await api.stop();
+  }
+});
 attaching.run();
+
+interface ClusterObject {
+  readonly kind: string;
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: { readonly config: string };
+}
+
+async function putObject(api: ApiServer, value: unknown): Promise<void> {
+  // Our own example.
+  const { kind, metadata, spec } = value as ClusterObject;
+  if (kind === "Pod") await api.putPod(metadata);
+  else await api.putDefinition({ namespace: metadata.namespace, name: metadata.name, config: spec.config });
+}
+
+function namesInContainer(): readonly string[] {
+  return ipJson("-n c1 link show").map((link: { ifname: string }) => link.ifname).filter((name: string) => name !== "lo").sort();
+}
 
 /** Files of host-local that are named by an address. */
 function reservations(): readonly string[] {
