@@ -68,14 +68,13 @@ export function installPackages() {
 /**
  * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
  *
- * @param {{ reference?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: what tests and the benchmark compare with and speak to; `kernel`: another
- *   kernel too; `runtime`: a container runtime too
+ * @param {{ reference?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: what tests and the benchmark
+ *   compare with and speak to; `kernel`: another kernel too; `runtime`: a container runtime too
  */
-export function installPrograms({ reference = false, kernel = false, runtime = false } = {}) {
+export function installPrograms({ reference = false, api = false, kernel = false, runtime = false } = {}) {
   const missing = new Set(missingPackages(programs, onPath));
-  if (reference) {
-    for (const name of [...missingPackages(referencePlugins, existsSync), ...missingPackages(certificatePrograms, onPath)]) missing.add(name);
-  }
+  if (reference) for (const name of missingPackages(referencePlugins, existsSync)) missing.add(name);
+  if (api || reference) for (const name of missingPackages(certificatePrograms, onPath)) missing.add(name);
   if (!libatomic.some((path) => existsSync(path))) missing.add("libatomic1");
   // In groups: apt installs all of the packages it is given or none, and an archive may lack some of them.
   const groups = [
