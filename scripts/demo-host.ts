@@ -2,11 +2,12 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { showPod } from "./demo-pod.ts";
+import { failureCount, ipJson, limitMs, ms, note, picture, prove, say, sh } from "./demo-stage.ts";
 
 const root = join(import.meta.dirname, "..");
 const polynic = join(root, "dist", "bin", "polynic");
 const confFile = join(root, "conf", "30-three-networks.conf");
-const limitMs = 20_000;
 
 interface Added {
   readonly ips: readonly { readonly address: string; readonly interface?: number }[];
@@ -21,7 +22,6 @@ const hostAddress = "198.51.100.2";
 const conf = readFileSync(confFile, "utf8");
 const children: ChildProcess[] = [];
 const work = mkdtempSync("/tmp/polynic-demo-");
-let failures = 0;
 
 try {
   prepareHost();
@@ -47,6 +47,8 @@ try {
   const webDel = detach("web"), clientDel = detach("client");
   proveNothingLeft();
 
+  await showPod({ root, polynic });
+
   say("How long it took, whole processes");
   note(`ADD web ${ms(web.tookMs)}   ADD client ${ms(client.tookMs)}   DEL web ${ms(webDel)}   DEL client ${ms(clientDel)}`);
   note(`For scale: starting the bundled Node and doing nothing takes ${ms(bareStart())}`);
@@ -54,8 +56,8 @@ try {
   for (const child of children) child.kill("SIGKILL");
   rmSync(work, { recursive: true, force: true });
 }
-console.log(failures === 0 ? "\nDemo finished: everything proved" : `\nDemo finished: ${failures} proofs failed`);
-process.exit(failures === 0 ? 0 : 1);
+console.log(failureCount() === 0 ? "\nDemo finished: everything proved" : `\nDemo finished: ${failureCount()} proofs failed`);
+process.exit(failureCount() === 0 ? 0 : 1);
 
 /**
  * lo up, private state folders, two containers, a physical network (uplink0 with one machine at its other end),
@@ -109,27 +111,6 @@ function addressOf(result: Added, ifName: string): string {
   return found;
 }
 
-/** Links, addresses and routes of one namespace. */
-function picture(netns: string): void {
-  const links = ipJson(netns, "-d", "addr");
-  const routes = [...ipJson(netns, "route"), ...ipJson(netns, "-6", "route").filter(({ dst }) => dst !== "fe80::/64")];
-  for (const link of links.filter(({ ifname }) => ifname !== "lo")) {
-    const addresses = link.addr_info.filter((one: { scope: string }) => one.scope === "global")
-      .map((one: { local: string; prefixlen: number }) => `${one.local}/${one.prefixlen}`);
-    note(`${link.ifname.padEnd(6)} ${(link.linkinfo?.info_kind ?? "").padEnd(8)} ${link.operstate.padEnd(7)} `
-      + `${link.address}  ${addresses.join("  ")}`);
-    for (const route of routes.filter(({ dev }) => dev === link.ifname)) {
-      note(`       route ${route.dst}${route.gateway === undefined ? "" : ` via ${route.gateway}`}`);
-    }
-  }
-}
-
-// ip -j prints what `ip` prints: its fields are read by name and shown, nothing else depends on them.
-// eslint-disable-next-line -- see above
-function ipJson(netns: string, ...args: string[]): any[] {
-  return JSON.parse(execFileSync("ip", ["-j", "-n", netns, ...args], { encoding: "utf8" }) || "[]");
-}
-
 function inside(netns: string, command: readonly string[]): boolean {
   return succeeds(["ip", "netns", "exec", netns, ...command]);
 }
@@ -181,25 +162,4 @@ function bareStart(): number {
     return Number(process.hrtime.bigint() - start) / 1e6;
   }).sort((a, b) => a - b);
   return times[2] ?? 0;
-}
-
-function sh(script: string): void {
-  execFileSync("sh", ["-ec", script], { stdio: ["ignore", "inherit", "inherit"], timeout: limitMs });
-}
-
-function say(text: string): void {
-  console.log(`\n== ${text}`);
-}
-
-function note(text: string): void {
-  console.log(text.replace(/^/gm, "   "));
-}
-
-function prove(what: string, holds: boolean): void {
-  if (!holds) failures++;
-  note(`${holds ? "ok  " : "FAIL"} ${what}`);
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(0)} ms`;
 }

@@ -1,5 +1,5 @@
-// npm run demo: installs what it needs, builds, and shows polynic attach two containers to three networks and take
-// everything away again. All of it happens in a network and mount namespace of its own: nothing of the machine changes.
+// npm run demo: installs what it needs, builds, and shows polynic attach two containers and a pod of a cluster to three
+// networks each and take everything away again. All of it happens in a network and mount namespace of its own: nothing of the machine changes.
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
@@ -9,7 +9,7 @@ if (process.getuid?.() !== 0) {
   console.error("Cannot run the demo as an ordinary user: making network namespaces needs root (try: sudo npm run demo)");
   process.exit(1);
 }
-installPrograms();
+installPrograms({ api: true });
 installPackages();
 console.log("Building dist/");
 run("npm", ["run", "--silent", "build"]);

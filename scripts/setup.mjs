@@ -68,8 +68,9 @@ export function installPackages() {
 /**
  * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
  *
- * @param {{ reference?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: what tests and the benchmark
- *   compare with and speak to; `kernel`: another kernel too; `runtime`: a container runtime too
+ * @param {{ reference?: boolean, api?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: what tests and the
+ *   benchmark compare with and speak to; `api`: what the tests' API server needs; `kernel`: another kernel too; `runtime`: a
+ *   container runtime too
  */
 export function installPrograms({ reference = false, api = false, kernel = false, runtime = false } = {}) {
   const missing = new Set(missingPackages(programs, onPath));
