@@ -2,7 +2,7 @@
  * The standard streams by plain system calls: Node's stream objects for them cost more to load than a network takes to add.
  */
 import { readSync, writeSync } from "node:fs";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 
 /** Kubernetes objects end at 1.5 MiB; no configuration comes near this. */
 const inputBytesMax = 16 * 1024 * 1024;
@@ -32,7 +32,7 @@ export function writeAnswer(text: string): boolean {
     writeAll(1, text, "write to stdout");
     return true;
   } catch (error) {
-    writeLine(error instanceof Error ? error.message : String(error));
+    writeLine(messageOf(error));
     return false;
   }
 }

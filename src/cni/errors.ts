@@ -64,6 +64,11 @@ export class CniError extends Error {
   }
 }
 
+/** What somebody has thrown, in words: its message where it is an error. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /**
  * What a failed command prints on stdout: indented JSON without an end of line, `details` only when there are any.
  *

@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 
 /** A change of one table, decided from what the table holds. */
 export interface IptablesChange {
@@ -168,7 +168,7 @@ function start(run: RunProgram, program: string, file: string, args: readonly st
   try {
     return { program, ...run(file, args, { input, timeoutMs, outputBytesMax }) };
   } catch (error) {
-    throw new CniError(code.executable, `Cannot run ${program} (${file}): ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new CniError(code.executable, `Cannot run ${program} (${file}): ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import type { JsonObject } from "../cni/index.ts";
-import { CniError, code, isJsonObject, parseJsonObject } from "../cni/index.ts";
+import { CniError, code, isJsonObject, messageOf, parseJsonObject } from "../cni/index.ts";
 
 /** One resource of one container, as the kubelet wrote it down. */
 export interface CheckpointEntry {
@@ -52,7 +52,7 @@ function readIfPresent(path: string): string | undefined {
     if (stat.size > bytesMax) throw new Error(`it has ${stat.size} bytes, expected at most ${bytesMax}`);
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot read the kubelet's checkpoint ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot read the kubelet's checkpoint ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 

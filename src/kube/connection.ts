@@ -2,6 +2,7 @@ import { Agent as PlainAgent, request as requestPlain } from "node:http";
 import { Agent, request as requestTls } from "node:https";
 import { getCACertificates } from "node:tls";
 import type { IncomingMessage } from "node:http";
+import { messageOf } from "../cni/index.ts";
 import type { Access, ClientCertificate } from "./access.ts";
 
 /** What an object of the API can be, several times over: etcd takes 1.5 MiB. */
@@ -136,8 +137,4 @@ function toConnectionError(error: unknown): ConnectionError {
   // Where several addresses of one name were tried, Node says why only in the parts.
   const parts = error instanceof AggregateError ? error.errors.map(messageOf).join(", ") : "";
   return new ConnectionError(code, parts === "" ? messageOf(error) : parts, error);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../cni/index.ts";
 import type { Access, ClientCertificate } from "./access.ts";
 import { execCredentials } from "./exec-credentials.ts";
 import type { UserContext } from "./exec-credentials.ts";
@@ -52,8 +53,4 @@ function certificateOf(user: Settings): ClientCertificate | undefined {
   if (chain === undefined) return user.refuse("client-certificate", "the certificate of client-key");
   if (key === undefined) return user.refuse("client-key", "the key of client-certificate");
   return { chain, key };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import type { Pod, PodKey } from "./pod.ts";
 import { told } from "./pod.ts";
@@ -53,7 +53,7 @@ async function idsFromSocket(pod: PodKey, { socket, limitMs, skipped }: Required
   try {
     pods = await listPodResources({ socket, limitMs, bytesMax: answerBytesMax });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new CniError(code.tryAgainLater,
       `Cannot look up the devices of ${told(pod)}: the kubelet's socket ${socket} gave no answer but ${reason}, expected its list of pod resources within ${limitMs} ms`, { cause: error });
   }

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../cni/index.ts";
+import { messageOf } from "../cni/index.ts";
 import { objectIn } from "./answer.ts";
 import type { Api } from "./api.ts";
 import { told } from "./pod.ts";
@@ -34,7 +35,7 @@ export async function recordEvent(api: Api, { pod, event, world }: { readonly po
     if (answer.status !== 409) objectIn(answer, errand);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import type { ExecFileException } from "node:child_process";
 import { isAbsolute, join } from "node:path";
 import type { JsonObject } from "../cni/index.ts";
+import { messageOf } from "../cni/index.ts";
 import type { Access, Credentials } from "./access.ts";
 import type { Environment } from "./environment.ts";
 import { jsonObjectIn } from "./json-object.ts";
@@ -35,7 +36,7 @@ export function execCredentials(exec: Settings, context: UserContext): Access["c
   return ({ refused, timeoutMs }) => {
     if (refused) remembered = undefined;
     return remembered ??= run(program, args, { env, timeoutMs }).then((output) => toCredentials(exec, { output, apiVersion, program }), (error: unknown) => {
-      throw exec.refusal(`${exec.pathTo("command")} ${program} failed: ${error instanceof Error ? error.message : String(error)}`, `an ExecCredential within ${timeoutMs} ms`);
+      throw exec.refusal(`${exec.pathTo("command")} ${program} failed: ${messageOf(error)}`, `an ExecCredential within ${timeoutMs} ms`);
     });
   };
 }

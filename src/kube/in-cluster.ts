@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import type { Access } from "./access.ts";
 import type { Environment } from "./environment.ts";
 import { tokenIn } from "./token.ts";
@@ -38,7 +38,7 @@ function readFrom(path: string, read: (path: string) => string): string {
   try {
     return read(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CniError(code.invalidConfig, `Cannot use the service account: file ${path} is of no use: ${reason}, expected the kubelet to have put it there`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { CniError, code, isJsonObject } from "../cni/index.ts";
+import { CniError, code, isJsonObject, messageOf } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 import type { Access, Trust } from "./access.ts";
 import { credentialsOf } from "./credentials.ts";
@@ -55,7 +55,7 @@ async function parse(text: string, source: string): Promise<unknown> {
   try {
     return parseYaml(text);
   } catch (error) {
-    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const [reason = ""] = messageOf(error).split("\n");
     throw new CniError(code.invalidConfig, `Cannot use ${source}: ${reason.replace(/:$/, "").replace(/: .*?(?= at line \d+, column \d+$|$)/, "")}, expected a kubeconfig in YAML or JSON`);
   }
 }

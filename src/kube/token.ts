@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { messageOf } from "../cni/index.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -23,6 +24,6 @@ export function tokenOf(settings: Settings, text: string): string {
   try {
     return checkedToken(text);
   } catch (error) {
-    throw settings.refusal(`${settings.pathTo("token")} is of no use: ${error instanceof Error ? error.message : String(error)}`, "a token", error);
+    throw settings.refusal(`${settings.pathTo("token")} is of no use: ${messageOf(error)}`, "a token", error);
   }
 }

@@ -1,5 +1,6 @@
 import type { Document, ParsedNode } from "yaml";
 import { LineCounter, Scalar, isMap, isNode, isScalar, parse, parseAllDocuments, parseDocument } from "yaml";
+import { messageOf } from "../cni/index.ts";
 
 /** A key or an index on the way to a value. */
 export type YamlStep = string | number;
@@ -85,7 +86,7 @@ function valueOf(document: Document.Parsed): { readonly value: unknown; readonly
   } catch (error) {
     if (error instanceof RangeError) return { value: undefined, problem: tooDeep };
     if (error instanceof TypeError) return { value: undefined, problem: "an alias stands for what holds it" };
-    return { value: undefined, problem: error instanceof Error ? error.message : String(error) };
+    return { value: undefined, problem: messageOf(error) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import type { LockFile } from "../store/index.ts";
 import { takeLock } from "../store/index.ts";
 
@@ -28,7 +28,7 @@ function take(path: string, lockFile: LockFile, containerId: string): { close():
   try {
     return takeLock(lockFile, path, { timeoutMs: waitMs, mode: 0o700 });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const busy = error instanceof Error && !("code" in error);
     throw new CniError(busy ? code.tryAgainLater : code.ioFailure, `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${reason}`, { cause: error });
   }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import { findExecutable, openIptables } from "../exec/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { lockFile, openNamespace, openNamespaceIfPresent, openOwnNamespace, runProgram } from "../kernel/index.ts";
@@ -124,7 +124,7 @@ function readText(path: string): string {
   try {
     return readBoundedText(path, textBytesMax);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -27,7 +27,7 @@ export function nestingProblem(plugin: NetworkPlugin): string | undefined {
 function findType(value: unknown, path: string, isMeant: (type: string) => boolean): { readonly path: string; readonly type: string } | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, inner] of entriesOf(value)) {
-    const at = path === "" ? key : `${path}.${key}`;
+    const at = Array.isArray(value) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
     if (typeof inner === "string" && key.toLowerCase() === "type" && isMeant(inner)) return { path: at, type: inner };
     const found = findType(inner, at, isMeant);
     if (found !== undefined) return found;

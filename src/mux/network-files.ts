@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import type { JsonObject, NetworkPlugin } from "../cni/index.ts";
-import { CniError, code, parseJsonObject, parseNetworkList, parseNetworkPlugin, requireNetworkName } from "../cni/index.ts";
+import { CniError, code, messageOf, parseJsonObject, parseNetworkList, parseNetworkPlugin, requireNetworkName } from "../cni/index.ts";
 import { readBoundedText } from "./bounded-text.ts";
 import type { MuxConfig } from "./config.ts";
 import type { Delegate } from "./delegate.ts";
@@ -76,7 +76,7 @@ function readText(file: string): string {
   try {
     return readBoundedText(file, fileBytesMax);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot read the configuration file ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot read the configuration file ${file}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { IpConfig, Result } from "../cni/index.ts";
-import { CniError, code, readConf } from "../cni/index.ts";
+import { CniError, code, messageOf, readConf } from "../cni/index.ts";
 import { dataDirOf, hostLocalSchema } from "./host-local/conf.ts";
 import { ownerOf } from "./host-local/owner.ts";
 import type { AddContext, DelContext, GcRequest, Handles, Plugin, PluginRequest } from "./plugin.ts";
@@ -55,7 +55,7 @@ async function del(plugin: () => Plugin, request: PluginRequest, context: DelCon
     const conf = readConf(hostLocalSchema, request.conf, { lenient: true });
     const released = await context.leases(dataDirOf(conf)).release(request.conf.name, ownerOf(request.attachment));
     if (released.length === 0) throw error;
-    context.log.warn(`${error instanceof Error ? error.message : String(error)}; its addresses are released all the same`);
+    context.log.warn(`${messageOf(error)}; its addresses are released all the same`);
     return;
   }
   await found.del(request, context);

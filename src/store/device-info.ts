@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { JsonObject } from "../cni/index.ts";
-import { CniError, code, parseJsonObject } from "../cni/index.ts";
+import { CniError, code, messageOf, parseJsonObject } from "../cni/index.ts";
 import { createWholeFile, isAbsent, makeDirectory, readBytes, removeIfPresent } from "./whole-file.ts";
 
 /**
@@ -49,7 +49,7 @@ export function copyDeviceInfo(device: AllocatedDevice, file: string, directory 
     makeDirectory(dirname(file), 0o755);
     return createWholeFile(file, content, { mode: 0o444 }) ? undefined : `Cannot copy ${source} to ${file}: it is there already, expected a free name`;
   } catch (error) {
-    return `Cannot copy ${source} to ${file}: ${textOf(error)}`;
+    return `Cannot copy ${source} to ${file}: ${messageOf(error)}`;
   }
 }
 
@@ -64,7 +64,7 @@ export function readDeviceInfo(file: string, directory = deviceInfoDirectory): J
     refuseOutside(file, directory);
     content = readBounded(file);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot read the device information ${file}: ${textOf(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot read the device information ${file}: ${messageOf(error)}`, { cause: error });
   }
   return content === undefined ? undefined : parseJsonObject(content.toString(), `the device information ${file}`);
 }
@@ -79,7 +79,7 @@ export function removeDeviceInfo(file: string, directory = deviceInfoDirectory):
   try {
     removeIfPresent(file);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot remove the device information ${file}: ${textOf(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot remove the device information ${file}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -106,8 +106,4 @@ function readBounded(path: string): Buffer | undefined {
     if (isAbsent(error)) return undefined;
     throw error;
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

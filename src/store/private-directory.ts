@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import { errnoOf, makeDirectory, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
 
 /**
@@ -13,7 +13,7 @@ export function writeIntoDirectory(directory: string, name: string, content: str
   try {
     writeMakingDirectory(directory, path, content);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot write ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,4 +1,4 @@
-import { compileSchema, explain } from "../cni/index.ts";
+import { compileSchema, explain, messageOf } from "../cni/index.ts";
 import type { JsonObject } from "../cni/index.ts";
 import { CniError, code } from "../cni/index.ts";
 import { isDeeper, textDepth } from "./answer.ts";
@@ -15,7 +15,7 @@ export async function compileConfigSchema(name: string, schema: JsonObject): Pro
   try {
     return await compileSchema(schema);
   } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
+    const what = messageOf(cause);
     const expected = what.includes("expected") ? "" : ", expected JSON Schema draft 7";
     throw new CniError(code.moduleRefused, `Cannot use configSchema of module "${name}": ${what}${expected}`, { cause });
   }

@@ -1,4 +1,4 @@
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import { allocateJson } from "./allocate.ts";
 import type { FrameRange } from "./frame.ts";
 import { encodeFrame } from "./frame.ts";
@@ -19,6 +19,6 @@ export function frameOf(json: string, ranges: readonly FrameRange[] = []): Uint8
   try {
     return encodeFrame(json, ranges);
   } catch (cause) {
-    throw new CniError(code.invalidConfig, cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new CniError(code.invalidConfig, messageOf(cause), { cause });
   }
 }

@@ -1,4 +1,4 @@
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import { printable } from "./answer.ts";
 import type { CallLimits } from "./limits.ts";
 import { defaultLimits } from "./limits.ts";
@@ -213,7 +213,7 @@ function trapped(run: Run, error: unknown): CniError {
     return new CniError(code.moduleFuel, `Cannot finish the call of module "${name}": its fuel of ${run.fuel} instructions is used up`, { cause: error });
   }
   const last = run.exports === undefined ? undefined : readFault(run.exports);
-  const what = last ?? (error instanceof Error ? error.message : String(error));
+  const what = last ?? messageOf(error);
   return new CniError(code.moduleTrap, `Cannot finish the call of module "${name}": it trapped, ${what}`, { cause: error });
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../../cni/index.ts";
 import { CommandError } from "../command-error.ts";
 import type { NodeFiles } from "./files.ts";
 import type { Step } from "./step.ts";
@@ -8,7 +9,7 @@ export function apply(steps: readonly Step[], files: NodeFiles): void {
     try {
       step.run(files);
     } catch (cause) {
-      throw new CommandError(`Cannot ${step.what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw new CommandError(`Cannot ${step.what}: ${messageOf(cause)}`, { cause });
     }
   }
 }

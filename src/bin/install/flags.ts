@@ -3,6 +3,7 @@
  * are the ones of Multus's entry point, with their names and meanings, so that a DaemonSet's arguments work as they stand.
  */
 import { parseArgs } from "node:util";
+import { messageOf } from "../../cni/index.ts";
 import { UsageError } from "../command-error.ts";
 
 export interface Flag {
@@ -105,7 +106,7 @@ function understood(args: string[], options: Readonly<Record<string, { type: "st
   try {
     return parseArgs({ args, options, allowPositionals: false, strict: true });
   } catch (cause) {
-    const [said = ""] = (cause instanceof Error ? cause.message : String(cause)).split(". ");
+    const [said = ""] = messageOf(cause).split(". ");
     throw new UsageError(`Cannot understand the arguments: ${said}, see --help`, { cause });
   }
 }

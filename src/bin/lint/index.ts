@@ -5,7 +5,7 @@
  * Exit status: 0 nothing to complain about, 1 an error, 2 not understood or not readable.
  */
 import { parseArgs } from "node:util";
-import { CniError } from "../../cni/index.ts";
+import { CniError, messageOf } from "../../cni/index.ts";
 import { UsageError } from "../command-error.ts";
 import { writeAnswer, writeLine } from "../stdio.ts";
 import type { CheckOptions, Counts } from "./check.ts";
@@ -119,7 +119,7 @@ function parsed(words: readonly string[]) {
   try {
     return parseArgs({ args: [...words], options: flags, allowPositionals: true, strict: true });
   } catch (cause) {
-    const [said = ""] = (cause instanceof Error ? cause.message : String(cause)).split(". ");
+    const [said = ""] = messageOf(cause).split(". ");
     throw new UsageError(`Cannot understand the arguments: ${said}, see --help`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { CniError, code, jsonDepthMax } from "../../cni/index.ts";
+import { CniError, code, jsonDepthMax, messageOf } from "../../cni/index.ts";
 import type { YamlDocument } from "../../kube/index.ts";
 import { parseYamlDocuments } from "../../kube/index.ts";
 import { findJsonProblem, jsonProblemText, lineAndColumn } from "../../nad/index.ts";
@@ -89,6 +89,6 @@ function looked<T>(path: string, work: () => T): T {
     return work();
   } catch (cause) {
     if (cause instanceof CniError) throw cause;
-    throw new CniError(code.ioFailure, `Cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${messageOf(cause)}`, { cause });
   }
 }

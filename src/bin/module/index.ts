@@ -5,7 +5,7 @@
  * Exit status: 0 as wanted, 1 cannot be done or a check failed, 2 not understood. Answers go to stdout, errors to stderr.
  */
 import { parseArgs } from "node:util";
-import { CniError } from "../../cni/index.ts";
+import { CniError, messageOf } from "../../cni/index.ts";
 import { UsageError } from "../command-error.ts";
 import { writeAnswer, writeLine } from "../stdio.ts";
 import { benchCommand } from "./bench.ts";
@@ -66,7 +66,7 @@ function parsed(name: string, { options, usage }: Command, words: readonly strin
   try {
     return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
   } catch (cause) {
-    const [said = ""] = (cause instanceof Error ? cause.message : String(cause)).split(". ");
+    const [said = ""] = messageOf(cause).split(". ");
     throw new UsageError(`Cannot understand the arguments: ${said}, expected polynic module ${name} ${usage}`, { cause });
   }
 }

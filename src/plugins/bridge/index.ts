@@ -13,7 +13,7 @@
  * Source: linux/if_link.h IFLA_BR_*, IFLA_BRPORT_*; linux/if_bridge.h BRIDGE_VLAN_INFO_*
  */
 import type { Interface, Result } from "../../cni/index.ts";
-import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
+import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
@@ -187,6 +187,6 @@ function removeSpoofCheck({ containerId, ifName }: Attachment, { host, log }: De
   try {
     teardownSpoofCheck(host.nftables, { containerId, ifName });
   } catch (error) {
-    log.error(error instanceof Error ? error.message : String(error));
+    log.error(messageOf(error));
   }
 }

@@ -10,7 +10,7 @@
  * Refuses (7) conditions written for the other backend.     Without mappings it does nothing.
  */
 import type { Result } from "../../cni/index.ts";
-import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
+import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/index.ts";
 import type { Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { formatAddress } from "../../net/index.ts";
@@ -137,7 +137,7 @@ function forgetConnections(host: Namespace, { address }: Prefix, { mappings }: P
     try {
       host.conntrack.deleteByOriginalPort({ family: address.family, protocol: udp, destinationPort: hostPort });
     } catch (error) {
-      log.warn(`Cannot delete connections to UDP port ${hostPort}: ${error instanceof Error ? error.message : String(error)}`);
+      log.warn(`Cannot delete connections to UDP port ${hostPort}: ${messageOf(error)}`);
     }
   }
 }

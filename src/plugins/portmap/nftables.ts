@@ -5,7 +5,7 @@
 import type { BaseChain, ChainName, NftChange, Nftables } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { nft } from "../../netlink/index.ts";
-import { CniError, code } from "../../cni/index.ts";
+import { CniError, code, messageOf } from "../../cni/index.ts";
 import type { FixedRule } from "../fixed-chain.ts";
 import { fixedChain, madeChain } from "../fixed-chain.ts";
 import { ruleComment } from "../rule-comment.ts";
@@ -105,7 +105,7 @@ function parseConditions(family: FamilyName, { conditions }: PortForwarding): re
   try {
     return nft.parseMatch(conditions[version], family);
   } catch (cause) {
-    throw new CniError(code.invalidConfig, `Cannot use conditionsV${version} "${conditions[version].join(" ")}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new CniError(code.invalidConfig, `Cannot use conditionsV${version} "${conditions[version].join(" ")}": ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Result } from "../../cni/index.ts";
-import { allVersions, readConf } from "../../cni/index.ts";
+import { allVersions, messageOf, readConf } from "../../cni/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { HoldRequest, LeaseStore } from "../../store/index.ts";
 import { dataDirOf, rangeSetsOf, requestedOf } from "../host-local/conf.ts";
@@ -108,7 +108,7 @@ async function toHold(conf: Partial<WasmConf>, request: PluginRequest, context: 
     const holds = module.release({ ...facts(request, macOf(conf, attachment)), config: conf.ipam?.config ?? {}, mine });
     return { ownerKey: ownerKeyOf(attachment, podOf(attachment.args)), holds };
   } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
+    const what = messageOf(error);
     context.log.warn(`${what}; its addresses are released and not held`);
     return undefined;
   }
