@@ -40,6 +40,9 @@ export interface DelegateSource {
   readonly capabilityArgs?: JsonObject;
 }
 
+/** Each is run for each container, and the next container of that lock waits. Real lists have fewer than ten. */
+const pluginsMax = 100;
+
 /**
  * Reads one network's configuration: a single plugin when it has a `type`, else a list of plugins.
  *
@@ -53,6 +56,7 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
   const parsed = single ? parseSinglePlugin(json, subject) : finishNetwork(parseNetworkList(json, subject), [], subject);
   const network = { ...parsed, cniVersion: parsed.cniVersion || (single ? impliedVersion : defaultVersion) };
   requireNetworkName(network.name);
+  if (network.plugins.length > pluginsMax) throw refusal(subject, `plugins has ${network.plugins.length} entries, expected at most ${pluginsMax}`);
   const problem = network.plugins.map(nestingProblem).find((one) => one !== undefined);
   if (problem !== undefined) throw refusal(subject, problem);
   return { displayName: source.displayName || network.name, network, list: !single, fromFile, trusted, config: JSON.stringify(json), requests, capabilityArgs };
