@@ -92,7 +92,7 @@ export class ObjectStore {
     const problem = whyInvalid(resource, { object, namespace, name });
     if (problem !== undefined) return failure(422, "Invalid", `${resource.kind} "${name}" is invalid: ${problem}`, { name, kind: resource.kind });
     if (this.find(resource, namespace, name) !== undefined) {
-      return failure(409, "AlreadyExists", `${resource.plural} "${name}" already exists`, { name, kind: resource.plural });
+      return failure(409, "AlreadyExists", `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name));
     }
     const body = { apiVersion: resource.apiVersion, kind: resource.kind, ...object, metadata: { ...metadata, namespace, name, uid: randomUUID(), creationTimestamp: now() } };
     return { status: 201, body: this.save(resource, "ADDED", body) };
@@ -100,14 +100,14 @@ export class ObjectStore {
 
   replace({ resource, namespace, name, subresource }: Place, object: Json): Reply {
     const old = this.find(resource, namespace, name);
-    if (old === undefined) return notFound(resource, name);
+    if (old === undefined || (subresource === "status" && resource.plural !== "pods")) return notFound(resource, name);
     const metadata = object["metadata"] ?? {};
     if (metadata.name !== name) return failure(400, "BadRequest", `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
     if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== old["metadata"].resourceVersion) {
-      return failure(409, "Conflict", `Operation cannot be fulfilled on ${resource.plural} "${name}": the object has been modified; please apply your changes to the latest version and try again`, { name, kind: resource.plural });
+      return failure(409, "Conflict", `Operation cannot be fulfilled on ${qualified(resource)} "${name}": the object has been modified; please apply your changes to the latest version and try again`, detailsOf(resource, name));
     }
     if (metadata.uid !== undefined && metadata.uid !== old["metadata"].uid) {
-      return failure(409, "Conflict", `Operation cannot be fulfilled on ${resource.plural} "${name}": Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old["metadata"].uid}`, { name, kind: resource.plural });
+      return failure(409, "Conflict", `Operation cannot be fulfilled on ${qualified(resource)} "${name}": Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old["metadata"].uid}`, detailsOf(resource, name));
     }
     const kept = { ...metadata, uid: old["metadata"].uid, creationTimestamp: old["metadata"].creationTimestamp, resourceVersion: old["metadata"].resourceVersion };
     const next = subresource === "status"
@@ -147,9 +147,15 @@ export function failure(status: number, reason: string, message: string, details
 }
 
 export function notFound(resource: Resource, name: string): Reply {
-  const qualified = resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;
-  const group = resource.group === "" ? {} : { group: resource.group };
-  return failure(404, "NotFound", `${qualified} "${name}" not found`, { name, ...group, kind: resource.plural });
+  return failure(404, "NotFound", `${qualified(resource)} "${name}" not found`, detailsOf(resource, name));
+}
+
+function qualified({ plural, group }: Resource): string {
+  return group === "" ? plural : `${plural}.${group}`;
+}
+
+function detailsOf({ plural, group }: Resource, name: string): Json {
+  return { name, ...(group === "" ? {} : { group }), kind: plural };
 }
 
 /** The few rules of validation that a client of events can break. */
