@@ -16,6 +16,7 @@ interface Pieces extends Record<string, unknown> {
   alloc(bytes: number): number;
   canonical(text: number, family: number): number;
   calculate(op: number, left: number, right: number): number;
+  sorted(list: number): number;
   span(text: number): number;
   common(left: number, right: number): number;
   part(cidr: number, index: bigint, bits: number): number;
@@ -102,6 +103,10 @@ addr("calculates as a number of 128 bits does", () => {
     const distance = larger - smaller;
     assert.is(calculate("distance", larger, smaller), (distance > low64(wide) ? low64(wide) : distance).toString(), `seed ${any.seed}: ${digits(larger)} - ${digits(smaller)}`);
   }
+});
+
+addr("can be kept in arrays and maps, and sorted", () => {
+  assert.is(take(pieces().sorted(give("10.0.0.9 10.0.0.10 9.255.255.255 10.0.0.9"))), "9.255.255.255 10.0.0.9 10.0.0.10");
 });
 
 /** Numbers with long runs of ones and zeros, where carries happen. */
@@ -207,6 +212,61 @@ view("finds what is free in both directions, whichever form it has", () => {
         assert.is(ask("look", "nthFree", 0, BigInt(index)), text(model, free[index]), `${note}: nthFree ${index}`);
       }
     }
+  }
+});
+
+view("finds the same by runs whatever was looked for before: forth, back, and anywhere", () => {
+  const any = random(), size = 600;
+  const model: Model = { family: 6, first: addressToInteger(parseAddress("2001:db8::ffff:ffff:ffff:fe00")), size, taken: new Set(Array.from({ length: size }, (_, i) => i).filter(() => any.once(2))) };
+  open([model], "runs");
+  const free = Array.from({ length: size }, (_, index) => index).filter((index) => !model.taken.has(index));
+  for (let i = 0, at = 0; i < 1500; i++) {
+    at = (at + any.pick([1, 1, 2, size - 1, size - 3, any.below(size)])) % size;
+    const number = model.first + BigInt(at), note = `seed ${any.seed}, look ${i} at ${at}`;
+    const [op, found] = any.pick([["freeAfter", free.find((other) => other > at)], ["nextFree", free.find((other) => other >= at)], ["prevFree", free.findLast((other) => other <= at)]] as const);
+    assert.is(ask("look", op, 0, number), text(model, found), `${note}: ${op}`);
+  }
+});
+
+const many = 100_000, every = 3, pageBytes = 65_536;
+const wholeFree = { first: parseAddress("2001:db8::"), last: parseAddress("2001:db8::ffff:ffff") };
+
+/** So many taken that no two are one run, in a range whose view can be nothing but runs. */
+function scattered(): AddressList {
+  const list = new AddressList(many);
+  for (let i = 0; i < many; i++) list.add(0x2001_0db8, 0, 0, i * every);
+  return list;
+}
+
+view("counts 100,000 runs and finds behind them within the memory of a call", () => {
+  instance = instantiateSync<Pieces>(wasm);
+  const frame = encodeFrame("{}", [{ set: 0, ...wholeFree, prefixBits: 96, view: takenRuns(wholeFree, scattered()) }]);
+  assert.ok(instance.exports.open(put(frame), frame.length));
+  const before = instance.exports.memory.buffer.byteLength;
+  assert.is(ask("look", "countFree", 0, 0n), String(2 ** 32 - many));
+  assert.is(ask("look", "nthFree", 0, 150_001n), "2001:db8::3:6eea", "two of three from 1 on");
+  assert.is(ask("look", "nthFree", 0, BigInt(2 ** 32 - many - 1)), "2001:db8::ffff:ffff");
+  assert.is(ask("look", "nthFree", 0, BigInt(2 ** 32 - many)), "none");
+  // The runtime doubles its memory for the few bytes of the answers.
+  assert.ok(instance.exports.memory.buffer.byteLength <= 2 * before, "what is looked at is not kept");
+});
+
+view("keeps nothing but the addresses it finds, 16 bytes each", async () => {
+  const figures = new WebAssembly.Module(await compileModuleSources(join(moduleSources, "sdk-figures"), "index.ts"));
+  const span = { first: parseAddress("10.0.0.1"), last: parseAddress("10.255.255.254") };
+  const list = new AddressList(many);
+  for (let i = 0; i < many; i++) list.add(0, 0, 0, 0x0a00_0002 + i * every);
+  for (const taken of [takenRuns(span, list), takenBitmap(span, list)]) {
+    // The exports of wasm-plugins/sdk-figures.
+    const { memory, alloc, open: opened, inARow } = new WebAssembly.Instance(figures, {}).exports as unknown as { readonly memory: WebAssembly.Memory; alloc(bytes: number): number; open(at: number, bytes: number): number; inARow(from: number, count: number): number };
+    const frame = encodeFrame("{}", [{ set: 0, ...span, prefixBits: 8, view: taken }]);
+    const at = alloc(frame.length);
+    new Uint8Array(memory.buffer).set(frame, at);
+    assert.ok(opened(at, frame.length));
+    // Every third is taken: two steps go three addresses on.
+    assert.is(inARow(0x0a00_0001, many), 0x0a00_0001 + (many / 2) * every);
+    // The runtime doubles its memory when it is full, at most once here: 1.6 MB of addresses beside a frame of 2 MB or more.
+    assert.ok(memory.buffer.byteLength <= 2 * Math.ceil((frame.length + many * 16) / pageBytes + 2) * pageBytes, `${memory.buffer.byteLength} bytes`);
   }
 });
 

@@ -44,6 +44,18 @@ export function calculate(op: string, left: string, right: string): string {
   return decimal(a.distance(b));
 }
 
+/** IPv4 addresses of a list, kept in an array and a map on the way: sorted, each once. */
+export function sorted(list: string): string {
+  const texts = list.split(" ");
+  const known = new Map<string, Addr>();
+  for (let i = 0; i < texts.length; i++) known.set(texts[i], Addr.parse(texts[i], 4)!);
+  const addresses: Array<Addr> = known.values();
+  addresses.sort((a, b) => a.compare(b));
+  let text = "";
+  for (let i = 0; i < addresses.length; i++) text += (i > 0 ? " " : "") + addresses[i].text(4);
+  return text;
+}
+
 export function span(text: string): string {
   const span = Span.parse(text);
   return span === null ? none : span.span + " " + decimal(span.size);

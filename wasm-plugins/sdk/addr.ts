@@ -1,8 +1,21 @@
 import { decimal, hexDigit, hexValue } from "./text";
 
-/** An IP address as a 128-bit number; IPv4 is the low 32 bits. Which family it is of, its range or prefix knows. */
+/**
+ * An IP address as a 128-bit number; IPv4 is the low 32 bits. Which family it is of, its range or prefix knows.
+ *
+ * Nothing is ever freed, and a search makes many: so it is two numbers in a row and nothing else, many to a block of memory.
+ */
+@unmanaged @final
 export class Addr {
-  constructor(readonly high: u64, readonly low: u64) {}
+  readonly high: u64 = 0;
+  readonly low: u64 = 0;
+
+  constructor(high: u64, low: u64) {
+    const at = place();
+    store<u64>(at, high);
+    store<u64>(at, low, 8);
+    return changetype<Addr>(at);
+  }
 
   /** The address a text stands for; null when it is none of the family, 4 or 6. */
   static parse(text: string, family: i32): Addr | null {
@@ -15,9 +28,9 @@ export class Addr {
     return new Addr(frontOnes(bits), frontOnes(bits - 64));
   }
 
-  /** The address a frame holds there: two u64, high then low. */
+  /** The address a frame holds there: two u64, high then low. No copy, since nobody changes a frame. */
   static load(from: usize): Addr {
-    return new Addr(load<u64>(from), load<u64>(from, 8));
+    return changetype<Addr>(from);
   }
 
   get isZero(): bool {
@@ -137,6 +150,22 @@ export class Addr {
     }
     return best;
   }
+}
+
+const addressBytes: usize = 16;
+const blockBytes: usize = 64 * addressBytes;
+let free: usize = 0;
+let blockEnd: usize = 0;
+
+/** Memory for one more address. */
+function place(): usize {
+  if (free == blockEnd) {
+    free = heap.alloc(blockBytes);
+    blockEnd = free + blockBytes;
+  }
+  const at = free;
+  free = at + addressBytes;
+  return at;
 }
 
 function hexText(group: u32): string {

@@ -1,6 +1,9 @@
 import { Addr } from "./addr";
 
-/** Which addresses of one range are not free, whichever of the two forms the host sent: runs or a bitmap. */
+/**
+ * Which addresses of one range are not free, whichever of the two forms the host sent: runs or a bitmap. A search makes no
+ * Addr but the one it finds, since nothing is ever freed.
+ */
 export class View {
   constructor(
     private readonly kind: u32,
@@ -9,6 +12,9 @@ export class View {
     private readonly first: Addr,
     private readonly last: Addr,
   ) {}
+
+  /** The run that was found last: looks in a row are near each other. */
+  private near: u32 = 0;
 
   isFree(address: Addr): bool {
     const free = this.nextFree(address);
@@ -19,12 +25,15 @@ export class View {
   nextFree(from: Addr): Addr | null {
     if (this.last.before(from)) return null;
     const inside = from.before(this.first) ? this.first : from;
-    return this.kind == 0 ? this.nextByRuns(inside) : this.nextByBits(inside);
+    return this.nextFrom(inside.high, inside.low);
   }
 
   /** The first free address behind `address`, even where that is the last one there is. */
   freeAfter(address: Addr): Addr | null {
-    return address.before(this.last) ? this.nextFree(address.next()) : null;
+    if (!address.before(this.last)) return null;
+    if (address.before(this.first)) return this.nextFrom(this.first.high, this.first.low);
+    const low = address.low + 1;
+    return this.nextFrom(address.high + u64(low == 0), low);
   }
 
   /** The last free address that is not behind `from`; null when there is none. `from` may lie outside the range. */
@@ -56,82 +65,107 @@ export class View {
     return this.kind == 0 ? this.countByRuns() : this.countByBits();
   }
 
-  /** Runs never touch: behind the run that holds `from` comes a free address, or the end of the range. */
-  private nextByRuns(from: Addr): Addr | null {
-    const index = this.runNotBefore(from);
-    if (index == this.count) return from;
-    const run = this.run(index);
-    if (from.before(Addr.load(run))) return from;
-    const end = Addr.load(run + 16);
+  private nextFrom(high: u64, low: u64): Addr | null {
+    return this.kind == 0 ? this.nextByRuns(high, low) : this.nextByBits(low);
+  }
+
+  /** Runs never touch: behind the run that holds an address comes a free one, or the end of the range. */
+  private nextByRuns(high: u64, low: u64): Addr | null {
+    const index = this.runNotBefore(high, low);
+    if (index == this.count || isBefore(high, low, this.start(index))) return new Addr(high, low);
+    const end = this.end(index);
     return end.before(this.last) ? end.next() : null;
   }
 
-  /** Numbers instead of Addr: nothing is ever freed, and the walk may be long. */
   private matchingByRuns(fit: Addr, mask: u64, value: u64): Addr | null {
     let high = fit.high;
     let low = fit.low;
-    for (let index = this.runNotBefore(fit); index < this.count; index++) {
-      const run = this.run(index);
-      if (isBefore(high, low, load<u64>(run), load<u64>(run, 8))) break;
-      const endHigh = load<u64>(run, 16);
-      const endLow = load<u64>(run, 24);
-      if (isBefore(endHigh, endLow, high, low)) continue;
-      const from = endLow + 1;
+    for (let index = this.runNotBefore(high, low); index < this.count; index++) {
+      if (isBefore(high, low, this.start(index))) break;
+      const end = this.end(index);
+      if (isBehind(high, low, end)) continue;
+      const from = end.low + 1;
       const more = (value - from) & mask;
       low = from + more;
-      high = endHigh + (from == 0 || low < more ? 1 : 0);
+      high = end.high + u64(from == 0 || low < more);
       // Round behind the last address of all, or behind the last one of this range.
-      if (isBefore(high, low, endHigh, endLow) || isBefore(this.last.high, this.last.low, high, low)) return null;
+      if (isBefore(high, low, end) || isBehind(high, low, this.last)) return null;
     }
     return new Addr(high, low);
   }
 
   private prevByRuns(from: Addr): Addr | null {
-    const index = this.runNotBefore(from);
+    const index = this.runNotBefore(from.high, from.low);
     if (index == this.count) return from;
-    const start = Addr.load(this.run(index));
+    const start = this.start(index);
     if (from.before(start)) return from;
     return this.first.before(start) ? start.previous() : null;
   }
 
-  /** The first run that does not end before `address`; `count` when all do. */
-  private runNotBefore(address: Addr): u32 {
-    let low: u32 = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (endsBefore(this.run(middle), address)) low = middle + 1;
-      else high = middle;
+  /** The first run that does not end before an address; `count` when all do. */
+  private runNotBefore(high: u64, low: u64): u32 {
+    let from: u32 = 0;
+    let to = this.count;
+    const near = this.near;
+    if (near > 0 && !isBehind(high, low, this.end(near - 1))) to = near - 1;
+    else {
+      // In a row of looks it is the one of before, or the next one.
+      from = near;
+      for (let tries = 0; tries < 2 && from < to; tries++) {
+        if (isBehind(high, low, this.end(from))) from++;
+        else to = from;
+      }
     }
-    return low;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (isBehind(high, low, this.end(middle))) from = middle + 1;
+      else to = middle;
+    }
+    this.near = from;
+    return from;
   }
 
   private nthByRuns(index: u64): Addr | null {
-    let from = this.first;
     let left = index;
     for (let i: u32 = 0; i < this.count; i++) {
-      const run = this.run(i);
-      const free = Addr.load(run).distance(from);
-      if (left < free) return from.add(left);
+      const free = this.freeBefore(i);
+      if (left < free) return this.behindRun(i).add(left);
       left -= free;
-      const end = Addr.load(run + 16);
-      if (!end.before(this.last)) return null;
-      from = end.next();
     }
+    if (this.endsTaken) return null;
+    const from = this.behindRun(this.count);
     return left <= this.last.distance(from) ? from.add(left) : null;
   }
 
   private countByRuns(): u64 {
     let total: u64 = 0;
-    let from = this.first;
-    for (let i: u32 = 0; i < this.count; i++) {
-      const run = this.run(i);
-      total = saturated(total, Addr.load(run).distance(from));
-      const end = Addr.load(run + 16);
-      if (!end.before(this.last)) return total;
-      from = end.next();
-    }
-    return saturated(saturated(total, this.last.distance(from)), 1);
+    for (let i: u32 = 0; i < this.count; i++) total = saturated(total, this.freeBefore(i));
+    if (this.endsTaken) return total;
+    return saturated(saturated(total, this.last.distance(this.behindRun(this.count))), 1);
+  }
+
+  /** How many addresses are free between run `index` and the one before it; 2^64 - 1 when there are that many or more. */
+  private freeBefore(index: u32): u64 {
+    const start = this.start(index);
+    return index == 0 ? start.distance(this.first) : between(this.end(index - 1), start);
+  }
+
+  /** The first address behind the run before `index`, or of the range. */
+  private behindRun(index: u32): Addr {
+    return index == 0 ? this.first : this.end(index - 1).next();
+  }
+
+  /** Whether the last address of the range is one of the last run. */
+  private get endsTaken(): bool {
+    return this.count > 0 && !this.end(this.count - 1).before(this.last);
+  }
+
+  private start(index: u32): Addr {
+    return Addr.load(this.run(index));
+  }
+
+  private end(index: u32): Addr {
+    return Addr.load(this.run(index) + 16);
   }
 
   private run(index: u32): usize {
@@ -139,8 +173,8 @@ export class View {
   }
 
   /** 64 addresses a step: the first clear bit, then whether it is still in the range (the padding is clear too). */
-  private nextByBits(from: Addr): Addr | null {
-    const bit = from.distance(this.first);
+  private nextByBits(low: u64): Addr | null {
+    const bit = low - this.first.low;
     const words = this.words;
     let word = bit >> 6;
     let free = ~this.word(word) & (<u64>-1 << (bit & 63));
@@ -218,12 +252,19 @@ export class View {
   }
 }
 
-function endsBefore(run: usize, address: Addr): bool {
-  return isBefore(load<u64>(run, 16), load<u64>(run, 24), address.high, address.low);
+function isBefore(high: u64, low: u64, other: Addr): bool {
+  return high < other.high || (high == other.high && low < other.low);
 }
 
-function isBefore(high: u64, low: u64, otherHigh: u64, otherLow: u64): bool {
-  return high < otherHigh || (high == otherHigh && low < otherLow);
+function isBehind(high: u64, low: u64, other: Addr): bool {
+  return high > other.high || (high == other.high && low > other.low);
+}
+
+/** How many addresses lie behind one and before another; 2^64 - 1 when there are that many or more. */
+function between(end: Addr, start: Addr): u64 {
+  const low = end.low + 1;
+  const high = start.high - end.high - u64(low == 0) - u64(start.low < low);
+  return high == 0 ? start.low - low : u64.MAX_VALUE;
 }
 
 function saturated(a: u64, b: u64): u64 {
