@@ -2,9 +2,8 @@
  * The flags of `polynic install` and `polynic uninstall`, as one table: parsing and help come from it. Those marked `multus`
  * are the ones of Multus's entry point, with their names and meanings, so that a DaemonSet's arguments work as they stand.
  */
-import { parseArgs } from "node:util";
-import { messageOf } from "../../cni/index.ts";
 import { UsageError } from "../command-error.ts";
+import { typedArguments } from "../typed-arguments.ts";
 
 export interface Flag {
   readonly kind: "text" | "switch";
@@ -74,7 +73,7 @@ export function parseFlags(table: Readonly<Record<string, Flag>>, words: readonl
   const switched = new Map<string, boolean>();
   const others = words.filter((word) => !isSwitchWithValue(table, word, switched));
   const options = Object.fromEntries(Object.entries(table).map(([name, { kind }]) => [name, { type: kind === "text" ? "string" as const : "boolean" as const }]));
-  const { values } = understood(others, options);
+  const { values } = typedArguments({ args: others, options, allowPositionals: false, strict: true }, "see --help");
   const given = (name: string) => switched.get(name) ?? (values[name] === true ? true : undefined);
   return {
     text(name) {
@@ -100,13 +99,4 @@ function isSwitchWithValue(table: Readonly<Record<string, Flag>>, word: string, 
   if (!/^(1|t|true|0|f|false)$/i.test(value)) throw new UsageError(`Cannot use --${name}=${value}: expected true or false`);
   switched.set(name, /^(1|t|true)$/i.test(value));
   return true;
-}
-
-function understood(args: string[], options: Readonly<Record<string, { type: "string" | "boolean" }>>): { values: Readonly<Record<string, unknown>> } {
-  try {
-    return parseArgs({ args, options, allowPositionals: false, strict: true });
-  } catch (cause) {
-    const [said = ""] = messageOf(cause).split(". ");
-    throw new UsageError(`Cannot understand the arguments: ${said}, see --help`, { cause });
-  }
 }

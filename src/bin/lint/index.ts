@@ -4,10 +4,10 @@
  *
  * Exit status: 0 nothing to complain about, 1 an error, 2 not understood or not readable.
  */
-import { parseArgs } from "node:util";
-import { CniError, messageOf } from "../../cni/index.ts";
+import { CniError } from "../../cni/index.ts";
 import { UsageError } from "../command-error.ts";
 import { writeAnswer, writeLine } from "../stdio.ts";
+import { typedArguments } from "../typed-arguments.ts";
 import type { CheckOptions, Counts } from "./check.ts";
 import { checkDocuments } from "./check.ts";
 import type { Finding, Report } from "./finding.ts";
@@ -95,7 +95,7 @@ function countOf(findings: readonly Finding[], wanted: Finding["level"]): number
 }
 
 function understood(words: readonly string[]): CheckOptions & { readonly names: readonly string[]; readonly json: boolean } {
-  const { values, positionals } = parsed(words);
+  const { values, positionals } = typedArguments({ args: [...words], options: flags, allowPositionals: true, strict: true }, "see --help");
   if (positionals.length === 0) throw new UsageError("Cannot check nothing: expected polynic lint FILE..., - for stdin");
   return {
     names: positionals,
@@ -114,15 +114,6 @@ const flags = {
   "global-namespaces": { type: "string" },
   namespace: { type: "string" },
 } as const;
-
-function parsed(words: readonly string[]) {
-  try {
-    return parseArgs({ args: [...words], options: flags, allowPositionals: true, strict: true });
-  } catch (cause) {
-    const [said = ""] = messageOf(cause).split(". ");
-    throw new UsageError(`Cannot understand the arguments: ${said}, see --help`, { cause });
-  }
-}
 
 const help = `polynic lint [FLAGS] FILE...: checks networks, pods and CNI configurations without a cluster
 

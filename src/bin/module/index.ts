@@ -4,10 +4,10 @@
  *
  * Exit status: 0 as wanted, 1 cannot be done or a check failed, 2 not understood. Answers go to stdout, errors to stderr.
  */
-import { parseArgs } from "node:util";
-import { CniError, messageOf } from "../../cni/index.ts";
+import { CniError } from "../../cni/index.ts";
 import { UsageError } from "../command-error.ts";
 import { writeAnswer, writeLine } from "../stdio.ts";
+import { typedArguments } from "../typed-arguments.ts";
 import { benchCommand } from "./bench.ts";
 import { buildCommand } from "./build.ts";
 import type { Command, CommandInput } from "./command.ts";
@@ -56,19 +56,11 @@ export async function runModuleCommand(words: readonly string[]): Promise<number
 }
 
 function inputOf(name: string, command: Command, words: readonly string[]): CommandInput {
-  const { values, positionals } = parsed(name, command, words);
+  const { options } = command;
+  const { values, positionals } = typedArguments({ args: [...words], options, allowPositionals: true, strict: true }, `expected polynic module ${name} ${command.usage}`);
   const [fewest, most] = command.arguments;
   if (positionals.length < fewest || positionals.length > most) throw new UsageError(`Cannot understand ${positionals.length} arguments: expected polynic module ${name} ${command.usage}`);
   return { arguments: positionals, options: optionsOf(values), say: (line) => void writeAnswer(`${line}\n`) };
-}
-
-function parsed(name: string, { options, usage }: Command, words: readonly string[]): { values: Readonly<Record<string, unknown>>; positionals: string[] } {
-  try {
-    return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
-  } catch (cause) {
-    const [said = ""] = messageOf(cause).split(". ");
-    throw new UsageError(`Cannot understand the arguments: ${said}, expected polynic module ${name} ${usage}`, { cause });
-  }
 }
 
 /** Errors a person can act upon are one line; anything else is our own bug, and its stack is wanted. */
