@@ -4,7 +4,7 @@ import { isJsonObject } from "../cni/index.ts";
 /** Types that lead back to us, or to a Multus. */
 export const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "multus-shim"]);
 
-/** Well-known plugins that run an IPAM plugin with the configuration they have themselves. */
+/** Well-known plugins that run an IPAM plugin with the configuration they have themselves. Others may be both: Antrea's is its own. */
 const runsIpam: ReadonlySet<string> = new Set(["bridge", "dummy", "host-device", "ipvlan", "macvlan", "ptp", "tap", "vlan"]);
 
 /**
@@ -13,13 +13,13 @@ const runsIpam: ReadonlySet<string> = new Set(["bridge", "dummy", "host-device",
  * Plugins run others that their configuration names: for addresses, or as a delegate. The multiplexer is none of them.
  * It would take the very configuration for its own, which somebody with rights in one namespace of a cluster may have
  * written: with directories of executables, and delegates that count as the node's. Nor is a plugin that would run itself
- * again and again to ask itself for addresses.
+ * again and again to ask itself for addresses, each time in a process more.
  */
 export function nestingProblem(plugin: NetworkPlugin): string | undefined {
   const named = findType(plugin, "", (type) => multiplexerTypes.has(type));
   if (named !== undefined) return `${named.path} is "${named.type}", which would run the multiplexer inside itself; expected the type of a network's own plugin`;
   const ipam = entriesOf(plugin).find(([key, value]) => key.toLowerCase() === "ipam" && isJsonObject(value))?.[1];
-  const again = isJsonObject(ipam) ? entriesOf(ipam).find(([key, value]) => key.toLowerCase() === "type" && (value === plugin.type || runsIpam.has(String(value)))) : undefined;
+  const again = isJsonObject(ipam) ? entriesOf(ipam).find(([key, value]) => key.toLowerCase() === "type" && runsIpam.has(String(value))) : undefined;
   return again === undefined ? undefined : `ipam.type is "${String(again[1])}", which gives no addresses; expected the type of an IPAM plugin`;
 }
 

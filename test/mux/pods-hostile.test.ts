@@ -153,13 +153,20 @@ for (const [what, config, says] of [
   });
 }
 
-for (const [type, ipam] of [["two", "two"], ["two", "bridge"], ["ptp", "macvlan"]] as const) {
+for (const [type, ipam] of [["ptp", "ptp"], ["two", "bridge"], ["ptp", "macvlan"]] as const) {
   pods(`cannot have ${type} ask ${ipam} for addresses, which would ask again`, async () => {
     await api.putDefinition({ namespace: "blue", name: "bad", config: single(type, { ipam: { type: ipam } }) });
     await annotated("bad");
     assert.match((await rejects(add(adding()), 7)).message, new RegExp(`ipam\\.type is "${ipam}", which gives no addresses`));
   });
 }
+
+pods("may have a plugin that gives addresses to itself", async () => {
+  await api.putDefinition({ namespace: "blue", name: "two", config: single("two", { ipam: { type: "two", ippools: ["pool"] } }) });
+  await annotated("two");
+  await add(adding());
+  assert.equal(bench.story(), ["ADD one eth0", "ADD two net1"]);
+});
 
 pods("named like a prototype's keys keep them", async () => {
   await api.putDefinition({ namespace: "blue", name: "bad", config: `{"cniVersion":"1.0.0","name":"x","type":"two","__proto__":{"type":"three"},"constructor":{"a":1},"toString":1,"capabilities":{"__proto__":true,"constructor":true}}` });
