@@ -17,7 +17,7 @@ export type { FrameRange } from "./frame.ts";
 export { checkFrame, releaseFrame, reviewFrame } from "./foreign-frames.ts";
 export { allocateFrame, mergeFrame } from "./frames.ts";
 export { installModule, removeModule, verifyInstalled } from "./install.ts";
-export type { InstallRequest } from "./install.ts";
+export type { Exclusively, InstallRequest } from "./install.ts";
 export { loadInstalled } from "./installed.ts";
 export type { UsableModule } from "./installed.ts";
 export { codeLimits, defaultLimits, fileLimits, hardLimits } from "./limits.ts";

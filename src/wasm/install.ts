@@ -6,9 +6,16 @@ import type { LockEntry, ModuleLock, PreparedEntry } from "./lock.ts";
 import { lockPath, readLock, removedPath } from "./lock.ts";
 import { defaultLimits } from "./limits.ts";
 import { moduleName } from "./metadata.ts";
+import { refuseForeignDirectory } from "./own-file.ts";
 import { prepareModule, preparedBytes } from "./prepare.ts";
 import { preparedBy, preparedLimitBytes, preparedPath, readPrepared } from "./prepared.ts";
 import { sha256Hex } from "./sha256.ts";
+
+/** Does something while nobody else changes the modules of a directory. */
+export type Exclusively = <T>(directory: string, work: () => T) => T;
+
+/** For who knows that nobody else does. */
+const alone: Exclusively = (_, work) => work();
 
 export interface InstallRequest {
   readonly directory: string;
@@ -17,15 +24,17 @@ export interface InstallRequest {
   readonly name?: string;
   /** Why a name may not be taken: `it is built in`; undefined when it may. */
   readonly whyTaken?: (name: string) => string | undefined;
+  /** Absent: nobody else is there. */
+  readonly exclusively?: Exclusively;
 }
 
 /**
  * Installs a module: looks it over as a call would, compiles its schema, writes the files whole, and the lock last, with
  * what was made of the module under the default limits. An older one of that name is replaced.
  *
- * @throws CniError 142 when it is refused, 7 for a name that is taken, 5 when the directory cannot be written
+ * @throws CniError 142 when it is refused, 7 for a name that is taken, 140 when others can write the directory, 5 when we cannot
  */
-export async function installModule({ directory, bytes, name: wanted, whyTaken = () => undefined }: InstallRequest): Promise<LockEntry & { readonly name: string }> {
+export async function installModule({ directory, bytes, name: wanted, whyTaken = () => undefined, exclusively = alone }: InstallRequest): Promise<LockEntry & { readonly name: string }> {
   const { metadata } = prepareModule(wanted ?? "the file", bytes);
   const name = wanted ?? metadata.name;
   if (!moduleName.test(name)) throw new CniError(code.invalidConfig, `Cannot install module ${JSON.stringify(name)}: expected a name of lower-case letters, digits and dashes`);
@@ -42,28 +51,33 @@ export async function installModule({ directory, bytes, name: wanted, whyTaken =
   };
   writing(directory, () => {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
-    const lock = readLock(directory);
-    writeWhole(modulePath(directory, name), bytes);
-    if (check !== undefined) writeWhole(configCheckPath(directory, name), check);
-    if (prepared !== undefined) writeWhole(preparedPath(directory, name), metered);
-    writeLock(directory, { ...lock, [name]: entry });
-    if (check === undefined) rmSync(configCheckPath(directory, name), { force: true });
-    rmSync(removedPath(directory, name), { force: true });
-    if (prepared === undefined) rmSync(preparedPath(directory, name), { force: true });
+    refuseForeignDirectory(directory, `Cannot install module "${name}"`);
+    exclusively(directory, () => {
+      const lock = readLock(directory);
+      writeWhole(modulePath(directory, name), bytes);
+      if (check !== undefined) writeWhole(configCheckPath(directory, name), check);
+      if (prepared !== undefined) writeWhole(preparedPath(directory, name), metered);
+      writeLock(directory, { ...lock, [name]: entry });
+      if (check === undefined) rmSync(configCheckPath(directory, name), { force: true });
+      rmSync(removedPath(directory, name), { force: true });
+      if (prepared === undefined) rmSync(preparedPath(directory, name), { force: true });
+    });
   });
   return { ...entry, name };
 }
 
 /** Removes a module; false when none of that name is installed. */
-export function removeModule({ directory, name }: { readonly directory: string; readonly name: string }): boolean {
-  const { [name]: entry, ...others } = readLock(directory);
-  if (entry === undefined) return false;
-  writing(directory, () => {
+export function removeModule({ directory, name, exclusively = alone }: { readonly directory: string; readonly name: string; readonly exclusively?: Exclusively }): boolean {
+  // Nothing is written, nor locked, where nothing is installed.
+  if (readLock(directory)[name] === undefined) return false;
+  return writing(directory, () => exclusively(directory, () => {
+    const { [name]: entry, ...others } = readLock(directory);
+    if (entry === undefined) return false;
     writeWhole(removedPath(directory, name), encode(""));
     writeLock(directory, others);
     for (const path of [modulePath, configCheckPath, preparedPath]) rmSync(path(directory, name), { force: true });
-  });
-  return true;
+    return true;
+  }));
 }
 
 function preparedEntry(metered: Uint8Array): PreparedEntry {
@@ -103,9 +117,9 @@ function writeWhole(path: string, bytes: Uint8Array): void {
   }
 }
 
-function writing(directory: string, work: () => void): void {
+function writing<T>(directory: string, work: () => T): T {
   try {
-    work();
+    return work();
   } catch (cause) {
     if (cause instanceof CniError) throw cause;
     throw new CniError(code.ioFailure, `Cannot write to module directory ${directory}: ${String(cause)}`, { cause });

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { CniError, code, isJsonObject } from "../cni/index.ts";
 import type { ModuleKind } from "./metadata.ts";
 import { moduleName } from "./metadata.ts";
-import { readOwnFile } from "./own-file.ts";
+import { readOwnFile, refuseForeignDirectory } from "./own-file.ts";
 
 /** Where modules are installed, unless the node's configuration says another place. */
 export const defaultModuleDir = "/opt/cni/modules";
@@ -44,12 +44,13 @@ export function removedPath(directory: string, name: string): string {
 /**
  * The modules installed in a directory; none when it has no lock.
  *
- * @throws CniError 140 when others could have written the lock, 6 when it is damaged
+ * @throws CniError 140 when others could have written the lock or put it there, 6 when it is damaged
  */
 export function readLock(directory: string): ModuleLock {
   const path = lockPath(directory);
   const bytes = readOwnFile(path, { limitBytes: lockLimitBytes, subject: "installed modules" });
   if (bytes === undefined) return {};
+  refuseForeignDirectory(directory, "Cannot use installed modules");
   const damaged = (what: string, cause?: unknown) => new CniError(code.decodingFailure, `Cannot read ${path}: ${what}`, cause === undefined ? {} : { cause });
   let json: unknown;
   try {

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 
 export interface OwnFileOptions {
@@ -27,8 +27,8 @@ export function readOwnFile(path: string, { limitBytes, subject }: OwnFileOption
   try {
     const { mode, size, uid } = fstatSync(file);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw refused("is no regular file");
-    if (uid !== 0 && uid !== process.geteuid?.()) throw refused(`belongs to user ${uid}, expected root or the user this runs as`);
-    if ((mode & 0o022) !== 0) throw refused(`has mode ${(mode & 0o7777).toString(8)}, expected one that neither group nor others can write`);
+    const foreign = whyForeign({ mode, uid });
+    if (foreign !== undefined) throw refused(foreign);
     if (size > limitBytes) throw refused(`is ${size} bytes long, expected at most ${limitBytes}`);
     return readWhole(file, size);
   } catch (cause) {
@@ -37,6 +37,24 @@ export function readOwnFile(path: string, { limitBytes, subject }: OwnFileOption
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * Refuses a directory in which others could put other files, old ones of ours as well, in place of what is there. The sticky
+ * bit is no help: it lets them add files. One that is not there is nobody's.
+ *
+ * @param act  what cannot be done: `Cannot use the installed modules`
+ * @throws CniError 140
+ */
+export function refuseForeignDirectory(directory: string, act: string): void {
+  const facts = statSync(directory, { throwIfNoEntry: false });
+  const foreign = facts === undefined ? undefined : whyForeign(facts);
+  if (foreign !== undefined) throw new CniError(code.moduleNotFound, `${act}: directory ${directory} ${foreign}`);
+}
+
+function whyForeign({ mode, uid }: { readonly mode: number; readonly uid: number }): string | undefined {
+  if (uid !== 0 && uid !== process.geteuid?.()) return `belongs to user ${uid}, expected root or the user this runs as`;
+  return (mode & 0o022) === 0 ? undefined : `has mode ${(mode & 0o7777).toString(8)}, expected one that neither group nor others can write`;
 }
 
 /** A file that changes while it is read is its digest's problem. */

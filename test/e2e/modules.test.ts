@@ -101,6 +101,7 @@ const lost: readonly (readonly [string, (directory: string) => void, number])[] 
   ["are removed", (directory) => { for (const name of ["sticky", "single-default"]) removeModule({ directory, name }); }, 140],
   ["cannot be read", (directory) => writeFileSync(join(directory, "modules.lock.json"), "{"), 6],
   ["could have been written by others", (directory) => chmodSync(join(directory, "modules.lock.json"), 0o666), 140],
+  ["lie where others can write", (directory) => chmodSync(directory, 0o777), 140],
 ];
 for (const [title, lose, code] of lost) {
   modules(`that ${title} end no DEL and no GC, and every ADD`, inWorld(async (world) => {

@@ -11,8 +11,11 @@ export interface Typed {
 const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
 const limitMs = 120_000;
 
+/** What stands before the command's own words, behind the path of Node. */
+export const moduleWords = [entry, "polynic", "module"] as const;
+
 export function moduleCommand(cwd: string, ...words: readonly string[]): Typed {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [entry, "polynic", "module", ...words], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...moduleWords, ...words], {
     cwd, encoding: "utf8", timeout: limitMs, env: { PATH: process.env["PATH"], CNI_PATH: cwd },
   });
   return { status, stdout, stderr };

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { installModule, openModules, readLock, removeModule, sha256Hex, verifyInstalled } from "../../src/wasm/index.ts";
-import type { ModuleReference } from "../../src/wasm/index.ts";
+import type { Exclusively, ModuleReference } from "../../src/wasm/index.ts";
 import { preparedBy } from "../../src/wasm/prepared.ts";
 import { rejects, throws } from "../helpers/errors.ts";
 import { describedModule, plant } from "../helpers/modules.ts";
@@ -84,6 +84,40 @@ install("refuses a name that is taken", async () => {
   assert.match(error.message, /"test" is built in, expected another name/);
 });
 
+install("refuses a directory others can write, and writes nothing", async () => {
+  for (const mode of [0o775, 0o757, 0o1777]) {
+    chmodSync(directory, mode);
+    const error = await rejects(installModule({ directory, bytes: plain }), 140);
+    assert.match(error.message, new RegExp(`"test": directory .* has mode ${mode.toString(8)}, expected one that neither group nor others can write`));
+    assert.equal(readdirSync(directory), []);
+  }
+  chmodSync(directory, 0o755);
+  await installModule({ directory, bytes: plain });
+});
+
+/** Somebody else's change is done while we wait for our turn. */
+const afterWaiting = (change: () => void): Exclusively => (_, work) => {
+  change();
+  return work();
+};
+
+install("keeps what was installed while it waited for its turn", async () => {
+  await installModule({ directory, bytes: plain, name: "first" });
+  const lock = { ...readLock(directory) };
+  const others = afterWaiting(() => writeFileSync(file("modules.lock.json"), JSON.stringify({ ...lock, second: lock["first"] })));
+  await installModule({ directory, bytes: plain, exclusively: others });
+  assert.equal(Object.keys(readLock(directory)), ["first", "second", "test"]);
+});
+
+install("is undone for its own module alone, also when another came or it went meanwhile", async () => {
+  await installModule({ directory, bytes: plain });
+  const lock = { ...readLock(directory) };
+  const replaced = (entries: object) => afterWaiting(() => writeFileSync(file("modules.lock.json"), JSON.stringify(entries)));
+  assert.ok(removeModule({ directory, name: "test", exclusively: replaced({ ...lock, second: lock["test"] }) }));
+  assert.equal(Object.keys(readLock(directory)), ["second"]);
+  assert.not.ok(removeModule({ directory, name: "second", exclusively: replaced({}) }));
+});
+
 install.run();
 
 const loading = suite("a module");
@@ -99,6 +133,9 @@ const spoilt: readonly (readonly [string, () => void, number, RegExp])[] = [
   ["is a pipe", () => { rmSync(file("test.wasm")); execFileSync("mkfifo", [file("test.wasm")]); chmodSync(file("test.wasm"), 0o600); }, 140, /no regular file/],
   ["can be written by its group", () => chmodSync(file("test.wasm"), 0o664), 140, /mode 664/],
   ["can be written by everybody", () => chmodSync(file("test.wasm"), 0o646), 140, /mode 646/],
+  ["lies where its group can write", () => chmodSync(directory, 0o775), 140, /directory .* has mode 775, expected one that neither group nor others can write/],
+  ["lies where everybody can write", () => chmodSync(directory, 0o757), 140, /directory .* has mode 757/],
+  ["lies where everybody can add files", () => chmodSync(directory, 0o1777), 140, /directory .* has mode 1777/],
   ["is larger than any module", () => writeFileSync(file("test.wasm"), new Uint8Array(512 * 1024 + 1)), 140, /524289 bytes/],
   ["is not in the lock", () => writeFileSync(file("modules.lock.json"), "{}"), 140, /neither built in nor installed/],
   ["has no lock beside it", () => rmSync(file("modules.lock.json")), 140, /neither built in nor installed/],
@@ -122,6 +159,19 @@ loading("is refused when it belongs to somebody else", async () => {
   await installModule({ directory, bytes: plain });
   chownSync(file("test.wasm"), 65_534, 65_534);
   assert.match((await rejects(load(), 140)).message, /belongs to user 65534/);
+});
+
+loading("is refused when its directory belongs to somebody else", async () => {
+  if (process.getuid?.() !== 0) return;
+  await installModule({ directory, bytes: plain });
+  chownSync(directory, 65_534, 65_534);
+  assert.match((await rejects(load(), 140)).message, /directory .* belongs to user 65534/);
+});
+
+loading("is used from a directory that others can read", async () => {
+  await installModule({ directory, bytes: plain });
+  chmodSync(directory, 0o755);
+  assert.is((await load()).name, "test");
 });
 
 loading("must be the one the configuration expects", async () => {

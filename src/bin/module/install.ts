@@ -8,6 +8,7 @@ import type { Command } from "./command.ts";
 import { directoryOf, directoryOption } from "./directory.ts";
 import { shown } from "./folder.ts";
 import { readModuleFile } from "./module-file.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 const defaultPluginPath = "/opt/cni/bin";
 
@@ -22,7 +23,7 @@ export const installCommand: Command = {
     const bytes = readModuleFile(path);
     const sha256 = sha256Hex(bytes), wanted = options.text("sha256");
     if (wanted !== undefined && wanted !== sha256) throw new CommandError(`Cannot install ${shown(path)}: its sha256 is ${sha256}, expected ${wanted}`);
-    const entry = await installModule({ directory, bytes, whyTaken });
+    const entry = await installModule({ directory, bytes, whyTaken, exclusively: oneAtATime() });
     say(`installed  ${join(directory, `${entry.name}.wasm`)}`);
     say(`version    ${entry.version} (${entry.kind})`);
     say(`sha256     ${entry.sha256}`);

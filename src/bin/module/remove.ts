@@ -2,6 +2,7 @@ import { removeModule } from "../../wasm/index.ts";
 import { CommandError } from "../command-error.ts";
 import type { Command } from "./command.ts";
 import { directoryOf, directoryOption } from "./directory.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 export const removeCommand: Command = {
   usage: "NAME [--dir DIRECTORY]",
@@ -11,7 +12,7 @@ export const removeCommand: Command = {
   async run(input) {
     const { arguments: [name = ""], say } = input;
     const directory = directoryOf(input);
-    if (!removeModule({ directory, name })) throw new CommandError(`Cannot remove module "${name}": it is not installed in ${directory}, polynic module list tells what is`);
+    if (!removeModule({ directory, name, exclusively: oneAtATime() })) throw new CommandError(`Cannot remove module "${name}": it is not installed in ${directory}, polynic module list tells what is`);
     say(`removed  ${name}`);
     return 0;
   },
