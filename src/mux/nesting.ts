@@ -18,9 +18,13 @@ const runsIpam: ReadonlySet<string> = new Set(["bridge", "dummy", "host-device",
 export function nestingProblem(plugin: NetworkPlugin): string | undefined {
   const named = findType(plugin, "", (type) => multiplexerTypes.has(type));
   if (named !== undefined) return `${named.path} is "${named.type}", which would run the multiplexer inside itself; expected the type of a network's own plugin`;
-  const ipam = entriesOf(plugin).find(([key, value]) => key.toLowerCase() === "ipam" && isJsonObject(value))?.[1];
-  const again = isJsonObject(ipam) ? entriesOf(ipam).find(([key, value]) => key.toLowerCase() === "type" && runsIpam.has(String(value))) : undefined;
-  return again === undefined ? undefined : `ipam.type is "${String(again[1])}", which gives no addresses; expected the type of an IPAM plugin`;
+  const again = valuesOf(plugin, "ipam").filter(isJsonObject).flatMap((ipam) => valuesOf(ipam, "type")).find((type) => runsIpam.has(String(type)));
+  return again === undefined ? undefined : `ipam.type is "${String(again)}", which gives no addresses; expected the type of an IPAM plugin`;
+}
+
+/** Of every spelling of a key: readers do not agree on which of two counts. */
+function valuesOf(value: object, lowerKey: string): readonly unknown[] {
+  return entriesOf(value).filter(([key]) => key.toLowerCase() === lowerKey).map(([, inner]) => inner);
 }
 
 /** The first type that is one of those, anywhere in a configuration, in whatever case its key is. */

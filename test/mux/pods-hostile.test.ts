@@ -155,7 +155,7 @@ for (const [what, config, says] of [
 
 for (const [type, ipam] of [["ptp", "ptp"], ["two", "bridge"], ["ptp", "macvlan"]] as const) {
   pods(`cannot have ${type} ask ${ipam} for addresses, which would ask again`, async () => {
-    await api.putDefinition({ namespace: "blue", name: "bad", config: single(type, { ipam: { type: ipam } }) });
+    await api.putDefinition({ namespace: "blue", name: "bad", config: single(type, { IPAM: { type: "static" }, ipam: { Type: "static", type: ipam } }) });
     await annotated("bad");
     assert.match((await rejects(add(adding()), 7)).message, new RegExp(`ipam\\.type is "${ipam}", which gives no addresses`));
   });
