@@ -1,7 +1,7 @@
 import { compareVersions, splitArgPairs } from "../cni/index.ts";
 import type { ValidAttachment } from "../plugins/index.ts";
 import type { CachedAttachment, Scratch } from "../store/index.ts";
-import { listResults, listScratch, removeInterruptedWrites, removeScratch } from "../store/index.ts";
+import { listResults, listScratch, removeInterruptedCopies, removeInterruptedWrites, removeScratch } from "../store/index.ts";
 import { networkFromCache } from "./cached.ts";
 import { collectNetwork } from "./chain.ts";
 import { joinErrors, toCniError } from "./cni-error.ts";
@@ -42,6 +42,7 @@ export async function gc(command: MuxCommand): Promise<void> {
   });
   if (validAttachments !== undefined) {
     removeInterruptedWrites(config.cniDir);
+    removeInterruptedCopies();
     const valid = new Set(validAttachments.map(({ containerID }) => containerID));
     for (const sandbox of ownSandboxes(command, delegates)) {
       if (!valid.has(sandbox.containerId)) errors.push(...await detachSandbox(command, sandbox));

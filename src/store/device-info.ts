@@ -1,8 +1,8 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { JsonObject } from "../cni/index.ts";
 import { CniError, code, messageOf, parseJsonObject } from "../cni/index.ts";
-import { createWholeFile, isAbsent, makeDirectory, readBytes, removeIfPresent } from "./whole-file.ts";
+import { createWholeFile, isAbsent, makeDirectory, readBytes, removeIfPresent, removeStaleTemporaries } from "./whole-file.ts";
 
 /**
  * Files that describe devices, shared by device plugins, CNI plugins and whoever publishes them. A device plugin writes
@@ -81,6 +81,12 @@ export function removeDeviceInfo(file: string, directory = deviceInfoDirectory):
   } catch (error) {
     throw new CniError(code.ioFailure, `Cannot remove the device information ${file}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** Deletes what copies that were killed left; nobody would ever look at it again. */
+export function removeInterruptedCopies(directory = deviceInfoDirectory): void {
+  const copies = join(directory, "cni");
+  if (statSync(copies, { throwIfNoEntry: false })?.isDirectory() === true) removeStaleTemporaries(copies);
 }
 
 /** A part of a file name. Networks, resources and devices have "/" in their names, and pods choose some of them. */

@@ -1,10 +1,10 @@
 // src/store/device-info.ts: files about devices, which device plugins and CNI plugins of other makers read and write too.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { copyDeviceInfo, deviceInfoPath, readDeviceInfo, removeDeviceInfo } from "../../src/store/index.ts";
+import { copyDeviceInfo, deviceInfoPath, readDeviceInfo, removeDeviceInfo, removeInterruptedCopies } from "../../src/store/index.ts";
 import { throws } from "../helpers/errors.ts";
 
 const device = { resourceName: "example.com/vf", deviceId: "0000:03:02.1" };
@@ -25,6 +25,17 @@ test.before.each(() => {
   file = deviceInfoPath(attachment, directory);
 });
 test.after.each(() => rmSync(top, { recursive: true }));
+
+test("keeps nothing of copies that were killed a while ago", () => {
+  removeInterruptedCopies(directory);
+  const copies = join(directory, "cni");
+  mkdirSync(copies);
+  for (const name of [".polynic-1-abc.tmp", ".polynic-2-abc.tmp", "blue-sriov-c1_net1"]) writeFileSync(join(copies, name), "{");
+  const hourAgo = Date.now() / 1000 - 3600;
+  for (const name of [".polynic-1-abc.tmp", "blue-sriov-c1_net1"]) utimesSync(join(copies, name), hourAgo, hourAgo);
+  removeInterruptedCopies(directory);
+  assert.equal(readdirSync(copies).sort(), [".polynic-2-abc.tmp", "blue-sriov-c1_net1"]);
+});
 
 test("is named after the attachment, without a slash", () => {
   assert.is(deviceInfoPath(attachment), "/var/run/k8s.cni.cncf.io/devinfo/cni/blue-sriov-c1_net1");
