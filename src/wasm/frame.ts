@@ -16,6 +16,9 @@ export interface FrameRange {
 /** The host refuses to build a larger request. */
 export const frameLimitBytes = 8 * 1024 * 1024;
 
+/** What the header's 16 bits can count. */
+const rangeLimit = 65_535;
+
 let encoder: TextEncoder | undefined;
 
 const magic = 0x46494e43;
@@ -26,9 +29,10 @@ const rangeBytes = 80;
 /**
  * One request as a module reads it, little endian: header, ranges of 80 bytes, JSON, views 8-aligned.
  *
- * @throws RangeError beyond 8 MiB
+ * @throws RangeError beyond 8 MiB or 65,535 ranges
  */
 export function encodeFrame(json: string, ranges: readonly FrameRange[]): Uint8Array {
+  if (ranges.length > rangeLimit) throw new RangeError(`Cannot encode a request of ${ranges.length} ranges: expected at most ${rangeLimit}`);
   const text = (encoder ??= new TextEncoder()).encode(json);
   const jsonAt = headerBytes + ranges.length * rangeBytes;
   const viewsAt = align(jsonAt + text.length);

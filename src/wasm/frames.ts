@@ -5,7 +5,7 @@ import { encodeFrame } from "./frame.ts";
 import { mergeJson } from "./merge.ts";
 import type { AllocateRequest, MergeInput } from "./modules.ts";
 
-/** Requests of built-in modules as the bytes a module is handed. Both throw CniError 7 for one larger than 8 MiB. */
+/** Requests of built-in modules as the bytes a module is handed. Both throw CniError 7 for one larger than 8 MiB, or of too many ranges. */
 export function allocateFrame(request: AllocateRequest): Uint8Array {
   return frameOf(allocateJson(request), request.ranges);
 }

@@ -3,6 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AddressList, parseAddress, takenRuns } from "../../src/net/index.ts";
 import { encodeFrame, frameLimitBytes } from "../../src/wasm/frame.ts";
+import { openModules } from "../../src/wasm/index.ts";
+import { throws } from "../helpers/errors.ts";
+import { builtModules } from "../helpers/wasm.ts";
 
 const words = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex").match(/.{1,16}/g);
 
@@ -41,6 +44,17 @@ frame("has first - 1 where nothing was handed out yet, and zero without a gatewa
 
 frame("is refused beyond its limit", () => {
   assert.throws(() => encodeFrame("x".repeat(frameLimitBytes), []), /expected at most 8388608/);
+});
+
+frame("has no more ranges than its header can count, and the error says so before any module is called", () => {
+  const span = { first: parseAddress("10.0.0.1"), last: parseAddress("10.0.0.9") };
+  const range = { set: 0, ...span, prefixBits: 24, subnet: "10.0.0.0/24", view: takenRuns(span, new AddressList(0)) };
+  const encoded = encodeFrame("", Array.from({ length: 65_535 }, () => range));
+  assert.is(new DataView(encoded.buffer).getUint16(6, true), 65_535);
+  const ranges = Array.from({ length: 65_536 }, () => range);
+  assert.throws(() => encodeFrame("", ranges), /Cannot encode a request of 65536 ranges: expected at most 65535/);
+  const request = { attempt: 0, attachment: { containerId: "c1", ifName: "eth0", network: "mynet", mac: null }, config: {}, requested: [], mine: [], ranges };
+  assert.match(throws(() => openModules(builtModules).allocate("host-local", request), 7).message, /65536 ranges/);
 });
 
 frame.run();
