@@ -2,8 +2,8 @@ import { CniError, code } from "../cni/index.ts";
 import type { Result } from "../cni/index.ts";
 import { addressToInteger, formatPrefix, parseAddress } from "../net/index.ts";
 import { normaliseRangeSets } from "../plugins/index.ts";
-import type { AllocateRequest, AttachmentRequest, ConfigCheck, MergeInput, ModuleRange, NodeIdentity, PolicyChange, ReviewRequest } from "../wasm/index.ts";
-import { callModule, checkAllocation, checkChecked, checkFrame, checkMerge, checkRelease, checkReview, configCheckOf, allocateFrame, mergeFrame, op, readAnswer, releaseFrame, reviewFrame, seedOf } from "../wasm/index.ts";
+import type { AllocateRequest, AttachmentRequest, CallFigures, ConfigCheck, MergeInput, ModuleRange, NodeIdentity, PolicyChange, ReviewRequest } from "../wasm/index.ts";
+import { checkAllocation, checkChecked, checkFrame, checkMerge, checkRelease, checkReview, configCheckOf, allocateFrame, mergeFrame, op, readAnswer, releaseFrame, reviewFrame, seedOf, tryModule } from "../wasm/index.ts";
 import type { Case, CaseRequest } from "./case.ts";
 import { CaseError, differenceOf, parseSpan } from "./case.ts";
 import type { Run, Taken } from "./pool.ts";
@@ -17,7 +17,18 @@ export interface CaseRun {
   /** What the module logged, also when it refused. */
   readonly log?: readonly string[];
   /** Absent when the request was refused before the call. */
-  readonly call?: { readonly fuel: number; readonly memoryBytes: number; readonly milliseconds: number };
+  readonly call?: CaseFigures;
+}
+
+/** What the call took, also when it trapped or used up its fuel. */
+export interface CaseFigures {
+  readonly fuel: number;
+  readonly memoryBytes: number;
+  readonly milliseconds: number;
+}
+
+export function caseFigures({ fuelUsed, memoryBytes, milliseconds }: CallFigures): CaseFigures {
+  return { fuel: Number(fuelUsed), memoryBytes, milliseconds };
 }
 
 /** Asks a module one request as the host would: configuration and needs checked before, the answer after. */
@@ -25,18 +36,18 @@ export function runRequest(subject: Subject, request: CaseRequest, checkConfig: 
   const refusal = refusalBefore(subject, request, checkConfig);
   if (refusal !== undefined) return { answer: { error: { code: code.invalidConfig, msg: refusal } } };
   const { number, frame, accept } = prepared(subject, request);
-  let call: CaseRun["call"];
+  const outcome = tryModule(subject.compiled, number, frame);
+  const call = caseFigures(outcome);
   const log: string[] = [];
   try {
-    const { text, fuelUsed, memoryBytes, milliseconds } = callModule(subject.compiled, number, frame, {});
-    call = { fuel: Number(fuelUsed), memoryBytes, milliseconds };
-    const answer = readAnswer(subject.name, text, (line) => log.push(line));
+    if ("error" in outcome) throw outcome.error;
+    const answer = readAnswer(subject.name, outcome.text, (line) => log.push(line));
     accept(answer);
     return { answer, call, log };
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
     const { code: number, message: msg, details } = error;
-    return { answer: { error: { code: number, msg, ...(details === undefined ? {} : { details }) } }, log, ...(call === undefined ? {} : { call }) };
+    return { answer: { error: { code: number, msg, ...(details === undefined ? {} : { details }) } }, log, call };
   }
 }
 

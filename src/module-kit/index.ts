@@ -20,7 +20,7 @@ export { builtInSubject, subjectOf } from "./subject.ts";
 export type { Case, CaseRequest } from "./case.ts";
 export { CaseError, differenceOf, parseCases, parseRequest, poolsOf } from "./case.ts";
 export type { CaseRun } from "./case-run.ts";
-export { allocateRequest, rangesOf, runCase, runRequest } from "./case-run.ts";
+export { allocateRequest, caseFigures, rangesOf, runCase, runRequest } from "./case-run.ts";
 
 export type { BenchState } from "./bench.ts";
 export { benchStates } from "./bench.ts";

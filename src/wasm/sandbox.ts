@@ -56,15 +56,25 @@ export function compileModule(name: string, bytes: Uint8Array<ArrayBuffer>): Com
   return { name, module, metered: exported.get(fuelExport) === "global", limits: defaultLimits };
 }
 
-/** What one call came to. */
-export interface ModuleCall {
-  /** The answer, still to be read as JSON. */
-  readonly text: string;
+/** What one call took, however it ended. */
+export interface CallFigures {
   /** Upper bound of the instructions that ran; 0 for a module that does not count them. */
   readonly fuelUsed: bigint;
   /** Size of its memory when it was done. */
   readonly memoryBytes: number;
   readonly milliseconds: number;
+}
+
+/** What one call came to. */
+export interface ModuleCall extends CallFigures {
+  /** The answer, still to be read as JSON. */
+  readonly text: string;
+}
+
+/** A call that did not end in an answer. */
+export interface FailedCall extends CallFigures {
+  /** 143 (fuel), 144 (trap, stack, memory), 145 (answer out of bounds or not UTF-8). */
+  readonly error: CniError;
 }
 
 /** Runs one op on a frame and gives the answer's text; see `callModule`. */
@@ -73,11 +83,23 @@ export function runModule(compiled: CompiledModule, opNumber: number, frame: Uin
 }
 
 /**
- * Runs one op on a frame in an instance of its own; the module keeps nothing.
+ * What `tryModule` gives, when that is an answer.
  *
- * @throws CniError 143 (fuel), 144 (trap, stack, memory), 145 (answer out of bounds or not UTF-8)
+ * @throws CniError 143 to 145, see FailedCall
  */
-export function callModule(compiled: CompiledModule, opNumber: number, frame: Uint8Array, { fuel = compiled.limits.fuel }: { readonly fuel?: bigint } = {}): ModuleCall {
+export function callModule(compiled: CompiledModule, opNumber: number, frame: Uint8Array, options: CallOptions = {}): ModuleCall {
+  const outcome = tryModule(compiled, opNumber, frame, options);
+  if ("error" in outcome) throw outcome.error;
+  return outcome;
+}
+
+export interface CallOptions {
+  /** Absent: what the module's limits say. */
+  readonly fuel?: bigint;
+}
+
+/** Runs one op on a frame in an instance of its own; the module keeps nothing. */
+export function tryModule(compiled: CompiledModule, opNumber: number, frame: Uint8Array, { fuel = compiled.limits.fuel }: CallOptions = {}): ModuleCall | FailedCall {
   // Not by performance.now(): its first use loads modules of Node for 2 ms, twice what a call takes.
   const begin = process.hrtime.bigint();
   const run: Run = { compiled, fuel, exports: undefined };
@@ -94,14 +116,22 @@ export function callModule(compiled: CompiledModule, opNumber: number, frame: Ui
     const packed = BigInt.asUintN(64, exports.call(opNumber, at, frame.length));
     refuseLargeMemory(compiled, memory);
     const text = readAnswer(compiled.name, memory, packed);
-    const fuelUsed = compiled.metered ? fuel - fuelLeft(run) : 0n;
-    return { text, fuelUsed, memoryBytes: memory.buffer.byteLength, milliseconds: Number(process.hrtime.bigint() - begin) / 1e6 };
+    return { text, ...figuresOf(run, begin) };
   } catch (error) {
-    if (error instanceof CniError) throw error;
-    throw trapped(run, error);
+    // Before its last words are asked for, which take fuel as well.
+    const figures = figuresOf(run, begin);
+    return { error: error instanceof CniError ? error : trapped(run, error), ...figures };
   } finally {
     tellOfMemory(run.exports?.memory.buffer.byteLength ?? 0);
   }
+}
+
+function figuresOf(run: Run, begin: bigint): CallFigures {
+  const { compiled, fuel, exports } = run;
+  const used = compiled.metered && exports !== undefined ? fuel - fuelLeft(run) : 0n;
+  // The loop that used up the last of it wanted more than there was.
+  const fuelUsed = used > fuel ? fuel : used;
+  return { fuelUsed, memoryBytes: exports?.memory.buffer.byteLength ?? 0, milliseconds: Number(process.hrtime.bigint() - begin) / 1e6 };
 }
 
 /** Memory of instances that were dropped since the engine was told of any. */

@@ -49,6 +49,16 @@ commands("install writes over no link that waits in its way", async () => {
   assert.is(readFileSync(file("precious"), "utf8"), "mine");
   assert.equal(Object.keys(readLock(directory)), ["test"]);
 });
+for (const [title, call, code, fuel] of [["traps", [0x00], 144, "[1-9]\\d*"], ["uses up its fuel", [0x03, 0x40, 0x0c, 0, 0x0b, 0x42, 0], 143, "50,000,000"]] as const) {
+  commands(`run tells the fuel and memory of a module that ${title}`, () => {
+    writeFileSync(file("test.wasm"), describedModule({ call }));
+    writeFileSync(file("state.json"), JSON.stringify({ ranges: [[{ subnet: "10.0.0.0/24" }]] }));
+    const { status, stdout, stderr } = moduleCommand(directory, "run", "test.wasm", "--state", "state.json");
+    assert.equal([status, stderr], [1, ""]);
+    assert.match(stdout, new RegExp(`"code": ${code}`));
+    assert.match(stdout, new RegExp(`^fuel {4}${fuel} of 50,000,000\nmemory {2}128 KiB of 16\\.0 MiB\ntime {4}`, "m"));
+  });
+}
 commands.run();
 
 const kept = suite("a request a module failed at");
@@ -76,6 +86,7 @@ kept("is in a directory of our own, and fails there again", async () => {
   const { status, stdout } = moduleCommand(directory, "run", "test.wasm", "--frame", join("recordings", name));
   assert.is(status, 1);
   assert.match(stdout, /"code": 144/);
+  assert.match(stdout, /^fuel {4}[1-9]\d* of 50,000,000\nmemory {2}128 KiB of 16\.0 MiB\ntime/m, "what it took until then");
 });
 
 kept("says itself which op it is", async () => {

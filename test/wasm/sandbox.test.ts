@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import { readAnswer } from "../../src/wasm/answer.ts";
 import { meterModule } from "../../src/wasm/meter.ts";
-import { compileModule, runModule } from "../../src/wasm/sandbox.ts";
+import { compileModule, runModule, tryModule } from "../../src/wasm/sandbox.ts";
 import { verifyModule } from "../../src/wasm/verify.ts";
 import { throws } from "../helpers/errors.ts";
 import type { Assembly } from "../helpers/wasm.ts";
@@ -92,6 +92,24 @@ sandbox("has its last words repeated, when they can be had", () => {
   assert.match(throws(() => run({ call: [0x00], fault: packed(0x7fff_ffff, 4) }), 144).message, /unreachable/, "a wild pointer");
   assert.match(throws(() => run({ call: [0x00], fault: [...endlessLoop, ...dead] }, 1000n), 144).message, /unreachable/, "a loop");
 });
+
+/** How a call may fail, its code, what it took of a fuel of 5000 (growing costs 1000), and its pages then. */
+const failing: readonly (readonly [string, Assembly, number, bigint, number])[] = [
+  ["traps", { call: [0x00] }, 144, 6n, 2],
+  ["traps with last words that take fuel", { call: [0x00], fault: [...endlessLoop, ...dead] }, 144, 6n, 2],
+  ["traps after it grew", { call: [...i32Const(3), 0x40, 0, drop, 0x00] }, 144, 1009n, 5],
+  ["uses up its fuel", { call: [...endlessLoop, ...dead] }, 143, 5000n, 2],
+  ["uses up its fuel before the call", { start: endlessLoop }, 143, 5000n, 2],
+  ["answers from behind its memory", { call: packed(131_072, 2) }, 145, 6n, 2],
+];
+for (const [title, parts, code, fuelUsed, pages] of failing) {
+  sandbox(`that ${title} has taken fuel and memory too`, () => {
+    const outcome = tryModule(compileModule("test", meterModule(verifyModule(assemble(parts)))), 1, frame, { fuel: 5000n });
+    assert.ok("error" in outcome);
+    assert.equal([outcome.error.code, outcome.fuelUsed, outcome.memoryBytes], [code, fuelUsed, pages * 65_536]);
+    assert.ok(outcome.milliseconds > 0);
+  });
+}
 
 sandbox("does not change what objects inherit", () => {
   const answer = run({ answer: '{"__proto__":{"polluted":true}}' });

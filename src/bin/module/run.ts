@@ -1,7 +1,7 @@
 import { CniError } from "../../cni/index.ts";
 import type { CaseRequest, Subject } from "../../module-kit/index.ts";
-import { parseRequest, runRequest } from "../../module-kit/index.ts";
-import { callModule, configCheckOf, op, readAnswer } from "../../wasm/index.ts";
+import { caseFigures, parseRequest, runRequest } from "../../module-kit/index.ts";
+import { configCheckOf, op, readAnswer, tryModule } from "../../wasm/index.ts";
 import { UsageError } from "../command-error.ts";
 import type { Command, Options } from "./command.ts";
 import { countText, memoryText, timeText } from "./figures.ts";
@@ -80,14 +80,14 @@ function replay({ name, compiled, metadata }: Subject, frame: Uint8Array, option
   const number = Object.entries(op).find(([known]) => known === wanted)?.[1];
   if (number === undefined) throw new UsageError(`Cannot use --op ${wanted}: expected ${Object.keys(op).join(", ")}`);
   const log: string[] = [];
-  let call: ReturnType<typeof runRequest>["call"];
+  const outcome = tryModule(compiled, number, frame);
+  const call = caseFigures(outcome);
   try {
-    const { text, fuelUsed, memoryBytes, milliseconds } = callModule(compiled, number, frame, {});
-    call = { fuel: Number(fuelUsed), memoryBytes, milliseconds };
-    return { answer: readAnswer(name, text, (line) => log.push(line)), log, call };
+    if ("error" in outcome) throw outcome.error;
+    return { answer: readAnswer(name, outcome.text, (line) => log.push(line)), log, call };
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
-    return { answer: { error: { code: error.code, msg: error.message } }, log, ...(call === undefined ? {} : { call }) };
+    return { answer: { error: { code: error.code, msg: error.message } }, log, call };
   }
 }
 
