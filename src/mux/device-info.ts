@@ -1,6 +1,5 @@
 import type { Log } from "../plugins/index.ts";
 import { copyDeviceInfo, removeDeviceInfo } from "../store/index.ts";
-import { toCniError } from "./cni-error.ts";
 import type { Network } from "./network.ts";
 import { describe } from "./network.ts";
 
@@ -9,12 +8,8 @@ export function provideDevice(network: Network, log: Log): void {
   const { requests: { deviceId, resourceName } } = network.delegate;
   const file = infoFile(network);
   if (file === undefined || deviceId === undefined || resourceName === undefined) return;
-  try {
-    const problem = copyDeviceInfo({ resourceName, deviceId }, file);
-    if (problem !== undefined) log.warn(`${problem}; ${describe(network)} goes on without it`);
-  } catch (error) {
-    log.warn(`${toCniError(error).message}; ${describe(network)} goes on without it`);
-  }
+  const problem = copyDeviceInfo({ resourceName, deviceId }, file);
+  if (problem !== undefined) log.warn(`${problem}; ${describe(network)} goes on without it`);
 }
 
 /** Removes what was written down about a network's device; missing is fine. */

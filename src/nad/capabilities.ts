@@ -3,24 +3,17 @@ import { enabledArgs, isJsonObject } from "../cni/index.ts";
 import { pluginList } from "./plugin-list.ts";
 import type { NetworkSelection } from "./selection.ts";
 
-/** What a node's device plugin gave for an attachment. */
-export interface DeviceArgs {
-  /** Goes before the one a selection names itself. */
-  readonly deviceId?: string;
-  /** Path of the file the plugin may describe the device in. */
-  readonly deviceInfoFile?: string;
-}
-
 /**
  * The capability arguments (runtimeConfig) a selection asks for, to be laid over those of any network but the default
  * one. Each plugin gets what it declares; keys are the conventions' (CNI CONVENTIONS, "Dynamic plugin specific fields").
+ *
+ * @param deviceId  of the device the kubelet allocated; goes before the one the selection names itself
  */
-export function selectionCapabilities(selection: NetworkSelection, device: DeviceArgs): JsonObject {
+export function selectionCapabilities(selection: NetworkSelection, deviceId?: string): JsonObject {
   const { portMappings, bandwidth, ips, mac, infinibandGuid } = selection;
   const args: JsonObject = {
     portMappings, bandwidth, ips, mac, infinibandGUID: infinibandGuid,
-    deviceID: device.deviceId || selection.deviceId,
-    CNIDeviceInfoFile: device.deviceInfoFile,
+    deviceID: deviceId || selection.deviceId,
   };
   return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined && value !== ""));
 }

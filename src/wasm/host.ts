@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { checkAllocation } from "./allocate.ts";
 import { readAnswer } from "./answer.ts";
@@ -94,11 +94,6 @@ function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
   const value = known.get(key) ?? make();
   known.set(key, value);
   return value;
-}
-
-/** Names of the modules built with this program. */
-export function builtInModuleNames(directory: string): readonly string[] {
-  return readdirSync(directory).filter((file) => file.endsWith(".wasm")).map((file) => basename(file, ".wasm")).sort();
 }
 
 function builtInPath(directory: string, name: string): string {

@@ -3,7 +3,7 @@
  * per call, every answer checked. `openModules` is what the rest of the program needs; what stands below it are the parts,
  * for people who make modules.
  */
-export { builtInModuleNames, openModules } from "./host.ts";
+export { openModules } from "./host.ts";
 export type { NodeModules } from "./host.ts";
 export type * from "./modules.ts";
 

@@ -8,15 +8,15 @@ const full = { ...plain, ifName: "eth1", ips: ["10.0.0.1/24"], mac: "02:00:00:00
 
 const capabilities = suite("selectionCapabilities");
 
-for (const [title, selection, device, expected] of [
-  ["asks for nothing by itself", plain, {}, {}],
-  ["carries every wish under the convention's name", full, {}, {
+for (const [title, selection, allocated, expected] of [
+  ["asks for nothing by itself", plain, undefined, {}],
+  ["carries every wish under the convention's name", full, undefined, {
     portMappings, bandwidth: { ingressRate: 1 }, ips: ["10.0.0.1/24"], mac: "02:00:00:00:00:01", infinibandGUID: "02:00:00:00:00:00:00:01", deviceID: "own",
   }],
-  ["puts an allocated device before the selection's own", { ...plain, deviceId: "own" }, { deviceId: "allocated", deviceInfoFile: "/x" }, { deviceID: "allocated", CNIDeviceInfoFile: "/x" }],
-  ["takes the selection's own when none was allocated", { ...plain, deviceId: "own" }, { deviceId: "" }, { deviceID: "own" }],
+  ["puts an allocated device before the selection's own", { ...plain, deviceId: "own" }, "allocated", { deviceID: "allocated" }],
+  ["takes the selection's own when none was allocated", { ...plain, deviceId: "own" }, "", { deviceID: "own" }],
 ] as const) {
-  capabilities(title, () => assert.equal(selectionCapabilities(selection, device), expected));
+  capabilities(title, () => assert.equal(selectionCapabilities(selection, allocated), expected));
 }
 
 capabilities.run();

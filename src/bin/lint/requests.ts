@@ -24,7 +24,7 @@ export function checkRequests({ selection, spot }: Request, definition: CheckedD
   const { config, displayName } = definition;
   if (config === undefined) return;
   // The default network gets what the runtime sends, not what the pod asks for.
-  const wanted = isDefault ? {} : selectionCapabilities(selection, {});
+  const wanted = isDefault ? {} : selectionCapabilities(selection);
   for (const name of isDefault ? onlyByCapability(selection) : []) {
     report("warning", spot.at(keyOf(name)), `a default network is handed what the runtime sends, not what a pod asks for: Multus drops it, polynic refuses it unless "strictSelections" is false`);
   }
@@ -45,7 +45,7 @@ function deviceProblem({ displayName, resourceName }: CheckedDefinition, config:
 
 /** What CNI_ARGS and a configuration cannot carry. */
 function onlyByCapability(selection: NetworkSelection): readonly string[] {
-  return Object.keys(selectionCapabilities(selection, {})).filter((name) => !["ips", "mac", "deviceID"].includes(name));
+  return Object.keys(selectionCapabilities(selection)).filter((name) => !["ips", "mac", "deviceID"].includes(name));
 }
 
 /** Reads the network as it is with what the pod asks for; what is wrong without that has been said already. */

@@ -33,7 +33,7 @@ export function delegateOf({ definition, selection, deviceId, isDefault = false 
   const given = definition.config ?? parseJsonObject(file?.config ?? "{}", `the configuration file of network "${displayName}"`);
   const withArgs = selection?.cniArgs === undefined ? given : withCniArgs(given, selection.cniArgs);
   const conf = deviceId === undefined ? withArgs : withDevice(withArgs, deviceId);
-  const asked = selection === undefined ? {} : selectionCapabilities(selection, deviceId === undefined ? {} : { deviceId });
+  const asked = selection === undefined ? {} : selectionCapabilities(selection, deviceId);
   const delegate = parseDelegate(conf, {
     subject: file === undefined ? `NetworkAttachmentDefinition "${displayName}"` : `the configuration file of network "${displayName}"`,
     defaultVersion: config.cniVersion, displayName, capabilityArgs: isDefault ? {} : asked,

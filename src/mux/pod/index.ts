@@ -13,6 +13,7 @@ import type { MuxCommand } from "../command.ts";
 import type { MuxConfig } from "../config.ts";
 import { forgetDevice, provideDevice } from "../device-info.ts";
 import type { PodAttachment, Pods } from "../pods.ts";
+import { UnusableNetwork } from "../unusable-network.ts";
 import { withDefaultRoutes } from "./default-routes.ts";
 import { definitionsOf } from "./definitions.ts";
 import type { DeviceQueue } from "./devices.ts";
@@ -23,7 +24,6 @@ import { findForNode, networksOfPod } from "./networks.ts";
 import type { Failure } from "./report.ts";
 import { recordEvents, reportAttached, reportFailure } from "./report.ts";
 import { unmetRequest } from "./requests.ts";
-import { UnusableNetwork } from "../unusable-network.ts";
 
 export interface PodsOptions {
   readonly config: MuxConfig;
