@@ -5,10 +5,10 @@
 #   test/oracle/run.sh DIRECTORY
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-work=$(mkdir -p "$1" && cd "$1" && pwd)
+dir=$(mkdir -p "$1" && cd "$1" && pwd)
 
 unpack() { # SUITE PACKAGE... : with all they depend on, beside the system's own
-  local suite=$1 apt=$work/apt-$1; shift
+  local suite=$1 apt=$dir/apt-$1; shift
   mkdir -p "$apt/lists/partial" "$apt/archives/partial"
   local archive; archive=$(grep -hoP '^(URIs:\s*|deb\s+(\[[^]]*\]\s+)?)\K\S+debian\S*' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v security | head -1) || true
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" > "$apt/sources.list"
@@ -18,27 +18,27 @@ Dir::State::lists "$apt/lists"; Dir::Cache::archives "$apt/archives"; Dir::State
 CONF
   APT_CONFIG=$apt/apt.conf apt-get update -qq
   APT_CONFIG=$apt/apt.conf apt-get install -y -qq --download-only --no-install-recommends "$@"
-  for package in "$apt"/archives/*.deb; do dpkg -x "$package" "$work/root"; done
+  for package in "$apt"/archives/*.deb; do dpkg -x "$package" "$dir/root"; done
 }
 
-if ! [ -x "$work/server" ]; then
+if ! [ -x "$dir/server" ]; then
   unpack sid golang-k8s-apiextensions-apiserver-dev golang-go
-  (cd "$work" && apt-get download -qq etcd-server && dpkg -x etcd-server_*.deb root)
-  go=$(echo "$work"/root/usr/lib/go-[0-9]*)
-  GO111MODULE=off CGO_ENABLED=0 GOTOOLCHAIN=local GOROOT=$go GOPATH=$work/root/usr/share/gocode GOCACHE=$work/cache \
-    "$go/bin/go" build -o "$work/server" "$here/server.go"
+  (cd "$dir" && apt-get download -qq etcd-server && dpkg -x etcd-server_*.deb root)
+  go=$(echo "$dir"/root/usr/lib/go-[0-9]*)
+  GO111MODULE=off CGO_ENABLED=0 GOTOOLCHAIN=local GOROOT=$go GOPATH=$dir/root/usr/share/gocode GOCACHE=$dir/cache \
+    "$go/bin/go" build -o "$dir/server" "$here/server.go"
 fi
 
-cat > "$work/nowhere" <<'CONF'
+cat > "$dir/nowhere" <<'CONF'
 { "apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": [{ "name": "x", "context": { "cluster": "x", "user": "x" } }],
   "clusters": [{ "name": "x", "cluster": { "server": "http://127.0.0.1:1" } }], "users": [{ "name": "x", "user": {} }] }
 CONF
-rm -rf "$work/data"
-export work here
+rm -rf "$dir/data"
+export dir here
 # When the command ends the kernel ends etcd and the server with it.
 exec unshare --net --pid --fork --kill-child bash -c '
   ip link set lo up
-  "$work/root/usr/bin/etcd" --data-dir "$work/data" --log-level warn > "$work/etcd.log" 2>&1 &
-  "$work/server" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 --bind-address=127.0.0.1 --cert-dir="$work/certs" \
-    --core-kubeconfig="$work/nowhere" > "$work/server.log" 2>&1 &
+  "$dir/root/usr/bin/etcd" --data-dir "$dir/data" --log-level warn > "$dir/etcd.log" 2>&1 &
+  "$dir/server" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 --bind-address=127.0.0.1 --cert-dir="$dir/certs" \
+    --core-kubeconfig="$dir/nowhere" > "$dir/server.log" 2>&1 &
   cd "$here/../.." && NODE_TLS_REJECT_UNAUTHORIZED=0 node_modules/.bin/node --no-warnings test/oracle/compare.ts https://127.0.0.1:6443'
