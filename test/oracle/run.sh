@@ -18,14 +18,14 @@ Dir::State::lists "$apt/lists"; Dir::Cache::archives "$apt/archives"; Dir::State
 CONF
   APT_CONFIG=$apt/apt.conf apt-get update -qq
   APT_CONFIG=$apt/apt.conf apt-get install -y -qq --download-only --no-install-recommends "$@"
-  for package in "$apt"/archives/*.deb; do dpkg -x "$package" "$dir/root"; done
+  for package in "$apt"/archives/*.deb; do dpkg -x "$package" "$dir/system"; done
 }
 
 if ! [ -x "$dir/server" ]; then
   unpack sid golang-k8s-apiextensions-apiserver-dev golang-go
-  (cd "$dir" && apt-get download -qq etcd-server && dpkg -x etcd-server_*.deb root)
-  go=$(echo "$dir"/root/usr/lib/go-[0-9]*)
-  GO111MODULE=off CGO_ENABLED=0 GOTOOLCHAIN=local GOROOT=$go GOPATH=$dir/root/usr/share/gocode GOCACHE=$dir/cache \
+  (cd "$dir" && apt-get download -qq etcd-server && dpkg -x etcd-server_*.deb system)
+  go=$(echo "$dir"/system/usr/lib/go-[0-9]*)
+  GO111MODULE=off CGO_ENABLED=0 GOTOOLCHAIN=local GOROOT=$go GOPATH=$dir/system/usr/share/gocode GOCACHE=$dir/cache \
     "$go/bin/go" build -o "$dir/server" "$here/server.go"
 fi
 
@@ -38,7 +38,7 @@ export dir here
 # When the command ends the kernel ends etcd and the server with it.
 exec unshare --net --pid --fork --kill-child bash -c '
   ip link set lo up
-  "$dir/root/usr/bin/etcd" --data-dir "$dir/data" --log-level warn > "$dir/etcd.log" 2>&1 &
+  "$dir/system/usr/bin/etcd" --data-dir "$dir/data" --log-level warn > "$dir/etcd.log" 2>&1 &
   "$dir/server" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 --bind-address=127.0.0.1 --cert-dir="$dir/certs" \
     --core-kubeconfig="$dir/nowhere" > "$dir/server.log" 2>&1 &
   cd "$here/../.." && NODE_TLS_REJECT_UNAUTHORIZED=0 node_modules/.bin/node --no-warnings test/oracle/compare.ts https://127.0.0.1:6443'
