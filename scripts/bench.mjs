@@ -19,10 +19,33 @@ run("npm", ["run", "--silent", "build"]);
 
 const mountPoints = ["/run/netns", "/var/lib/cni"].filter((path) => !existsSync(path));
 for (const path of mountPoints) mkdirSync(path, { recursive: true });
-const script = "mount -t tmpfs tmpfs /run; mkdir -p /run/netns /run/lock; mount -t tmpfs tmpfs /var/lib/cni; exec \"$@\"";
-const bench = spawnSync("unshare", [
-  "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private", "--",
-  "sh", "-ec", script, "sh", pinnedNode, join(root, "test", "bench", "main.ts"), ...process.argv.slice(2),
-], { cwd: root, stdio: "inherit", timeout: limitMs, env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
+const script = 'mount -t tmpfs tmpfs /run; mkdir -p /run/netns /run/lock; mount -t tmpfs tmpfs /var/lib/cni; exec "$@"';
+const bench = spawnSync(
+  "unshare",
+  [
+    "--net",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child",
+    "--propagation",
+    "private",
+    "--",
+    "sh",
+    "-ec",
+    script,
+    "sh",
+    pinnedNode,
+    join(root, "test", "bench", "main.ts"),
+    ...process.argv.slice(2),
+  ],
+  {
+    cwd: root,
+    stdio: "inherit",
+    timeout: limitMs,
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  },
+);
 for (const path of mountPoints) rmdirSync(path);
 process.exit(bench.status ?? 1);

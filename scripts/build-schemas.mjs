@@ -2,13 +2,15 @@
 // Plain JavaScript: it runs on whatever Node (from 20) the machine has.
 //
 // The convention:
-//   * `<name>.schema.json` or `<name>/schema.json`, next to its owner; <name> is what `readConf` asks for, unique in src/.
+//   * `<name>.schema.json` or `<name>/schema.json`, next to its owner; <name> is what `readConf` asks for, unique in
+//   src/.
 //   * JSON Schema draft 7 as ajv reads it in strict mode. Another schema is `{ "$ref": "<name>" }`, a part of one
 //     `{ "$ref": "<name>#/definitions/<part>" }`. `allOf` with a `$ref` beside `properties` extends a schema.
 //   * `properties` are found by name in any case, others are dropped; `"additionalProperties": true` keeps them as they
-//     are, `"additionalProperties": {...}` makes a free map (keys untouched, values checked). An object without either is
-//     left untouched, whatever is in it.
-//   * `"late": true` makes a file of its own of it, build/late-schemas/<name>.mjs, for a configuration that only scripts loaded
+//     are, `"additionalProperties": {...}` makes a free map (keys untouched, values checked). An object without either
+//     is left untouched, whatever is in it.
+//   * `"late": true` makes a file of its own of it, build/late-schemas/<name>.mjs, for a configuration that only
+//   scripts loaded
 //     late read: `confSchema` takes what it exports in place of a name.
 //   * `"expected": "a MAC such as 02:00:5e:10:00:01"` replaces the words an error would end in.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -37,10 +39,15 @@ export function buildSchemas() {
 /** Schemas by name, sorted, each with its name as `$id`. */
 function loadSchemas(folder) {
   const schemas = new Map();
-  const files = readdirSync(folder, { recursive: true }).map((file) => join(folder, file)).filter((file) => /[./]schema\.json$/.test(file));
+  const files = readdirSync(folder, { recursive: true })
+    .map((file) => join(folder, file))
+    .filter((file) => /[./]schema\.json$/.test(file));
   for (const file of files.sort()) {
     const name = basename(file) === "schema.json" ? basename(dirname(file)) : basename(file, ".schema.json");
-    if (schemas.has(name)) throw new Error(`Cannot use schema ${relative(root, file)}: the name "${name}" is taken, expected one schema of a name`);
+    if (schemas.has(name))
+      throw new Error(
+        `Cannot use schema ${relative(root, file)}: the name "${name}" is taken, expected one schema of a name`,
+      );
     try {
       const { title, ...schema } = JSON.parse(readFileSync(file, "utf8"));
       schemas.set(name, { ...schema, $id: name });
@@ -120,16 +127,29 @@ function validatorCode(ajv, name) {
     .replaceAll('require("ajv/dist/runtime/ucs2length").default', "(text) => [...text].length")
     .replaceAll(errorCode, shortErrorCode);
   const foreign = /\bexport\b|\brequire\(.*?\)/.exec(code);
-  if (/\bvErrors\.push\(err\d/.test(code)) throw new Error(`Cannot compile schema "${name}": ajv writes its errors in another form than scripts/build-schemas.mjs knows`);
-  if (foreign !== null) throw new Error(`Cannot compile schema "${name}": ajv's code holds ${foreign[0]}, expected code that stands alone (no uniqueItems, no const or enum of objects)`);
+  if (/\bvErrors\.push\(err\d/.test(code))
+    throw new Error(
+      `Cannot compile schema "${name}": ajv writes its errors in another form than scripts/build-schemas.mjs knows`,
+    );
+  if (foreign !== null)
+    throw new Error(
+      `Cannot compile schema "${name}": ajv's code holds ${foreign[0]}, expected code that stands alone (no ` +
+        "uniqueItems, no const or enum of objects)",
+    );
   return code;
 }
 
 /** How ajv notes one error, hundreds of times: two thirds of its code, each with a part that is never read. */
-const errorCode = new RegExp(String.raw`const (err\d+) = \{instancePath(?::([^;]+?))?,schemaPath:"[^"]*",keyword:"(\w+)",params:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\},`
-  + String.raw`schema:[^;]*?,parentSchema:([^;]*?),data(?::(\w+))?\};if\(vErrors === null\)\{vErrors = \[\1\];\}\s*else \{vErrors\.push\(\1\);\}`, "g");
+const errorCode = new RegExp(
+  String.raw`const (err\d+) = \{instancePath(?::([^;]+?))?,schemaPath:"[^"]*",keyword:"(\w+)",params:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\},` +
+    String.raw`schema:[^;]*?,parentSchema:([^;]*?),data(?::(\w+))?\};if\(vErrors === null\)\{vErrors = \[\1\];\}\s*else \{vErrors\.push\(\1\);\}`,
+  "g",
+);
 
-/** The same as a call: a start reads, and brings to life, all of this code. Of the parameters only the missing key is ever asked for. */
+/**
+ * The same as a call: a start reads, and brings to life, all of this code. Of the parameters only the missing key is
+ * ever asked for.
+ */
 function shortErrorCode(_, __, path = "instancePath", keyword, params, parentSchema, data = "data") {
   const missing = /^missingProperty: (.*)$/.exec(params);
   return `vErrors = refuse(vErrors, ${path}, ${JSON.stringify(keyword)}, ${parentSchema}, ${data}${missing === null ? "" : `, { missingProperty: ${missing[1]} }`});`;
@@ -144,9 +164,9 @@ function compiled(ajv, name) {
 }
 
 /**
- * A table, left in `keys`, that tells `readConf` which key is meant: `names` maps lower case to the spelling of the schema,
- * `nested` holds the tables of properties that are objects or lists, `items` and `values` those of list and map entries,
- * and `open` says that unknown keys stay.
+ * A table, left in `keys`, that tells `readConf` which key is meant: `names` maps lower case to the spelling of the
+ * schema, `nested` holds the tables of properties that are objects or lists, `items` and `values` those of list and map
+ * entries, and `open` says that unknown keys stay.
  */
 function keyTableCode(schemas, schemaName) {
   const tables = new Map();
@@ -161,8 +181,10 @@ function keyTableCode(schemas, schemaName) {
       const [target, targetBase] = resolve(schema.$ref, base);
       partsOf(target, targetBase, parts);
     }
-    for (const keyword of ["allOf", "anyOf", "oneOf"]) for (const part of schema[keyword] ?? []) partsOf(part, base, parts);
-    for (const keyword of ["if", "then", "else"]) if (schema[keyword] !== undefined) partsOf(schema[keyword], base, parts);
+    for (const keyword of ["allOf", "anyOf", "oneOf"])
+      for (const part of schema[keyword] ?? []) partsOf(part, base, parts);
+    for (const keyword of ["if", "then", "else"])
+      if (schema[keyword] !== undefined) partsOf(schema[keyword], base, parts);
     return parts;
   }
 
@@ -171,7 +193,8 @@ function keyTableCode(schemas, schemaName) {
     const owner = name === "" ? base : name;
     let target = schemas.get(owner);
     for (const step of pointer.split("/").slice(1)) target = target?.[step.replaceAll("~1", "/").replaceAll("~0", "~")];
-    if (target === undefined) throw new Error(`Cannot follow $ref "${ref}" in schema "${base}": there is no such schema or part`);
+    if (target === undefined)
+      throw new Error(`Cannot follow $ref "${ref}" in schema "${base}": there is no such schema or part`);
     return [target, owner];
   }
 
@@ -188,19 +211,24 @@ function keyTableCode(schemas, schemaName) {
     const values = [];
     let open = false;
     for (const [part, base] of parts) {
-      for (const [name, schema] of Object.entries(part.properties ?? {})) properties.set(name, [...(properties.get(name) ?? []), [schema, base]]);
+      for (const [name, schema] of Object.entries(part.properties ?? {}))
+        properties.set(name, [...(properties.get(name) ?? []), [schema, base]]);
       if (typeof part.items === "object") items.push([part.items, base]);
       if (typeof part.additionalProperties === "object") values.push([part.additionalProperties, base]);
       open ||= part.additionalProperties === true;
     }
     // A list is worth a table only when its entries are; a map always is, since its null values go.
-    if (properties.size === 0 && values.length === 0 && (items.length === 0 || tableOf(items) === undefined)) return undefined;
+    if (properties.size === 0 && values.length === 0 && (items.length === 0 || tableOf(items) === undefined))
+      return undefined;
 
     const variable = `keys_${tables.size}`;
     tables.set(identity, variable);
-    const names = [...properties.keys()].map((name) => `${JSON.stringify(name.toLowerCase())}: ${JSON.stringify(name)}`);
+    const names = [...properties.keys()].map(
+      (name) => `${JSON.stringify(name.toLowerCase())}: ${JSON.stringify(name)}`,
+    );
     const fields = [];
-    if (properties.size > 0) fields.push(`names: { __proto__: null, ${names.join(", ")} }`, "nested: { __proto__: null }");
+    if (properties.size > 0)
+      fields.push(`names: { __proto__: null, ${names.join(", ")} }`, "nested: { __proto__: null }");
     if (open) fields.push("open: true");
     lines.push(`const ${variable} = {${fields.length > 0 ? ` ${fields.join(", ")} ` : ""}};`);
     for (const [name, schema] of properties) link(`${variable}.nested[${JSON.stringify(name)}]`, schema);

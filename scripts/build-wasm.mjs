@@ -10,9 +10,9 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
   run(pinnedNode, [import.meta.filename]);
   process.exit();
 }
-const { compileSources, loadCompiler, withMetadata } = await import("../src/bin/module/compile.ts");
-const { meterModule } = await import("../src/wasm/meter.ts");
-const { verifyModule } = await import("../src/wasm/verify.ts");
+const { compileSources, loadCompiler, withMetadata } = await import("../src/commands/module/compile.ts");
+const { meterModule } = await import("../src/wasm/code/meter.ts");
+const { verifyModule } = await import("../src/wasm/code/verify.ts");
 
 const output = join(root, "build", "wasm");
 const sources = join(root, "wasm-plugins");

@@ -1,5 +1,5 @@
-// npm run build: leaves an installable tree in dist/. It can be copied anywhere, to any machine of the same architecture
-// with glibc; nothing in it refers to this checkout.
+// npm run build: leaves an installable tree in dist/. It can be copied anywhere, to any machine of the same
+// architecture with glibc; nothing in it refers to this checkout.
 //
 //   dist/bin/polynic          the launcher, and a link to it for every other name
 //   dist/lib/polynic/node     the runtime
@@ -9,7 +9,20 @@
 //   dist/share/asconfig.json  how they are compiled
 //   dist/share/templates      what "polynic module new" starts from
 //   dist/share/licenses       whose work this is
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { pinnedNode, root, run } from "./setup.mjs";
 
@@ -20,7 +33,7 @@ if (realpathSync(process.execPath) !== realpathSync(pinnedNode)) {
 }
 const { shipScripts } = await import("./bundle.mjs");
 const { nodeFlags, runtimeLicence, shipRuntime } = await import("./runtime.mjs");
-const { multiplexerNames, pluginNames } = await import("../src/bin/names.ts");
+const { multiplexerNames, pluginNames } = await import("../src/program/names.ts");
 
 for (const script of ["build-schemas.mjs", "build-wasm.mjs"]) run(pinnedNode, [join(import.meta.dirname, script)]);
 
@@ -29,7 +42,8 @@ const tree = join(root, `dist.${process.pid}`);
 const bin = join(tree, "bin");
 const lib = join(tree, "lib", "polynic");
 const licences = join(tree, "share", "licenses");
-for (const directory of [bin, lib, join(lib, "fallback"), join(lib, "modules"), licences]) mkdirSync(directory, { recursive: true });
+for (const directory of [bin, lib, join(lib, "fallback"), join(lib, "modules"), licences])
+  mkdirSync(directory, { recursive: true });
 
 writeLauncher();
 shipRuntime(lib);
@@ -56,13 +70,23 @@ function copyModules() {
 
 function copyForAuthors() {
   copyFileSync(join(root, "asconfig.json"), join(tree, "share", "asconfig.json"));
-  for (const name of ["sdk", "templates"]) cpSync(join(root, "wasm-plugins", name), join(tree, "share", name), { recursive: true });
+  for (const name of ["sdk", "templates"])
+    cpSync(join(root, "wasm-plugins", name), join(tree, "share", name), { recursive: true });
 }
 
 function copyLicences() {
   const packages = {
-    koffi: "LICENSE.txt", "ipaddr.js": "LICENSE", execa: "license", ajv: "LICENSE", yaml: "LICENSE", "@grpc/grpc-js": "LICENSE",
-    "@grpc/proto-loader": "LICENSE", protobufjs: "LICENSE", long: "LICENSE", "lodash.camelcase": "LICENSE", "@js-sdsl/ordered-map": "LICENSE",
+    koffi: "LICENSE.txt",
+    "ipaddr.js": "LICENSE",
+    execa: "license",
+    ajv: "LICENSE",
+    yaml: "LICENSE",
+    "@grpc/grpc-js": "LICENSE",
+    "@grpc/proto-loader": "LICENSE",
+    protobufjs: "LICENSE",
+    long: "LICENSE",
+    "lodash.camelcase": "LICENSE",
+    "@js-sdsl/ordered-map": "LICENSE",
   };
   const files = [["polynic", join(root, "LICENSE")], runtimeLicence,
     ...Object.entries(packages).map(([name, file]) => [name, join(root, "node_modules", name, file)])];

@@ -13,12 +13,35 @@ import { nodeFlags } from "./runtime.mjs";
 import { pinnedNode, root } from "./setup.mjs";
 
 /** Rooms from the bottom up: where two late scripts need a file that is not in the main one, the lower has it. */
-const rooms = ["cni", "net", "netlink", "nad", "kernel", "exec", "wasm", "kube", "store", "plugins", "mux", "module-kit", "daemon", "bin"];
+const rooms = [
+  "net",
+  "schema",
+  "cni",
+  "netlink",
+  "nad",
+  "ipam",
+  "os",
+  "kernel",
+  "exec",
+  "wasm",
+  "kube",
+  "store",
+  "program",
+  "plugins",
+  "call",
+  "mux",
+  "service",
+  "commands",
+  "bin",
+];
 
 /** One late script makes another one's file set change; more rounds than this mean that they never come to rest. */
 const roundsMax = 12;
 
-/** Leaves the scripts of an executable in a directory, each with its code cache, koffi's binary, and start.cjs, which runs them. */
+/**
+ * Leaves the scripts of an executable in a directory, each with its code cache, koffi's binary, and start.cjs, which
+ * runs them.
+ */
 export async function shipScripts(entry, directory) {
   copyFileSync(join(root, "src", "bin", "start.cjs"), join(directory, "start.cjs"));
   writeFileSync(join(directory, "koffi.node"), koffiBinary());
@@ -26,19 +49,35 @@ export async function shipScripts(entry, directory) {
   for (const { name, text, heavy } of await bundle(entry)) {
     const source = join(directory, `${name}.js`);
     writeFileSync(source, text);
-    execFileSync(pinnedNode, [...nodeFlags, codeCache, source, join(directory, `${name}.cache`), ...(heavy ? ["heavy"] : [])]);
+    execFileSync(pinnedNode, [
+      ...nodeFlags,
+      codeCache,
+      source,
+      join(directory, `${name}.cache`),
+      ...(heavy ? ["heavy"] : []),
+    ]);
   }
 }
 
 /**
  * @param {string} entry  the TypeScript file the executable starts in, from the root
  * @returns {Promise<{ name: string, text: string, heavy: boolean }[]>} scripts, "polynic" first, then those loaded late;
- *   each is one function expression with the parameters (exports, require, module, __filename, __dirname), in ASCII, the
- *   same for the same sources. A heavy one loads packages or many of Node's modules.
+ *   each is one function expression with the parameters (exports, require, module, __filename, __dirname), in ASCII,
+ *   the same for the same sources. A heavy one loads packages or many of Node's modules.
  */
 export async function bundle(entry) {
-  const main = { name: "polynic", id: "polynic", entry, heavy: false, files: new Set(), packages: new Set(), wanted: new Set(), text: "" };
-  const late = new Map(), exportsOf = rememberedExports();
+  const main = {
+    name: "polynic",
+    id: "polynic",
+    entry,
+    heavy: false,
+    files: new Set(),
+    packages: new Set(),
+    wanted: new Set(),
+    text: "",
+  };
+  const late = new Map(),
+    exportsOf = rememberedExports();
   let own = [main];
   for (let round = 0, before = ""; ; round++) {
     for (const [index, script] of own.entries()) await bundleOwn(script, own.slice(0, index), { late, exportsOf });
@@ -46,7 +85,11 @@ export async function bundle(entry) {
     const state = JSON.stringify(own.map(({ text }) => text));
     if (state === before) break;
     before = state;
-    if (round === roundsMax) throw new Error(`Cannot divide the sources among ${own.map(({ name }) => name).join(", ")}: they differ after ${roundsMax} rounds`);
+    if (round === roundsMax)
+      throw new Error(
+        `Cannot divide the sources among ${own.map(({ name }) => name).join(", ")}: they differ after ${roundsMax} ` +
+          "rounds",
+      );
   }
   refuseSharedPackages(own);
   for (const [index, script] of own.entries()) script.text = withPlaces(script.text, own.slice(0, index));
@@ -70,11 +113,22 @@ function byRoom(a, b) {
 async function bundleOwn(script, lower, { late, exportsOf }) {
   const ownerOf = (file) => lower.find(({ files }) => files.has(file));
   const contents = `${script.wanted.size > 0 ? 'import "given";' : ""}export * from ${JSON.stringify(`./${script.entry}`)};`;
-  const plugins = [given(script), latePackages(late), taken(ownerOf, exportsOf), nativeKoffi, lateNodeModules, importOutside];
+  const plugins = [
+    given(script),
+    latePackages(late),
+    taken(ownerOf, exportsOf),
+    nativeKoffi,
+    lateNodeModules,
+    importOutside,
+  ];
   const { text, inputs } = await bundleOne({ contents, resolveDir: root }, plugins);
   script.text = text;
   script.files = new Set(inputs.filter((input) => /^(src|build)\//.test(input)));
-  script.packages = new Set(inputs.filter((input) => /node_modules\//.test(input)).map((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)[1]));
+  script.packages = new Set(
+    inputs
+      .filter((input) => /node_modules\//.test(input))
+      .map((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)[1]),
+  );
   script.heavy = script.name !== "polynic" && inputs.some((input) => /^late:node:|node_modules\//.test(input));
   for (const [, name, file] of text.matchAll(takenName)) ownerOf(file)?.wanted.add(name);
 }
@@ -82,7 +136,9 @@ async function bundleOwn(script, lower, { late, exportsOf }) {
 /** How the bundler writes what comes from `taken`: the file and the name in it. */
 const takenName = /\["(((?:src|build)\/[^":]+):\w+)"\]/g;
 
-/** Names become places in the list that `given` makes: a list is there at once, an object of as many names takes 0.1 ms. */
+/**
+ * Names become places in the list that `given` makes: a list is there at once, an object of as many names takes 0.1 ms.
+ */
 function withPlaces(text, lower) {
   return text.replace(takenName, (written, name, file) => {
     const owner = lower.find(({ files }) => files.has(file));
@@ -101,7 +157,11 @@ function refuseSharedPackages(scripts) {
   for (const [index, { name, packages }] of scripts.entries()) {
     for (const other of scripts.slice(0, index)) {
       const both = [...packages].filter((each) => other.packages.has(each));
-      if (both.length > 0) throw new Error(`Cannot bundle package ${both.join(", ")}: it is in ${other.name}.js and ${name}.js, expected one file of ours that imports it`);
+      if (both.length > 0)
+        throw new Error(
+          `Cannot bundle package ${both.join(", ")}: it is in ${other.name}.js and ${name}.js, expected one file of ` +
+            "ours that imports it",
+        );
     }
   }
 }
@@ -119,7 +179,8 @@ async function bundleOne(stdin, plugins) {
     charset: "ascii",
     legalComments: "inline",
     plugins,
-    // import() of one of Node's modules would bring up the loader of ECMAScript modules, 8 ms; as require() it does not.
+    // import() of one of Node's modules would bring up the loader of ECMAScript modules, 8 ms; as require() it does
+    // not.
     supported: { "dynamic-import": false },
     define: {
       POLYNIC_INSTALLED: "true",
@@ -136,8 +197,8 @@ async function bundleOne(stdin, plugins) {
 }
 
 /**
- * What a script lets later ones take: a function that start.cjs calls when the first of them is loaded. It stands before
- * the entry, since the main script may load a late one before it has come to its own end.
+ * What a script lets later ones take: a function that start.cjs calls when the first of them is loaded. It stands
+ * before the entry, since the main script may load a late one before it has come to its own end.
  */
 function given({ id, wanted }) {
   return {
@@ -147,16 +208,24 @@ function given({ id, wanted }) {
       onResolve({ filter: /^given:/ }, ({ path }) => ({ path, external: true }));
       onLoad({ filter: /./, namespace: "given" }, () => {
         const names = [...wanted].sort();
-        const imports = names.map((name, i) => `import { ${name.split(":")[1]} as given${i} } from ${JSON.stringify(`./${name.split(":")[0]}`)};`);
-        return { contents: `${imports.join("\n")}\nrequire("given:${id}")(() => [${names.map((_, i) => `given${i}`).join(", ")}]);`, loader: "js", resolveDir: root };
+        const imports = names.map(
+          (name, i) =>
+            `import { ${name.split(":")[1]} as given${i} } from ${JSON.stringify(`./${name.split(":")[0]}`)};`,
+        );
+        return {
+          contents: `${imports.join("\n")}\nrequire("given:${id}")(() => [${names.map((_, i) => `given${i}`).join(", ")}]);`,
+          loader: "js",
+          resolveDir: root,
+        };
       });
     },
   };
 }
 
 /**
- * Takes what is imported from a file that another script has from that script. Of the others no more comes along than is
- * used: a file of ours does nothing when it is imported but for what it exports, and only the entry is run for its own sake.
+ * Takes what is imported from a file that another script has from that script. Of the others no more comes along than
+ * is used: a file of ours does nothing when it is imported but for what it exports, and only the entry is run for its
+ * own sake.
  */
 function taken(ownerOf, exportsOf) {
   return {
@@ -166,7 +235,9 @@ function taken(ownerOf, exportsOf) {
       onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, namespace }) => {
         const absolute = resolve(resolveDir, path), file = relative(root, absolute);
         if (ownerOf(file) !== undefined) return { path: file, namespace: "taken", sideEffects: false };
-        return namespace === "file" && isOwn({ entry: file }) && resolveDir !== root ? { path: absolute, sideEffects: false } : undefined;
+        return namespace === "file" && isOwn({ entry: file }) && resolveDir !== root
+          ? { path: absolute, sideEffects: false }
+          : undefined;
       });
       onLoad({ filter: /./, namespace: "taken" }, async ({ path }) => {
         const { names, passedOn } = await exportsOf(path);
@@ -190,8 +261,18 @@ function rememberedExports() {
 async function readExports(file) {
   const source = readFileSync(file, "utf8");
   // What is taken is taken once, as the value it is then.
-  if (/^export let /m.test(source)) throw new Error(`Cannot share ${relative(root, file)} between scripts: it exports a variable, expected constants and functions`);
-  const { metafile } = await build({ entryPoints: [file], write: false, metafile: true, format: "esm", outdir: root, outExtension: { ".js": ".exports.js" } });
+  if (/^export let /m.test(source))
+    throw new Error(
+      `Cannot share ${relative(root, file)} between scripts: it exports a variable, expected constants and functions`,
+    );
+  const { metafile } = await build({
+    entryPoints: [file],
+    write: false,
+    metafile: true,
+    format: "esm",
+    outdir: root,
+    outExtension: { ".js": ".exports.js" },
+  });
   const [{ exports }] = Object.values(metafile.outputs);
   return { names: exports, passedOn: source.match(/^export \* from "[^"]+";$/gm) ?? [] };
 }
@@ -212,8 +293,22 @@ const nativeKoffi = {
 };
 
 /** Node's modules that are in its start-up snapshot already, or next to nothing: required at once. */
-const lightNodeModules = new Set(["async_hooks", "buffer", "events", "fs", "path", "path/win32", "process", "string_decoder",
-  "timers", "timers/promises", "url", "util"].map((name) => `node:${name}`));
+const lightNodeModules = new Set(
+  [
+    "async_hooks",
+    "buffer",
+    "events",
+    "fs",
+    "path",
+    "path/win32",
+    "process",
+    "string_decoder",
+    "timers",
+    "timers/promises",
+    "url",
+    "util",
+  ].map((name) => `node:${name}`),
+);
 
 /**
  * Loads Node's other modules when one of their names is first used, not where they are imported: each brings dozens of
@@ -236,20 +331,23 @@ const lateNodeModules = {
 };
 
 /**
- * What is installed elsewhere, by path: an ECMAScript module that waits at its top level, which require() refuses and for
- * which only start.cjs, a script Node itself loaded, can ask.
+ * What is installed elsewhere, by path: an ECMAScript module that waits at its top level, which require() refuses and
+ * for which only start.cjs, a script Node itself loaded, can ask.
  */
 const importOutside = {
   name: "import outside",
   setup({ onLoad }) {
-    onLoad({ filter: /\/bin\/module\/import-file\.ts$/ }, () => ({
+    onLoad({ filter: /\/commands\/module\/import-file\.ts$/ }, () => ({
       contents: 'export const importFile = (path) => require("late:import")(path);',
       loader: "js",
     }));
   },
 };
 
-/** Turns import("package") and import("./file.ts") into scripts of their own, gathered in `late` by what they are made of. */
+/**
+ * Turns import("package") and import("./file.ts") into scripts of their own, gathered in `late` by what they are made
+ * of.
+ */
 function latePackages(late) {
   return {
     name: "late packages",

@@ -1,6 +1,6 @@
-// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE, with "heavy" after it for a script that start.cjs loads
-// under Node's own flags. Run it under the runtime's flags: V8 refuses a cache made under others, and the fixed hash seed
-// makes the same sources give the same bytes.
+// Writes V8's code cache of a script: code-cache.mjs SOURCE CACHE, with "heavy" after it for a script that start.cjs
+// loads under Node's own flags. Run it under the runtime's flags: V8 refuses a cache made under others, and the fixed
+// hash seed makes the same sources give the same bytes.
 //
 // Every function is compiled, not only those a trial run would reach: such a cache starts as fast, serves all plugins
 // alike and needs neither root nor a namespace at build time.

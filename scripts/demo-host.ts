@@ -35,9 +35,14 @@ try {
 
   say("Proof by traffic");
   const bridgeAddress = addressOf(web.result, "eth0");
-  prove(`client pings web over the bridge (${bridgeAddress})`, inside("client", ["ping", "-c2", "-i0.2", "-W2", bridgeAddress]));
-  prove(`web pings a machine of the physical network through macvlan (${lanAddress})`,
-    inside("web", ["ping", "-c2", "-i0.2", "-W2", "-I", "net2", lanAddress]));
+  prove(
+    `client pings web over the bridge (${bridgeAddress})`,
+    inside("client", ["ping", "-c2", "-i0.2", "-W2", bridgeAddress]),
+  );
+  prove(
+    `web pings a machine of the physical network through macvlan (${lanAddress})`,
+    inside("web", ["ping", "-c2", "-i0.2", "-W2", "-I", "net2", lanAddress]),
+  );
   await serve("web");
   prove(`a machine elsewhere reaches web by TCP through port ${hostPort} of the host`,
     inside("elsewhere", fetchCommand(hostAddress, hostPort)));
@@ -50,13 +55,17 @@ try {
   await showPod({ root, polynic });
 
   say("How long it took, whole processes");
-  note(`ADD web ${ms(web.tookMs)}   ADD client ${ms(client.tookMs)}   DEL web ${ms(webDel)}   DEL client ${ms(clientDel)}`);
+  note(
+    `ADD web ${ms(web.tookMs)}   ADD client ${ms(client.tookMs)}   DEL web ${ms(webDel)}   DEL client ${ms(clientDel)}`,
+  );
   note(`For scale: starting the bundled Node and doing nothing takes ${ms(bareStart())}`);
 } finally {
   for (const child of children) child.kill("SIGKILL");
   rmSync(work, { recursive: true, force: true });
 }
-console.log(failureCount() === 0 ? "\nDemo finished: everything proved" : `\nDemo finished: ${failureCount()} proofs failed`);
+console.log(
+  failureCount() === 0 ? "\nDemo finished: everything proved" : `\nDemo finished: ${failureCount()} proofs failed`,
+);
 process.exit(failureCount() === 0 ? 0 : 1);
 
 /**
@@ -121,15 +130,19 @@ function succeeds([program = "", ...args]: readonly string[]): boolean {
 
 /** A web server in the container, answering once and again until the demo ends. */
 async function serve(netns: string): Promise<void> {
-  const program = `require("node:http").createServer((q, a) => a.end("hello")).listen(${containerPort}, () => console.log("up"))`;
-  const server = spawn("ip", ["netns", "exec", netns, process.execPath, "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+  const program = `require("node:http").createServer((q, a) => a.end("hello")).listen(${containerPort}, () => ` +
+    `console.log("up"))`;
+  const server = spawn("ip", ["netns", "exec", netns, process.execPath, "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   children.push(server);
   await new Promise((resolve) => server.stdout?.once("data", resolve));
 }
 
 function fetchCommand(address: string, port: number): string[] {
-  const program = `require("node:http").get({host:"${address}",port:${port},timeout:3000},(a)=>a.on("data",(d)=>process.exit(String(d)==="hello"?0:1)))`
-    + `.on("error",()=>process.exit(1)).on("timeout",()=>process.exit(1))`;
+  const program =
+    `require("node:http").get({host:"${address}",port:${port},timeout:3000},(a)=>a.on("data",(d)=>process.exit(String(d)==="hello"?0:1)))` +
+    `.on("error",()=>process.exit(1)).on("timeout",()=>process.exit(1))`;
   return [process.execPath, "-e", program];
 }
 
@@ -145,7 +158,10 @@ function proveNothingLeft(): void {
   const rules = execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" });
   prove("no firewall rule names the containers", !/demo-(web|client)/.test(rules));
   const leases = listFiles("/var/lib/cni").filter((path) => !/(lock|last_reserved_ip\.\d+)$/.test(path));
-  prove(`no reservation, result or scratch file left`, leases.filter((path) => /demo-|\d+\.\d+\.\d+\.\d+$/.test(path)).length === 0);
+  prove(
+    `no reservation, result or scratch file left`,
+    leases.filter((path) => /demo-|\d+\.\d+\.\d+\.\d+$/.test(path)).length === 0,
+  );
 }
 
 function listFiles(folder: string): string[] {

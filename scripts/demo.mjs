@@ -1,12 +1,15 @@
 // npm run demo: installs what it needs, builds, and shows polynic attach two containers and a pod of a cluster to three
-// networks each and take everything away again. All of it happens in a network and mount namespace of its own: nothing of the machine changes.
+// networks each and take everything away again. All of it happens in a network and mount namespace of its own: nothing
+// of the machine changes.
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { installPackages, installPrograms, pinnedNode, root, run } from "./setup.mjs";
 
 if (process.getuid?.() !== 0) {
-  console.error("Cannot run the demo as an ordinary user: making network namespaces needs root (try: sudo npm run demo)");
+  console.error(
+    "Cannot run the demo as an ordinary user: making network namespaces needs root (try: sudo npm run demo)",
+  );
   process.exit(1);
 }
 installPrograms({ api: true });

@@ -14,18 +14,28 @@ import { pinnedNode } from "./setup.mjs";
  *   valid either with it or without: see scripts/code-cache.mjs and src/bin/start.cjs.
  * - min-semi-space-size=16, in MiB: room for everything a run allocates, so that none stops to collect garbage; one
  *   collection costs a millisecond in the middle of an ADD. Memory is taken as it is used. A flag of V8 too.
- * - wasm-tiering-budget, three times V8's own: a module that runs once, or the hash of its file, is not worth optimising; to
- *   begin with that stops it for up to a millisecond where the machine has other work. What runs for long still is optimised.
- * - v8-pool-size=1: one helper thread instead of four; nothing here lives long enough to be optimised in the background.
+ * - wasm-tiering-budget, three times V8's own: a module that runs once, or the hash of its file, is not worth
+ * optimising; to
+ *   begin with that stops it for up to a millisecond where the machine has other work. What runs for long still is
+ *   optimised.
+ * - v8-pool-size=1: one helper thread instead of four; nothing here lives long enough to be optimised in the
+ * background.
  * - disable-sigusr1: a stray SIGUSR1 must not open a debugger in a process that runs as root.
  */
-export const nodeFlags = ["--no-rehash-snapshot", "--min-semi-space-size=16", "--wasm-tiering-budget=40000000", "--v8-pool-size=1", "--disable-sigusr1"];
+export const nodeFlags = [
+  "--no-rehash-snapshot",
+  "--min-semi-space-size=16",
+  "--wasm-tiering-budget=40000000",
+  "--v8-pool-size=1",
+  "--disable-sigusr1",
+];
 
 /** Puts the runtime, stripped where binutils are at hand, and the one library small systems lack into `directory`. */
 export function shipRuntime(directory) {
   writeWhole(join(directory, "node"), stripped(realpathSync(pinnedNode)), 0o755);
   const libatomic = sharedObjects().find((path) => basename(path) === "libatomic.so.1");
-  if (libatomic !== undefined) writeWhole(join(directory, "fallback", "libatomic.so.1"), readFileSync(libatomic), 0o644);
+  if (libatomic !== undefined)
+    writeWhole(join(directory, "fallback", "libatomic.so.1"), readFileSync(libatomic), 0o644);
 }
 
 /** The licences of what is shipped beside our own code, as [name, file]. */

@@ -25,7 +25,9 @@ const programs = {
 
 /** The shared library Node 26 is linked with, and which a minimal system lacks. */
 const libatomic = [
-  `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/libatomic.so.1`, "/usr/lib64/libatomic.so.1", "/usr/lib/libatomic.so.1",
+  `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/libatomic.so.1`,
+  "/usr/lib64/libatomic.so.1",
+  "/usr/lib/libatomic.so.1",
 ];
 
 /** The reference plugins, for the interchange tests. */
@@ -37,8 +39,8 @@ const certificatePrograms = { openssl: "openssl" };
 /** A container runtime, for the tests that make real pods. */
 const runtimePrograms = { containerd: "containerd", runc: "runc", busybox: "busybox-static" };
 
-/** A kernel that is a program, for suites that need what the machine's own lacks, and what loads its modules. Debian has it for amd64. */
-const otherKernel = process.arch === "x64" ? { "linux.uml": "user-mode-linux", modprobe: "kmod" } : {};
+/** What loads the modules of a kernel that is a program: see fetchNewerKernel. */
+const otherKernel = process.arch === "x64" ? { modprobe: "kmod" } : {};
 
 /** Runs a command with its output shown; exits with its status when it fails. */
 export function run(command, args, options = {}) {
@@ -69,8 +71,8 @@ export function installPackages() {
  * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
  *
  * @param {{ reference?: boolean, api?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: what tests and the
- *   benchmark compare with and speak to; `api`: what the tests' API server needs; `kernel`: another kernel too; `runtime`: a
- *   container runtime too
+ *   benchmark compare with and speak to; `api`: what the tests' API server needs; `kernel`: another kernel too;
+ *   `runtime`: a container runtime too
  */
 export function installPrograms({ reference = false, api = false, kernel = false, runtime = false } = {}) {
   const missing = new Set(missingPackages(programs, onPath));
@@ -79,7 +81,9 @@ export function installPrograms({ reference = false, api = false, kernel = false
   if (!libatomic.some((path) => existsSync(path))) missing.add("libatomic1");
   // In groups: apt installs all of the packages it is given or none, and an archive may lack some of them.
   const groups = [
-    [...missing].sort(), kernel ? missingPackages(otherKernel, onPath) : [], runtime ? missingPackages(runtimePrograms, onPath) : [],
+    [...missing].sort(),
+    kernel ? missingPackages(otherKernel, onPath) : [],
+    runtime ? missingPackages(runtimePrograms, onPath) : [],
   ].filter((names) => names.length > 0);
   if (groups.length === 0) return;
   if (process.getuid?.() !== 0 || !onPath("apt-get")) {
@@ -98,7 +102,10 @@ export function installPrograms({ reference = false, api = false, kernel = false
   });
 }
 
-/** Debian starts a package's daemon when it is installed, unless this program says no (invoke-rc.d(8)): the tests start their own. */
+/**
+ * Debian starts a package's daemon when it is installed, unless this program says no (invoke-rc.d(8)): the tests start
+ * their own.
+ */
 function withoutDaemons(install) {
   const policy = "/usr/sbin/policy-rc.d";
   if (existsSync(policy)) return install();

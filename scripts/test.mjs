@@ -1,7 +1,7 @@
 // npm test: installs what it needs, checks types, builds, runs every suite, and ends with one line that counts.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { fetchNewerPlugins, fetchNewerRuntime } from "./newer-packages.mjs";
+import { fetchNewerKernel, fetchNewerPlugins, fetchNewerRuntime } from "./newer-packages.mjs";
 import { installPackages, installPrograms, pinnedNode, root, run } from "./setup.mjs";
 
 /** All suites together; a hanging test must not hang whoever waits for the answer. */
@@ -11,6 +11,7 @@ installPrograms({ reference: true, kernel: true, runtime: true });
 installPackages();
 fetchNewerPlugins();
 fetchNewerRuntime();
+fetchNewerKernel();
 run("npm", ["run", "--silent", "build"]);
 run("npm", ["run", "--silent", "check"]);
 

@@ -6,7 +6,8 @@ import * as assert from "uvu/assert";
 import { code } from "../src/cni/index.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = ["README.md", "CHANGELOG.md", "conf/README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
+const pages = ["README.md", "CHANGELOG.md", "conf/README.md",
+  ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
 const textOf = (page: string): string => readFileSync(join(root, page), "utf8");
 
 const links = suite("links");
@@ -20,12 +21,13 @@ for (const page of pages) {
 
 links("of README.md to its own sections lead there", () => {
   const readme = textOf("README.md");
-  const sections = [...readme.matchAll(/^## (.+)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
+  const sections = [...readme.matchAll(/^## (.+)$/gm)].map(([,
+    title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
   const targets = new Set([...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, target = ""]) => target));
   assert.equal([...targets].toSorted(), sections.toSorted());
 });
 
-/** Where a page that names `kube/api.ts` or `pod/report.ts` may mean it to be. */
+/** Where a page that names `kube/client/api.ts` or `pod/report.ts` may mean it to be. */
 const bases = ["", "src", "src/mux", "docs"];
 
 const files = suite("files");
@@ -52,11 +54,13 @@ const keys = suite("keys of the multiplexer");
 keys("stand in README.md, those of pods and modules also on their own pages", () => {
   // A schema of an object, ours.
   const { properties } = JSON.parse(textOf("src/mux/multiplexer.schema.json")) as { readonly properties: Readonly<Record<string, unknown>> };
-  const documented = new Set(firstColumn("README.md").flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, key]) => key)));
+  const documented = new Set(firstColumn("README.md").flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([,
+    key]) => key)));
   // It serves no purpose in a multiplexer.
   const missing = Object.keys(properties).filter((key) => key !== "prevResult" && !documented.has(key));
   assert.equal(missing, []);
-  for (const key of ["kubeconfig", "multusNamespace", "systemNamespaces", "namespaceIsolation", "globalNamespaces", "strictSelections", "requireDevices"]) {
+  for (const key of ["kubeconfig", "multusNamespace", "systemNamespaces", "namespaceIsolation", "globalNamespaces",
+    "strictSelections", "requireDevices"]) {
     assert.ok(firstColumn("docs/pods.md").some((cell) => cell.includes(`\`${key}\``)), key);
   }
 });
@@ -66,7 +70,8 @@ const codes = suite("error codes");
 codes("are in README.md, each in one row", () => {
   const rows = firstColumn("README.md").map((cell) => cell.trim()).filter((cell) => /^\d[\d, -]*$/.test(cell));
   const ranges = rows.flatMap((cell) => cell.split(", ")).map((part) => part.split("-").map(Number));
-  const rowsOf = (wanted: number) => ranges.filter(([least = NaN, most = least]) => least <= wanted && wanted <= most).length;
+  const rowsOf = (wanted: number) => ranges.filter(([least = NaN, most = least]) => least <= wanted
+    && wanted <= most).length;
   assert.equal(Object.entries(code).filter(([, number]) => rowsOf(number) !== 1), []);
 });
 

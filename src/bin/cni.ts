@@ -2,17 +2,24 @@
  * The executable. It is whatever it was invoked as, a name it gets as its first argument: a plugin of that name, or the
  * multiplexer. It reads the call, has it served, prints one JSON document and exits.
  */
-import { CniError, allVersions, code, newestVersion, parseEnvironment, parsePluginRequest, printAbout, printError, printVersions } from "../cni/index.ts";
-import { exitProcess } from "../kernel/index.ts";
-import { toCniError } from "../mux/index.ts";
+import { toCniError } from "../call/index.ts";
+import {
+  CniError,
+  allVersions,
+  code,
+  newestVersion,
+  parseEnvironment,
+  parsePluginRequest,
+  printAbout,
+  printError,
+  printVersions,
+} from "../cni/index.ts";
+import { isCommand, runCommand } from "../commands/index.ts";
+import { exitProcess } from "../os/index.ts";
 import type { Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
-import { checkedCall } from "./call.ts";
-import { runMultiplexer } from "./multiplexer.ts";
-import { multiplexerNames } from "./names.ts";
-import { runPlugin } from "./stand-alone.ts";
-import { readStdin, writeAnswer, writeLine } from "./stdio.ts";
-import { version } from "./version.ts";
+import { multiplexerNames, readStdin, writeAnswer, writeLine, version } from "../program/index.ts";
+import { checkedCall, runMultiplexer, runPlugin } from "../service/index.ts";
 
 const invokedAs = process.argv[2] ?? multiplexerNames[0];
 const [argument] = process.argv.slice(3);
@@ -33,13 +40,14 @@ async function main(): Promise<string> {
   const isMultiplexer = multiplexerNames.some((name) => name === invokedAs);
   const plugin = builtIn.get(invokedAs);
   if (plugin === undefined && !isMultiplexer) {
-    throw new CniError(code.invalidEnvironment, `Cannot act as "${invokedAs}": expected to be invoked as ${[...multiplexerNames, ...builtIn.keys()].join(", ")}`);
+    throw new CniError(
+      code.invalidEnvironment,
+      `Cannot act as "${invokedAs}": expected to be invoked as ${[...multiplexerNames, ...builtIn.keys()].join(", ")}`,
+    );
   }
   const versions = plugin?.versions ?? allVersions;
   if ((process.env["CNI_COMMAND"] ?? "") === "") {
-    if (isMultiplexer && argument === "module") return await runModule();
-    if (isMultiplexer && argument === "lint") return await runLintCommand();
-    if (isMultiplexer && (argument === "install" || argument === "uninstall")) return await runNode(argument);
+    if (isMultiplexer && isCommand(argument)) process.exit(await runCommand(argument, process.argv.slice(4)));
     return tellAbout(plugin, versions);
   }
   const environment = parseEnvironment(process.env);
@@ -50,9 +58,17 @@ async function main(): Promise<string> {
   return plugin === undefined ? await runMultiplexer(invokedAs, call) : await runPlugin(plugin, call);
 }
 
-/** Without CNI_COMMAND it is a person who asks. Plugins answer on stderr, as the reference's do; so do we where runtimes may look. */
+/**
+ * Without CNI_COMMAND it is a person who asks. Plugins answer on stderr, as the reference's do; so do we where runtimes
+ * may look.
+ */
 function tellAbout(plugin: Plugin | undefined, versions: readonly string[]): string {
-  const about = printAbout(plugin === undefined ? `polynic ${version}: attaches a container to several networks` : `CNI ${plugin.type} plugin polynic ${version}`, versions);
+  const about = printAbout(
+    plugin === undefined
+      ? `polynic ${version}: attaches a container to several networks`
+      : `CNI ${plugin.type} plugin polynic ${version}`,
+    versions,
+  );
   switch (argument) {
     case undefined:
       writeLine(about.trimEnd());
@@ -60,25 +76,11 @@ function tellAbout(plugin: Plugin | undefined, versions: readonly string[]): str
     case "--version": case "-v": return about;
     case "--help": case "-h": return `${about}${usage()}`;
   }
-  throw new CniError(code.invalidEnvironment, `Cannot understand argument "${argument}": expected --version, --help, module, lint, install or uninstall; a runtime sets CNI_COMMAND and gives no arguments`);
-}
-
-/** For people who write modules; a script of its own, so that no runtime waits for it. */
-async function runModule(): Promise<never> {
-  const { runModuleCommand } = await import("./module/index.ts");
-  process.exit(await runModuleCommand(process.argv.slice(4)));
-}
-
-/** For who writes networks and pods. */
-async function runLintCommand(): Promise<never> {
-  const { runLint } = await import("./lint/index.ts");
-  process.exit(await runLint(process.argv.slice(4)));
-}
-
-/** For the nodes of a cluster. */
-async function runNode(command: "install" | "uninstall"): Promise<never> {
-  const { runNodeCommand } = await import("./install/index.ts");
-  process.exit(await runNodeCommand(command, process.argv.slice(4)));
+  throw new CniError(
+    code.invalidEnvironment,
+    `Cannot understand argument "${argument}": expected --version, --help, module, lint, install or uninstall; a ` +
+      "runtime sets CNI_COMMAND and gives no arguments",
+  );
 }
 
 function usage(): string {

@@ -12,7 +12,9 @@ let nodeCachesAccepted = false;
 
 load("polynic");
 
-/** Evaluates one of our scripts and returns its exports. A cache that V8 refuses is only ignored: slower, never wrong. */
+/**
+ * Evaluates one of our scripts and returns its exports. A cache that V8 refuses is only ignored: slower, never wrong.
+ */
 function load(name) {
   const known = loaded.get(name);
   if (known !== undefined) return known.exports;
@@ -27,8 +29,9 @@ function load(name) {
 }
 
 /**
- * What the bundler writes where something is required: "late:" before what is heavy, a script beside this one or a module
- * of Node; "light:" before a script that is not; "given:" and "taken:" where scripts share what is in one of them.
+ * What the bundler writes where something is required: "late:" before what is heavy, a script beside this one or a
+ * module of Node; "light:" before a script that is not; "given:" and "taken:" where scripts share what is in one of
+ * them.
  */
 function requireFromBundle(id) {
   const kind = id.slice(0, id.indexOf(":")), rest = id.slice(kind.length + 1);
@@ -72,8 +75,8 @@ function acceptNodeCaches() {
 }
 
 /**
- * v8.setFlagsFromString without loading node:v8, which takes 5 ms as long as its own code cache is refused: V8's function
- * itself, by its name in the runtime that is shipped with us.
+ * v8.setFlagsFromString without loading node:v8, which takes 5 ms as long as its own code cache is refused: V8's
+ * function itself, by its name in the runtime that is shipped with us.
  */
 function flagSetter() {
   try {

@@ -1,10 +1,8 @@
 // Made by scripts/build-schemas.mjs from every *.schema.json; when it is missing, run that script.
-import { schemas } from "../../build/schemas.mjs";
 import type { Schema, SchemaError, SchemaName } from "../../build/schemas.mjs";
-import { explain, short, stepsOf } from "./conf-message.ts";
+import { schemas } from "../../build/schemas.mjs";
+import { explain, fold, isJsonObject, short, stepsOf } from "../schema/index.ts";
 import { CniError, code } from "./errors.ts";
-import { isJsonObject } from "./json.ts";
-import { fold } from "./key-folding.ts";
 
 export type { SchemaName } from "../../build/schemas.mjs";
 
@@ -35,9 +33,17 @@ export interface ReadConfOptions {
  *
  * @throws CniError 7: `Cannot read network "blue": mtu is "1500", expected an integer`
  */
-export function readConf<T>(schema: ConfSchema<T>, raw: unknown, options: ReadConfOptions & { readonly lenient: true }): Partial<T>;
+export function readConf<T>(
+  schema: ConfSchema<T>,
+  raw: unknown,
+  options: ReadConfOptions & { readonly lenient: true },
+): Partial<T>;
 export function readConf<T>(schema: ConfSchema<T> | SchemaName, raw: unknown, options?: ReadConfOptions): T;
-export function readConf<T>(schema: ConfSchema<T> | SchemaName, raw: unknown, options: ReadConfOptions = {}): T | Partial<T> {
+export function readConf<T>(
+  schema: ConfSchema<T> | SchemaName,
+  raw: unknown,
+  options: ReadConfOptions = {},
+): T | Partial<T> {
   const { validate, keys } = typeof schema === "string" ? schemas[schema] : schema.compiled();
   const conf = fold(raw, keys);
   while (!validate(conf)) {

@@ -22,8 +22,8 @@ export interface Environment {
 /**
  * The call a runtime describes in the environment.
  *
- * A required variable that is malformed is told at once; missing ones (empty is missing) are told together, in the order of
- * the specification's table.
+ * A required variable that is malformed is told at once; missing ones (empty is missing) are told together, in the
+ * order of the specification's table.
  *
  * @throws CniError 4
  */
@@ -37,7 +37,10 @@ export function parseEnvironment(variables: Readonly<Record<string, string | und
     else check?.(value);
   }
   if (missing.length > 0) {
-    throw new CniError(code.invalidEnvironment, `Cannot read the environment: required variables ${missing.join(",")} are missing`);
+    throw new CniError(
+      code.invalidEnvironment,
+      `Cannot read the environment: required variables ${missing.join(",")} are missing`,
+    );
   }
   return {
     command,
@@ -63,21 +66,28 @@ export function requireCommand(command: string): Command {
 /** @throws CniError 4, the id in the details */
 export function requireContainerId(id: string): void {
   if (isIdentifier(id)) return;
-  throw new CniError(code.invalidEnvironment,
-    "Cannot use CNI_CONTAINERID: expected a letter or digit, then letters, digits, dots, underscores and hyphens", { details: id });
+  throw new CniError(
+    code.invalidEnvironment,
+    "Cannot use CNI_CONTAINERID: expected a letter or digit, then letters, digits, dots, underscores and hyphens",
+    { details: id },
+  );
 }
 
 /** @throws CniError 4, the name in the details */
 export function requireInterfaceName(name: string): void {
   const problem = interfaceNameProblem(name);
-  if (problem !== undefined) throw new CniError(code.invalidEnvironment, `Cannot use CNI_IFNAME: ${problem}`, { details: name });
+  if (problem !== undefined)
+    throw new CniError(code.invalidEnvironment, `Cannot use CNI_IFNAME: ${problem}`, { details: name });
 }
 
 /** @throws CniError 7, the name in the details */
 export function requireNetworkName(name: string): void {
   if (isIdentifier(name)) return;
-  throw new CniError(code.invalidConfig,
-    "Cannot use the network's name: expected a letter or digit, then letters, digits, dots, underscores and hyphens", { details: name });
+  throw new CniError(
+    code.invalidConfig,
+    "Cannot use the network's name: expected a letter or digit, then letters, digits, dots, underscores and hyphens",
+    { details: name },
+  );
 }
 
 const commands: ReadonlySet<string> = new Set<Command>(["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"]);
@@ -92,7 +102,10 @@ interface Variable {
   readonly check?: (value: string) => void;
 }
 
-/** CNI specification 1.1.0, "Parameters", in the reference's order; CNI_PATH is optional there and required by runtimes' library. */
+/**
+ * CNI specification 1.1.0, "Parameters", in the reference's order; CNI_PATH is optional there and required by runtimes'
+ * library.
+ */
 const table: readonly Variable[] = [
   { name: "CNI_COMMAND", requiredBy: "every verb" },
   { name: "CNI_CONTAINERID", requiredBy: new Set(["ADD", "CHECK", "DEL"]), check: requireContainerId },

@@ -79,7 +79,9 @@ export function printError(error: CniError, cniVersion: string): string {
   return JSON.stringify({ cniVersion, code: error.code, msg: bounded(error.message), ...details }, null, 4);
 }
 
-/** Messages repeat what somebody wrote, which may be a megabyte; runtimes keep them in logs and events, try after try. */
+/**
+ * Messages repeat what somebody wrote, which may be a megabyte; runtimes keep them in logs and events, try after try.
+ */
 const textCharsMax = 8 * 1024;
 
 function bounded(text: string): string {

@@ -4,14 +4,12 @@
  */
 export * from "./args.ts";
 export * from "./conf.ts";
-export { explain } from "./conf-message.ts";
 export * from "./environment.ts";
 export * from "./errors.ts";
 export * from "./json.ts";
 export * from "./network-config.ts";
 export * from "./plugin-request.ts";
-export * from "./result.ts";
-export * from "./result-parsing.ts";
-export * from "./result-printing.ts";
-export * from "./schema.ts";
+export * from "./result/result.ts";
+export * from "./result/parsing.ts";
+export * from "./result/printing.ts";
 export * from "./version.ts";

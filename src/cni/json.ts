@@ -1,6 +1,6 @@
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import { CniError, code } from "./errors.ts";
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Deeper input could not be printed again: JSON.stringify is recursive. Real configurations nest below 20. */
 export const jsonDepthMax = 500;
@@ -12,24 +12,28 @@ export const jsonDepthMax = 500;
  * @throws CniError 6 when it is not JSON, or nested deeper than 500
  */
 export function parseJson(text: string, what: string): unknown {
-  if (isTooDeep(text)) throw new CniError(code.decodingFailure, `Cannot read ${what}: it is nested too deeply, expected at most ${jsonDepthMax} levels`);
+  if (isTooDeep(text))
+    throw new CniError(
+      code.decodingFailure,
+      `Cannot read ${what}: it is nested too deeply, expected at most ${jsonDepthMax} levels`,
+    );
   try {
     return JSON.parse(text);
   } catch (cause) {
     const reason = text.trim() === "" ? "it is empty" : "it is not JSON";
-    throw new CniError(code.decodingFailure, `Cannot read ${what}: ${reason}, expected a JSON object`, { details: String(cause), cause });
+    throw new CniError(code.decodingFailure, `Cannot read ${what}: ${reason}, expected a JSON object`, {
+      details: String(cause),
+      cause,
+    });
   }
 }
 
 /** The same for text that must hold an object. */
 export function parseJsonObject(text: string, what: string): JsonObject {
   const value = parseJson(text, what);
-  if (!isJsonObject(value)) throw new CniError(code.decodingFailure, `Cannot read ${what}: it is ${kindOf(value)}, expected a JSON object`);
+  if (!isJsonObject(value))
+    throw new CniError(code.decodingFailure, `Cannot read ${what}: it is ${kindOf(value)}, expected a JSON object`);
   return value;
-}
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function kindOf(value: unknown): string {

@@ -1,8 +1,8 @@
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import { confSchema, readConf } from "./conf.ts";
 import { CniError, code } from "./errors.ts";
-import type { JsonObject } from "./json.ts";
-import { isJsonObject } from "./json.ts";
-import type { WireResult } from "./result-printing.ts";
+import type { WireResult } from "./result/printing.ts";
 import { chooseVersion } from "./version.ts";
 
 /** A network: the plugins that make it, in order, as their authors wrote them. */
@@ -35,7 +35,10 @@ export function parseNetworkList(json: JsonObject, subject?: string): NetworkCon
   const list = readConf(listSchema, json, options);
   const only = isOn(list.loadOnlyInlinedPlugins);
   if (list.plugins === undefined && only) {
-    throw new CniError(code.invalidConfig, `Cannot read ${subject ?? `network "${list.name}"`}: plugins is missing, expected a list of at least 1 entries as loadOnlyInlinedPlugins is true`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot read ${subject ?? `network "${list.name}"`}: plugins is missing, expected a list of at least 1 entries as loadOnlyInlinedPlugins is true`,
+    );
   }
   return {
     name: list.name,
@@ -56,10 +59,20 @@ export function parseSinglePlugin(json: JsonObject, subject?: string): NetworkCo
   const plugin = parseNetworkPlugin(json, subject);
   const { name, cniVersion = "" } = plugin;
   if (typeof name !== "string" || name === "") {
-    throw new CniError(code.invalidConfig, `Cannot read ${subject ?? "the network configuration"}: name is missing, expected a string`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot read ${subject ?? "the network configuration"}: name is missing, expected a string`,
+    );
   }
   // The schema lets cniVersion be text only.
-  return { name, cniVersion: String(cniVersion), plugins: [plugin], disableCheck: false, disableGC: false, loadOnlyInlinedPlugins: false };
+  return {
+    name,
+    cniVersion: String(cniVersion),
+    plugins: [plugin],
+    disableCheck: false,
+    disableGC: false,
+    loadOnlyInlinedPlugins: false,
+  };
 }
 
 /** One plugin object, as files of a network's folder hold it; throws CniError 7 when `type` is missing. */
@@ -75,7 +88,10 @@ export function parseNetworkPlugin(json: JsonObject, subject?: string): NetworkP
 export function finishNetwork(list: NetworkConfig, folder: readonly NetworkPlugin[], subject?: string): NetworkConfig {
   const plugins = list.loadOnlyInlinedPlugins ? list.plugins : [...list.plugins, ...folder];
   if (plugins.length === 0) {
-    throw new CniError(code.invalidConfig, `Cannot read ${subject ?? `network "${list.name}"`}: it has no plugin, expected at least one in plugins or in the network's folder`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot read ${subject ?? `network "${list.name}"`}: it has no plugin, expected at least one in plugins or in the network's folder`,
+    );
   }
   return { ...list, plugins };
 }
@@ -109,7 +125,9 @@ export function requestConf(parts: RequestParts): RequestConf {
     ...(prevResult === undefined ? {} : { prevResult }),
     ...(Object.keys(runtimeConfig).length === 0 ? {} : { runtimeConfig }),
     // Twice: readers older than the specification's name know the second.
-    ...(validAttachments === undefined ? {} : { "cni.dev/valid-attachments": validAttachments, "cni.dev/attachments": validAttachments }),
+    ...(validAttachments === undefined
+      ? {}
+      : { "cni.dev/valid-attachments": validAttachments, "cni.dev/attachments": validAttachments }),
   };
   // Other spellings of an injected key would be the same key to a plugin that reads them in any case.
   const injectedNames = new Set(Object.keys(injected).map((key) => key.toLowerCase()));
@@ -123,8 +141,12 @@ export function enabledArgs(plugin: NetworkPlugin, capabilityArgs: JsonObject): 
   const key = Object.keys(plugin).findLast((name) => name.toLowerCase() === "capabilities");
   const capabilities = key === undefined ? undefined : plugin[key];
   if (!isJsonObject(capabilities)) return {};
-  return Object.fromEntries(Object.entries(capabilityArgs)
-    .filter(([name, value]) => Object.hasOwn(capabilities, name) && capabilities[name] === true && value !== undefined && value !== null));
+  return Object.fromEntries(
+    Object.entries(capabilityArgs).filter(
+      ([name, value]) =>
+        Object.hasOwn(capabilities, name) && capabilities[name] === true && value !== undefined && value !== null,
+    ),
+  );
 }
 
 type Switch = boolean | string;

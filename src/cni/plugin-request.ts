@@ -1,9 +1,9 @@
+import type { JsonObject } from "../schema/index.ts";
 import { confSchema, readConf } from "./conf.ts";
 import { requireNetworkName } from "./environment.ts";
-import type { JsonObject } from "./json.ts";
 import { parseJsonObject } from "./json.ts";
-import { parsePrevResult } from "./result-parsing.ts";
-import type { Result } from "./result.ts";
+import { parsePrevResult } from "./result/parsing.ts";
+import type { Result } from "./result/result.ts";
 import { impliedVersion } from "./version.ts";
 
 /** What a plugin reads on stdin, its envelope checked. */
@@ -24,7 +24,12 @@ export interface PluginRequestInput {
  */
 export function parsePluginRequest(text: string): PluginRequestInput {
   const json = parseJsonObject(text, "the network configuration on stdin");
-  const { prevResult, "cni.dev/valid-attachments": valid, "cni.dev/attachments": older, ...rest } = readConf(schema, json);
+  const {
+    prevResult,
+    "cni.dev/valid-attachments": valid,
+    "cni.dev/attachments": older,
+    ...rest
+  } = readConf(schema, json);
   requireNetworkName(rest.name);
   const { cniVersion = "", type = "" } = rest;
   return {

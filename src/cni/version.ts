@@ -35,27 +35,40 @@ export function requireVersion(verb: string, configVersion: string, supported: r
   if (since !== undefined) {
     const details = versionDetails(version, supported);
     if (compareVersions(version, since) < 0) {
-      throw new CniError(code.incompatibleVersion, `Cannot serve ${verb} for cniVersion ${JSON.stringify(version)}: expected ${since} or newer`, { details });
+      throw new CniError(
+        code.incompatibleVersion,
+        `Cannot serve ${verb} for cniVersion ${JSON.stringify(version)}: expected ${since} or newer`,
+        { details },
+      );
     }
     if (!supported.some((own) => compareVersions(own, version) >= 0)) {
-      throw new CniError(code.incompatibleVersion, `Cannot serve ${verb} for cniVersion ${JSON.stringify(version)}: the plugin speaks ${listed(supported)}`, { details });
+      throw new CniError(
+        code.incompatibleVersion,
+        `Cannot serve ${verb} for cniVersion ${JSON.stringify(version)}: the plugin speaks ${listed(supported)}`,
+        { details },
+      );
     }
   }
   if (!supported.includes(version)) {
-    throw new CniError(code.incompatibleVersion, `Cannot use cniVersion ${JSON.stringify(version)}: expected one of ${listed(supported)}`,
-      { details: versionDetails(version, supported) });
+    throw new CniError(
+      code.incompatibleVersion,
+      `Cannot use cniVersion ${JSON.stringify(version)}: expected one of ${listed(supported)}`,
+      { details: versionDetails(version, supported) },
+    );
   }
 }
 
 /**
- * The version of a network list: the highest of `cniVersions` and `cniVersion` that is not above 1.1.0, else `cniVersion` as
- * it stands, which then fails where it is used.
+ * The version of a network list: the highest of `cniVersions` and `cniVersion` that is not above 1.1.0, else
+ * `cniVersion` as it stands, which then fails where it is used.
  *
  * @throws CniError 6 for an entry that is no version
  */
 export function chooseVersion(cniVersion: string, cniVersions: readonly string[] | undefined): string {
   if (cniVersions === undefined) return cniVersion;
-  const candidates = [...cniVersions, ...(cniVersion === "" ? [] : [cniVersion])].filter((version) => compareVersions(version, newestVersion) <= 0);
+  const candidates = [...cniVersions, ...(cniVersion === "" ? [] : [cniVersion])].filter(
+    (version) => compareVersions(version, newestVersion) <= 0,
+  );
   const [highest] = candidates.sort((a, b) => compareVersions(b, a));
   return highest ?? cniVersion;
 }
@@ -74,7 +87,10 @@ function parseVersion(text: string): readonly [number, number, number] {
   const version = text === "" ? impliedVersion : text;
   const match = /^(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?$/.exec(version);
   if (match === null) {
-    throw new CniError(code.decodingFailure, `Cannot read cniVersion ${JSON.stringify(text.slice(0, 64))}: expected up to three numbers such as 1.1.0`);
+    throw new CniError(
+      code.decodingFailure,
+      `Cannot read cniVersion ${JSON.stringify(text.slice(0, 64))}: expected up to three numbers such as 1.1.0`,
+    );
   }
   return [Number(match[1]), Number(match[2] ?? 0), Number(match[3] ?? 0)];
 }

@@ -111,7 +111,10 @@ async function start(call: ExecutableCall): Promise<Ended> {
   };
 }
 
-/** Set for everything that we run, and for what that runs in its turn: a multiplexer in there would be one inside itself. */
+/**
+ * Set for everything that we run, and for what that runs in its turn: a multiplexer in there would be one inside
+ * itself.
+ */
 export const insideVariable = "POLYNIC_INSIDE";
 
 /** Every CNI_* variable is set, even to nothing, so that none of our own shines through. */
@@ -132,11 +135,18 @@ function failure(call: ExecutableCall, ended: Ended): CniError {
   const where = `plugin "${call.type}" (${call.file}) for ${call.command}`;
   if (ended.stdout.trim() === "") {
     const said = ended.stderr.trim();
-    return new CniError(code.executable, `Cannot run ${where}: ${ended.reason}${said === "" ? "" : ` and said: ${quoted(said)}`}`);
+    return new CniError(
+      code.executable,
+      `Cannot run ${where}: ${ended.reason}${said === "" ? "" : ` and said: ${quoted(said)}`}`,
+    );
   }
   const parsed = parsedError(ended.stdout);
   if (parsed !== undefined) return parsed;
-  return new CniError(code.executable, `Cannot read the error of ${where}: ${ended.reason} and printed ${quoted(ended.stdout)}, expected a CNI error object`);
+  return new CniError(
+    code.executable,
+    `Cannot read the error of ${where}: ${ended.reason} and printed ${quoted(ended.stdout)}, expected a CNI error ` +
+      "object",
+  );
 }
 
 function parsedError(stdout: string): CniError | undefined {
@@ -148,13 +158,19 @@ function parsedError(stdout: string): CniError | undefined {
   }
   const message = field(value, "msg");
   if (typeof message !== "string") return undefined;
-  const number = field(value, "code"), details = field(value, "details");
-  return new CniError(typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : code.internal, message,
-    typeof details === "string" && details !== "" ? { details } : {});
+  const number = field(value, "code"),
+    details = field(value, "details");
+  return new CniError(
+    typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : code.internal,
+    message,
+    typeof details === "string" && details !== "" ? { details } : {},
+  );
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined;
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).find(([key]) => key === name)?.[1]
+    : undefined;
 }
 
 function quoted(text: string): string {

@@ -11,25 +11,33 @@ export interface IptablesChange {
    * `-N CHAIN` fails when the chain exists, `-C CHAIN rule` when the rule does not.
    */
   readonly guess?: readonly string[] | undefined;
-  /** From what `save` gives to the lines to restore; none when there is nothing to do. Asked again when another program was faster. */
+  /**
+   * From what `save` gives to the lines to restore; none when there is nothing to do. Asked again when another program
+   * was faster.
+   */
   decide(saved: readonly string[]): readonly string[];
 }
 
 /**
  * The iptables tools of both families, run as child processes in the namespace of this process.
- * One batch is one `iptables-restore --noflush --wait`: all of its lines or none. A line `:CHAIN - [0:0]` would flush a chain
- * that others share, so chains are made with `-N`.
+ * One batch is one `iptables-restore --noflush --wait`: all of its lines or none. A line `:CHAIN - [0:0]` would flush a
+ * chain that others share, so chains are made with `-N`.
  */
 export interface Iptables {
   /** The program is there; no process is started to find out. */
   present(family: 4 | 6): boolean;
   /** The program is there and `filter INPUT` can be listed. */
   usable(family: 4 | 6): Promise<boolean>;
-  /** Tables of the older kernel interface (ip_tables) that exist, as far as the program reaches them; no process is started. */
+  /**
+   * Tables of the older kernel interface (ip_tables) that exist, as far as the program reaches them; no process is
+   * started.
+   */
   legacyTables(family: 4 | 6): readonly string[];
   /** The table as `iptables-save` prints it, one rule or chain line an entry; [] when the table has nothing. */
   save(family: 4 | 6, table: string): Promise<readonly string[]>;
-  /** Lines of one table as `iptables-restore` reads them (`-N ...`, `-A ...`, `-D ...`), without `*table` and `COMMIT`. */
+  /**
+   * Lines of one table as `iptables-restore` reads them (`-N ...`, `-A ...`, `-D ...`), without `*table` and `COMMIT`.
+   */
   restore(family: 4 | 6, table: string, lines: readonly string[]): Promise<void>;
   /** The first of the rules (`CHAIN words...`) that the table lacks; undefined when it holds all of them. */
   missing(family: 4 | 6, table: string, rules: readonly string[]): Promise<string | undefined>;
@@ -44,8 +52,8 @@ export type RunProgram = (file: string, args: readonly string[], options: {
 
 export interface IptablesOptions {
   /**
-   * How the tools are run. Synchronous on purpose: with no `await` inside, a change cannot interleave with another. And not
-   * by node:child_process: to load it and to fork a process as large as Node's takes longer than the tool itself.
+   * How the tools are run. Synchronous on purpose: with no `await` inside, a change cannot interleave with another. And
+   * not by node:child_process: to load it and to fork a process as large as Node's takes longer than the tool itself.
    */
   readonly run: RunProgram;
   /** Runs `work` while no other process of ours changes tables. Absent: only the tools' own locking. */
@@ -66,19 +74,27 @@ const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "
 
 /** Nothing is looked for or started before it is needed. */
 export function openIptables(options: IptablesOptions): Iptables {
-  const directories = [...(options.path ?? process.env["PATH"] ?? "").split(":").filter((one) => one.startsWith("/")), ...usualDirectories];
+  const directories = [
+    ...(options.path ?? process.env["PATH"] ?? "").split(":").filter((one) => one.startsWith("/")),
+    ...usualDirectories,
+  ];
   const found = new Map<string, string | undefined>();
   const usable = new Map<4 | 6, boolean>();
 
   function locate(program: string): string | undefined {
-    if (!found.has(program)) found.set(program, directories.map((directory) => join(directory, program)).find(isExecutable));
+    if (!found.has(program))
+      found.set(program, directories.map((directory) => join(directory, program)).find(isExecutable));
     return found.get(program);
   }
 
   function run(family: 4 | 6, suffix: string, args: readonly string[], input = ""): Ended {
     const program = `${family === 4 ? "iptables" : "ip6tables"}${suffix}`;
     const file = locate(program);
-    if (file === undefined) throw new CniError(code.executable, `Cannot run ${program}: there is no such program on PATH, expected the iptables package`);
+    if (file === undefined)
+      throw new CniError(
+        code.executable,
+        `Cannot run ${program}: there is no such program on PATH, expected the iptables package`,
+      );
     return start(options.run, program, file, args, input);
   }
 
@@ -125,7 +141,9 @@ export function openIptables(options: IptablesOptions): Iptables {
       // The tool over nf_tables ("xtables-nft-multi") never sees the older kernel interface.
       if (file !== undefined && realpathSync(file).includes("nft")) return [];
       try {
-        return readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "utf8").split("\n").filter((name) => name !== "");
+        return readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "utf8")
+          .split("\n")
+          .filter((name) => name !== "");
       } catch {
         return []; // the kernel has no ip_tables, or has not loaded it
       }
@@ -142,8 +160,10 @@ export function openIptables(options: IptablesOptions): Iptables {
       const lines = rules.map((rule) => `-C ${rule}`);
       const ended = tryRestore(family, table, lines);
       if (ended.status === 0) return undefined;
-      // Of a rule whose target is a chain that is not there the tool says only the chain, in the words of nf_tables or legacy.
-      const [, chain, target] = /Chain '([^']+)' does not exist|Couldn't load target [`']([^']+)'/.exec(ended.stderr) ?? [];
+      // Of a rule whose target is a chain that is not there the tool says only the chain, in the words of nf_tables or
+      // legacy.
+      const [, chain, target] =
+        /Chain '([^']+)' does not exist|Couldn't load target [`']([^']+)'/.exec(ended.stderr) ?? [];
       const absent = chain ?? target;
       const rule = absent === undefined ? rules[lineOf(ended) - 1] : rules.find((one) => one.endsWith(` -j ${absent}`));
       if ((ended.status === 1 || absent !== undefined) && rule !== undefined) return rule;
@@ -177,7 +197,10 @@ function refusal(ended: Ended, act: string, lines: readonly string[] = []): CniE
     .filter((line) => line !== "" && !line.startsWith("Try `") && !line.startsWith("#")).join("; ");
   const line = lines[lineOf(ended) - 1];
   const at = line === undefined ? "" : ` at ${JSON.stringify(line)}`;
-  return new CniError(code.kernel, `Cannot ${act} with ${ended.program}${at}: ${said === "" ? `it ended with status ${ended.status}` : said}`);
+  return new CniError(
+    code.kernel,
+    `Cannot ${act} with ${ended.program}${at}: ${said === "" ? `it ended with status ${ended.status}` : said}`,
+  );
 }
 
 /** Which of our lines the tool stopped at, from 1; line 1 of its input is `*table`. 0 when it did not say. */

@@ -1,7 +1,15 @@
-import {
-  addressBody, IFA_F_DADFAILED, IFA_F_TENTATIVE, NLM_F_CREATE, NLM_F_EXCL, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR, type ValueOf,
-} from "../netlink/index.ts";
 import { formatAddress, type Address, type Prefix } from "../net/index.ts";
+import {
+  addressBody,
+  IFA_F_DADFAILED,
+  IFA_F_TENTATIVE,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTM_DELADDR,
+  RTM_GETADDR,
+  RTM_NEWADDR,
+  type ValueOf,
+} from "../netlink/index.ts";
 import type { Addresses, LinkAddress } from "./namespace.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
@@ -11,13 +19,20 @@ export function addressesOf(socket: () => NetlinkSocket): Addresses {
     list(index) {
       const operation = index === undefined ? "list addresses" : `list addresses of link ${index}`;
       const header = { family: AF_UNSPEC, index: index ?? 0 };
-      return socket().dump({ operation, type: RTM_GETADDR, body: addressBody, header, attributes: {} }, addressBody, toAddress);
+      return socket().dump(
+        { operation, type: RTM_GETADDR, body: addressBody, header, attributes: {} },
+        addressBody,
+        toAddress,
+      );
     },
 
     add(index, prefix, { broadcast, scope = 0 } = {}) {
       socket().execute({
         operation: `add address ${described(prefix)} to link ${index}`,
-        type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, body: addressBody, header: { ...headerOf(index, prefix), scope },
+        type: RTM_NEWADDR,
+        flags: NLM_F_CREATE | NLM_F_EXCL,
+        body: addressBody,
+        header: { ...headerOf(index, prefix), scope },
         attributes: { ...attributesOf(prefix), broadcast: broadcast?.bytes },
       });
     },

@@ -1,6 +1,16 @@
 import {
-  AF_BRIDGE, BRIDGE_FLAGS_MASTER, BRIDGE_VLAN_INFO_PVID, BRIDGE_VLAN_INFO_RANGE_BEGIN, BRIDGE_VLAN_INFO_RANGE_END,
-  BRIDGE_VLAN_INFO_UNTAGGED, bridgeVlanBody, RTEXT_FILTER_BRVLAN, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK, type ValueOf,
+  AF_BRIDGE,
+  BRIDGE_FLAGS_MASTER,
+  BRIDGE_VLAN_INFO_PVID,
+  BRIDGE_VLAN_INFO_RANGE_BEGIN,
+  BRIDGE_VLAN_INFO_RANGE_END,
+  BRIDGE_VLAN_INFO_UNTAGGED,
+  bridgeVlanBody,
+  RTEXT_FILTER_BRVLAN,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_SETLINK,
+  type ValueOf,
 } from "../netlink/index.ts";
 import type { BridgeVlan, BridgeVlans } from "./namespace.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
@@ -12,14 +22,19 @@ export function bridgeVlansOf(socket: () => NetlinkSocket): BridgeVlans {
   return {
     list(index) {
       // The kernel lists all ports or none.
-      return socket().dump(
-        {
-          operation: `list VLANs of link ${index}`,
-          type: RTM_GETLINK, body: bridgeVlanBody, header: { family: AF_BRIDGE }, attributes: { extMask: RTEXT_FILTER_BRVLAN },
-        },
-        bridgeVlanBody,
-        (message) => (message.header.index === index ? toVlans(message) : undefined),
-      ).flat();
+      return socket()
+        .dump(
+          {
+            operation: `list VLANs of link ${index}`,
+            type: RTM_GETLINK,
+            body: bridgeVlanBody,
+            header: { family: AF_BRIDGE },
+            attributes: { extMask: RTEXT_FILTER_BRVLAN },
+          },
+          bridgeVlanBody,
+          (message) => (message.header.index === index ? toVlans(message) : undefined),
+        )
+        .flat();
     },
 
     add(index, vlan) {
@@ -29,7 +44,9 @@ export function bridgeVlansOf(socket: () => NetlinkSocket): BridgeVlans {
     },
 
     delete(index, id) {
-      socket().execute(vlanRequest(`delete VLAN ${id} from bridge port ${index}`, RTM_DELLINK, index, { flags: 0, id }));
+      socket().execute(
+        vlanRequest(`delete VLAN ${id} from bridge port ${index}`, RTM_DELLINK, index, { flags: 0, id }),
+      );
     },
   };
 }

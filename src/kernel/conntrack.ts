@@ -1,4 +1,11 @@
-import { conntrackBody, conntrackMessage, filterField, NLM_F_ACK, type conntrackAttrs, type ValueOf } from "../netlink/index.ts";
+import {
+  conntrackBody,
+  conntrackMessage,
+  filterField,
+  NLM_F_ACK,
+  type conntrackAttrs,
+  type ValueOf,
+} from "../netlink/index.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
 /** Connection tracking entries of one namespace (nfnetlink, ctnetlink). */
@@ -54,7 +61,11 @@ function list(socket: NetlinkSocket, { family, protocol, destinationPort }: Orig
 }
 
 /** Entries that went away since they were listed are not counted. */
-function deleteEntries(socket: NetlinkSocket, { family, protocol, destinationPort }: OriginalPort, entries: readonly Entry[]): number {
+function deleteEntries(
+  socket: NetlinkSocket,
+  { family, protocol, destinationPort }: OriginalPort,
+  entries: readonly Entry[],
+): number {
   let deleted = 0;
   for (let start = 0; start < entries.length; start += deletesPerDatagram) {
     const errors = socket.executeAll(entries.slice(start, start + deletesPerDatagram).map(({ original, id, zone }) => ({

@@ -1,6 +1,6 @@
 /**
- * The running kernel: network namespaces as handles for links, addresses, routes, VLANs, sysctls, nftables and conntrack,
- * over netlink sockets of our own; and the few other things we ask of the C library, file locks among them.
+ * The running kernel: network namespaces as handles for links, addresses, routes, VLANs, sysctls, nftables and
+ * conntrack, over netlink sockets of our own; and the few other things we ask of the C library, file locks among them.
  */
 export type * from "./namespace.ts";
 export type * from "./nftables.ts";
@@ -8,6 +8,3 @@ export type * from "./conntrack.ts";
 export { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "./namespace-handle.ts";
 export { isOwnNetns, NetnsError } from "./netns.ts";
 export { isErrno, NetlinkError } from "./netlink-error.ts";
-export { exitProcess, randomBytes, SystemCallError } from "./libc.ts";
-export { FileLockError, lockFile, type FileLock, type FileLockOptions } from "./file-lock.ts";
-export { ProgramError, runProgram, type ProgramOptions, type ProgramResult } from "./process.ts";

@@ -1,8 +1,22 @@
 import {
-  IFF_LOOPBACK, IFF_PROMISC, IFF_UP, linkBody, netnsIdBody, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, RTEXT_FILTER_SKIP_STATS,
-  RTM_DELLINK, RTM_GETLINK, RTM_GETNSID, RTM_NEWLINK, RTM_NEWNSID, RTM_SETLINK, type ValueOf,
+  IFF_LOOPBACK,
+  IFF_PROMISC,
+  IFF_UP,
+  linkBody,
+  netnsIdBody,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTEXT_FILTER_SKIP_STATS,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_GETNSID,
+  RTM_NEWLINK,
+  RTM_NEWNSID,
+  RTM_SETLINK,
+  type ValueOf,
 } from "../netlink/index.ts";
-import { randomBytes } from "./libc.ts";
+import { randomBytes } from "../os/index.ts";
 import type { BridgePort, Link, LinkChanges, LinkInfo, Links, Namespace, NewLink, OperState } from "./namespace.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
@@ -19,20 +33,31 @@ export function linksOf(socket: () => NetlinkSocket): Links {
 
     list() {
       const attributes = { extMask: RTEXT_FILTER_SKIP_STATS };
-      return socket().dump({ operation: "list links", type: RTM_GETLINK, body: linkBody, header: {}, attributes }, linkBody, toLink);
+      return socket().dump(
+        { operation: "list links", type: RTM_GETLINK, body: linkBody, header: {}, attributes },
+        linkBody,
+        toLink,
+      );
     },
 
     add(link) {
       socket().execute({
         operation: `add link ${quoted(link.name)}`,
-        type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body: linkBody, header: {}, attributes: newLinkAttributes(socket, link),
+        type: RTM_NEWLINK,
+        flags: NLM_F_CREATE | NLM_F_EXCL,
+        body: linkBody,
+        header: {},
+        attributes: newLinkAttributes(socket, link),
       });
     },
 
     set(index, changes) {
       socket().execute({
         operation: `change link ${index}`,
-        type: RTM_SETLINK, body: linkBody, header: { index, ...flagChanges(changes) }, attributes: changeAttributes(changes),
+        type: RTM_SETLINK,
+        body: linkBody,
+        header: { index, ...flagChanges(changes) },
+        attributes: changeAttributes(changes),
       });
     },
 
@@ -45,7 +70,13 @@ export function linksOf(socket: () => NetlinkSocket): Links {
     },
 
     delete(index) {
-      socket().execute({ operation: `delete link ${index}`, type: RTM_DELLINK, body: linkBody, header: { index }, attributes: {} });
+      socket().execute({
+        operation: `delete link ${index}`,
+        type: RTM_DELLINK,
+        body: linkBody,
+        header: { index },
+        attributes: {},
+      });
     },
 
     deleteAll(indexes) {
@@ -104,9 +135,13 @@ function deleteEach(links: Links, indexes: readonly number[]): void {
 /** A link group with no members: the kernel deletes whatever is in the group, so it must be nobody else's. */
 function unusedGroup(socket: () => NetlinkSocket): number {
   const attributes = { extMask: RTEXT_FILTER_SKIP_STATS };
-  const used = new Set(socket().dump(
-    { operation: "list link groups", type: RTM_GETLINK, body: linkBody, header: {}, attributes }, linkBody, (link) => link.attributes.group,
-  ));
+  const used = new Set(
+    socket().dump(
+      { operation: "list link groups", type: RTM_GETLINK, body: linkBody, header: {}, attributes },
+      linkBody,
+      (link) => link.attributes.group,
+    ),
+  );
   for (let tries = 0; tries < 16; tries++) {
     const group = new DataView(randomBytes(4).buffer).getUint32(0) & 0x7fff_ffff;
     // 0 is where every link starts.
@@ -173,7 +208,18 @@ function changeAttributes({ name, mtu, mac, txQueueLength, master, alias, namesp
 }
 
 function toLink({ header, attributes }: ValueOf<typeof linkBody>): Link {
-  const { name = "", mac, mtu = 0, master, link: parent, group = 0, alias, txQueueLength, promiscuity = 0, operState = 0 } = attributes;
+  const {
+    name = "",
+    mac,
+    mtu = 0,
+    master,
+    link: parent,
+    group = 0,
+    alias,
+    txQueueLength,
+    promiscuity = 0,
+    operState = 0,
+  } = attributes;
   const { kind, data, portKind, portData } = attributes.linkInfo ?? {};
   return {
     index: header.index,
@@ -195,7 +241,15 @@ function toLink({ header, attributes }: ValueOf<typeof linkBody>): Link {
 }
 
 /** IF_OPER_* (linux/if.h), by number. */
-const operStates: readonly OperState[] = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
+const operStates: readonly OperState[] = [
+  "unknown",
+  "notpresent",
+  "down",
+  "lowerlayerdown",
+  "testing",
+  "dormant",
+  "up",
+];
 
 function toInfo(kind: string, data: object | undefined): LinkInfo {
   if (data === undefined || data instanceof Uint8Array) return { kind };

@@ -106,17 +106,26 @@ export interface LinkChanges {
   readonly namespace?: Namespace;
 }
 
-/** Names and indexes are interchangeable: a string is a name, a number an ifindex. Missing links throw NetlinkError ENODEV. */
+/**
+ * Names and indexes are interchangeable: a string is a name, a number an ifindex. Missing links throw NetlinkError
+ * ENODEV.
+ */
 export interface Links {
   get(link: number | string): Link;
   find(link: number | string): Link | undefined;
   list(): readonly Link[];
-  /** Creates (CREATE | EXCL) and returns nothing: read the link back when its index is needed. EEXIST when the name is taken. */
+  /**
+   * Creates (CREATE | EXCL) and returns nothing: read the link back when its index is needed. EEXIST when the name is
+   * taken.
+   */
   add(link: NewLink): void;
   set(index: number, changes: LinkChanges): void;
   setBridgePort(index: number, changes: Partial<BridgePort>): void;
   delete(index: number): void;
-  /** Deletes all of them in one request (one RCU wait), through a link group nothing else uses. Missing ones are skipped. */
+  /**
+   * Deletes all of them in one request (one RCU wait), through a link group nothing else uses. Missing ones are
+   * skipped.
+   */
   deleteAll(indexes: readonly number[]): void;
 }
 
@@ -168,13 +177,21 @@ export interface NewRoute {
 }
 
 export interface Routes {
-  /** All routes of a family, narrowed by output link and table; local and broadcast routes only when the table is 255. */
+  /**
+   * All routes of a family, narrowed by output link and table; local and broadcast routes only when the table is 255.
+   */
   list(family: 4 | 6, filter?: { readonly index?: number; readonly table?: number }): readonly KernelRoute[];
-  /** CREATE without EXCL or REPLACE: equal IPv6 routes become multipath, an identical IPv4 route is EEXIST. Protocol boot. */
+  /**
+   * CREATE without EXCL or REPLACE: equal IPv6 routes become multipath, an identical IPv4 route is EEXIST. Protocol
+   * boot.
+   */
   add(route: NewRoute): void;
   replace(route: NewRoute): void;
   delete(route: NewRoute): void;
-  /** Takes an entry of `list` away: that very route, or one gateway of a multipath route, whose others stay. ESRCH when it is gone. */
+  /**
+   * Takes an entry of `list` away: that very route, or one gateway of a multipath route, whose others stay. ESRCH when
+   * it is gone.
+   */
   deleteListed(route: KernelRoute): void;
   /** The route the kernel would take to `to` (RTM_GETROUTE for one destination); undefined when unreachable. */
   lookup(to: Address): KernelRoute | undefined;

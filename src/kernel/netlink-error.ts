@@ -1,4 +1,4 @@
-import { errnoName, errnoText } from "./libc.ts";
+import { errnoName, errnoText } from "../os/index.ts";
 
 /** The kernel's answer to a netlink request it refused. Branch on `errnoName`, never on the message. */
 export class NetlinkError extends Error {

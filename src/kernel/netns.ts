@@ -1,5 +1,5 @@
 import { closeSync, openSync, statfsSync, statSync, writeSync } from "node:fs";
-import { enterNetworkNamespace } from "./libc.ts";
+import { enterNetworkNamespace } from "../os/index.ts";
 
 /**
  * Network namespaces. A namespace belongs to a thread, and Node has several: its worker pool inherits the namespace of
@@ -73,7 +73,10 @@ export function inNetns<T>(container: Netns, host: Netns, work: () => T extends 
     enterNetworkNamespace(container.fd);
   } catch (error) {
     // setns says EINVAL to namespaces of other kinds.
-    throw new NetnsError(container.path, "it cannot be entered, expected a network namespace", { gone: false, cause: error });
+    throw new NetnsError(container.path, "it cannot be entered, expected a network namespace", {
+      gone: false,
+      cause: error,
+    });
   }
   try {
     return work();

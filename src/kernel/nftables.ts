@@ -1,5 +1,5 @@
 import { nft, type ChainName, type NftChange, type ValueOf } from "../netlink/index.ts";
-import { SystemCallError } from "./libc.ts";
+import { SystemCallError } from "../os/index.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
@@ -99,7 +99,9 @@ function rules(socket: NetlinkSocket, chain: ChainName): readonly NftRule[] | un
 function toRule({ table, chain }: ChainName, listed: ValueOf<typeof nft.listedRuleAttrs>): NftRule | undefined {
   const { handle, userdata } = listed;
   if (listed.table !== table || listed.chain !== chain || handle === undefined) return undefined;
-  const targets = listed.expressions?.list?.map(({ data }) => data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain);
+  const targets = listed.expressions?.list?.map(({ data }) =>
+    data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain,
+  );
   const jump = targets?.find((target) => target !== undefined);
   return { handle, ...userdata, ...(jump === undefined ? {} : { jump }) };
 }

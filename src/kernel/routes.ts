@@ -1,8 +1,22 @@
-import {
-  NLM_F_CREATE, NLM_F_REPLACE, routeBody, RT_SCOPE_LINK, RT_SCOPE_NOWHERE, RT_SCOPE_UNIVERSE, RT_TABLE_LOCAL, RT_TABLE_MAIN,
-  RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTN_UNICAST, RTNH_F_ONLINK, RTN_UNREACHABLE, RTPROT_BOOT, type ValueOf,
-} from "../netlink/index.ts";
 import { formatAddress, type Address } from "../net/index.ts";
+import {
+  NLM_F_CREATE,
+  NLM_F_REPLACE,
+  routeBody,
+  RT_SCOPE_LINK,
+  RT_SCOPE_NOWHERE,
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  RTM_DELROUTE,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+  RTN_UNICAST,
+  RTNH_F_ONLINK,
+  RTN_UNREACHABLE,
+  RTPROT_BOOT,
+  type ValueOf,
+} from "../netlink/index.ts";
 import { AF_INET, described, familyNumber, toIp } from "./addresses.ts";
 import type { KernelRoute, NewRoute, Routes } from "./namespace.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";
@@ -47,14 +61,17 @@ export function routesOf(socket: () => NetlinkSocket): Routes {
       const operation = `delete route ${shown(route)}`;
       const { dst: { address: { family } }, index, table } = route;
       const same = (listed: KernelRoute): boolean => keyOf(listed) === keyOf(route);
-      const [message] = socket().dump(listRequest(family, { index, table }), routeBody, (one) => (toRoutes(one).some(same) ? one : undefined));
+      const [message] = socket().dump(listRequest(family, { index, table }), routeBody, (one) =>
+        toRoutes(one).some(same) ? one : undefined,
+      );
       if (message === undefined) throw new NetlinkError(operation, ESRCH);
       const { multipath, nexthopId } = message.attributes;
       // IPv6 takes one gateway out by itself; otherwise the kernel only knows the route as a whole.
       const whole = multipath !== undefined && (family === 4 || nexthopId !== undefined);
       socket().execute(deletion(operation, message, hopOf(message, route)));
       const others = whole ? multipath.filter((_, i) => toRoutes(message).findIndex(same) !== i) : [];
-      if (others.length > 0) socket().execute(addition(`put back the other gateways of route ${shown(route)}`, message, settable(others)));
+      if (others.length > 0)
+        socket().execute(addition(`put back the other gateways of route ${shown(route)}`, message, settable(others)));
     },
 
     lookup(to) {
@@ -78,23 +95,49 @@ export function routesOf(socket: () => NetlinkSocket): Routes {
 // errno.h
 const ESRCH = 3;
 
-function listRequest(family: 4 | 6, attributes: { readonly index: number | undefined; readonly table: number | undefined }): RouteRequest {
-  return { operation: `list IPv${family} routes`, type: RTM_GETROUTE, body: routeBody, header: { family: familyNumber(family) }, attributes };
+function listRequest(
+  family: 4 | 6,
+  attributes: { readonly index: number | undefined; readonly table: number | undefined },
+): RouteRequest {
+  return {
+    operation: `list IPv${family} routes`,
+    type: RTM_GETROUTE,
+    body: routeBody,
+    header: { family: familyNumber(family) },
+    attributes,
+  };
 }
 
 /** Names all that tells two routes apart, so that the kernel cannot take another one. */
-function deletion(operation: string, { header, attributes: { dst, metric, source, table } }: RouteMessage, hop: RouteRequest["attributes"]): RouteRequest {
-  return { operation, type: RTM_DELROUTE, body: routeBody, header: { ...header, flags: 0 }, attributes: { dst, metric, source, table, ...hop } };
+function deletion(
+  operation: string,
+  { header, attributes: { dst, metric, source, table } }: RouteMessage,
+  hop: RouteRequest["attributes"],
+): RouteRequest {
+  return {
+    operation,
+    type: RTM_DELROUTE,
+    body: routeBody,
+    header: { ...header, flags: 0 },
+    attributes: { dst, metric, source, table, ...hop },
+  };
 }
 
 /** The same route with these next hops. */
 function addition(operation: string, { header, attributes }: RouteMessage, multipath: Nexthops): RouteRequest {
   const request = { operation, type: RTM_NEWROUTE, flags: NLM_F_CREATE, body: routeBody };
-  return { ...request, header: { ...header, flags: 0 }, attributes: { ...attributes, nexthopId: undefined, multipath } };
+  return {
+    ...request,
+    header: { ...header, flags: 0 },
+    attributes: { ...attributes, nexthopId: undefined, multipath },
+  };
 }
 
 /** Next hops that are objects, one or a group, are named by their id alone. */
-function hopOf({ attributes: { nexthopId, multipath, via, gateway, index } }: RouteMessage, route: KernelRoute): RouteRequest["attributes"] {
+function hopOf(
+  { attributes: { nexthopId, multipath, via, gateway, index } }: RouteMessage,
+  route: KernelRoute,
+): RouteRequest["attributes"] {
   if (nexthopId !== undefined) return { nexthopId };
   if (route.dst.address.family === 6) return { index: route.index, gateway: route.gateway?.bytes };
   return multipath === undefined ? { index, gateway, via } : { multipath: settable(multipath) };
@@ -144,7 +187,9 @@ function shown({ dst, gateway, index }: Pick<NewRoute, "dst" | "gateway" | "inde
 }
 
 function keyOf({ source, metric, table, scope, protocol, type, ...route }: KernelRoute): string {
-  return [shown(route), source === undefined ? "" : formatAddress(source), metric, table, scope, protocol, type].join(" ");
+  return [shown(route), source === undefined ? "" : formatAddress(source), metric, table, scope, protocol, type].join(
+    " ",
+  );
 }
 
 function tableOf({ header, attributes }: RouteMessage): number {
@@ -172,7 +217,10 @@ function toRoutes(message: RouteMessage): readonly KernelRoute[] {
   return [{ ...route, ...(index === undefined ? {} : { index }), ...gatewayIn(family, attributes) }];
 }
 
-function gatewayIn(family: number, { gateway, via }: Pick<RouteMessage["attributes"], "gateway" | "via">): { gateway?: Address } {
+function gatewayIn(
+  family: number,
+  { gateway, via }: Pick<RouteMessage["attributes"], "gateway" | "via">,
+): { gateway?: Address } {
   const address = via === undefined ? toIp(family, gateway) : toIp(via.family, via.address);
   return address === undefined ? {} : { gateway: address };
 }

@@ -1,9 +1,32 @@
 import { closeSync } from "node:fs";
 import {
-  findMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
-  Output, readAck, writeMessage, type Ack, type Body, type FoundMessage, type Reader,
+  findMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_NOOP,
+  NLMSG_OVERRUN,
+  Output,
+  readAck,
+  writeMessage,
+  type Ack,
+  type Body,
+  type FoundMessage,
+  type Reader,
 } from "../netlink/index.ts";
-import { AF_NETLINK, receive, send, setSocketOption, SO_RCVBUFFORCE, SO_SNDBUFFORCE, socket, SOL_SOCKET } from "./libc.ts";
+import {
+  AF_NETLINK,
+  receive,
+  send,
+  setSocketOption,
+  SO_RCVBUFFORCE,
+  SO_SNDBUFFORCE,
+  socket,
+  SOL_SOCKET,
+} from "../os/index.ts";
 import { NetlinkError } from "./netlink-error.ts";
 
 // linux/netlink.h
@@ -70,7 +93,10 @@ export class NetlinkSocket {
     return valueOf(request, this.#ask(request, reply));
   }
 
-  /** The same, or undefined when the kernel says ENODEV: for what may well be missing, since an error costs more than the question. */
+  /**
+   * The same, or undefined when the kernel says ENODEV: for what may well be missing, since an error costs more than
+   * the question.
+   */
   find<H, A, T>(request: Request<H, A>, reply: Reader<T>): T | undefined {
     const answer = this.#ask(request, reply);
     return "errno" in answer && answer.errno === ENODEV ? undefined : valueOf(request, answer);
@@ -91,7 +117,8 @@ export class NetlinkSocket {
   /**
    * Sends several requests as one datagram, which nfnetlink needs for a transaction and rtnetlink works off in order.
    * Waits for an answer to each that has NLM_F_ACK set; the others answer only when they fail, which is noticed too.
-   * Answers queue in the receive buffer (1 MiB, about 1000 of them), so a long batch had better set the flag on its last.
+   * Answers queue in the receive buffer (1 MiB, about 1000 of them), so a long batch had better set the flag on its
+   * last.
    *
    * @returns per request the error the kernel gave, or undefined
    */
@@ -138,7 +165,8 @@ export class NetlinkSocket {
         throwRefusal(operation, readAck(received.view, message));
         return true;
       }
-      if (++count > maxDumpMessages) throw new NetlinkError(operation, EMSGSIZE, `more than ${maxDumpMessages} entries`);
+      if (++count > maxDumpMessages)
+        throw new NetlinkError(operation, EMSGSIZE, `more than ${maxDumpMessages} entries`);
       const value = pick(reply.read(received.view, message.start, message.end));
       if (value !== undefined) values.push(value);
       return undefined;
@@ -174,7 +202,9 @@ export class NetlinkSocket {
     throw noAnswer(operation);
   }
 
-  /** As above; an error on the way leaves nothing in the socket, where an unfinished dump would make the next one EBUSY. */
+  /**
+   * As above; an error on the way leaves nothing in the socket, where an unfinished dump would make the next one EBUSY.
+   */
   #receiveWhole<R>(operation: string, take: (message: FoundMessage) => R | undefined): R {
     try {
       return this.#receiveUntil(operation, take);
@@ -200,7 +230,11 @@ export class NetlinkSocket {
   #receive(operation: string): number | undefined {
     const length = this.#transport.receive(received.bytes);
     if (length !== undefined && length > received.bytes.length) {
-      throw new NetlinkError(operation, EMSGSIZE, `an answer of ${length} bytes, expected at most ${received.bytes.length}`);
+      throw new NetlinkError(
+        operation,
+        EMSGSIZE,
+        `an answer of ${length} bytes, expected at most ${received.bytes.length}`,
+      );
     }
     return length;
   }
@@ -211,9 +245,15 @@ const maxDumpMessages = 1_000_000;
 const maxDumpTries = 5;
 /** A dump's datagram holds at least one message, so this never cuts a permitted one short. */
 const maxDatagrams = maxDumpMessages;
-/** Requests are small, but a transaction of firewall rules for thousands of ports has to fit; memory not written to costs nothing. */
+/**
+ * Requests are small, but a transaction of firewall rules for thousands of ports has to fit; memory not written to
+ * costs nothing.
+ */
 const outputBytes = 4 * 1024 * 1024;
-/** The kernel fills at most 32 KiB per dump datagram, and a link with hundreds of virtual functions takes less than this. */
+/**
+ * The kernel fills at most 32 KiB per dump datagram, and a link with hundreds of virtual functions takes less than
+ * this.
+ */
 const receivedBytes = 128 * 1024;
 const receiveQueueBytes = 1024 * 1024;
 

@@ -1,16 +1,16 @@
-import type { JsonObject } from "../cni/index.ts";
-import { Api, tryTimeoutMs } from "./api.ts";
-import { Budget } from "./budget.ts";
-import { getDefinition } from "./definition.ts";
-import type { Environment } from "./environment.ts";
-import { recordEvent } from "./event.ts";
-import type { PodEvent } from "./event.ts";
-import { inClusterAccess, isInCluster, serviceAccountDirectory } from "./in-cluster.ts";
-import { readKubeconfig } from "./kubeconfig.ts";
-import { getPod, setNetworkStatus } from "./network-status.ts";
-import type { Pod, PodKey } from "./pod.ts";
-import { realWorld } from "./world.ts";
-import type { World } from "./world.ts";
+import type { World } from "../os/index.ts";
+import { realWorld } from "../os/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { Api, tryTimeoutMs } from "./client/api.ts";
+import { Budget } from "./client/budget.ts";
+import type { Environment } from "./client/environment.ts";
+import { inClusterAccess, isInCluster, serviceAccountDirectory } from "./client/in-cluster.ts";
+import { readKubeconfig } from "./client/kubeconfig.ts";
+import { getDefinition } from "./objects/definition.ts";
+import type { PodEvent } from "./objects/event.ts";
+import { recordEvent } from "./objects/event.ts";
+import { getPod, setNetworkStatus } from "./objects/network-status.ts";
+import type { Pod, PodKey } from "./objects/pod.ts";
 
 /** What a command asks of the cluster, and tells it. Every method waits and tries again within the deadline. */
 export interface Cluster {
@@ -54,7 +54,10 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
   const { kubeconfig, env } = options;
   if (kubeconfig === "" && !isInCluster(env)) return undefined;
   const api = new Api({
-    access: async () => kubeconfig === "" ? inClusterAccess(env, options.serviceAccountDirectory ?? serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
+    access: async () =>
+      kubeconfig === ""
+        ? inClusterAccess(env, options.serviceAccountDirectory ?? serviceAccountDirectory)
+        : await readKubeconfig(kubeconfig, env),
     budget: new Budget(options.deadlineMs, world),
     reserveMs: options.reserveMs ?? 0,
     tryTimeoutMs: options.tryTimeoutMs ?? tryTimeoutMs,

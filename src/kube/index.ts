@@ -4,10 +4,9 @@
  */
 export { openCluster } from "./cluster.ts";
 export type { Cluster, ClusterOptions } from "./cluster.ts";
-export { devicesOfPod } from "./devices.ts";
-export type { DeviceSources } from "./devices.ts";
-export type { PodEvent } from "./event.ts";
-export type { Pod, PodKey } from "./pod.ts";
-export type { World } from "./world.ts";
-export { parseYamlDocuments } from "./yaml-documents.ts";
-export type { YamlDocument, YamlPosition, YamlStep } from "./yaml-documents.ts";
+export { devicesOfPod } from "./kubelet/devices.ts";
+export type { DeviceSources } from "./kubelet/devices.ts";
+export type { PodEvent } from "./objects/event.ts";
+export type { Pod, PodKey } from "./objects/pod.ts";
+export { parseYamlDocuments } from "./client/yaml-documents.ts";
+export type { YamlDocument, YamlPosition, YamlStep } from "./client/yaml-documents.ts";

@@ -1,36 +1,35 @@
+import { problemOf, toCniError, withContext, withUndoProblems, undoSteps } from "../call/index.ts";
 import type { Result, WireResult } from "../cni/index.ts";
 import { CniError, code, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { removeResult, removeScratch, saveScratch } from "../store/index.ts";
-import type { ArgPairs } from "./args.ts";
-import { requireArgs } from "./args.ts";
-import type { Begun } from "./begun.ts";
-import { multiplexerOf, remember } from "./cached.ts";
-import { addNetwork, validatePlugin } from "./chain.ts";
+import type { Begun } from "./attachment/begun.ts";
+import { multiplexerOf, remember } from "./attachment/cached.ts";
+import { addNetwork, validatePlugin } from "./attachment/chain.ts";
 import { withPods } from "./cluster.ts";
-import { problemOf, toCniError, withContext, withUndoProblems } from "./cni-error.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
-import { toScratch } from "./delegate.ts";
-import { refuseNameClash } from "./naming.ts";
-import type { Network } from "./network.ts";
-import { describe, planNetworks, resultKey } from "./network.ts";
+import type { ArgPairs } from "./networks/args.ts";
+import { requireArgs } from "./networks/args.ts";
+import { toScratch } from "./networks/delegate.ts";
+import { refuseNameClash } from "./networks/naming.ts";
+import type { Network } from "./networks/network.ts";
+import { describe, planNetworks, resultKey } from "./networks/network.ts";
+import type { FindInCluster } from "./networks/resolve.ts";
+import { resolveDelegates } from "./networks/resolve.ts";
+import { UnusableNetwork } from "./networks/unusable-network.ts";
 import { placeholder } from "./placeholder.ts";
 import type { PodAttachment } from "./pods.ts";
 import { waitUntilReady } from "./readiness.ts";
-import type { FindInCluster } from "./resolve.ts";
-import { resolveDelegates } from "./resolve.ts";
-import { undoSteps } from "./undo.ts";
-import { UnusableNetwork } from "./unusable-network.ts";
 
 /**
  * Attaches the container to every network, one after the other, and answers with one result of them all, or the default
  * network's own.
  *
- * Every network is looked at before the first one is touched, and the scratch file is there before the first one is made,
- * so that a DEL after a kill knows what there may be. The first failure takes back everything, newest first. Where there
- * is a cluster, a pod's own wishes count, and what became of them is published before the runtime is told.
+ * Every network is looked at before the first one is touched, and the scratch file is there before the first one is
+ * made, so that a DEL after a kill knows what there may be. The first failure takes back everything, newest first.
+ * Where there is a cluster, a pod's own wishes count, and what became of them is published before the runtime is told.
  */
 export async function add(command: MuxCommand): Promise<WireResult> {
   const { config, attachment } = command;
@@ -40,7 +39,10 @@ export async function add(command: MuxCommand): Promise<WireResult> {
     return await withPods(command, handles.log, { adding: true }, async (pods) => {
       const pod = await pods?.attach(args);
       if (pod === "gone") {
-        handles.log.warn(`the pod of container ${attachment.containerId} is gone from the API: nothing is attached, and the runtime is told so by a placeholder`);
+        handles.log.warn(
+          `the pod of container ${attachment.containerId} is gone from the API: nothing is attached, and the runtime ` +
+            "is told so by a placeholder",
+        );
         return toWireResult(placeholder(attachment), config.cniVersion);
       }
       return await attach(command, { handles, args, pod, find: pods?.find });
@@ -66,10 +68,14 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
     return await command.exclusively(attachment.containerId, async () => {
       refuseTakenInterfaces(networks, handles);
       const multiplexer = multiplexerOf(command);
-      const noted = { multiplexer: { ...multiplexer, runtimeConfig: config.runtimeConfig }, delegates: networks.map(({ delegate }) => toScratch(delegate)) };
+      const noted = {
+        multiplexer: { ...multiplexer, runtimeConfig: config.runtimeConfig },
+        delegates: networks.map(({ delegate }) => toScratch(delegate)),
+      };
       const earlier = saveScratch(config.cniDir, attachment, noted);
       try {
-        for (const network of networks) await begin(network, begun, { handles, pod, cniDir: config.cniDir, multiplexer });
+        for (const network of networks)
+          await begin(network, begun, { handles, pod, cniDir: config.cniDir, multiplexer });
         const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
         const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);
@@ -82,14 +88,26 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
     const last = begun.at(-1);
     // Once every network is there, none of them is to blame.
     const isDone = last?.isCached === true;
-    await pod?.failed(error, { begun: isDone ? undefined : last, isDefault: begun.length === 1, isPublished: isDone, isRunning: error instanceof TakenInterface });
+    await pod?.failed(error, {
+      begun: isDone ? undefined : last,
+      isDefault: begun.length === 1,
+      isPublished: isDone,
+      isRunning: error instanceof TakenInterface,
+    });
     throw error;
   }
 }
 
 /** One network from its plugins to the cache; how far it came stands in `begun`. */
 async function begin(
-  network: Network, begun: Begun[], { handles, pod, cniDir, multiplexer }: Pick<Adding, "handles" | "pod"> & { readonly cniDir: string; readonly multiplexer: Multiplexer },
+  network: Network,
+  begun: Begun[],
+  {
+    handles,
+    pod,
+    cniDir,
+    multiplexer,
+  }: Pick<Adding, "handles" | "pod"> & { readonly cniDir: string; readonly multiplexer: Multiplexer },
 ): Promise<void> {
   const one: Begun = { network, undo: undoSteps() };
   begun.push(one);
@@ -101,7 +119,10 @@ async function begin(
   handles.log.debug(`added ${describe(network)} to container ${network.attachment.containerId}`);
 }
 
-/** What can be known before anything is touched: names, that every plugin is there, speaks its network's version and accepts its configuration. */
+/**
+ * What can be known before anything is touched: names, that every plugin is there, speaks its network's version and
+ * accepts its configuration.
+ */
 async function refuseUnusable(networks: readonly Network[], handles: Handles): Promise<void> {
   refuseNameClash(networks.map(({ delegate }) => delegate), networks.map(({ attachment }) => attachment.ifName));
   for (const network of networks) {
@@ -109,7 +130,11 @@ async function refuseUnusable(networks: readonly Network[], handles: Handles): P
       try {
         await validatePlugin(network, plugin, handles);
       } catch (error) {
-        throw new UnusableNetwork(network.delegate.displayName, "refused", withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`));
+        throw new UnusableNetwork(
+          network.delegate.displayName,
+          "refused",
+          withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`),
+        );
       }
     }
   }
@@ -127,9 +152,16 @@ function refuseTakenInterfaces(networks: readonly Network[], handles: Handles): 
     try {
       if (handles.container.links.find(ifName) === undefined) continue;
     } catch (error) {
-      throw withContext(error, `Cannot add ${describe(network)} with plugin "${network.delegate.network.plugins[0]?.type ?? ""}"`);
+      throw withContext(
+        error,
+        `Cannot add ${describe(network)} with plugin "${network.delegate.network.plugins[0]?.type ?? ""}"`,
+      );
     }
-    throw new TakenInterface(code.invalidConfig, `Cannot add ${describe(network)}: the container's namespace ${netns} has an interface "${ifName}" already, expected a free name`);
+    throw new TakenInterface(
+      code.invalidConfig,
+      `Cannot add ${describe(network)}: the container's namespace ${netns} has an interface "${ifName}" already, ` +
+        "expected a free name",
+    );
   }
 }
 
@@ -143,11 +175,18 @@ function cacheResult(cniDir: string, network: Network, result: Result, multiplex
 
 /** One result of all networks, or the default network's own, which is told as its plugins gave it: so does Multus. */
 async function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handles): Promise<Result> {
-  const parts = begun.flatMap(({ network, result }) => result === undefined ? [] : [{ network, result }]);
-  if (!config.mergeResults || parts.length < 2) return begun[0]?.answered ?? { interfaces: [], ips: [], routes: [], dns: {} };
-  return await handles.modules.merge(parts.map(({ network, result }, index) => ({
-    network: network.delegate.displayName, ifName: network.attachment.ifName, default: index === 0, routesClaimed: claimedRoutes(network), result,
-  })));
+  const parts = begun.flatMap(({ network, result }) => (result === undefined ? [] : [{ network, result }]));
+  if (!config.mergeResults || parts.length < 2)
+    return begun[0]?.answered ?? { interfaces: [], ips: [], routes: [], dns: {} };
+  return await handles.modules.merge(
+    parts.map(({ network, result }, index) => ({
+      network: network.delegate.displayName,
+      ifName: network.attachment.ifName,
+      default: index === 0,
+      routesClaimed: claimedRoutes(network),
+      result,
+    })),
+  );
 }
 
 /** Its own default routes where it was asked to have some: they are in its result by then. */
@@ -156,18 +195,25 @@ function claimedRoutes({ delegate: { gateways } }: Network): readonly string[] |
 }
 
 /**
- * Undoes every network that was begun and returns the error to answer with: the first one, with what could not be undone
- * in its details. Whatever could not be undone stays written down, in the scratch file and the cache, for the DEL that follows.
- * So does what an ADD before this one wrote down: without a DEL in between, as after the host's restart, its addresses are still reserved.
+ * Undoes every network that was begun and returns the error to answer with: the first one, with what could not be
+ * undone in its details. Whatever could not be undone stays written down, in the scratch file and the cache, for the
+ * DEL that follows. So does what an ADD before this one wrote down: without a DEL in between, as after the host's
+ * restart, its addresses are still reserved.
  */
 async function takeBack(
-  { begun, earlier, error }: { readonly begun: readonly Begun[]; readonly earlier: Scratch | undefined; readonly error: unknown }, { config, attachment }: MuxCommand,
+  {
+    begun,
+    earlier,
+    error,
+  }: { readonly begun: readonly Begun[]; readonly earlier: Scratch | undefined; readonly error: unknown },
+  { config, attachment }: MuxCommand,
 ): Promise<CniError> {
   const problems: string[] = [];
   for (const { network, undo, isCached = false } of begun.toReversed()) {
     const failed = await undo.run();
     problems.push(...failed.map((step) => `${describe(network)}: ${problemOf(step)}`));
-    if (failed.length === 0 && isCached && earlier === undefined) attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
+    if (failed.length === 0 && isCached && earlier === undefined)
+      attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
   }
   if (problems.length === 0) attempt(() => restoreScratch(config.cniDir, attachment, earlier), problems);
   return withUndoProblems(error, problems);

@@ -1,17 +1,19 @@
+import { withContext } from "../call/index.ts";
 import { requireVersion, splitArgPairs } from "../cni/index.ts";
 import type { Log } from "../plugins/index.ts";
 import { loadScratch } from "../store/index.ts";
-import { recall } from "./cached.ts";
-import { checkNetwork } from "./chain.ts";
-import { withContext } from "./cni-error.ts";
+import { recall } from "./attachment/cached.ts";
+import { checkNetwork } from "./attachment/chain.ts";
 import { nodeDelegates } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
-import type { Delegate } from "./delegate.ts";
-import { delegateFromScratch } from "./delegate.ts";
-import { describe, planNetworks } from "./network.ts";
+import type { Delegate } from "./networks/delegate.ts";
+import { delegateFromScratch } from "./networks/delegate.ts";
+import { describe, planNetworks } from "./networks/network.ts";
 
-/** Confirms every network the container was put on, in order, against what its ADD answered; the first error ends it. */
+/**
+ * Confirms every network the container was put on, in order, against what its ADD answered; the first error ends it.
+ */
 export async function check(command: MuxCommand): Promise<void> {
   const { config, attachment } = command;
   await withHandles(command, attachment.netns, (handles) => command.exclusively(attachment.containerId, async () => {

@@ -1,10 +1,13 @@
 import type { Log } from "../plugins/index.ts";
 import type { MuxCommand } from "./command.ts";
-import type { Delegate } from "./delegate.ts";
+import type { Delegate } from "./networks/delegate.ts";
+import { isReferenceByName, resolveDelegates } from "./networks/resolve.ts";
 import type { Pods } from "./pods.ts";
-import { isReferenceByName, resolveDelegates } from "./resolve.ts";
 
-/** All requests of one command together. A DEL needs an answer only where nothing is written down, and must not hold a node up. */
+/**
+ * All requests of one command together. A DEL needs an answer only where nothing is written down, and must not hold a
+ * node up.
+ */
 const deadlinesMs = { add: 30_000, other: 2_500 } as const;
 /** Of an ADD's time, what is left for telling the pod's owner when all the rest has gone by. */
 const reserveMs = 3_000;
@@ -14,12 +17,21 @@ const reserveMs = 3_000;
  * script of its own, loaded here: containers of other runtimes do not wait for it.
  */
 export async function withPods<T>(
-  { config, env, version }: MuxCommand, log: Log, { adding }: { readonly adding: boolean }, work: (pods: Pods | undefined) => Promise<T>,
+  { config, env, version }: MuxCommand,
+  log: Log,
+  { adding }: { readonly adding: boolean },
+  work: (pods: Pods | undefined) => Promise<T>,
 ): Promise<T> {
   const inCluster = [env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"]].every(Boolean);
   if (config.cluster.kubeconfig === "" && !inCluster) return await work(undefined);
   const { openPods } = await import("./pod/index.ts");
-  const pods = openPods({ config, env, version, log, ...adding ? { deadlineMs: deadlinesMs.add, reserveMs } : { deadlineMs: deadlinesMs.other } });
+  const pods = openPods({
+    config,
+    env,
+    version,
+    log,
+    ...(adding ? { deadlineMs: deadlinesMs.add, reserveMs } : { deadlineMs: deadlinesMs.other }),
+  });
   try {
     return await work(pods);
   } finally {
@@ -30,6 +42,7 @@ export async function withPods<T>(
 /** The networks of the node's configuration, for a command that is about no pod. */
 export async function nodeDelegates(command: MuxCommand, log: Log): Promise<readonly Delegate[]> {
   const { config } = command;
-  if (![config.clusterNetwork, ...config.defaultNetworks].some(isReferenceByName)) return await resolveDelegates(config);
+  if (![config.clusterNetwork, ...config.defaultNetworks].some(isReferenceByName))
+    return await resolveDelegates(config);
   return await withPods(command, log, { adding: false }, (pods) => resolveDelegates(config, pods?.find));
 }

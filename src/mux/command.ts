@@ -1,10 +1,6 @@
-import type { Attachment, Handles, ValidAttachment } from "../plugins/index.ts";
+import type { OpenHandles } from "../call/index.ts";
+import type { Attachment, ValidAttachment } from "../plugins/index.ts";
 import type { MuxConfig } from "./config.ts";
-
-/** Handles with a lifetime: sockets and descriptors of one container. */
-export interface OpenHandles extends Handles {
-  close(): void;
-}
 
 /** One command to the multiplexer and what it works with. */
 export interface MuxCommand {
@@ -24,17 +20,15 @@ export interface MuxCommand {
 }
 
 /** Runs `work` with handles for a namespace, which are closed in the end. */
-export async function withHandles<T>(command: MuxCommand, netns: string, work: (handles: OpenHandles) => Promise<T>): Promise<T> {
+export async function withHandles<T>(
+  command: MuxCommand,
+  netns: string,
+  work: (handles: OpenHandles) => Promise<T>,
+): Promise<T> {
   const handles = command.openHandles(netns);
   try {
     return await work(handles);
   } finally {
     handles.close();
   }
-}
-
-/** The handles and one thing more. Not a copy: handles open what they stand for when they are first looked at. */
-export function handlesWith<T extends object>(handles: Handles, more: T): Handles & T {
-  // True because the new object inherits every handle and is given the rest.
-  return Object.assign(Object.create(handles) as Handles, more);
 }

@@ -1,11 +1,11 @@
+import type { LogOptions, ModulesConfig } from "../call/index.ts";
 import { CniError, code, confSchema, impliedVersion, readConf } from "../cni/index.ts";
-import type { LimitsConf, NodeModules, PolicyChange } from "../wasm/index.ts";
-import type { LogOptions } from "./log.ts";
+import type { LimitsConf, PolicyChange } from "../wasm/index.ts";
 
 /**
  * The multiplexer's configuration with its defaults filled in. Names and meanings are Multus's, so that a deployed
- * configuration works as it stands; `mergeResults`, `runtimeConfigToAll`, `strictSelections`, `requireDevices` and `execute`
- * are ours.
+ * configuration works as it stands; `mergeResults`, `runtimeConfigToAll`, `strictSelections`, `requireDevices` and
+ * `execute` are ours.
  */
 export interface MuxConfig {
   readonly cniVersion: string;
@@ -23,7 +23,9 @@ export interface MuxConfig {
   /** "" when there is nothing to wait for. */
   readonly readinessFile: string;
   readonly runtimeConfig: Readonly<Record<string, unknown>>;
-  /** Hands the runtime's capability arguments to every network, as Multus does against the multi-network specification. */
+  /**
+   * Hands the runtime's capability arguments to every network, as Multus does against the multi-network specification.
+   */
   readonly runtimeConfigToAll: boolean;
   readonly retryDeleteOnError: boolean;
   /** One result out of all networks; without it the default network's result is the answer. */
@@ -51,17 +53,12 @@ export interface ClusterConfig {
   readonly namespaceIsolation: boolean;
   /** As given, a list with commas; undefined for the usual one. */
   readonly globalNamespaces: string | undefined;
-  /** A request that the multi-network specification calls an error is one, although Multus lets it pass without effect. */
+  /**
+   * A request that the multi-network specification calls an error is one, although Multus lets it pass without effect.
+   */
   readonly strictSelections: boolean;
   /** A network whose device is not allocated is an error, not attached without one. */
   readonly requireDevices: boolean;
-}
-
-/** Where modules are and what they may do: `moduleDir`, `moduleLimits`, `policyAllow`, `mergeModule`, `mergeConfig`, `moduleRecordings`, `nodeName`, `nodeIndex`. */
-export interface ModulesConfig extends Pick<NodeModules, "directory" | "limits" | "policyAllow" | "merge" | "recordings"> {
-  /** "" for the host's name. */
-  readonly nodeName: string;
-  readonly nodeIndex: number | null;
 }
 
 /** The configuration as its schema describes it. */
@@ -110,13 +107,19 @@ const schema = confSchema<RawConfig>("multiplexer");
  *   pass, unless the configuration asks for it
  * @throws CniError 7 naming the key
  */
-export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly invokedAs: string; readonly verb: string }): MuxConfig {
+export function parseMuxConfig(
+  json: unknown,
+  { invokedAs, verb }: { readonly invokedAs: string; readonly verb: string },
+): MuxConfig {
   const raw = verb === "DEL" || verb === "GC" ? readConf(schema, json, { lenient: true }) : readConf(schema, json);
   const name = raw.name ?? "";
   const delegates = raw.delegates ?? [], clusterNetwork = raw.clusterNetwork ?? "";
   // A DEL can do without: what was attached is written down elsewhere.
   if (delegates.length === 0 && clusterNetwork === "" && verb !== "DEL") {
-    throw new CniError(code.invalidConfig, `Cannot read network "${name}": neither delegates nor clusterNetwork is set, expected one of them`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot read network "${name}": neither delegates nor clusterNetwork is set, expected one of them`,
+    );
   }
   const cniVersion = raw.cniVersion || impliedVersion;
   const mergeResults = raw.mergeResults ?? invokedAs !== "multus";
@@ -157,7 +160,16 @@ export function parseMuxConfig(json: unknown, { invokedAs, verb }: { readonly in
   };
 }
 
-function modulesOf({ moduleDir, moduleLimits, policyAllow, mergeModule, mergeConfig = {}, moduleRecordings, nodeName = "", nodeIndex }: RawConfig): ModulesConfig {
+function modulesOf({
+  moduleDir,
+  moduleLimits,
+  policyAllow,
+  mergeModule,
+  mergeConfig = {},
+  moduleRecordings,
+  nodeName = "",
+  nodeIndex,
+}: RawConfig): ModulesConfig {
   return {
     nodeName, nodeIndex: nodeIndex ?? null,
     ...(moduleDir ? { directory: moduleDir } : {}),

@@ -1,19 +1,25 @@
+import { joinErrors, toCniError } from "../call/index.ts";
 import { compareVersions, splitArgPairs } from "../cni/index.ts";
 import type { ValidAttachment } from "../plugins/index.ts";
 import type { CachedAttachment, Scratch } from "../store/index.ts";
-import { listResults, listScratch, removeInterruptedCopies, removeInterruptedWrites, removeScratch } from "../store/index.ts";
-import { networkFromCache } from "./cached.ts";
-import { collectNetwork } from "./chain.ts";
-import { joinErrors, toCniError } from "./cni-error.ts";
+import {
+  listResults,
+  listScratch,
+  removeInterruptedCopies,
+  removeInterruptedWrites,
+  removeScratch,
+} from "../store/index.ts";
+import { networkFromCache } from "./attachment/cached.ts";
+import { collectNetwork } from "./attachment/chain.ts";
+import { detachNetworks } from "./attachment/detach.ts";
 import { nodeDelegates } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
-import type { Delegate } from "./delegate.ts";
-import { delegateFromScratch } from "./delegate.ts";
-import { detachNetworks } from "./detach.ts";
-import { interfaceNames } from "./naming.ts";
-import type { Network } from "./network.ts";
-import { planNetworks } from "./network.ts";
+import type { Delegate } from "./networks/delegate.ts";
+import { delegateFromScratch } from "./networks/delegate.ts";
+import { interfaceNames } from "./networks/naming.ts";
+import type { Network } from "./networks/network.ts";
+import { planNetworks } from "./networks/network.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { statusSince } from "./status.ts";
 
@@ -65,19 +71,30 @@ function ownSandboxes({ config }: MuxCommand, delegates: readonly Delegate[]): r
   const cached = Map.groupBy(listResults(config.cniDir), ({ containerId }) => containerId);
   const noted = listScratch(config.cniDir).map(({ containerId, scratch }): Sandbox & { own: boolean } => {
     const mark = scratch.multiplexer;
-    const entries = (cached.get(containerId) ?? []).filter(({ multiplexer }) => multiplexer === undefined || multiplexer.ifName === mark?.ifName);
+    const entries = (cached.get(containerId) ?? []).filter(
+      ({ multiplexer }) => multiplexer === undefined || multiplexer.ifName === mark?.ifName,
+    );
     return {
-      containerId, scratch, cached: entries,
-      ifName: mark?.ifName ?? scratch.delegates[0]?.requests.ifName ?? entries.find(({ networkName }) => networkName === defaultName)?.ifName ?? "eth0",
+      containerId,
+      scratch,
+      cached: entries,
+      ifName:
+        mark?.ifName ??
+        scratch.delegates[0]?.requests.ifName ??
+        entries.find(({ networkName }) => networkName === defaultName)?.ifName ??
+        "eth0",
       own: mark === undefined ? networkName(scratch) === defaultName : mark.network === config.name,
     };
   });
   const covered = new Set(noted.flatMap((sandbox) => sandbox.cached));
   const loose = [...cached].map(([containerId, all]): Sandbox & { own: boolean } => {
-    const entries = all.filter((entry) => !covered.has(entry) && (entry.multiplexer === undefined || entry.multiplexer.network === config.name));
+    const entries = all.filter(
+      (entry) => !covered.has(entry) && (entry.multiplexer === undefined || entry.multiplexer.network === config.name),
+    );
     const unmarkedAreOurs = entries.some(({ networkName: name }) => name === defaultName);
     const own = entries.filter(({ multiplexer }) => multiplexer !== undefined || unmarkedAreOurs);
-    const ifName = own.find(({ networkName: name }) => name === defaultName)?.ifName ?? own[0]?.multiplexer?.ifName ?? "";
+    const ifName =
+      own.find(({ networkName: name }) => name === defaultName)?.ifName ?? own[0]?.multiplexer?.ifName ?? "";
     return { containerId, ifName, scratch: undefined, cached: own, own: own.length > 0 };
   });
   return [...noted, ...loose].filter(({ own }) => own);
@@ -87,33 +104,54 @@ function ownSandboxes({ config }: MuxCommand, delegates: readonly Delegate[]): r
 async function detachSandbox(command: MuxCommand, sandbox: Sandbox): Promise<readonly unknown[]> {
   const { config } = command;
   const { containerId, ifName } = sandbox;
-  const netns = safeNetns(sandbox.scratch?.multiplexer?.netns || (sandbox.cached.find((entry) => entry.netns !== "")?.netns ?? ""));
-  return await withHandles(command, netns, (handles) => command.exclusively(containerId, async () => {
-    try {
-      const failed = await detachNetworks(sandboxNetworks(command, sandbox, netns), handles, config.cniDir);
-      if (failed.length === 0) removeScratch(config.cniDir, { containerId, ifName });
-      else handles.log.warn(`container ${containerId} is kept for the next GC: ${failed.length} steps failed`);
-      return failed.map(({ error }) => error);
-    } catch (error) {
-      return [toCniError(error)];
-    }
-  }));
+  const netns = safeNetns(
+    sandbox.scratch?.multiplexer?.netns || (sandbox.cached.find((entry) => entry.netns !== "")?.netns ?? ""),
+  );
+  return await withHandles(command, netns, (handles) =>
+    command.exclusively(containerId, async () => {
+      try {
+        const failed = await detachNetworks(sandboxNetworks(command, sandbox, netns), handles, config.cniDir);
+        if (failed.length === 0) removeScratch(config.cniDir, { containerId, ifName });
+        else handles.log.warn(`container ${containerId} is kept for the next GC: ${failed.length} steps failed`);
+        return failed.map(({ error }) => error);
+      } catch (error) {
+        return [toCniError(error)];
+      }
+    }),
+  );
 }
 
 /**
  * Networks of the scratch file, and in front of them cached ones that it does not name; the last is deleted first.
  */
-function sandboxNetworks({ config, attachment }: MuxCommand, { containerId, ifName, scratch, cached }: Sandbox, netns: string): readonly Network[] {
+function sandboxNetworks(
+  { config, attachment }: MuxCommand,
+  { containerId, ifName, scratch, cached }: Sandbox,
+  netns: string,
+): readonly Network[] {
   const args = splitArgPairs(scratch?.multiplexer?.args ?? "");
   // Networks of a scratch file that cannot be read any more are deleted by what the cache knows of them.
-  const delegates = readable(() => (scratch?.delegates ?? []).map((entry) => delegateFromScratch(entry, config.cniVersion))).flat();
+  const delegates = readable(() =>
+    (scratch?.delegates ?? []).map((entry) => delegateFromScratch(entry, config.cniVersion)),
+  ).flat();
   // The runtime's capability arguments of this very command are for no container.
   const runtimeConfig = scratch?.multiplexer?.runtimeConfig ?? {};
-  const planned = planNetworks(delegates, { containerId, netns, ifName, args: "", path: attachment.path }, { ...config, runtimeConfig }, args);
+  const planned = planNetworks(
+    delegates,
+    { containerId, netns, ifName, args: "", path: attachment.path },
+    { ...config, runtimeConfig },
+    args,
+  );
   const isPlanned = (entry: CachedAttachment): boolean =>
-    planned.some((network) => network.attachment.ifName === entry.ifName && network.delegate.network.name === entry.networkName);
-  const others = cached.filter((entry) => !isPlanned(entry)).flatMap((entry) => networkFromCache(entry, netns, config, attachment.path) ?? []);
-  const defaultFirst = others.toSorted((a, b) => Number(b.attachment.ifName === ifName) - Number(a.attachment.ifName === ifName));
+    planned.some(
+      (network) => network.attachment.ifName === entry.ifName && network.delegate.network.name === entry.networkName,
+    );
+  const others = cached
+    .filter((entry) => !isPlanned(entry))
+    .flatMap((entry) => networkFromCache(entry, netns, config, attachment.path) ?? []);
+  const defaultFirst = others.toSorted(
+    (a, b) => Number(b.attachment.ifName === ifName) - Number(a.attachment.ifName === ifName),
+  );
   return [...defaultFirst, ...planned];
 }
 
@@ -123,21 +161,33 @@ function safeNetns(path: string): string {
 }
 
 /**
- * What of one network is in use: everything still written down, whichever multiplexed network it is part of, and for the
- * default network the runtime's own list.
+ * What of one network is in use: everything still written down, whichever multiplexed network it is part of, and for
+ * the default network the runtime's own list.
  */
-function validOf({ config, validAttachments }: MuxCommand, { network }: Delegate, isDefault: boolean): readonly ValidAttachment[] | undefined {
+function validOf(
+  { config, validAttachments }: MuxCommand,
+  { network }: Delegate,
+  isDefault: boolean,
+): readonly ValidAttachment[] | undefined {
   if (validAttachments === undefined) return undefined;
   const cached = listResults(config.cniDir).filter((entry) => entry.networkName === network.name)
     .map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
   const noted = listScratch(config.cniDir).flatMap(({ containerId, scratch }) => {
-    const delegates = scratch.delegates.flatMap((entry) => readable(() => delegateFromScratch(entry, config.cniVersion)));
+    const delegates = scratch.delegates.flatMap((entry) =>
+      readable(() => delegateFromScratch(entry, config.cniVersion)),
+    );
     if (delegates.length !== scratch.delegates.length || scratch.multiplexer === undefined) return [];
     const names = interfaceNames(delegates, scratch.multiplexer.ifName);
-    return delegates.flatMap((delegate, index) => delegate.network.name === network.name ? [{ containerID: containerId, ifname: names[index] ?? "" }] : []);
+    return delegates.flatMap((delegate, index) =>
+      delegate.network.name === network.name ? [{ containerID: containerId, ifname: names[index] ?? "" }] : [],
+    );
   });
   const all = [...(isDefault ? validAttachments : []), ...cached, ...noted];
-  return [...new Map(all.map((one) => [`${one.containerID} ${one.ifname}`, { containerID: one.containerID, ifname: one.ifname }])).values()];
+  return [
+    ...new Map(
+      all.map((one) => [`${one.containerID} ${one.ifname}`, { containerID: one.containerID, ifname: one.ifname }]),
+    ).values(),
+  ];
 }
 
 function networkName(scratch: Scratch): string | undefined {

@@ -1,21 +1,28 @@
 import type { Result } from "../cni/index.ts";
 import type { Handles, Undo } from "../plugins/index.ts";
-import type { ArgPairs } from "./args.ts";
-import type { Begun } from "./begun.ts";
-import type { Delegate } from "./delegate.ts";
-import type { Network } from "./network.ts";
-import type { FindInCluster } from "./resolve.ts";
+import type { Begun } from "./attachment/begun.ts";
+import type { ArgPairs } from "./networks/args.ts";
+import type { Delegate } from "./networks/delegate.ts";
+import type { Network } from "./networks/network.ts";
+import type { FindInCluster } from "./networks/resolve.ts";
 
-/** What a cluster knows of a container. Behind it are the API, the kubelet and pods' annotations: ./pod, loaded when there is a cluster. */
+/**
+ * What a cluster knows of a container. Behind it are the API, the kubelet and pods' annotations: ./pod, loaded when
+ * there is a cluster.
+ */
 export interface Pods {
   readonly find: FindInCluster;
   /**
-   * The pod CNI_ARGS name, about to be attached; undefined when they name none, "gone" when the API has none of that name.
+   * The pod CNI_ARGS name, about to be attached; undefined when they name none, "gone" when the API has none of that
+   * name.
    *
    * @throws CniError 11 when the API cannot tell, or has another pod of that name
    */
   attach(args: ArgPairs): Promise<PodAttachment | "gone" | undefined>;
-  /** The networks of a container of which nothing is written down, if its pod is still there; undefined when it is not, or nobody can tell. */
+  /**
+   * The networks of a container of which nothing is written down, if its pod is still there; undefined when it is not,
+   * or nobody can tell.
+   */
   remembered(args: ArgPairs): Promise<readonly Delegate[] | undefined>;
   close(): void;
 }

@@ -15,7 +15,11 @@ export async function waitUntilReady(file: string, sleep: Handles["sleep"], wait
   if (file === "") return;
   for (let waitedMs = 0; !isThere(file); waitedMs += pollMs) {
     if (waitedMs >= waitMs) {
-      throw new CniError(code.tryAgainLater, `Cannot use the default network: its readinessindicatorfile ${file} did not appear within ${waitMs} ms, expected the default network's plugin to write it when it is ready`);
+      throw new CniError(
+        code.tryAgainLater,
+        `Cannot use the default network: its readinessindicatorfile ${file} did not appear within ${waitMs} ms, ` +
+          "expected the default network's plugin to write it when it is ready",
+      );
     }
     await sleep(pollMs);
   }
@@ -26,6 +30,8 @@ export function isThere(file: string): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot look for readinessindicatorfile ${file}: ${String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot look for readinessindicatorfile ${file}: ${String(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -20,8 +20,8 @@ export interface SelectionProblem {
 }
 
 /**
- * The networks a pod asks for, in its order: JSON when the text holds a bracket, a brace or a double quote, else a list of
- * `[namespace/]name[@interface]` with commas. An empty text asks for none.
+ * The networks a pod asks for, in its order: JSON when the text holds a bracket, a brace or a double quote, else a list
+ * of `[namespace/]name[@interface]` with commas. An empty text asks for none.
  *
  * @throws CniError 6 or 7 naming the element and its key
  */
@@ -51,9 +51,17 @@ export function readSelections(text: string, context: ReadingContext): Selection
   const items = itemsOf(text);
   if ("problem" in items) return { selections: [], indexes: [], problems: [items.problem] };
   const read = items.list.map((item, index) => readItem(item, index, items.form, context));
-  const usable = read.flatMap(({ selection, problems }, index) => selection === undefined || problems.length > 0 ? [] : [{ selection, index }]);
-  const selections = usable.map(({ selection }) => selection), problems = read.flatMap((one) => one.problems);
-  const clash = context.strict ? gatewayClash(selections.map(({ defaultRoute }) => defaultRoute), selections.map(({ name }) => name)) : undefined;
+  const usable = read.flatMap(({ selection, problems }, index) =>
+    selection === undefined || problems.length > 0 ? [] : [{ selection, index }],
+  );
+  const selections = usable.map(({ selection }) => selection),
+    problems = read.flatMap((one) => one.problems);
+  const clash = context.strict
+    ? gatewayClash(
+        selections.map(({ defaultRoute }) => defaultRoute),
+        selections.map(({ name }) => name),
+      )
+    : undefined;
   if (clash !== undefined) problems.push({ path: [], code: code.invalidConfig, text: clash });
   return { selections, indexes: usable.map(({ index }) => index), problems };
 }
@@ -65,8 +73,15 @@ interface ItemReading {
 
 function readItem(item: unknown, index: number, form: "json" | "comma", context: ReadingContext): ItemReading {
   const refusals: Refusal[] = [];
-  const selection = form === "json" ? parseElement(item, context, refusals) : collect(refusals, () => parseCommaItem(String(item), context));
-  const problems = refusals.map(({ path, text }) => ({ path: [index, ...path], code: code.invalidConfig, text: `${elementWords(item, index)}: ${text}` }));
+  const selection =
+    form === "json"
+      ? parseElement(item, context, refusals)
+      : collect(refusals, () => parseCommaItem(String(item), context));
+  const problems = refusals.map(({ path, text }) => ({
+    path: [index, ...path],
+    code: code.invalidConfig,
+    text: `${elementWords(item, index)}: ${text}`,
+  }));
   return { selection, problems };
 }
 
@@ -80,14 +95,20 @@ export const annotationLimits: JsonLimits = {
 /** Far beyond what a pod can use, and few enough to be looked up one by one. */
 export const selectionsMax = 1000;
 
-type Items = { readonly form: "json" | "comma"; readonly list: readonly unknown[] } | { readonly problem: SelectionProblem };
+type Items =
+  { readonly form: "json" | "comma"; readonly list: readonly unknown[] } | { readonly problem: SelectionProblem };
 
 function itemsOf(text: string): Items {
-  if (text.length > annotationLimits.charsMax) return trouble(code.decodingFailure, `it has ${text.length} characters, expected at most ${annotationLimits.charsMax}`);
+  if (text.length > annotationLimits.charsMax)
+    return trouble(
+      code.decodingFailure,
+      `it has ${text.length} characters, expected at most ${annotationLimits.charsMax}`,
+    );
   const json = isJsonForm(text);
   const parsed = json ? listOf(text) : { list: text.split(",").map((item) => item.trim()) };
   if ("problem" in parsed) return parsed;
-  if (parsed.list.length > selectionsMax) return trouble(code.invalidConfig, `it has ${parsed.list.length} elements, expected at most ${selectionsMax}`);
+  if (parsed.list.length > selectionsMax)
+    return trouble(code.invalidConfig, `it has ${parsed.list.length} elements, expected at most ${selectionsMax}`);
   return { form: json ? "json" : "comma", list: parsed.list };
 }
 
@@ -96,7 +117,11 @@ function listOf(text: string): { readonly list: readonly unknown[] } | { readonl
   if (problem !== undefined) return trouble(code.decodingFailure, jsonProblemText(text, problem), problem.offset);
   const value: unknown = JSON.parse(text);
   if (Array.isArray(value)) return { list: value };
-  return trouble(code.invalidConfig, `it is ${typeof value === "object" && value !== null ? "an object" : "a single value"}, expected a list such as [{"name": "storage"}]`);
+  return trouble(
+    code.invalidConfig,
+    `it is ${typeof value === "object" && value !== null ? "an object" : "a single value"}, expected a list such as ` +
+      `[{"name": "storage"}]`,
+  );
 }
 
 function trouble(errorCode: number, text: string, offset?: number): { readonly problem: SelectionProblem } {
@@ -106,7 +131,9 @@ function trouble(errorCode: number, text: string, offset?: number): { readonly p
 /** `element 2 ("storage")`, counted from 1 as people do. */
 function elementWords(item: unknown, index: number): string {
   const name = typeof item === "string" ? item : nameOf(item);
-  return name === "" ? `element ${index + 1}` : `element ${index + 1} (${JSON.stringify(name.slice(0, nameShownChars))})`;
+  return name === ""
+    ? `element ${index + 1}`
+    : `element ${index + 1} (${JSON.stringify(name.slice(0, nameShownChars))})`;
 }
 
 function nameOf(item: unknown): string {

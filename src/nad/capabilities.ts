@@ -1,11 +1,14 @@
-import type { JsonObject, NetworkPlugin } from "../cni/index.ts";
-import { enabledArgs, isJsonObject } from "../cni/index.ts";
+import type { NetworkPlugin } from "../cni/index.ts";
+import { enabledArgs } from "../cni/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import { pluginList } from "./plugin-list.ts";
 import type { NetworkSelection } from "./selection.ts";
 
 /**
  * The capability arguments (runtimeConfig) a selection asks for, to be laid over those of any network but the default
- * one. Each plugin gets what it declares; keys are the conventions' (CNI CONVENTIONS, "Dynamic plugin specific fields").
+ * one. Each plugin gets what it declares; keys are the conventions' (CNI CONVENTIONS, "Dynamic plugin specific
+ * fields").
  *
  * @param deviceId  of the device the kubelet allocated; goes before the one the selection names itself
  */

@@ -1,5 +1,6 @@
-import type { JsonObject } from "../cni/index.ts";
-import { CniError, code, isJsonObject } from "../cni/index.ts";
+import { CniError, code } from "../cni/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import { annotation } from "./annotation-names.ts";
 import type { JsonLimits } from "./json-text.ts";
 import { parseBoundedJson } from "./json-text.ts";
@@ -47,27 +48,32 @@ function configText(spec: unknown, subject: string): string {
   if (spec === undefined || spec === null) return "";
   if (!isJsonObject(spec)) throw refusal(subject, `spec is ${shown(spec)}, expected an object with a config`);
   const config = spec["config"] ?? "";
-  if (typeof config !== "string") throw refusal(subject, `spec.config is ${shown(config)}, expected a string that holds a CNI configuration as JSON`);
+  if (typeof config !== "string")
+    throw refusal(subject, `spec.config is ${shown(config)}, expected a string that holds a CNI configuration as JSON`);
   return config;
 }
 
 function readConfig(text: string, subject: string): JsonObject {
   const config = parseBoundedJson(text, `spec.config of ${subject}`, definitionLimits);
-  if (!isJsonObject(config)) throw refusal(subject, `spec.config holds ${shown(config)}, expected a CNI configuration as a JSON object`);
+  if (!isJsonObject(config))
+    throw refusal(subject, `spec.config holds ${shown(config)}, expected a CNI configuration as a JSON object`);
   return config;
 }
 
 /** The multi-network specification's injection: the object's name stands in for one that is missing or empty. */
 function withName(config: JsonObject, name: string): JsonObject {
-  const named = Object.entries(config).some(([key, value]) => key.toLowerCase() === "name" && value !== null && value !== "");
+  const named = Object.entries(config).some(
+    ([key, value]) => key.toLowerCase() === "name" && value !== null && value !== "",
+  );
   if (named) return config;
   const rest = Object.entries(config).filter(([key]) => key.toLowerCase() !== "name");
   return { ...Object.fromEntries(rest), name };
 }
 
 function resourceNameOf(annotations: unknown, subject: string): string {
-  const value = isJsonObject(annotations) ? annotations[annotation.resourceName] ?? "" : "";
-  if (typeof value !== "string") throw refusal(subject, `annotation ${annotation.resourceName} is ${shown(value)}, expected a string`);
+  const value = isJsonObject(annotations) ? (annotations[annotation.resourceName] ?? "") : "";
+  if (typeof value !== "string")
+    throw refusal(subject, `annotation ${annotation.resourceName} is ${shown(value)}, expected a string`);
   return value;
 }
 

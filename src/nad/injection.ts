@@ -1,11 +1,16 @@
-import type { JsonObject } from "../cni/index.ts";
-import { CniError, code, isJsonObject } from "../cni/index.ts";
+import { CniError, code } from "../cni/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import { pluginList } from "./plugin-list.ts";
 import { shown } from "./refusal.ts";
 
 /** The configuration with the device under both names plugins look for: in itself, or in every plugin of a list. */
 export function withDevice(conf: JsonObject, deviceId: string): JsonObject {
-  return mapPlugins(conf, (plugin) => ({ ...without(plugin, ["deviceid", "pcibusid"]), deviceID: deviceId, pciBusID: deviceId }));
+  return mapPlugins(conf, (plugin) => ({
+    ...without(plugin, ["deviceid", "pcibusid"]),
+    deviceID: deviceId,
+    pciBusID: deviceId,
+  }));
 }
 
 /**
@@ -38,5 +43,8 @@ function objectAt(owner: JsonObject, lowerKey: string, path: string): JsonObject
   const [, value] = Object.entries(owner).findLast(([key]) => key.toLowerCase() === lowerKey) ?? [];
   if (value === undefined || value === null) return {};
   if (isJsonObject(value)) return value;
-  throw new CniError(code.invalidConfig, `Cannot add cni-args to a configuration: ${path} is ${shown(value)}, expected an object`);
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot add cni-args to a configuration: ${path} is ${shown(value)}, expected an object`,
+  );
 }

@@ -1,11 +1,11 @@
-import type { JsonObject } from "../cni/index.ts";
-import { isJsonObject } from "../cni/index.ts";
 import { interfaceNameProblem } from "../net/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import { isLabel, isSubdomain, labelWords, subdomainWords } from "./object-name.ts";
-import { Refusal, collect, shown } from "./refusal.ts";
-import type { NetworkSelection, ReadingContext } from "./selection.ts";
+import { collect, Refusal, shown } from "./refusal.ts";
 import type { ReadOptions } from "./selection-values.ts";
 import { addresses, bandwidth, gateways, hardwareAddress, object, portMappings, text } from "./selection-values.ts";
+import type { NetworkSelection, ReadingContext } from "./selection.ts";
 
 /**
  * One element of the JSON form. Keys match in any case, the last of equal ones wins, null is absent, unknown keys are
@@ -14,7 +14,11 @@ import { addresses, bandwidth, gateways, hardwareAddress, object, portMappings, 
  * @param refusals  gets what is wrong, at most one a key
  * @returns undefined when there is no network to be found with it
  */
-export function parseElement(element: unknown, context: ReadingContext, refusals: Refusal[]): NetworkSelection | undefined {
+export function parseElement(
+  element: unknown,
+  context: ReadingContext,
+  refusals: Refusal[],
+): NetworkSelection | undefined {
   if (!isJsonObject(element)) {
     refusals.push(new Refusal([], `it is ${shown(element)}, expected an object with a "name"`));
     return undefined;
@@ -33,7 +37,12 @@ export function parseElement(element: unknown, context: ReadingContext, refusals
   if (strict) collect(refusals, () => refuseClaimBesideIps(fields));
   const { ifNameAlias, ...own } = fields;
   const ifName = fields.ifName ?? ifNameAlias;
-  return { ...own, namespace: fields.namespace ?? context.namespace, name: fields.name ?? "", ...(ifName === undefined ? {} : { ifName }) };
+  return {
+    ...own,
+    namespace: fields.namespace ?? context.namespace,
+    name: fields.name ?? "",
+    ...(ifName === undefined ? {} : { ifName }),
+  };
 }
 
 interface KeyRow {
@@ -50,8 +59,16 @@ const keys: readonly KeyRow[] = [
   { key: "interface", field: "ifName", read: interfaceName },
   { key: "interfaceRequest", field: "ifNameAlias", read: interfaceName }, // what `interface` was called first
   { key: "ips", field: "ips", read: addresses },
-  { key: "mac", field: "mac", read: (value, options) => hardwareAddress(value, options, { bytes: 6, example: "02:00:00:00:00:01" }) },
-  { key: "infiniband-guid", field: "infinibandGuid", read: (value, options) => hardwareAddress(value, options, { bytes: 8, example: "02:00:00:00:00:00:00:01" }) },
+  {
+    key: "mac",
+    field: "mac",
+    read: (value, options) => hardwareAddress(value, options, { bytes: 6, example: "02:00:00:00:00:01" }),
+  },
+  {
+    key: "infiniband-guid",
+    field: "infinibandGuid",
+    read: (value, options) => hardwareAddress(value, options, { bytes: 8, example: "02:00:00:00:00:00:00:01" }),
+  },
   { key: "portMappings", field: "portMappings", read: portMappings },
   { key: "bandwidth", field: "bandwidth", read: bandwidth },
   { key: "deviceID", field: "deviceId", read: text },
@@ -74,16 +91,25 @@ function foldKeys(element: JsonObject): Readonly<Record<string, unknown>> {
 }
 
 function name(value: unknown, options: ReadOptions): string | undefined {
-  return objectName(value, options, options.strict ? { accepts: isLabel, words: labelWords } : { accepts: isSubdomain, words: subdomainWords });
+  return objectName(
+    value,
+    options,
+    options.strict ? { accepts: isLabel, words: labelWords } : { accepts: isSubdomain, words: subdomainWords },
+  );
 }
 
 function namespace(value: unknown, options: ReadOptions): string | undefined {
   return objectName(value, options, { accepts: isLabel, words: labelWords });
 }
 
-function objectName(value: unknown, options: ReadOptions, rule: { readonly accepts: (text: string) => boolean; readonly words: string }): string | undefined {
+function objectName(
+  value: unknown,
+  options: ReadOptions,
+  rule: { readonly accepts: (text: string) => boolean; readonly words: string },
+): string | undefined {
   const found = text(value, { ...options, strict: false });
-  if (found !== undefined && !rule.accepts(found)) throw new Refusal(options.path, `is ${shown(found)}, expected ${rule.words}`);
+  if (found !== undefined && !rule.accepts(found))
+    throw new Refusal(options.path, `is ${shown(found)}, expected ${rule.words}`);
   return found;
 }
 
@@ -103,5 +129,6 @@ function requireName(found: string | undefined, given: unknown, strict: boolean)
 
 /** Multi-network specification 1.3, 4.1.2.1.11. */
 function refuseClaimBesideIps({ ipamClaim, ips }: Partial<NetworkSelection>): void {
-  if (ipamClaim !== undefined && ips !== undefined) throw new Refusal(["ipam-claim-reference"], 'is given beside "ips", expected one of the two');
+  if (ipamClaim !== undefined && ips !== undefined)
+    throw new Refusal(["ipam-claim-reference"], 'is given beside "ips", expected one of the two');
 }

@@ -19,14 +19,17 @@ export interface JsonLimits {
 }
 
 /**
- * The JSON value of a text within bounds. `JSON.parse` decides; where it refuses, the message says at which line and column.
+ * The JSON value of a text within bounds. `JSON.parse` decides; where it refuses, the message says at which line and
+ * column.
  *
  * @param subject  names the text: `annotation k8s.v1.cni.cncf.io/networks of pod "blue/web"`
  * @throws CniError 6
  */
 export function parseBoundedJson(text: string, subject: string, limits: JsonLimits): unknown {
-  const problem = text.length > limits.charsMax ? tooLong(text, limits.charsMax) : findJsonProblem(text, limits.depthMax);
-  if (problem !== undefined) throw new CniError(code.decodingFailure, `Cannot read ${subject}: ${jsonProblemText(text, problem)}`);
+  const problem =
+    text.length > limits.charsMax ? tooLong(text, limits.charsMax) : findJsonProblem(text, limits.depthMax);
+  if (problem !== undefined)
+    throw new CniError(code.decodingFailure, `Cannot read ${subject}: ${jsonProblemText(text, problem)}`);
   return JSON.parse(text);
 }
 
@@ -54,8 +57,15 @@ export function findJsonProblem(text: string, depthMax: number): JsonProblem | u
     const token = nextToken(text, at);
     if (token.problem !== undefined) return token.problem;
     const next = step(state, token.kind, open);
-    if (next === undefined) return { what: notJson, offset: at, found: token.kind === "end" ? "the end" : JSON.stringify(text.slice(at, at + 1)), expected: expectation(state, open) };
-    if (open.length > depthMax) return { what: tooBig, offset: at, found: `${open.length} levels of nesting`, expected: `at most ${depthMax}` };
+    if (next === undefined)
+      return {
+        what: notJson,
+        offset: at,
+        found: token.kind === "end" ? "the end" : JSON.stringify(text.slice(at, at + 1)),
+        expected: expectation(state, open),
+      };
+    if (open.length > depthMax)
+      return { what: tooBig, offset: at, found: `${open.length} levels of nesting`, expected: `at most ${depthMax}` };
     state = next;
     at = skipSpace(text, token.end);
   }
@@ -140,7 +150,8 @@ function stringToken(text: string, start: number): Token {
     if (char !== backslash) continue;
     escapePattern.lastIndex = at;
     const escape = escapePattern.exec(text);
-    if (escape === null) return stringProblem(at, JSON.stringify(text.slice(at, at + 2)), "an escape such as \\\\, \\n or \\u0041");
+    if (escape === null)
+      return stringProblem(at, JSON.stringify(text.slice(at, at + 2)), "an escape such as \\\\, \\n or \\u0041");
     at += escape[0].length - 1;
   }
   return stringProblem(text.length, "the end", "the closing quote of a string");

@@ -17,4 +17,5 @@ export function isSubdomain(text: string): boolean {
 }
 
 export const labelWords = 'lower-case letters, digits and "-", at most 63, beginning and ending with a letter or digit';
-export const subdomainWords = 'lower-case letters, digits, "-" and ".", at most 253, beginning and ending with a letter or digit';
+export const subdomainWords =
+  'lower-case letters, digits, "-" and ".", at most 253, beginning and ending with a letter or digit';

@@ -1,6 +1,8 @@
-import type { JsonObject } from "../cni/index.ts";
+import type { JsonObject } from "../schema/index.ts";
 
-/** The plugins of a configuration that is a list; undefined for a single plugin, which has a type even beside `plugins`. */
+/**
+ * The plugins of a configuration that is a list; undefined for a single plugin, which has a type even beside `plugins`.
+ */
 export function pluginList(conf: JsonObject): readonly unknown[] | undefined {
   const { plugins } = conf;
   return !hasPluginType(conf) && Array.isArray(plugins) ? plugins : undefined;

@@ -29,7 +29,9 @@ export function collect<T>(refusals: Refusal[], work: () => T): T | undefined {
 
 /** `"portMappings"[0]."hostPort"` */
 function pathText(path: readonly Step[]): string {
-  return path.map((step, index) => typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${JSON.stringify(step)}`).join("");
+  return path
+    .map((step, index) => (typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${JSON.stringify(step)}`))
+    .join("");
 }
 
 /** A value as a message repeats it. */

@@ -1,6 +1,6 @@
-import type { JsonObject } from "../cni/index.ts";
-import { isJsonObject } from "../cni/index.ts";
 import { AddressError, formatAddress, parseAddress, parseAddressOrPrefix, parseMac } from "../net/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import type { Step } from "./refusal.ts";
 import { Refusal, shown } from "./refusal.ts";
 
@@ -26,7 +26,10 @@ export function object(value: unknown, { path }: ReadOptions): JsonObject {
 export function addresses(value: unknown, { path, strict }: ReadOptions): readonly string[] | undefined {
   const found = list(value, path).map((entry, index) => {
     if (typeof entry !== "string" || !isFine(() => parseAddressOrPrefix(entry))) {
-      throw new Refusal([...path, index], `is ${shown(entry)}, expected an address such as 10.1.2.3, 10.1.2.3/24 or 2001:db8::1/64`);
+      throw new Refusal(
+        [...path, index],
+        `is ${shown(entry)}, expected an address such as 10.1.2.3, 10.1.2.3/24 or 2001:db8::1/64`,
+      );
     }
     return entry;
   });
@@ -38,12 +41,19 @@ export function addresses(value: unknown, { path, strict }: ReadOptions): readon
 export function gateways(value: unknown, { path }: ReadOptions): readonly string[] {
   return list(value, path).map((entry, index) => {
     if (typeof entry === "string" && isFine(() => parseAddress(entry))) return formatAddress(parseAddress(entry));
-    throw new Refusal([...path, index], `is ${shown(entry)}, expected a gateway's address such as 10.1.2.1 or 2001:db8::1`);
+    throw new Refusal(
+      [...path, index],
+      `is ${shown(entry)}, expected a gateway's address such as 10.1.2.1 or 2001:db8::1`,
+    );
   });
 }
 
 /** A hardware address as it is written; strict: of that many bytes, else of 6, 8 or 20. */
-export function hardwareAddress(value: unknown, options: ReadOptions, { bytes, example }: { readonly bytes: 6 | 8; readonly example: string }): string | undefined {
+export function hardwareAddress(
+  value: unknown,
+  options: ReadOptions,
+  { bytes, example }: { readonly bytes: 6 | 8; readonly example: string },
+): string | undefined {
   const found = text(value, options);
   if (found === undefined) return undefined;
   const isRight = isFine(() => parseMac(found)) && (!options.strict || parseMac(found).length === bytes);
@@ -54,7 +64,9 @@ export function hardwareAddress(value: unknown, options: ReadOptions, { bytes, e
 
 /** Multi-network specification 1.3, 4.1.2.1.7; what the specification calls the default protocol is written out. */
 export function portMappings(value: unknown, options: ReadOptions): readonly JsonObject[] | undefined {
-  const found = list(value, options.path).map((entry, index) => portMapping(entry, { ...options, path: [...options.path, index] }));
+  const found = list(value, options.path).map((entry, index) =>
+    portMapping(entry, { ...options, path: [...options.path, index] }),
+  );
   return found.length === 0 ? undefined : found;
 }
 
@@ -63,25 +75,30 @@ export function bandwidth(value: unknown, options: ReadOptions): JsonObject | un
   const values = fold(object(value, options), ["ingressRate", "ingressBurst", "egressRate", "egressBurst"]);
   for (const [key, entry] of Object.entries(values)) {
     const path = [...options.path, key];
-    if (options.strict) requireInteger(entry, path, { least: 1, most: Number.MAX_SAFE_INTEGER, words: "an integer above 0" });
+    if (options.strict)
+      requireInteger(entry, path, { least: 1, most: Number.MAX_SAFE_INTEGER, words: "an integer above 0" });
     else requireInteger(entry, path);
   }
   for (const way of ["ingress", "egress"]) {
     const lonely = values[`${way}Burst`] !== undefined && values[`${way}Rate`] === undefined;
-    if (options.strict && lonely) throw new Refusal([...options.path, `${way}Burst`], `is given without ${way}Rate, expected both`);
+    if (options.strict && lonely)
+      throw new Refusal([...options.path, `${way}Burst`], `is given without ${way}Rate, expected both`);
   }
   return Object.keys(values).length === 0 ? undefined : values;
 }
 
 function portMapping(value: unknown, options: ReadOptions): JsonObject {
   const values = fold(object(value, options), ["hostPort", "containerPort", "protocol", "hostIP"]);
-  for (const key of ["hostPort", "containerPort"]) portNumber(values[key], { ...options, path: [...options.path, key] });
+  for (const key of ["hostPort", "containerPort"])
+    portNumber(values[key], { ...options, path: [...options.path, key] });
   for (const key of ["protocol", "hostIP"]) {
     const entry = values[key];
-    if (entry !== undefined && typeof entry !== "string") throw new Refusal([...options.path, key], `is ${shown(entry)}, expected a string`);
+    if (entry !== undefined && typeof entry !== "string")
+      throw new Refusal([...options.path, key], `is ${shown(entry)}, expected a string`);
   }
   const protocol = values["protocol"] || defaultProtocol;
-  if (options.strict && !protocols.has(String(protocol).toLowerCase())) throw new Refusal([...options.path, "protocol"], `is ${shown(protocol)}, expected tcp, udp or sctp`);
+  if (options.strict && !protocols.has(String(protocol).toLowerCase()))
+    throw new Refusal([...options.path, "protocol"], `is ${shown(protocol)}, expected tcp, udp or sctp`);
   return { ...values, protocol };
 }
 
@@ -95,7 +112,11 @@ function portNumber(value: unknown, { path, strict }: ReadOptions): void {
   else requireInteger(value, path);
 }
 
-function requireInteger(value: unknown, path: readonly Step[], bounds = { least: Number.MIN_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, words: "an integer" }): void {
+function requireInteger(
+  value: unknown,
+  path: readonly Step[],
+  bounds = { least: Number.MIN_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER, words: "an integer" },
+): void {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= bounds.least && value <= bounds.most) return;
   throw new Refusal(path, `is ${shown(value)}, expected ${bounds.words}`);
 }

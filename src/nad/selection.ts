@@ -1,4 +1,4 @@
-import type { JsonObject } from "../cni/index.ts";
+import type { JsonObject } from "../schema/index.ts";
 
 /** One element of the networks annotation: which network, and what its attachment should be like. */
 export interface NetworkSelection {

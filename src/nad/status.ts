@@ -1,4 +1,5 @@
-import type { Dns, Interface, IpConfig, JsonObject, Result } from "../cni/index.ts";
+import type { Dns, Interface, IpConfig, Result } from "../cni/index.ts";
+import type { JsonObject } from "../schema/index.ts";
 import { isDefaultRoute } from "./gateways.ts";
 
 /** What is known of one network of a pod once its ADD has ended. */
@@ -61,10 +62,20 @@ function entriesOf(input: StatusInput): readonly StatusEntry[] {
   const { interfaces, ips } = result;
   const [only] = interfaces;
   // A lone interface has all addresses, whichever they point at.
-  if (only !== undefined && interfaces.length === 1) return [entry(input, only.sandbox ? { interface: only, ips } : { ips })];
-  const inContainer = interfaces.flatMap((one, index) => one.sandbox ? [{ one, index }] : []);
-  if (inContainer.length === 0) return [withoutInterface(input, ips.filter((ip) => ip.interface === undefined))];
-  const defaultIndex = defaultInterface(result, inContainer.map(({ index }) => index));
+  if (only !== undefined && interfaces.length === 1)
+    return [entry(input, only.sandbox ? { interface: only, ips } : { ips })];
+  const inContainer = interfaces.flatMap((one, index) => (one.sandbox ? [{ one, index }] : []));
+  if (inContainer.length === 0)
+    return [
+      withoutInterface(
+        input,
+        ips.filter((ip) => ip.interface === undefined),
+      ),
+    ];
+  const defaultIndex = defaultInterface(
+    result,
+    inContainer.map(({ index }) => index),
+  );
   const last = inContainer.at(-1)?.index;
   return inContainer.map(({ one, index }) => entry(input, {
     interface: one,
@@ -80,7 +91,9 @@ function withoutInterface(input: StatusInput, ips: readonly IpConfig[]): StatusE
 
 /** Of the interfaces in the container the one an address with a gateway points at, else the first. */
 function defaultInterface({ ips }: Result, inContainer: readonly number[]): number | undefined {
-  const pointed = ips.find(({ gateway, interface: index }) => gateway !== undefined && index !== undefined && inContainer.includes(index));
+  const pointed = ips.find(
+    ({ gateway, interface: index }) => gateway !== undefined && index !== undefined && inContainer.includes(index),
+  );
   return pointed?.interface ?? inContainer[0];
 }
 
@@ -92,7 +105,10 @@ interface EntryParts {
   readonly error?: string;
 }
 
-function entry(input: StatusInput, { interface: found, ips = [], isDefault = input.isDefault, error }: EntryParts): StatusEntry {
+function entry(
+  input: StatusInput,
+  { interface: found, ips = [], isDefault = input.isDefault, error }: EntryParts,
+): StatusEntry {
   const { displayName, result, deviceInfo, defaultRoute = [] } = input;
   const gateways = (result?.routes ?? []).flatMap((route) => isDefaultRoute(route) && route.gw ? [route.gw] : []);
   return {

@@ -90,7 +90,9 @@ function addIpv4Name(list: AddressList, name: string): boolean {
   return true;
 }
 
-/** Eight groups, `::` standing for the missing ones; a dotted tail is never canonical where the reference names files. */
+/**
+ * Eight groups, `::` standing for the missing ones; a dotted tail is never canonical where the reference names files.
+ */
 function addIpv6Name(list: AddressList, name: string): boolean {
   if (name.length > 39 || name.length < 2) return false;
   const groups = [0, 0, 0, 0, 0, 0, 0, 0];

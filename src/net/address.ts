@@ -26,7 +26,10 @@ export class AddressError extends Error {
 export function parseAddress(text: string): Address {
   const address = addressOf(text);
   if (address === undefined) {
-    throw new AddressError(`Cannot read address ${quote(text)}: expected an IPv4 or IPv6 address such as 10.1.2.3 or 2001:db8::1`, text);
+    throw new AddressError(
+      `Cannot read address ${quote(text)}: expected an IPv4 or IPv6 address such as 10.1.2.3 or 2001:db8::1`,
+      text,
+    );
   }
   return address;
 }
@@ -113,10 +116,19 @@ export function isLinkLocalUnicast(address: Address): boolean {
   return address.family === 4 ? first === 169 && second === 254 : first === 0xfe && (second & 0xc0) === 0x80;
 }
 
-/** Unicast beyond the link, private ranges included: not unspecified, loopback, multicast, link-local or 255.255.255.255. */
+/**
+ * Unicast beyond the link, private ranges included: not unspecified, loopback, multicast, link-local or
+ * 255.255.255.255.
+ */
 export function isGlobalUnicast(address: Address): boolean {
   const limitedBroadcast = address.family === 4 && address.bytes.every((byte) => byte === 255);
-  return !limitedBroadcast && !isUnspecified(address) && !isLoopback(address) && !isMulticast(address) && !isLinkLocalUnicast(address);
+  return (
+    !limitedBroadcast &&
+    !isUnspecified(address) &&
+    !isLoopback(address) &&
+    !isMulticast(address) &&
+    !isLinkLocalUnicast(address)
+  );
 }
 
 /** At most this many characters of a refused text are repeated in a message. */
@@ -126,7 +138,10 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > quotedChars ? `${text.slice(0, quotedChars)}...` : text);
 }
 
-/** Read here: ipaddr.js also takes octal, hexadecimal and one to three parts, and its patterns cost a start a quarter of a millisecond. */
+/**
+ * Read here: ipaddr.js also takes octal, hexadecimal and one to three parts, and its patterns cost a start a quarter of
+ * a millisecond.
+ */
 function parseIpv4(text: string): Address | undefined {
   const bytes = new Uint8Array(4);
   let octet = -1;

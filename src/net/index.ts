@@ -3,8 +3,20 @@
  * CNI program would read differently is refused with an AddressError. Only this room knows ipaddr.js.
  */
 export {
-  AddressError, addOffset, addressFromBytes, addressToInteger, compareAddresses, formatAddress, isAddress, isGlobalUnicast,
-  isLinkLocalUnicast, isLoopback, isMulticast, isUnspecified, parseAddress, sameAddress,
+  AddressError,
+  addOffset,
+  addressFromBytes,
+  addressToInteger,
+  compareAddresses,
+  formatAddress,
+  isAddress,
+  isGlobalUnicast,
+  isLinkLocalUnicast,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  parseAddress,
+  sameAddress,
 } from "./address.ts";
 export type { Address } from "./address.ts";
 export * from "./mac.ts";

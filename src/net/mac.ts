@@ -9,7 +9,11 @@ import { AddressError, quote } from "./address.ts";
 export function parseMac(text: string): Uint8Array {
   const digits = hexDigits(text);
   if (digits === undefined) {
-    throw new AddressError(`Cannot read MAC ${quote(text)}: expected 6, 8 or 20 bytes such as 02:00:5e:10:00:01, 02-00-5e-10-00-01 or 0200.5e10.0001`, text);
+    throw new AddressError(
+      `Cannot read MAC ${quote(text)}: expected 6, 8 or 20 bytes such as 02:00:5e:10:00:01, 02-00-5e-10-00-01 or ` +
+        "0200.5e10.0001",
+      text,
+    );
   }
   return Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16));
 }

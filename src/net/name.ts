@@ -7,7 +7,8 @@ const forbidden = /[/:\0\u0085]|(?!\uFEFF)\s/;
 /**
  * What makes a text unusable as an interface name, to be put after a colon; undefined when it is fine.
  * The rule is the reference's: 1 to 15 bytes, not `.` or `..`, no `/`, `:` or Unicode white space; nor a zero byte,
- * where the kernel's name would end, nor `%`: no link has one, since the kernel makes `a%d` the first free of a0, a1 and so on.
+ * where the kernel's name would end, nor `%`: no link has one, since the kernel makes `a%d` the first free of a0, a1
+ * and so on.
  */
 export function interfaceNameProblem(name: string): string | undefined {
   if (name === "") return "it is empty, expected 1 to 15 bytes";

@@ -8,7 +8,8 @@ export interface Prefix {
 }
 
 /**
- * The prefix a CIDR text stands for; host bits are kept, IPv4-mapped text gives IPv4 (`::ffff:10.0.0.1/120` is 10.0.0.1/24).
+ * The prefix a CIDR text stands for; host bits are kept, IPv4-mapped text gives IPv4 (`::ffff:10.0.0.1/120` is
+ * 10.0.0.1/24).
  *
  * @throws AddressError when the address, the `/` or a length of 0..32 or 0..128 in plain decimal is missing
  */
@@ -17,7 +18,11 @@ export function parsePrefix(text: string): Prefix {
   const addressText = text.slice(0, Math.max(slash, 0));
   const address = addressOf(addressText);
   if (address === undefined) {
-    throw new AddressError(`Cannot read prefix ${quote(text)}: expected an address and its prefix length such as 10.1.2.0/24 or 2001:db8::/64`, text);
+    throw new AddressError(
+      `Cannot read prefix ${quote(text)}: expected an address and its prefix length such as 10.1.2.0/24 or ` +
+        "2001:db8::/64",
+      text,
+    );
   }
   const mapped = address.family === 4 && addressText.includes(":");
   const fewestBits = mapped ? 96 : 0;
@@ -25,7 +30,10 @@ export function parsePrefix(text: string): Prefix {
   const lengthText = text.slice(slash + 1);
   const length = /^(0|[1-9]\d{0,2})$/.test(lengthText) ? Number(lengthText) : -1;
   if (length < fewestBits || length > mostBits) {
-    throw new AddressError(`Cannot read prefix ${quote(text)}: expected a prefix length from ${fewestBits} to ${mostBits}`, text);
+    throw new AddressError(
+      `Cannot read prefix ${quote(text)}: expected a prefix length from ${fewestBits} to ${mostBits}`,
+      text,
+    );
   }
   return { address, prefixBits: length - fewestBits };
 }

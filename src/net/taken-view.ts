@@ -13,14 +13,19 @@ export interface Span {
  * An address is two u64, high then low; IPv4 is the low 32 bits.
  */
 export interface TakenView {
-  /** 0: pairs of first and last, 32 bytes each, sorted and never touching. 1: a bitmap, bit i = first + i, LSB first, padded to 8 bytes. */
+  /**
+   * 0: pairs of first and last, 32 bytes each, sorted and never touching. 1: a bitmap, bit i = first + i, LSB first,
+   * padded to 8 bytes.
+   */
   readonly kind: 0 | 1;
   /** Pairs, or bits. */
   readonly count: number;
   readonly bytes: Uint8Array;
 }
 
-/** The view of `span` over the addresses of `list`, which are of the span's family and in any order, repeats allowed. */
+/**
+ * The view of `span` over the addresses of `list`, which are of the span's family and in any order, repeats allowed.
+ */
 export function takenView(span: Span, list: AddressList): TakenView {
   const runs = toRuns(list, wordsOf(span.first), wordsOf(span.last));
   const size = spanSize(span);
@@ -37,7 +42,8 @@ export function takenRuns(span: Span, list: AddressList): TakenView {
 /** The view as a bitmap; the span holds at most 2^24 addresses. */
 export function takenBitmap(span: Span, list: AddressList): TakenView {
   const size = spanSize(span);
-  if (size > bitmapLargestSpan) throw new RangeError(`Cannot make a bitmap of ${size} addresses: expected at most ${bitmapLargestSpan}`);
+  if (size > bitmapLargestSpan)
+    throw new RangeError(`Cannot make a bitmap of ${size} addresses: expected at most ${bitmapLargestSpan}`);
   return toBitmap(toRuns(list, wordsOf(span.first), wordsOf(span.last)), wordsOf(span.first)[3], size);
 }
 
@@ -73,7 +79,9 @@ function spanSize(span: Span): number {
 
 /** How far an address lies behind `first`; negative when before. Rounded beyond 2^53. */
 function offsetFrom(first: Words, word0: number, word1: number, word2: number, word3: number): number {
-  return (word0 - first[0]) * 2 ** 96 + (word1 - first[1]) * 2 ** 64 + (word2 - first[2]) * 2 ** 32 + (word3 - first[3]);
+  return (
+    (word0 - first[0]) * 2 ** 96 + (word1 - first[1]) * 2 ** 64 + (word2 - first[2]) * 2 ** 32 + (word3 - first[3])
+  );
 }
 
 /** Runs under construction: first and last words, in ascending order. */
@@ -195,7 +203,12 @@ function writeAddressWords(data: DataView, at: number, words: Words): void {
 }
 
 function readWords(data: DataView, at: number): Words {
-  return [data.getUint32(at + 4, true), data.getUint32(at, true), data.getUint32(at + 12, true), data.getUint32(at + 8, true)];
+  return [
+    data.getUint32(at + 4, true),
+    data.getUint32(at, true),
+    data.getUint32(at + 12, true),
+    data.getUint32(at + 8, true),
+  ];
 }
 
 /** Writes one address as a module reads it: 16 bytes, two u64, high then low, little endian. */

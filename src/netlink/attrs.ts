@@ -5,8 +5,8 @@ import { raw } from "./scalars.ts";
 export type Rows = Readonly<Record<string, readonly [type: number, payload: Payload<unknown>]>>;
 
 /**
- * The value of a table: rows not sent are absent. Attributes without a row are kept under `unknown` as they came, headers
- * and padding included, one after the other; so they can be written back, or read by another table.
+ * The value of a table: rows not sent are absent. Attributes without a row are kept under `unknown` as they came,
+ * headers and padding included, one after the other; so they can be written back, or read by another table.
  */
 export type Attributes<R extends Rows> = {
   readonly [K in keyof R]?: ValueOf<R[K][1]> | undefined;
@@ -25,7 +25,8 @@ const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
  * Attributes are written in row order. A repeated attribute keeps its last value unless its row says `repeated`.
  */
 export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
-  // Objects and indexed loops: a command's requests are few, so this runs interpreted, where destructuring lists is slow.
+  // Objects and indexed loops: a command's requests are few, so this runs interpreted, where destructuring lists is
+  // slow.
   const table: readonly Row[] = Object.entries(rows).map(([name, [type, payload]]) => ({ name, type, payload }));
   const byType: (Row | undefined)[] = [];
   for (const row of table) byType[row.type] = row;
@@ -56,7 +57,11 @@ export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
         const type = input.getUint16(at + 2, hostIsLittleEndian);
         const stop = at + length;
         if (length < NLA_HDRLEN || stop > end) {
-          throw new CodecError("decode", `attribute ${type & NLA_TYPE_MASK}`, `expected ${length} bytes, found ${end - at}`);
+          throw new CodecError(
+            "decode",
+            `attribute ${type & NLA_TYPE_MASK}`,
+            `expected ${length} bytes, found ${end - at}`,
+          );
         }
         const row = byType[type & NLA_TYPE_MASK];
         const next = (stop + 3) & ~3;
@@ -142,11 +147,18 @@ function writeRow(out: Output, row: Row, value: unknown, siblings: Siblings): vo
   }
 }
 
-function writeAttribute(out: Output, type: number, payload: Payload<unknown>, value: unknown, siblings?: Siblings): void {
+function writeAttribute(
+  out: Output,
+  type: number,
+  payload: Payload<unknown>,
+  value: unknown,
+  siblings?: Siblings,
+): void {
   const start = out.reserve(NLA_HDRLEN);
   payload.write(out, value, siblings);
   const length = out.length - start;
-  if (length > 0xffff) throw new CodecError("encode", `attribute ${type}`, `expected at most 65535 bytes, found ${length}`);
+  if (length > 0xffff)
+    throw new CodecError("encode", `attribute ${type}`, `expected at most 65535 bytes, found ${length}`);
   out.view.setUint16(start, length, hostIsLittleEndian);
   out.view.setUint16(start + 2, payload.nested === true ? type | NLA_F_NESTED : type, hostIsLittleEndian);
   out.align();

@@ -32,13 +32,17 @@ const tupleAttrs = attrs({
   zone:      [3, u16be],          // CTA_TUPLE_ZONE
 });
 
-/** CTA_FILTER_*: which fields of the tuples in a dump request the entries have to share. Kernels before 5.8 ignore it. */
+/**
+ * CTA_FILTER_*: which fields of the tuples in a dump request the entries have to share. Kernels before 5.8 ignore it.
+ */
 const filterAttrs = attrs({
   originalFlags: [1, u32],  // CTA_FILTER_ORIG_FLAGS: `filterField`
   replyFlags:    [2, u32],  // CTA_FILTER_REPLY_FLAGS
 });
 
-/** Bits of the filter's flags; they are the kernel's (net/netfilter/nf_internals.h), no header for programs has them. */
+/**
+ * Bits of the filter's flags; they are the kernel's (net/netfilter/nf_internals.h), no header for programs has them.
+ */
 export const filterField = {
   protocol: 1 << 3,         // CTA_PROTO_NUM
   destinationPort: 1 << 5,  // CTA_PROTO_DST_PORT

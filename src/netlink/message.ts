@@ -122,7 +122,10 @@ export function readAck(input: DataView, message: FoundMessage): Ack {
   return { errno, text, offset };
 }
 
-/** Where the extended ack begins: DONE has it after the errno, ERROR after the request it quotes, wholly or its header only. */
+/**
+ * Where the extended ack begins: DONE has it after the errno, ERROR after the request it quotes, wholly or its header
+ * only.
+ */
 function attributesOf(input: DataView, message: FoundMessage): number {
   const quoted = message.start + errorBytes;
   if (message.type === NLMSG_DONE) return quoted;

@@ -13,7 +13,9 @@ export interface Payload<T> extends Reader<T> {
 
 /** The reading half of a payload. */
 export interface Reader<T> {
-  /** The value in bytes `start` to `end` (exclusive) of `input`; owns its bytes. Throws CodecError when they do not fit. */
+  /**
+   * The value in bytes `start` to `end` (exclusive) of `input`; owns its bytes. Throws CodecError when they do not fit.
+   */
   read(input: DataView, start: number, end: number, siblings?: Siblings): T;
 }
 

@@ -48,7 +48,10 @@ const via: Payload<Via> = {
     u16.write(out, family);
     raw.write(out, address);
   },
-  read: (input, start, end) => ({ family: u16.read(input, start, end), address: copyBytes(input, start + u16.bytes, end) }),
+  read: (input, start, end) => ({
+    family: u16.read(input, start, end),
+    address: copyBytes(input, start + u16.bytes, end),
+  }),
 };
 
 const nexthopAttrs = attrs({

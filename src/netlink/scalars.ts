@@ -10,7 +10,14 @@ export interface Scalar<T> extends Payload<T> {
 /** Netlink speaks the byte order of the machine; names ending in `be` are network order whatever the machine. */
 const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-export const u8 = integer<number>("u8", 1, 0, 0xff, (view, at, value) => view.setUint8(at, value), (view, at) => view.getUint8(at));
+export const u8 = integer<number>(
+  "u8",
+  1,
+  0,
+  0xff,
+  (view, at, value) => view.setUint8(at, value),
+  (view, at) => view.getUint8(at),
+);
 export const u16 = u16In("u16", hostIsLittleEndian);
 export const u16be = u16In("u16be", false);
 export const u32 = u32In("u32", hostIsLittleEndian);
@@ -64,7 +71,10 @@ export const mac: Payload<string> = {
 };
 
 /** A number that stands for a word. Numbers without a word read as undefined, which is absent. */
-export function named<N extends string>(number: Scalar<number>, numbers: Readonly<Record<N, number>>): Payload<N | undefined> {
+export function named<N extends string>(
+  number: Scalar<number>,
+  numbers: Readonly<Record<N, number>>,
+): Payload<N | undefined> {
   // Object.entries forgets the key type; the entries are those of `numbers`.
   const words = new Map((Object.entries(numbers) as [N, number][]).map(([word, value]) => [value, word]));
   return {
@@ -115,16 +125,35 @@ function integer<T extends number | bigint>(
 }
 
 function u16In(name: string, little: boolean): Scalar<number> {
-  return integer<number>(name, 2, 0, 0xffff, (view, at, value) => view.setUint16(at, value, little), (view, at) => view.getUint16(at, little));
+  return integer<number>(
+    name,
+    2,
+    0,
+    0xffff,
+    (view, at, value) => view.setUint16(at, value, little),
+    (view, at) => view.getUint16(at, little),
+  );
 }
 
 function u32In(name: string, little: boolean): Scalar<number> {
-  return integer<number>(name, 4, 0, 0xffff_ffff, (view, at, value) => view.setUint32(at, value, little), (view, at) => view.getUint32(at, little));
+  return integer<number>(
+    name,
+    4,
+    0,
+    0xffff_ffff,
+    (view, at, value) => view.setUint32(at, value, little),
+    (view, at) => view.getUint32(at, little),
+  );
 }
 
 function i32In(name: string, little: boolean): Scalar<number> {
   return integer<number>(
-    name, 4, -0x8000_0000, 0x7fff_ffff, (view, at, value) => view.setInt32(at, value, little), (view, at) => view.getInt32(at, little),
+    name,
+    4,
+    -0x8000_0000,
+    0x7fff_ffff,
+    (view, at, value) => view.setInt32(at, value, little),
+    (view, at) => view.getInt32(at, little),
   );
 }
 

@@ -8,7 +8,10 @@ export type StructValue<F extends Fields> = {
   readonly [K in keyof F]: F[K][1] extends { get(view: DataView, at: number): infer T } ? T : never;
 };
 
-/** A fixed C struct as a payload. Fields left out when writing are zero, as the kernel wants its padding and unused fields. */
+/**
+ * A fixed C struct as a payload. Fields left out when writing are zero, as the kernel wants its padding and unused
+ * fields.
+ */
 export interface Struct<T> extends Scalar<T> {
   readonly name: string;
   put(view: DataView, at: number, value: Partial<T>): void;

@@ -5,15 +5,15 @@
 import { bridge } from "./bridge/index.ts";
 import { hostDevice } from "./host-device/index.ts";
 import { hostLocal } from "./host-local/index.ts";
-import { loopback } from "./loopback.ts";
-import { macvlan } from "./macvlan.ts";
-import type { Plugin } from "./plugin.ts";
+import { loopback } from "./loopback/index.ts";
+import { macvlan } from "./macvlan/index.ts";
+import type { Plugin } from "./contract/plugin.ts";
 import { portmap } from "./portmap/index.ts";
-import { staticPlugin } from "./static.ts";
+import { staticPlugin } from "./static/index.ts";
 import { wasm } from "./wasm/index.ts";
 
 export { normaliseRangeSets } from "./host-local/ranges.ts";
-export type * from "./plugin.ts";
+export type * from "./contract/plugin.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 
 const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, portmap, staticPlugin, wasm];

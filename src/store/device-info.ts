@@ -1,8 +1,15 @@
 import { lstatSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { JsonObject } from "../cni/index.ts";
 import { CniError, code, messageOf, parseJsonObject } from "../cni/index.ts";
-import { createWholeFile, isAbsent, makeDirectory, readBytes, removeIfPresent, removeStaleTemporaries } from "./whole-file.ts";
+import {
+  createWholeFile,
+  isAbsent,
+  makeDirectory,
+  readBytes,
+  removeIfPresent,
+  removeStaleTemporaries,
+} from "../os/index.ts";
+import type { JsonObject } from "../schema/index.ts";
 
 /**
  * Files that describe devices, shared by device plugins, CNI plugins and whoever publishes them. A device plugin writes
@@ -36,18 +43,25 @@ export function deviceInfoPath({ name, containerId, ifName }: DeviceInfoKey, dir
 }
 
 /**
- * Copies what the device plugin says about a device, byte for byte, to an attachment's file, which must not be there yet.
+ * Copies what the device plugin says about a device, byte for byte, to an attachment's file, which must not be there
+ * yet.
  *
  * @returns why it could not be copied, in words; undefined when it was, or the device plugin says nothing
  */
-export function copyDeviceInfo(device: AllocatedDevice, file: string, directory = deviceInfoDirectory): string | undefined {
+export function copyDeviceInfo(
+  device: AllocatedDevice,
+  file: string,
+  directory = deviceInfoDirectory,
+): string | undefined {
   const source = join(directory, "dp", `${flat(device.resourceName)}-${flat(device.deviceId)}-device.json`);
   try {
     refuseOutside(file, directory);
     const content = readBounded(source);
     if (content === undefined) return undefined;
     makeDirectory(dirname(file), 0o755);
-    return createWholeFile(file, content, { mode: 0o444 }) ? undefined : `Cannot copy ${source} to ${file}: it is there already, expected a free name`;
+    return createWholeFile(file, content, { mode: 0o444 })
+      ? undefined
+      : `Cannot copy ${source} to ${file}: it is there already, expected a free name`;
   } catch (error) {
     return `Cannot copy ${source} to ${file}: ${messageOf(error)}`;
   }
@@ -64,7 +78,9 @@ export function readDeviceInfo(file: string, directory = deviceInfoDirectory): J
     refuseOutside(file, directory);
     content = readBounded(file);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot read the device information ${file}: ${messageOf(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot read the device information ${file}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   return content === undefined ? undefined : parseJsonObject(content.toString(), `the device information ${file}`);
 }
@@ -79,7 +95,9 @@ export function removeDeviceInfo(file: string, directory = deviceInfoDirectory):
   try {
     removeIfPresent(file);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot remove the device information ${file}: ${messageOf(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot remove the device information ${file}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,18 +1,33 @@
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
+import type { HoldRequest, LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "../ipam/index.ts";
 import type { Address, Span, TakenView } from "../net/index.ts";
-import { AddressList, addAddressName, compareAddresses, isAddress, isIdentifier, sameAddress, takenView } from "../net/index.ts";
+import {
+  AddressList,
+  addAddressName,
+  compareAddresses,
+  isAddress,
+  isIdentifier,
+  sameAddress,
+  takenView,
+} from "../net/index.ts";
+import type { LockFile } from "../os/index.ts";
+import { takeLock, inTurn, errnoOf, makeDirectory, removeStaleTemporaries } from "../os/index.ts";
 import type { HeldAddress } from "./holds.ts";
 import { readHolds, withoutAddresses, writeHolds } from "./holds.ts";
-import { createLease, deleteLease, leasesOf, readCursor, readLease, readLeases, readReserved, writeCursor } from "./lease-file.ts";
+import {
+  createLease,
+  deleteLease,
+  leasesOf,
+  readCursor,
+  readLease,
+  readLeases,
+  readReserved,
+  writeCursor,
+} from "./lease-file.ts";
 import type { LeaseIndex } from "./lease-index.ts";
 import { openLeaseIndex } from "./lease-index.ts";
-import type { HoldRequest, LeaseStore, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
-import type { LockFile } from "./lock.ts";
-import { takeLock } from "./lock.ts";
-import { inTurn } from "./turns.ts";
-import { errnoOf, makeDirectory, removeStaleTemporaries } from "./whole-file.ts";
 
 export interface FileLeasesOptions {
   /** Holds one directory for every network; made when missing. */
@@ -21,8 +36,8 @@ export interface FileLeasesOptions {
 }
 
 /**
- * Reservations as files, interchangeable with the reference host-local: see lease-file.ts. Ours alone is `.polynic` beside
- * the networks, which no network can be called: the index, and files while they are being written.
+ * Reservations as files, interchangeable with the reference host-local: see lease-file.ts. Ours alone is `.polynic`
+ * beside the networks, which no network can be called: the index, and files while they are being written.
  */
 export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseStore {
   const networks = new Map<string, Network>();
@@ -75,7 +90,9 @@ export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseS
     list(scope, owner) {
       const net = network(scope);
       const names = readNames(net.directory);
-      return owner === undefined ? readLeases(net.directory, names) : findHeld(net, owner) ?? leasesOf(readLeases(net.directory, names), owner);
+      return owner === undefined
+        ? readLeases(net.directory, names)
+        : (findHeld(net, owner) ?? leasesOf(readLeases(net.directory, names), owner));
     },
     async collect(scope, listed, isValid) {
       const net = network(scope);
@@ -95,11 +112,20 @@ interface Network {
 
 function openNetwork(dataDir: string, scope: string): Network {
   if (!isIdentifier(scope)) {
-    throw new CniError(code.invalidConfig, `Cannot use network name ${JSON.stringify(scope)} as a directory: expected letters, digits, "_", "." and "-", a letter or digit first`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use network name ${JSON.stringify(scope)} as a directory: expected letters, digits, "_", "." and "-", ` +
+        "a letter or digit first",
+    );
   }
   const directory = join(dataDir, scope);
   const own = join(dataDir, ".polynic");
-  return { directory, temporaryDirectory: own, index: openLeaseIndex(join(own, scope), directory), holdsPath: join(own, scope, "holds") };
+  return {
+    directory,
+    temporaryDirectory: own,
+    index: openLeaseIndex(join(own, scope), directory),
+    holdsPath: join(own, scope, "holds"),
+  };
 }
 
 function make(directory: string): void {
@@ -107,7 +133,9 @@ function make(directory: string): void {
   try {
     makeDirectory(directory, 0o755);
   } catch (cause) {
-    throw new CniError(code.ioFailure, `Cannot make directory ${directory}: ${errnoOf(cause) ?? "unknown error"}`, { cause });
+    throw new CniError(code.ioFailure, `Cannot make directory ${directory}: ${errnoOf(cause) ?? "unknown error"}`, {
+      cause,
+    });
   }
 }
 
@@ -121,7 +149,11 @@ function lockNetwork(lockFile: LockFile, net: Network): { close(): void } {
   } catch (cause) {
     const errno = errnoOf(cause);
     if (errno !== undefined) throw new CniError(code.ioFailure, `Cannot lock ${path}: ${errno}`, { cause });
-    throw new CniError(code.tryAgainLater, `Cannot lock ${path}: others hold it for longer than ${lockTimeoutMs} ms, expected it to be free by then`, { cause });
+    throw new CniError(
+      code.tryAgainLater,
+      `Cannot lock ${path}: others hold it for longer than ${lockTimeoutMs} ms, expected it to be free by then`,
+      { cause },
+    );
   }
 }
 
@@ -146,9 +178,17 @@ function takenViews(names: readonly string[], request: ViewRequest, held: readon
 }
 
 /** Held addresses by who they are held for; those of others only where they lie in a span that is asked for. */
-function sortHolds(holds: readonly HeldAddress[], { ownerKey, spans }: ViewRequest): { readonly own: readonly Address[]; readonly others: readonly Address[] } {
-  const inSpan = (address: Address) => spans.some(({ first, last }) =>
-    first.family === address.family && compareAddresses(first, address) <= 0 && compareAddresses(address, last) <= 0);
+function sortHolds(
+  holds: readonly HeldAddress[],
+  { ownerKey, spans }: ViewRequest,
+): { readonly own: readonly Address[]; readonly others: readonly Address[] } {
+  const inSpan = (address: Address) =>
+    spans.some(
+      ({ first, last }) =>
+        first.family === address.family &&
+        compareAddresses(first, address) <= 0 &&
+        compareAddresses(address, last) <= 0,
+    );
   return {
     own: holds.filter((hold) => hold.ownerKey === ownerKey).map(({ address }) => address),
     others: holds.filter((hold) => hold.ownerKey !== ownerKey).map(({ address }) => address).filter(inSpan),
@@ -162,7 +202,15 @@ function addHolds(net: Network, { ownerKey, holds }: HoldRequest, released: read
     .map(({ address, seconds }) => ({ address, ownerKey, untilMs: nowMs + seconds * 1000 }));
   if (fresh.length === 0) return;
   // A hold that cannot be kept is not worth keeping the address for.
-  hint(() => writeHolds(net.holdsPath, [...withoutAddresses(readHolds(net.holdsPath, nowMs), fresh.map(({ address }) => address)), ...fresh]));
+  hint(() =>
+    writeHolds(net.holdsPath, [
+      ...withoutAddresses(
+        readHolds(net.holdsPath, nowMs),
+        fresh.map(({ address }) => address),
+      ),
+      ...fresh,
+    ]),
+  );
 }
 
 /** Who takes an address ends its hold. */
@@ -190,7 +238,10 @@ function viewWith(list: AddressList, span: Span, reserved: readonly Address[]): 
 function findHeld(net: Network, owner: Owner): readonly ListedLease[] | undefined {
   const hints = net.index.hints(owner);
   if (hints === undefined) return undefined;
-  const held = leasesOf(hints.map((address) => readReserved(net.directory, address)).filter((lease) => lease !== undefined), owner);
+  const held = leasesOf(
+    hints.map((address) => readReserved(net.directory, address)).filter((lease) => lease !== undefined),
+    owner,
+  );
   return held.length > 0 || isComplete(net) ? held : undefined;
 }
 
@@ -213,8 +264,8 @@ function heldBy(net: Network, owner: Owner, names: () => readonly string[]): rea
 }
 
 /**
- * Keeps the index up to date as far as that can be done; false when it could not. An index that is behind is not sealed,
- * so that the next one to ask reads every file: a full disk must not keep an address from being released.
+ * Keeps the index up to date as far as that can be done; false when it could not. An index that is behind is not
+ * sealed, so that the next one to ask reads every file: a full disk must not keep an address from being released.
  */
 function hint(work: () => void): boolean {
   try {
@@ -242,7 +293,11 @@ function commit(net: Network, leases: readonly NewLease[], owner: Owner): Return
     for (const { set, address } of leases) writeCursor(net.directory, net.temporaryDirectory, set, address);
   } catch (cause) {
     takeBack(net, owner, created, addresses);
-    throw new CniError(code.ioFailure, `Cannot reserve addresses in ${net.directory}: ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new CniError(
+      code.ioFailure,
+      `Cannot reserve addresses in ${net.directory}: ${errnoOf(cause) ?? String(cause)}`,
+      { cause },
+    );
   }
   endHolds(net, addresses);
   if (complete) hint(() => net.index.seal());

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress, sameAddress } from "../net/index.ts";
-import { errnoOf, makeDirectory, readText, removeIfPresent, writeWholeFile } from "./whole-file.ts";
+import { errnoOf, makeDirectory, readText, removeIfPresent, writeWholeFile } from "../os/index.ts";
 
 /** An address kept for whoever had it last: free for that owner key, taken for all others. */
 export interface HeldAddress {
@@ -13,14 +13,19 @@ export interface HeldAddress {
 }
 
 /**
- * The addresses of one network that are held, oldest first: a file beside the index, since a held address must look free
- * to programs that know nothing of holds. A damaged line holds nothing, nor does a file that cannot be read: whoever lost
- * a hold gets another address, whereas nobody would get one, and none would be released, if this were an error.
+ * The addresses of one network that are held, oldest first: a file beside the index, since a held address must look
+ * free to programs that know nothing of holds. A damaged line holds nothing, nor does a file that cannot be read:
+ * whoever lost a hold gets another address, whereas nobody would get one, and none would be released, if this were an
+ * error.
  *
  *   <address> <until, milliseconds since 1970> <owner key as a JSON string>
  */
 export function readHolds(path: string, nowMs: number): readonly HeldAddress[] {
-  return readIfPossible(path).split("\n").map(parseLine).filter((hold) => hold !== undefined).filter(({ untilMs }) => untilMs > nowMs);
+  return readIfPossible(path)
+    .split("\n")
+    .map(parseLine)
+    .filter((hold) => hold !== undefined)
+    .filter(({ untilMs }) => untilMs > nowMs);
 }
 
 export function writeHolds(path: string, holds: readonly HeldAddress[]): void {
@@ -29,7 +34,12 @@ export function writeHolds(path: string, holds: readonly HeldAddress[]): void {
     return;
   }
   makeDirectory(dirname(path), 0o755);
-  writeWholeFile(path, holds.map(({ address, untilMs, ownerKey }) => `${formatAddress(address)} ${untilMs} ${JSON.stringify(ownerKey)}\n`).join(""));
+  writeWholeFile(
+    path,
+    holds
+      .map(({ address, untilMs, ownerKey }) => `${formatAddress(address)} ${untilMs} ${JSON.stringify(ownerKey)}\n`)
+      .join(""),
+  );
 }
 
 /** The holds without those of the addresses. */

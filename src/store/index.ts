@@ -1,10 +1,10 @@
-/** State on disk: results, scratch files and address reservations, whole or absent, interchangeable with the reference's. */
+/**
+ * State on disk: results, scratch files and address reservations, whole or absent, interchangeable with the
+ * reference's.
+ */
 export * from "./device-info.ts";
 export { openFileLeases } from "./file-leases.ts";
 export type { FileLeasesOptions } from "./file-leases.ts";
-export type * from "./leases.ts";
-export { takeLock } from "./lock.ts";
-export type { LockFile } from "./lock.ts";
 export type { Multiplexer } from "./multiplexer.ts";
 export { removeInterruptedWrites } from "./private-directory.ts";
 export * from "./result-cache.ts";

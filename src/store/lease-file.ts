@@ -1,13 +1,13 @@
 import { existsSync, statSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
+import type { ListedLease, Owner } from "../ipam/index.ts";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
-import type { ListedLease, Owner } from "./leases.ts";
-import { createWholeFile, errnoOf, isAbsent, readText, removeIfPresent, writeWholeFile } from "./whole-file.ts";
+import { createWholeFile, errnoOf, isAbsent, readText, removeIfPresent, writeWholeFile } from "../os/index.ts";
 
 /**
- * The files of one network, as the reference host-local has them: `<ip>` holds "<container id> CR LF <ifname>" without a
- * final newline, `last_reserved_ip.<n>` the address range set n gave out last. Old files hold a container id alone.
+ * The files of one network, as the reference host-local has them: `<ip>` holds "<container id> CR LF <ifname>" without
+ * a final newline, `last_reserved_ip.<n>` the address range set n gave out last. Old files hold a container id alone.
  */
 
 /** What a reservation file of that owner holds. */
@@ -63,10 +63,14 @@ export function deleteLease(directory: string, address: Address): boolean {
 
 /** Every reservation of the names given, each file read. */
 export function readLeases(directory: string, names: readonly string[]): readonly ListedLease[] {
-  return names.filter(isAddress).map((name) => readLease(directory, parseAddress(name))).filter((lease) => lease !== undefined);
+  return names
+    .filter(isAddress)
+    .map((name) => readLease(directory, parseAddress(name)))
+    .filter((lease) => lease !== undefined);
 }
 
-// Put together by hand: node:path takes a path apart and together again, a fifth of a reservation's time before it is warm.
+// Put together by hand: node:path takes a path apart and together again, a fifth of a reservation's time before it is
+// warm.
 function leasePath(directory: string, address: Address): string {
   return `${directory}/${formatAddress(address)}`;
 }

@@ -1,10 +1,10 @@
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { Lease, Owner } from "../ipam/index.ts";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
+import { makeDirectory, readBytes, readText, removeIfPresent, writeInPlace, writeWholeFile } from "../os/index.ts";
 import { readCursor, readIfPresent } from "./lease-file.ts";
-import type { Lease, Owner } from "./leases.ts";
-import { makeDirectory, readBytes, readText, removeIfPresent, writeInPlace, writeWholeFile } from "./whole-file.ts";
 
 /**
  * Who holds what in one network, so that nobody has to read every reservation: hints only, each verified by reading the
@@ -71,7 +71,11 @@ export function openLeaseIndex(path: string, directory: string): LeaseIndex {
     replaceScan(leases) {
       make(path);
       if (leases.length === 0) removeIfPresent(scanPath);
-      else writeWholeFile(scanPath, `\n${leases.map(({ owner, address }) => `${scanKey(owner)}${formatAddress(address)}\n`).join("")}`);
+      else
+        writeWholeFile(
+          scanPath,
+          `\n${leases.map(({ owner, address }) => `${scanKey(owner)}${formatAddress(address)}\n`).join("")}`,
+        );
     },
     seal() {
       make(path);

@@ -21,9 +21,18 @@ export function parseMultiplexer(value: unknown): Multiplexer | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const fields = new Map<string, unknown>(Object.entries(value));
   const [network, ifName, netns, args] = ["network", "ifName", "netns", "args"].map((key) => fields.get(key));
-  if (typeof network !== "string" || typeof ifName !== "string" || typeof netns !== "string" || typeof args !== "string") return undefined;
+  if (
+    typeof network !== "string" ||
+    typeof ifName !== "string" ||
+    typeof netns !== "string" ||
+    typeof args !== "string"
+  )
+    return undefined;
   const runtimeConfig = fields.get("runtimeConfig");
   // An object with unknown values is all that is claimed of it.
-  const given = typeof runtimeConfig === "object" && runtimeConfig !== null && !Array.isArray(runtimeConfig) ? { runtimeConfig: runtimeConfig as Record<string, unknown> } : {};
+  const given =
+    typeof runtimeConfig === "object" && runtimeConfig !== null && !Array.isArray(runtimeConfig)
+      ? { runtimeConfig: runtimeConfig as Record<string, unknown> }
+      : {};
   return { network, ifName, netns, args, ...given };
 }

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
-import { errnoOf, makeDirectory, removeStaleTemporaries, writeWholeFile } from "./whole-file.ts";
+import { errnoOf, makeDirectory, removeStaleTemporaries, writeWholeFile } from "../os/index.ts";
 
 /**
  * Writes `<directory>/<name>` whole, mode 0600; the directory is made (0700) when it turns out to be missing.
@@ -17,7 +17,9 @@ export function writeIntoDirectory(directory: string, name: string, content: str
   }
 }
 
-/** Deletes what writes that were killed left in a data directory and in its results; nobody would ever look at it again. */
+/**
+ * Deletes what writes that were killed left in a data directory and in its results; nobody would ever look at it again.
+ */
 export function removeInterruptedWrites(cniDir: string): void {
   for (const directory of [cniDir, join(cniDir, "results")]) {
     if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) removeStaleTemporaries(directory);

@@ -2,10 +2,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
+import { errnoOf, isAbsent, readText, removeIfPresent } from "../os/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
 import { writeIntoDirectory } from "./private-directory.ts";
-import { errnoOf, isAbsent, readText, removeIfPresent } from "./whole-file.ts";
 
 /** What names one cached attachment. */
 export interface ResultKey {
@@ -21,7 +21,10 @@ export interface CachedAttachment extends ResultKey {
   /** CNI_ARGS as pairs, in order. */
   readonly cniArgs: readonly (readonly [string, string])[];
   readonly capabilityArgs: Readonly<Record<string, unknown>>;
-  /** The network's configuration, byte for byte as ADD used it; "" in entries of old libraries, which kept only a result. */
+  /**
+   * The network's configuration, byte for byte as ADD used it; "" in entries of old libraries, which kept only a
+   * result.
+   */
   readonly config: string;
   /** The final result as JSON, in the configuration's version; undefined when no ADD completed. */
   readonly result: unknown;
@@ -50,7 +53,9 @@ export function saveResult(cniDir: string, entry: CachedAttachment): void {
     ...(entry.cniArgs.length === 0 ? {} : { cniArgs: entry.cniArgs }),
     ...(Object.keys(entry.capabilityArgs).length === 0 ? {} : { capabilityArgs: entry.capabilityArgs }),
     ...(entry.result === undefined ? {} : { result: entry.result }),
-    ...(entry.multiplexer === undefined ? {} : { polynic: { ...entry.multiplexer, ...(entry.trusted === true ? { trusted: true } : {}) } }),
+    ...(entry.multiplexer === undefined
+      ? {}
+      : { polynic: { ...entry.multiplexer, ...(entry.trusted === true ? { trusted: true } : {}) } }),
   };
   writeIntoDirectory(resultsDirectory(cniDir), fileName(entry), JSON.stringify(json));
 }
@@ -97,8 +102,11 @@ function resultsDirectory(cniDir: string): string {
 /** `<network>-<container>-<ifname>`; none of the three can hold a "/". */
 function fileName({ networkName, containerId, ifName }: ResultKey): string {
   if (!isIdentifier(networkName) || !isIdentifier(containerId) || !isInterfaceName(ifName)) {
-    throw new CniError(code.invalidConfig,
-      `Cannot name a cached result of network "${networkName}", container "${containerId}", interface "${ifName}": expected three well-formed names`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot name a cached result of network "${networkName}", container "${containerId}", interface "${ifName}": ` +
+        "expected three well-formed names",
+    );
   }
   return `${networkName}-${containerId}-${ifName}`;
 }
@@ -114,7 +122,13 @@ function entryOrNothing(path: string): CachedAttachment | undefined {
 
 function parseEntry(json: Readonly<Record<string, unknown>>): CachedAttachment | undefined {
   const { networkName, containerId, ifName } = json;
-  if (json["kind"] !== kind || typeof networkName !== "string" || typeof containerId !== "string" || typeof ifName !== "string") return undefined;
+  if (
+    json["kind"] !== kind ||
+    typeof networkName !== "string" ||
+    typeof containerId !== "string" ||
+    typeof ifName !== "string"
+  )
+    return undefined;
   if (!isIdentifier(networkName) || !isIdentifier(containerId) || !isInterfaceName(ifName)) return undefined;
   const ours = json["polynic"], multiplexer = parseMultiplexer(ours);
   return {
@@ -136,7 +150,8 @@ function parseObject(text: string, path: string): Readonly<Record<string, unknow
   } catch (error) {
     throw new CniError(code.decodingFailure, `Cannot read the cached result ${path}: it is not JSON`, { cause: error });
   }
-  if (!isObject(json)) throw new CniError(code.decodingFailure, `Cannot read the cached result ${path}: expected a JSON object`);
+  if (!isObject(json))
+    throw new CniError(code.decodingFailure, `Cannot read the cached result ${path}: expected a JSON object`);
   return json;
 }
 
@@ -155,7 +170,9 @@ function namesIn(directory: string): readonly string[] {
     return readdirSync(directory).filter((name) => !name.startsWith(".")).sort();
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
-    throw new CniError(code.ioFailure, `Cannot list the cached results in ${directory}: ${String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot list the cached results in ${directory}: ${String(error)}`, {
+      cause: error,
+    });
   }
 }
 

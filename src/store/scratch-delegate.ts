@@ -1,7 +1,10 @@
-import type { JsonObject } from "../cni/index.ts";
-import { CniError, code, isJsonObject } from "../cni/index.ts";
+import { CniError, code } from "../cni/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 
-/** One network of a container as kept between ADD and DEL. The order of delegates matters: it names their interfaces. */
+/**
+ * One network of a container as kept between ADD and DEL. The order of delegates matters: it names their interfaces.
+ */
 export interface ScratchDelegate {
   /** What people know the network by: its CNI name, or namespace/name of the object that defined it. */
   readonly displayName: string;
@@ -44,7 +47,11 @@ export function encodeDelegate({ displayName, config, list, fromFile, requests, 
   return {
     Conf: list ? { ...pick(conf, ["cniVersion", "name"]), ipam: {}, dns: {} } : standardFields(conf),
     ConfList: list
-      ? { ...pick(conf, ["cniVersion", "name"]), ...switches(conf, ["disableCheck", "disableGC"]), plugins: pluginsOf(conf).map(standardFields) }
+      ? {
+          ...pick(conf, ["cniVersion", "name"]),
+          ...switches(conf, ["disableCheck", "disableGC"]),
+          plugins: pluginsOf(conf).map(standardFields),
+        }
       : { plugins: null },
     ...(list && fromFile ? { CNINetworkConfigList: libraryList(conf, config) } : {}),
     Name: displayName,
@@ -62,9 +69,15 @@ export function encodeDelegate({ displayName, config, list, fromFile, requests, 
 /** A configuration list as the CNI library holds it in memory, which is how the reference stores lists from files. */
 function libraryList(conf: JsonObject, text: string): JsonObject {
   return {
-    Name: at(conf, "name"), CNIVersion: at(conf, "cniVersion"),
-    DisableCheck: isTrue(at(conf, "disableCheck")), DisableGC: isTrue(at(conf, "disableGC")), LoadOnlyInlinedPlugins: isTrue(at(conf, "loadOnlyInlinedPlugins")),
-    Plugins: pluginsOf(conf).map((plugin) => ({ Network: standardFields(plugin), Bytes: base64(JSON.stringify(plugin)) })),
+    Name: at(conf, "name"),
+    CNIVersion: at(conf, "cniVersion"),
+    DisableCheck: isTrue(at(conf, "disableCheck")),
+    DisableGC: isTrue(at(conf, "disableGC")),
+    LoadOnlyInlinedPlugins: isTrue(at(conf, "loadOnlyInlinedPlugins")),
+    Plugins: pluginsOf(conf).map((plugin) => ({
+      Network: standardFields(plugin),
+      Bytes: base64(JSON.stringify(plugin)),
+    })),
     Bytes: base64(text),
   };
 }
@@ -76,16 +89,24 @@ export function decodeDelegate(entry: JsonObject, path: string): ScratchDelegate
   const listed = at(entry, "ConfList");
   const list = isJsonObject(listed) && Array.isArray(at(listed, "plugins")) && pluginsOf(listed).length > 0;
   const config = list ? wholeList(text, at(entry, "CNINetworkConfigList")) : text;
-  if (!holdsObject(config)) throw new CniError(code.decodingFailure, `Cannot read the scratch file ${path}: "Bytes" holds no network configuration`);
+  if (!holdsObject(config))
+    throw new CniError(
+      code.decodingFailure,
+      `Cannot read the scratch file ${path}: "Bytes" holds no network configuration`,
+    );
   const name = at(entry, "Name");
   return {
     displayName: typeof name === "string" ? name : "",
     config, list,
     fromFile: at(entry, "CNINetworkConfigList") !== undefined,
     requests: present({
-      ifName: nonEmpty(at(entry, "ifnameRequest")), mac: nonEmpty(at(entry, "macRequest")), infinibandGuid: nonEmpty(at(entry, "infinibandGUIDRequest")),
-      ips: strings(at(entry, "ipRequest")), defaultRoute: strings(at(entry, "default-route")),
-      deviceId: nonEmpty(at(entry, "deviceID")), resourceName: nonEmpty(at(entry, "resourceName")),
+      ifName: nonEmpty(at(entry, "ifnameRequest")),
+      mac: nonEmpty(at(entry, "macRequest")),
+      infinibandGuid: nonEmpty(at(entry, "infinibandGUIDRequest")),
+      ips: strings(at(entry, "ipRequest")),
+      defaultRoute: strings(at(entry, "default-route")),
+      deviceId: nonEmpty(at(entry, "deviceID")),
+      resourceName: nonEmpty(at(entry, "resourceName")),
     }),
     ...decodeStrips(entry),
     ...decodeOwn(at(entry, "polynic")),
@@ -100,7 +121,10 @@ function decodeStrips(entry: JsonObject): Pick<ScratchDelegate, "strips"> {
 function decodeOwn(own: unknown): Pick<ScratchDelegate, "own"> {
   if (!isJsonObject(own)) return {};
   const { capabilityArgs, trusted } = own;
-  const known = { ...(isJsonObject(capabilityArgs) ? { capabilityArgs } : {}), ...(typeof trusted === "boolean" ? { trusted } : {}) };
+  const known = {
+    ...(isJsonObject(capabilityArgs) ? { capabilityArgs } : {}),
+    ...(typeof trusted === "boolean" ? { trusted } : {}),
+  };
   return Object.keys(known).length === 0 ? {} : { own: known };
 }
 
@@ -146,9 +170,14 @@ function pick(json: JsonObject, keys: readonly string[]): JsonObject {
   return Object.fromEntries(keys.map((key) => [key, at(json, key)]).filter(([, value]) => value !== undefined));
 }
 
-/** Those that are there, as true or false: the reference refuses a file in which they are text, as configurations may have them. */
+/**
+ * Those that are there, as true or false: the reference refuses a file in which they are text, as configurations may
+ * have them.
+ */
 function switches(json: JsonObject, keys: readonly string[]): JsonObject {
-  return Object.fromEntries(keys.filter((key) => at(json, key) !== undefined).map((key) => [key, isTrue(at(json, key))]));
+  return Object.fromEntries(
+    keys.filter((key) => at(json, key) !== undefined).map((key) => [key, isTrue(at(json, key))]),
+  );
 }
 
 /** Keys match without case, in scratch files and in configurations, as the reference reads them. */

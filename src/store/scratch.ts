@@ -1,13 +1,14 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { CniError, code, isJsonObject } from "../cni/index.ts";
+import { CniError, code } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
+import { errnoOf, isAbsent, readText, removeIfPresent } from "../os/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
 import { writeIntoDirectory } from "./private-directory.ts";
 import type { ScratchDelegate } from "./scratch-delegate.ts";
 import { decodeDelegate, encodeDelegate } from "./scratch-delegate.ts";
-import { errnoOf, isAbsent, readText, removeIfPresent } from "./whole-file.ts";
 
 /** The networks of one sandbox. */
 export interface Scratch {
@@ -68,10 +69,15 @@ export function removeScratch(cniDir: string, key: ScratchKey): void {
 export function listScratch(cniDir: string): readonly { readonly containerId: string; readonly scratch: Scratch }[] {
   let names: readonly string[];
   try {
-    names = readdirSync(cniDir, { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
+    names = readdirSync(cniDir, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => entry.name)
+      .sort();
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
-    throw new CniError(code.ioFailure, `Cannot list the scratch files in ${cniDir}: ${String(error)}`, { cause: error });
+    throw new CniError(code.ioFailure, `Cannot list the scratch files in ${cniDir}: ${String(error)}`, {
+      cause: error,
+    });
   }
   return names.flatMap((name) => {
     const containerId = name.split("@")[0] ?? "";
@@ -88,13 +94,20 @@ function belongsToAnother(first: Scratch | undefined, key: ScratchKey): boolean 
 
 function firstName({ containerId }: ScratchKey): string {
   if (!isIdentifier(containerId)) {
-    throw new CniError(code.invalidEnvironment, `Cannot use container id "${containerId}": expected a letter or digit, then letters, digits, "_", "." or "-"`);
+    throw new CniError(
+      code.invalidEnvironment,
+      `Cannot use container id "${containerId}": expected a letter or digit, then letters, digits, "_", "." or "-"`,
+    );
   }
   return containerId;
 }
 
 function secondName(key: ScratchKey): string {
-  if (!isInterfaceName(key.ifName)) throw new CniError(code.invalidEnvironment, `Cannot use interface name "${key.ifName}": expected 1 to 15 bytes without "/", ":" or white space`);
+  if (!isInterfaceName(key.ifName))
+    throw new CniError(
+      code.invalidEnvironment,
+      `Cannot use interface name "${key.ifName}": expected 1 to 15 bytes without "/", ":" or white space`,
+    );
   return `${firstName(key)}@${key.ifName}`;
 }
 
@@ -121,8 +134,14 @@ function readScratch(path: string): Scratch | undefined {
     throw new CniError(code.decodingFailure, `Cannot read the scratch file ${path}: it is not JSON`, { cause: error });
   }
   if (!Array.isArray(json) || json.length === 0 || !json.every(isJsonObject)) {
-    throw new CniError(code.decodingFailure, `Cannot read the scratch file ${path}: expected a list of at least one network`);
+    throw new CniError(
+      code.decodingFailure,
+      `Cannot read the scratch file ${path}: expected a list of at least one network`,
+    );
   }
   const multiplexer = parseMultiplexer(json[0]?.["polynic"]);
-  return { delegates: json.map((entry) => decodeDelegate(entry, path)), ...(multiplexer === undefined ? {} : { multiplexer }) };
+  return {
+    delegates: json.map((entry) => decodeDelegate(entry, path)),
+    ...(multiplexer === undefined ? {} : { multiplexer }),
+  };
 }

@@ -1,18 +1,18 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
-import { checkAllocation } from "./allocate.ts";
-import { readAnswer } from "./answer.ts";
-import { allocateFrame, mergeFrame } from "./frames.ts";
+import { checkAllocation } from "./call/allocate.ts";
+import { readAnswer } from "./call/answer.ts";
+import { allocateFrame, mergeFrame } from "./call/frames.ts";
+import { checkMerge } from "./call/merge.ts";
+import type { BuiltInModule, CompiledModule } from "./call/sandbox.ts";
+import { compileModule, op, runModule } from "./call/sandbox.ts";
+import type { ModuleLock } from "./installed/lock.ts";
+import { defaultModuleDir, readLock, removedPath } from "./installed/lock.ts";
+import { metadataOf, moduleName } from "./installed/metadata.ts";
 import type { LimitsConf } from "./limits.ts";
 import { nodeLimits } from "./limits.ts";
-import type { ModuleLock } from "./lock.ts";
-import { defaultModuleDir, readLock, removedPath } from "./lock.ts";
-import { checkMerge } from "./merge.ts";
-import { metadataOf, moduleName } from "./metadata.ts";
 import type { LoadedModule, ModuleHost, NodeIdentity, PolicyChange } from "./modules.ts";
-import type { BuiltInModule, CompiledModule } from "./sandbox.ts";
-import { compileModule, op, runModule } from "./sandbox.ts";
 
 /** What the node's own configuration says about modules. */
 export interface NodeModules {
@@ -31,8 +31,9 @@ export interface NodeModules {
 }
 
 /**
- * The modules of this node: those built with this program, in `builtInDirectory`, metered at build time; those installed;
- * and files the node's own configuration names. What only the latter two need is loaded with the first of them.
+ * The modules of this node: those built with this program, in `builtInDirectory`, metered at build time; those
+ * installed; and files the node's own configuration names. What only the latter two need is loaded with the first of
+ * them.
  */
 export function openModules(builtInDirectory: string, node: NodeModules = {}): ModuleHost {
   const { directory = defaultModuleDir, policyAllow = {}, log = () => {} } = node;
@@ -42,47 +43,71 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
   const loaded = new Map<string, LoadedModule>();
   let lock: ModuleLock | undefined;
   const installed = (name: string) => (moduleName.test(name) ? (lock ??= readLock(directory))[name] : undefined);
-  const own = (name: string) => remembered(compiled, name, () => compileModule(name, readBuiltIn(builtInDirectory, name)));
-  const builtIn = (name: string) => (moduleName.test(name) && existsSync(builtInPath(builtInDirectory, name)) ? described(own(name)) : undefined);
+  const own = (name: string) =>
+    remembered(compiled, name, () => compileModule(name, readBuiltIn(builtInDirectory, name)));
+  const builtIn = (name: string) =>
+    moduleName.test(name) && existsSync(builtInPath(builtInDirectory, name)) ? described(own(name)) : undefined;
   const places = { directory, cap, builtIn, installed };
   return {
     get node() { return node.node ?? { name: "", index: null }; },
     allocate(name, request) {
-      return checkAllocation(name, readAnswer(name, runModule(own(name), op.allocate, allocateFrame(request))), request);
+      return checkAllocation(
+        name,
+        readAnswer(name, runModule(own(name), op.allocate, allocateFrame(request))),
+        request,
+      );
     },
     async merge(inputs) {
       const merger = node.merge === undefined ? own("merge") : await chosenMerger(node.merge);
-      const answer = readAnswer(merger.name, runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)), (line) => log(`module "${merger.name}": ${line}`));
+      const answer = readAnswer(
+        merger.name,
+        runModule(merger, op.merge, mergeFrame(inputs, node.merge?.config)),
+        (line) => log(`module "${merger.name}": ${line}`),
+      );
       return checkMerge(merger.name, answer, inputs);
     },
     whyGone(name) {
       try {
-        if (installed(name) !== undefined || !moduleName.test(name) || !existsSync(removedPath(directory, name))) return undefined;
-        return new CniError(code.moduleNotFound, `Cannot use module "${name}": it was removed from ${directory}, expected it to be installed there`);
+        if (installed(name) !== undefined || !moduleName.test(name) || !existsSync(removedPath(directory, name)))
+          return undefined;
+        return new CniError(
+          code.moduleNotFound,
+          `Cannot use module "${name}": it was removed from ${directory}, expected it to be installed there`,
+        );
       } catch (error) {
         return error instanceof Error ? error : new Error(String(error));
       }
     },
     kindOf: (name) => (builtIn(name)?.metadata ?? installed(name))?.kind,
     async load(reference) {
-      const { callable, findModule } = await import("./foreign.ts");
+      const { callable, findModule } = await import("./installed/foreign.ts");
       // Limits are a network's to choose: each number would be another module to keep.
       if (loaded.size >= keptModules) loaded.clear();
       const key = JSON.stringify(reference);
-      const module = loaded.get(key) ?? callable(await findModule(places, reference), { allow: policyAllow[reference.module] ?? [], log, ...recording });
+      const module =
+        loaded.get(key) ??
+        callable(await findModule(places, reference), {
+          allow: policyAllow[reference.module] ?? [],
+          log,
+          ...recording,
+        });
       loaded.set(key, module);
       return module;
     },
   };
 
   async function chosenMerger({ module, config }: NonNullable<NodeModules["merge"]>): Promise<CompiledModule> {
-    const { callable, findModule } = await import("./foreign.ts");
+    const { callable, findModule } = await import("./installed/foreign.ts");
     const chosen = await findModule(places, { module, trusted: true });
     if (chosen.metadata.kind !== "merge") {
-      throw new CniError(code.invalidConfig, `Cannot use mergeModule "${chosen.name}": it is of kind ${chosen.metadata.kind}, expected one of kind merge`);
+      throw new CniError(
+        code.invalidConfig,
+        `Cannot use mergeModule "${chosen.name}": it is of kind ${chosen.metadata.kind}, expected one of kind merge`,
+      );
     }
     const problem = await callable(chosen, { allow: [], log }).checkConfig(config);
-    if (problem !== undefined) throw new CniError(code.invalidConfig, `Cannot use mergeConfig for module "${chosen.name}": ${problem}`);
+    if (problem !== undefined)
+      throw new CniError(code.invalidConfig, `Cannot use mergeConfig for module "${chosen.name}": ${problem}`);
     return chosen.compiled;
   }
 }
@@ -105,7 +130,11 @@ function readBuiltIn(directory: string, name: string): Uint8Array<ArrayBuffer> {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new CniError(code.moduleNotFound, `Cannot find module "${name}": ${path} is not readable, expected the modules built with this program`, { cause });
+    throw new CniError(
+      code.moduleNotFound,
+      `Cannot find module "${name}": ${path} is not readable, expected the modules built with this program`,
+      { cause },
+    );
   }
 }
 

@@ -18,7 +18,10 @@ export const fileLimits = { defaultBytes: 256 * 1024, hardBytes: 512 * 1024 } as
 export const codeLimits = {
   functions: 4096,
   tableEntries: 4096,
-  /** Of each section but that of the code: types, globals, exports, segments. Engines take seconds for some ten thousand. */
+  /**
+   * Of each section but that of the code: types, globals, exports, segments. Engines take seconds for some ten
+   * thousand.
+   */
   entries: 4096,
   bodyBytes: 32 * 1024,
   /** Parameters included. */
@@ -54,5 +57,8 @@ export function loweredLimits(limits: CallLimits, conf: LimitsConf): CallLimits 
 }
 
 function lower(cap: CallLimits, wanted: CallLimits): CallLimits {
-  return { fuel: wanted.fuel < cap.fuel ? wanted.fuel : cap.fuel, memoryPages: Math.min(wanted.memoryPages, cap.memoryPages) };
+  return {
+    fuel: wanted.fuel < cap.fuel ? wanted.fuel : cap.fuel,
+    memoryPages: Math.min(wanted.memoryPages, cap.memoryPages),
+  };
 }

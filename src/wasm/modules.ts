@@ -1,7 +1,7 @@
 import type { Dns, Result, Route } from "../cni/index.ts";
 import type { Address, TakenView } from "../net/index.ts";
+import type { ModuleKind, ModuleMetadata } from "./installed/metadata.ts";
 import type { LimitsConf } from "./limits.ts";
-import type { ModuleKind, ModuleMetadata } from "./metadata.ts";
 
 /** One range as a module sees it; `set` is the range set it belongs to, from 0, in order. */
 export interface ModuleRange {
@@ -21,7 +21,12 @@ export interface ModuleRange {
 export interface AllocateRequest {
   /** From 0; one more after each lost commit. */
   readonly attempt: number;
-  readonly attachment: { readonly containerId: string; readonly ifName: string; readonly network: string; readonly mac: string | null };
+  readonly attachment: {
+    readonly containerId: string;
+    readonly ifName: string;
+    readonly network: string;
+    readonly mac: string | null;
+  };
   readonly config: object;
   readonly requested: readonly string[];
   readonly ranges: readonly ModuleRange[];
@@ -107,7 +112,10 @@ export interface ModuleReference {
 export interface LoadedModule {
   readonly name: string;
   readonly metadata: ModuleMetadata;
-  /** Randomness that replays, as 16 hex digits: the first 8 bytes of SHA-256 over container id, interface name and attempt. */
+  /**
+   * Randomness that replays, as 16 hex digits: the first 8 bytes of SHA-256 over container id, interface name and
+   * attempt.
+   */
   seedOf(call: { readonly containerId: string; readonly ifName: string; readonly attempt: number }): string;
   /** What is wrong with a configuration, its key first; undefined when it fits the module's schema. */
   checkConfig(config: object): Promise<string | undefined>;
@@ -124,7 +132,9 @@ export interface ModuleHost {
   readonly node: NodeIdentity;
   /** Asks the built-in IPAM module of that name for one address per range set. */
   allocate(module: string, request: AllocateRequest): AllocateDecision;
-  /** Makes one result of many with the merge module, the default network's part first: built in, or the node's choice. */
+  /**
+   * Makes one result of many with the merge module, the default network's part first: built in, or the node's choice.
+   */
   merge(inputs: readonly MergeInput[]): Promise<Result>;
   /** Kind of the module of that name, built in or installed; undefined when there is none. Nothing of it is read. */
   kindOf(name: string): ModuleKind | undefined;

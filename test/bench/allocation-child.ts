@@ -1,11 +1,11 @@
-// One fresh process: the host-local module asked for an address of a /8 of which as many are taken as the argument says.
-// Prints milliseconds as JSON: compiling it, the first call, and the median of later calls.
+// One fresh process: the host-local module asked for an address of a /8 of which as many are taken as the argument
+// says. Prints milliseconds as JSON: compiling it, the first call, and the median of later calls.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AddressList, parseAddress, takenView } from "../../src/net/index.ts";
-import { allocateJson } from "../../src/wasm/allocate.ts";
-import { encodeFrame } from "../../src/wasm/frame.ts";
-import { compileModule, op, runModule, type CompiledModule } from "../../src/wasm/sandbox.ts";
+import { allocateJson } from "../../src/wasm/call/allocate.ts";
+import { encodeFrame } from "../../src/wasm/call/frame.ts";
+import { compileModule, op, runModule, type CompiledModule } from "../../src/wasm/call/sandbox.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { summarize, timeMs } from "./statistics.ts";
 
@@ -16,9 +16,11 @@ const span = { first: parseAddress("10.0.0.1"), last: parseAddress("10.255.255.2
 // Every third address, so that no two are one run, which would be the module's best case.
 const list = new AddressList(taken);
 for (let i = 0; i < taken; i++) list.add(0, 0, 0, (0x0a00_0002 + i * 3) >>> 0);
-const range = { set: 0, ...span, cursor: parseAddress("10.0.0.1"), gateway: parseAddress("10.0.0.1"), prefixBits: 8, subnet: "10.0.0.0/8", view: takenView(span, list) };
+const range = { set: 0, ...span, cursor: parseAddress("10.0.0.1"), gateway: parseAddress("10.0.0.1"), prefixBits: 8,
+  subnet: "10.0.0.0/8", view: takenView(span, list) };
 const attachment = { containerId: "bench", ifName: "eth0", network: "bench", mac: null };
-const frame = encodeFrame(allocateJson({ attempt: 0, attachment, config: {}, requested: [], mine: [], ranges: [range] }), [range]);
+const frame = encodeFrame(allocateJson({ attempt: 0, attachment, config: {}, requested: [], mine: [],
+  ranges: [range] }), [range]);
 
 let module: CompiledModule | undefined;
 const compileMs = timeMs(() => { module = compileModule("host-local", bytes); });

@@ -14,7 +14,8 @@ export function allocationInModule(count: number): string {
     const runs = Array.from({ length: count }, () => oneProcess(taken));
     const median = (key: keyof ChildTimes): string => ms(summarize(runs.map((run) => run[key])).medianMs);
     const first = summarize(runs.map(({ firstMs }) => firstMs)).medianMs;
-    return [String(taken), median("compileMs"), ms(first), taken === 100_000 ? against(first, firstCallGoalMs) : "", median("laterMs"), String(runs[0]?.frameBytes ?? 0)];
+    return [String(taken), median("compileMs"), ms(first), taken === 100_000 ? against(first, firstCallGoalMs) : "",
+      median("laterMs"), String(runs[0]?.frameBytes ?? 0)];
   });
   return table(["taken of 10.0.0.0/8", "compile ms", "first call ms", "goal", "later calls ms", "request bytes"], rows);
 }
@@ -33,9 +34,11 @@ function oneProcess(taken: number): ChildTimes {
 }
 
 /** A table of whole ADDs of host-local, in turns, each with its own directory of that many reservations. */
-export function compareHostLocal(directories: readonly { readonly title: string; readonly directory: string }[], dataDir: string, count: number): string {
+export function compareHostLocal(directories: readonly { readonly title: string; readonly directory: string }[],
+  dataDir: string, count: number): string {
   const [, ...others] = directories;
-  const header = ["reservations", ...directories.map(({ title }) => `${title} ms`), ...others.map(({ title }) => `ratio to ${title}`)];
+  const header = ["reservations", ...directories.map(({ title }) => `${title} ms`),
+    ...others.map(({ title }) => `ratio to ${title}`)];
   const rows = [0, 10_000, 100_000].map((reservations) => {
     const times = directories.map((): number[] => []);
     for (const index of directories.keys()) fill(join(dataDir, network(index)), reservations);
@@ -59,7 +62,10 @@ function network(index: number): string {
   return `alloc${index}`;
 }
 
-/** Reservations of one other container. Links to one file: as many files would fill the memory the benchmark's disk is in. */
+/**
+ * Reservations of one other container. Links to one file: as many files would fill the memory the benchmark's disk is
+ * in.
+ */
 function fill(directory: string, reservations: number): void {
   mkdirSync(directory, { recursive: true });
   const path = (index: number): string => join(directory, `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`);
@@ -70,8 +76,11 @@ function fill(directory: string, reservations: number): void {
 }
 
 function runHostLocal(directory: string, command: string, containerId: string, name: string, dataDir: string): void {
-  const env = { PATH: process.env["PATH"] ?? "", CNI_COMMAND: command, CNI_CONTAINERID: containerId, CNI_NETNS: "/run/netns/none", CNI_IFNAME: "eth0", CNI_PATH: directory };
-  const input = JSON.stringify({ cniVersion, name, type: "bridge", ipam: { type: "host-local", dataDir, ranges: [[{ subnet: "10.0.0.0/8" }]] } });
-  const { status, stdout, stderr } = spawnSync(join(directory, "host-local"), [], { input, env, encoding: "utf8", timeout: 30_000 });
+  const env = { PATH: process.env["PATH"] ?? "", CNI_COMMAND: command, CNI_CONTAINERID: containerId,
+    CNI_NETNS: "/run/netns/none", CNI_IFNAME: "eth0", CNI_PATH: directory };
+  const input = JSON.stringify({ cniVersion, name, type: "bridge",
+    ipam: { type: "host-local", dataDir, ranges: [[{ subnet: "10.0.0.0/8" }]] } });
+  const { status, stdout, stderr } = spawnSync(join(directory, "host-local"), [],
+    { input, env, encoding: "utf8", timeout: 30_000 });
   if (status !== 0) throw new Error(`${command} by host-local in ${directory} failed: ${stdout}${stderr}`);
 }

@@ -53,7 +53,8 @@ function firewalled(backend: "iptables" | "nftables"): Case {
     networks: [{
       name: "masq",
       plugins: [
-        { type: "bridge", bridge: "masq0", isDefaultGateway: true, ipMasq: true, ...(ours ? { ipMasqBackend: backend } : {}), ipam: ipam(20) },
+        { type: "bridge", bridge: "masq0", isDefaultGateway: true, ipMasq: true,
+          ...(ours ? { ipMasqBackend: backend } : {}), ipam: ipam(20) },
         { type: "portmap", ...(ours ? { backend } : {}), capabilities: { portMappings: true } },
       ],
     }],

@@ -1,12 +1,9 @@
-// The floor: what the kernel alone takes for plain bridge networks. The requests an ADD and a DEL send, written beforehand
-// and sent back to back: no plugin, no IPAM, no files but those of /proc/sys.
+// The floor: what the kernel alone takes for plain bridge networks. The requests an ADD and a DEL send, written
+// beforehand and sent back to back: no plugin, no IPAM, no files but those of /proc/sys.
 import { closeSync, openSync, writeFileSync } from "node:fs";
-import { AF_NETLINK, enterNetworkNamespace, receive, send, socket } from "../../src/kernel/libc.ts";
 import { openOwnNamespace } from "../../src/kernel/index.ts";
-import {
-  addressBody, IFF_UP, linkBody, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR, Output, RTEXT_FILTER_SKIP_STATS,
-  RTM_DELLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWLINK, RTM_SETLINK, writeMessage, type Body,
-} from "../../src/netlink/index.ts";
+import { addressBody, IFF_UP, linkBody, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR, Output, RTEXT_FILTER_SKIP_STATS, RTM_DELLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWLINK, RTM_SETLINK, writeMessage, type Body } from "../../src/netlink/index.ts";
+import { AF_NETLINK, enterNetworkNamespace, receive, send, socket } from "../../src/os/libc.ts";
 
 export interface Floor {
   /** Sends everything an ADD of the networks sends. */
@@ -18,7 +15,9 @@ export interface Floor {
 type Step = () => void;
 
 const NETLINK_ROUTE = 0;
-/** Interface indexes we choose, so that no request waits for the answer of another: far from those the kernel gives out. */
+/**
+ * Interface indexes we choose, so that no request waits for the answer of another: far from those the kernel gives out.
+ */
 const firstIndex = 1_000_000;
 const group = 0x7062_6e63;
 const ENODEV = 19;
@@ -45,7 +44,8 @@ export function openFloor(netns: string, bridges: readonly string[]): Floor {
   for (const [i, bridge] of bridges.entries()) {
     const hostEnd = { index: firstIndex + i }, containerEnd = { index: 2 * firstIndex + i };
     const hostName = `floor${i}`, address = Uint8Array.of(10, 200 + i, 0, 2);
-    const peer = { header: { family: 0, type: 0, flags: 0, change: 0, ...containerEnd }, attributes: { name: ifName(i), netnsFd: container } };
+    const peer = { header: { family: 0, type: 0, flags: 0, change: 0, ...containerEnd },
+      attributes: { name: ifName(i), netnsFd: container } };
     add.push(
       getLink(outside, bridge), setting(`ipv6/conf/${bridge}/accept_ra`, "0"),
       request(outside, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkBody, hostEnd,
@@ -54,7 +54,8 @@ export function openFloor(netns: string, bridges: readonly string[]): Floor {
       request(outside, RTM_SETLINK, 0, linkBody, { ...hostEnd, flags: IFF_UP, change: IFF_UP }, {}),
       () => inContainer(setting(`ipv6/conf/${ifName(i)}/accept_dad`, "0")),
       () => inContainer(setting(`ipv4/conf/${ifName(i)}/arp_notify`, "1")),
-      request(inside, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, addressBody, { family: 2, prefixBits: 24, ...containerEnd },
+      request(inside, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, addressBody,
+        { family: 2, prefixBits: 24, ...containerEnd },
         { local: address, address, broadcast: Uint8Array.of(10, 200 + i, 0, 255) }),
       request(inside, RTM_SETLINK, 0, linkBody, { ...containerEnd, flags: IFF_UP, change: IFF_UP }, {}),
       getLink(outside, hostName), getLink(outside, bridge),
@@ -81,7 +82,8 @@ function getLink(fd: number, name: string, expected = 0): Step {
   return prepared(fd, RTM_GETLINK, 0, linkBody, {}, { name, extMask: RTEXT_FILTER_SKIP_STATS }, expected);
 }
 
-function request<H, A>(fd: number, type: number, flags: number, body: Body<H, A>, header: Partial<H>, attributes: A): Step {
+function request<H, A>(fd: number, type: number, flags: number, body: Body<H, A>, header: Partial<H>,
+  attributes: A): Step {
   return prepared(fd, type, flags | NLM_F_ACK, body, header, attributes, 0);
 }
 
@@ -91,7 +93,8 @@ function setting(name: string, value: string): Step {
 
 const received = new Uint8Array(32 * 1024);
 
-function prepared<H, A>(fd: number, type: number, flags: number, body: Body<H, A>, header: Partial<H>, attributes: A, expected: number): Step {
+function prepared<H, A>(fd: number, type: number, flags: number, body: Body<H, A>, header: Partial<H>, attributes: A,
+  expected: number): Step {
   const output = new Output(1024);
   writeMessage(output, { type, flags: NLM_F_REQUEST | flags, sequence: 1 }, body, { header, attributes });
   const { bytes, length } = output;

@@ -1,8 +1,10 @@
-// ADD and DEL as a warm process serves them: the multiplexer called as a library with the handles it has in earnest, beside
-// the floor in turns. Starting is not measured: like a daemon, the process keeps its compiled WASM modules and its socket in
-// the host's namespace.
-import { lockFile, openOwnNamespace, type Namespace } from "../../src/kernel/index.ts";
-import { add, del, openHandles, openLog, parseMuxConfig, withContainerLock, type MuxCommand } from "../../src/mux/index.ts";
+// ADD and DEL as a warm process serves them: the multiplexer called as a library with the handles it has in earnest,
+// beside the floor in turns. Starting is not measured: like a daemon, the process keeps its compiled WASM modules and
+// its socket in the host's namespace.
+import { openHandles, openLog } from "../../src/call/index.ts";
+import { openOwnNamespace, type Namespace } from "../../src/kernel/index.ts";
+import { add, del, parseMuxConfig, withContainerLock, type MuxCommand } from "../../src/mux/index.ts";
+import { lockFile } from "../../src/os/index.ts";
 import { openModules, type ModuleHost } from "../../src/wasm/index.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { cniVersion, plainBridges } from "./cases.ts";
@@ -34,9 +36,11 @@ export async function compareWithFloor(count: number): Promise<string> {
       times.floorAdd.push(floorAddMs);
       times.floorDel.push(floorDelMs);
     }
-    for (const [verb, own, floor] of [["ADD", times.add, times.floorAdd], ["DEL", times.del, times.floorDel]] as const) {
+    for (const [verb, own, floor] of [["ADD", times.add, times.floorAdd],
+      ["DEL", times.del, times.floorDel]] as const) {
       const ownMs = summarize(own).medianMs, floorMs = summarize(floor).medianMs;
-      rows.push([`${verb} ${networks} bridge network${networks === 1 ? "" : "s"}`, ms(ownMs), ms(floorMs), ratio(ownMs, floorMs)]);
+      rows.push([`${verb} ${networks} bridge network${networks === 1 ? "" : "s"}`, ms(ownMs), ms(floorMs),
+        ratio(ownMs, floorMs)]);
     }
   }
   kept.host.close();
@@ -51,7 +55,8 @@ interface Kept {
 
 function command(networks: number, netns: string, kept: Kept): MuxCommand {
   const path = ["/nonexistent"];
-  const conf = { cniVersion, name: "bench", type: "polynic", delegates: plainBridges(networks).map((network) => ({ cniVersion, ...network })) };
+  const conf = { cniVersion, name: "bench", type: "polynic",
+    delegates: plainBridges(networks).map((network) => ({ cniVersion, ...network })) };
   const config = parseMuxConfig(conf, { invokedAs: "polynic", verb: "ADD" });
   const log = openLog(config.log);
   return {

@@ -19,8 +19,10 @@ const rounds = Number(process.argv[2] ?? 15);
 
 const reference: Runtime[] = [];
 const newer = join(root, "build", "reference-plugins"), packaged = "/usr/lib/cni";
-if (existsSync(join(newer, "bridge"))) reference.push(plugins("reference 1.9", newer, { node: "newer", nftables: true }));
-if (existsSync(join(packaged, "bridge"))) reference.push(plugins("reference (Debian)", packaged, { node: "packaged", nftables: false }));
+if (existsSync(join(newer, "bridge"))) reference.push(plugins("reference 1.9", newer,
+  { node: "newer", nftables: true }));
+if (existsSync(join(packaged, "bridge"))) reference.push(plugins("reference (Debian)", packaged,
+  { node: "packaged", nftables: false }));
 const multus = process.env["MULTUS"];
 if (multus !== undefined) reference.push(multiplexer("multus", multus, "multus", existsSync(newer) ? newer : packaged));
 
@@ -31,9 +33,11 @@ const bare = summarize(Array.from({ length: rounds }, () => timeMs(() => execFil
 console.log(`A bare start of the bundled Node: ${ms(bare.medianMs)} ms. Medians of ${rounds} runs each.\n`);
 
 console.log("Whole processes, one ADD and one DEL of a container\n");
-const { text, own } = compareWholeProcesses(multiplexer("polynic", join(bin, "polynic"), "polynic", bin), reference, rounds);
+const { text, own } = compareWholeProcesses(multiplexer("polynic", join(bin, "polynic"), "polynic", bin), reference,
+  rounds);
 console.log(text);
-const [one = Number.NaN, eight = Number.NaN] = [1, 8].map((networks) => own.get(`DEL ${bridgesTitle(networks)}`) ?? Number.NaN);
+const [one = Number.NaN, eight = Number.NaN] = [1,
+  8].map((networks) => own.get(`DEL ${bridgesTitle(networks)}`) ?? Number.NaN);
 console.log(`\nDEL of 8 networks takes ${ratio(eight, one)} times as long as DEL of 1.`);
 
 console.log("\nA pod of four networks, whole processes, with an API server on loopback and without\n");
@@ -51,7 +55,8 @@ console.log(allocationInModule(Math.ceil(rounds / 3)));
 console.log("\nLooking for a free address inside a module\n");
 console.log(await lookingForAddresses());
 
-const allocators = [{ title: "polynic", directory: bin }, ...(existsSync(join(newer, "host-local")) ? [{ title: "reference 1.9", directory: newer }]
+const allocators = [{ title: "polynic", directory: bin }, ...(existsSync(join(newer, "host-local"))
+  ? [{ title: "reference 1.9", directory: newer }]
   : existsSync(join(packaged, "host-local")) ? [{ title: "reference (Debian)", directory: packaged }] : [])];
 console.log("\nADD of the whole host-local executable beside that many reservations\n");
 console.log(compareHostLocal(allocators, "/var/lib/cni/bench", rounds));

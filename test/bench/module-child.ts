@@ -1,14 +1,17 @@
-// One fresh process, started as the executable is: a module asked for an address. Arguments: the directory of the built-in
-// modules, then, for a foreign one, the directory it is installed in and its name. Prints milliseconds as JSON: everything
-// from finding the module to its checked answer, and the median of later calls.
+// One fresh process, started as the executable is: a module asked for an address. Arguments: the directory of the
+// built-in modules, then, for a foreign one, the directory it is installed in and its name. Prints milliseconds as
+// JSON: everything from finding the module to its checked answer, and the median of later calls.
 import { writeSync } from "node:fs";
 import { AddressList, parseAddress, takenView } from "../../src/net/index.ts";
 import type { AllocateDecision, AllocateRequest } from "../../src/wasm/index.ts";
 import { openModules } from "../../src/wasm/index.ts";
 import { summarize } from "./statistics.ts";
 
-/** All of the executable is in the script, as when it starts in earnest: the engine's memory is laid out by what was loaded. */
-export { runMultiplexer } from "../../src/bin/multiplexer.ts";
+/**
+ * All of the executable is in the script, as when it starts in earnest: the engine's memory is laid out by what was
+ * loaded.
+ */
+export { runMultiplexer } from "../../src/service/multiplexer.ts";
 
 const laterCalls = 500;
 const [builtIn = "", directory = "", module = ""] = process.argv.slice(3);
@@ -18,7 +21,8 @@ taken.add(0, 0, 0, 0x0a01_0201); // the gateway, as the store would say
 const view = takenView(span, taken);
 const range = { set: 0, ...span, gateway: parseAddress("10.1.2.1"), prefixBits: 24, subnet: "10.1.2.0/24", view };
 const request: AllocateRequest = {
-  attempt: 0, attachment: { containerId: "c1", ifName: "eth0", network: "bench", mac: null }, config: {}, requested: [], mine: [],
+  attempt: 0, attachment: { containerId: "c1", ifName: "eth0", network: "bench", mac: null }, config: {}, requested: [],
+    mine: [],
   ranges: [range], pod: { namespace: "default", name: "web-0", uid: "" },
 };
 

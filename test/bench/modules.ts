@@ -20,8 +20,8 @@ interface ChildTimes {
 }
 
 /**
- * A table of calls of a built-in and of an installed module, each in fresh processes that start as the executable does, in turns.
- * The installed one also without what was made of it when it was installed, as after an update of polynic.
+ * A table of calls of a built-in and of an installed module, each in fresh processes that start as the executable does,
+ * in turns. The installed one also without what was made of it when it was installed, as after an update of polynic.
  */
 export async function compareModules(count: number): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), "polynic-bench-"));
@@ -34,8 +34,10 @@ export async function compareModules(count: number): Promise<string> {
     forgetPrepared(plain);
     const cases = [
       { title: "built in (host-local)", args: [], coldGoalMs: goals.builtInCold, times: [] as ChildTimes[] },
-      { title: `installed (${example}, ${bytes.length} bytes)`, args: [prepared, example], coldGoalMs: goals.foreignCold, times: [] as ChildTimes[] },
-      { title: "the same, looked over again", args: [plain, example], coldGoalMs: undefined, times: [] as ChildTimes[] },
+      { title: `installed (${example}, ${bytes.length} bytes)`, args: [prepared, example],
+        coldGoalMs: goals.foreignCold, times: [] as ChildTimes[] },
+      { title: "the same, looked over again", args: [plain, example], coldGoalMs: undefined,
+        times: [] as ChildTimes[] },
     ];
     for (let round = 0; round <= count; round++) {
       for (const { args, times } of cases) {
@@ -45,7 +47,8 @@ export async function compareModules(count: number): Promise<string> {
     }
     const rows = cases.map(({ title, coldGoalMs, times }) => {
       const cold = summarize(times.map(({ coldMs }) => coldMs)), warm = summarize(times.map(({ warmMs }) => warmMs));
-      return [title, ms(cold.medianMs), ms(cold.minMs), coldGoalMs === undefined ? "" : against(cold.medianMs, coldGoalMs), warm.medianMs.toFixed(3), against(warm.medianMs, goals.warm)];
+      return [title, ms(cold.medianMs), ms(cold.minMs), coldGoalMs === undefined ? "" : against(cold.medianMs,
+        coldGoalMs), warm.medianMs.toFixed(3), against(warm.medianMs, goals.warm)];
     });
     return table(["module", "cold ms", "fastest", "goal", "warm ms", "goal"], rows);
   } finally {
@@ -56,7 +59,8 @@ export async function compareModules(count: number): Promise<string> {
 function call(child: string, args: readonly string[]): ChildTimes {
   const dist = join(root, "dist"), node = join(dist, "lib", "polynic", "node");
   // Our own child prints exactly this.
-  return JSON.parse(execFileSync(node, [...runtimeFlags(dist), join(child, "start.cjs"), "child", builtModules, ...args], { encoding: "utf8" })) as ChildTimes;
+  return JSON.parse(execFileSync(node, [...runtimeFlags(dist), join(child, "start.cjs"), "child", builtModules,
+    ...args], { encoding: "utf8" })) as ChildTimes;
 }
 
 function forgetPrepared(directory: string): void {

@@ -25,8 +25,10 @@ const limitMs = 30_000;
 export function multiplexer(title: string, executable: string, type: string, pluginPath: string): Runtime {
   const call = (command: string, one: Case, attachment: Attachment): number =>
     run(executable, command, attachment, "eth0", pluginPath, {
-      cniVersion, name: "bench", type, binDir: pluginPath, cniDir: `${stateOf(type)}/multus`, capabilities: { portMappings: true },
-      delegates: one.networks.map((network) => ({ cniVersion, ...network, plugins: network.plugins.map((plugin) => withState(plugin, type)) })),
+      cniVersion, name: "bench", type, binDir: pluginPath, cniDir: `${stateOf(type)}/multus`,
+        capabilities: { portMappings: true },
+      delegates: one.networks.map((network) => ({ cniVersion, ...network,
+        plugins: network.plugins.map((plugin) => withState(plugin, type)) })),
       ...(one.runtimeConfig === undefined ? {} : { runtimeConfig: one.runtimeConfig }),
     }).tookMs;
   return {
@@ -39,7 +41,8 @@ export function multiplexer(title: string, executable: string, type: string, plu
 }
 
 /** The reference plugins of one directory, each network's chain in order, DEL in reverse. */
-export function plugins(title: string, directory: string, options: { readonly node: string; readonly nftables: boolean }): Runtime {
+export function plugins(title: string, directory: string,
+  options: { readonly node: string; readonly nftables: boolean }): Runtime {
   const { node } = options;
   return {
     title,
@@ -50,7 +53,8 @@ export function plugins(title: string, directory: string, options: { readonly no
       for (const [index, network] of one.networks.entries()) {
         let prevResult: unknown;
         for (const conf of confs(one, network, index, node)) {
-          const { tookMs, stdout } = run(join(directory, String(conf["type"])), "ADD", attachment, ifName(index), directory,
+          const { tookMs, stdout } = run(join(directory, String(conf["type"])), "ADD", attachment, ifName(index),
+            directory,
             prevResult === undefined ? conf : { ...conf, prevResult });
           prevResult = JSON.parse(stdout);
           sum += tookMs;
@@ -61,12 +65,14 @@ export function plugins(title: string, directory: string, options: { readonly no
     },
     del(one, attachment) {
       let sum = 0;
-      // With the nftables backend, release 1.9 ends its DEL with an error when the iptables chain it also looks for is not there.
+      // With the nftables backend, release 1.9 ends its DEL with an error when the iptables chain it also looks for is
+      // not there.
       const mayFail = one.nftables === true;
       for (const [index, network] of [...one.networks.entries()].reverse()) {
         const prevResult = results.get(key(attachment, index));
         for (const conf of confs(one, network, index, node).reverse()) {
-          sum += run(join(directory, String(conf["type"])), "DEL", attachment, ifName(index), directory, { ...conf, prevResult }, mayFail).tookMs;
+          sum += run(join(directory, String(conf["type"])), "DEL", attachment, ifName(index), directory,
+            { ...conf, prevResult }, mayFail).tookMs;
         }
         results.delete(key(attachment, index));
       }
@@ -99,12 +105,14 @@ function withState(plugin: Readonly<Record<string, unknown>>, node: string): Rea
 function confs(one: Case, network: Network, index: number, node: string): Readonly<Record<string, unknown>>[] {
   return network.plugins.map((plugin) => ({
     ...withState(plugin, node), cniVersion, name: network.name,
-    ...(index === 0 && one.runtimeConfig !== undefined && plugin["capabilities"] !== undefined ? { runtimeConfig: one.runtimeConfig } : {}),
+    ...(index === 0 && one.runtimeConfig !== undefined && plugin["capabilities"] !== undefined
+      ? { runtimeConfig: one.runtimeConfig } : {}),
   }));
 }
 
 function run(
-  executable: string, command: string, { containerId, netns }: Attachment, ifName: string, pluginPath: string, conf: object,
+  executable: string, command: string, { containerId, netns }: Attachment, ifName: string, pluginPath: string,
+    conf: object,
   mayFail = false,
 ): { tookMs: number; stdout: string } {
   const env = {
@@ -115,6 +123,7 @@ function run(
   const start = process.hrtime.bigint();
   const child = spawnSync(executable, [], { input, env, encoding: "utf8", timeout: limitMs });
   const tookMs = Number(process.hrtime.bigint() - start) / 1e6;
-  if (child.status !== 0 && !mayFail) throw new Error(`${command} by ${executable} failed: ${child.stdout}${child.stderr}`);
+  if (child.status !== 0
+    && !mayFail) throw new Error(`${command} by ${executable} failed: ${child.stdout}${child.stderr}`);
   return { tookMs, stdout: child.stdout };
 }

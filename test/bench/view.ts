@@ -1,9 +1,9 @@
-// Looking for a free address inside a module, with 100,000 addresses of a /8 taken: the SDK's View in both of its forms.
-// Nothing is ever freed in an instance, so a part of each step in a row is the kernel's: memory that is touched for the
-// first time, 16 bytes an address.
+// Looking for a free address inside a module, with 100,000 addresses of a /8 taken: the SDK's View in both of its
+// forms. Nothing is ever freed in an instance, so a part of each step in a row is the kernel's: memory that is touched
+// for the first time, 16 bytes an address.
 import { join } from "node:path";
 import { AddressList, parseAddress, takenBitmap, takenRuns, type TakenView } from "../../src/net/index.ts";
-import { encodeFrame } from "../../src/wasm/frame.ts";
+import { encodeFrame } from "../../src/wasm/call/frame.ts";
 import { compileModuleSources, moduleSources } from "../helpers/sdk.ts";
 import { against, summarize, table, timeMs } from "./statistics.ts";
 
@@ -25,7 +25,8 @@ export async function lookingForAddresses(): Promise<string> {
   // Every third address, so that no two are one run.
   for (let i = 0; i < taken; i++) list.add(0, 0, 0, first + 1 + i * 3);
   const module = new WebAssembly.Module(await compileModuleSources(join(moduleSources, "sdk-figures"), "index.ts"));
-  const rows = ([["runs", takenRuns(span, list), 1.5, 80], ["bitmap", takenBitmap(span, list), 1.1, 11]] as const).map(([form, view, oneUs, rowNs]) => {
+  const rows = ([["runs", takenRuns(span, list), 1.5, 80], ["bitmap", takenBitmap(span, list), 1.1,
+    11]] as const).map(([form, view, oneUs, rowNs]) => {
     const one = summarize(Array.from({ length: samples }, () => oneLookUs(opened(module, view)))).medianMs;
     const row = summarize(Array.from({ length: samples }, () => inARowNs(opened(module, view)))).medianMs;
     return [form, one.toFixed(2), against(one, oneUs), row.toFixed(1), against(row, rowNs)];
@@ -55,5 +56,6 @@ function oneLookUs({ nextFree }: Exports): number {
 }
 
 function inARowNs({ inARow: walk }: Exports): number {
-  return (timeMs(() => { if (walk(first, inARow) === 0) throw new Error("the module found no free address"); }) * 1e6) / inARow;
+  return (timeMs(() => { if (walk(first,
+    inARow) === 0) throw new Error("the module found no free address"); }) * 1e6) / inARow;
 }

@@ -1,4 +1,5 @@
-// Whole-process ADD and DEL of every runtime, in turns (A B C A B C ...), so that a machine changing its speed hits all alike.
+// Whole-process ADD and DEL of every runtime, in turns (A B C A B C ...), so that a machine changing its speed hits all
+// alike.
 import { execFileSync } from "node:child_process";
 import { inNetns, openNetns, openOwnNetns, type Netns } from "../../src/kernel/netns.ts";
 import { cases, uplink } from "./cases.ts";
@@ -6,13 +7,15 @@ import type { Runtime } from "./runtimes.ts";
 import { ms, ratio, summarize, table } from "./statistics.ts";
 
 /**
- * Measures every case: a table of medians a case and verb, with our ratio to each of the others, and our own medians by row.
+ * Measures every case: a table of medians a case and verb, with our ratio to each of the others, and our own medians by
+ * row.
  *
  * @param ours    the runtime the ratios are of
  * @param others  what it is compared with
  * @param count   counted runs of each; one more is run first and not counted
  */
-export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[], count: number): { readonly text: string; readonly own: ReadonlyMap<string, number> } {
+export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[],
+  count: number): { readonly text: string; readonly own: ReadonlyMap<string, number> } {
   const runtimes = [ours, ...others];
   const header = ["", ...runtimes.map(({ title }) => `${title} ms`), ...others.map(({ title }) => `ratio to ${title}`)];
   const own = openOwnNetns();
@@ -37,7 +40,8 @@ export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[],
       const [ourMedian = Number.NaN, ...rest] = medians;
       const title = `${verb.toUpperCase()} ${one.title}`;
       ownMedians.set(title, ourMedian);
-      rows.push([title, ...medians.map(shown), ...rest.map((other) => Number.isNaN(other) ? "" : ratio(ourMedian, other))]);
+      rows.push([title, ...medians.map(shown), ...rest.map((other) => Number.isNaN(other) ? "" : ratio(ourMedian,
+        other))]);
     }
   }
   return { text: table(header, rows), own: ownMedians };
@@ -46,8 +50,8 @@ export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[],
 const nodes = new Map<string, Netns>();
 
 /**
- * The namespace that is the runtime's host, made at first use: with what another one leaves behind (rules flushed, files
- * changed) none has to deal. It has lo up, and a lower link for macvlan whose other end nobody talks to.
+ * The namespace that is the runtime's host, made at first use: with what another one leaves behind (rules flushed,
+ * files changed) none has to deal. It has lo up, and a lower link for macvlan whose other end nobody talks to.
  */
 function nodeOf({ node }: Runtime): Netns {
   const known = nodes.get(node);

@@ -4,13 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { version } from "../../src/bin/version.ts";
+import { version } from "../../src/program/version.ts";
 import { runExecutable } from "../helpers/executable.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "polynic-bin-"));
 const all = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
-const add = { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: "/nowhere", CNI_IFNAME: "eth0", CNI_PATH: "/nowhere" };
-const conf = { cniVersion: "1.0.0", name: "pods", type: "polynic", cniDir: directory, delegates: [{ cniVersion: "1.0.0", name: "one", type: "bridge" }] };
+const add = { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: "/nowhere", CNI_IFNAME: "eth0",
+  CNI_PATH: "/nowhere" };
+const conf = { cniVersion: "1.0.0", name: "pods", type: "polynic", cniDir: directory,
+  delegates: [{ cniVersion: "1.0.0", name: "one", type: "bridge" }] };
 
 const talking = suite("polynic without a command");
 for (const name of ["polynic", "multus", "bridge", "host-local"]) {
@@ -36,43 +38,59 @@ talking.run();
 const asking = suite("VERSION");
 for (const name of ["polynic", "multus", "bridge"]) {
   asking(`lists versions as ${name}, whatever stdin and the other variables hold`, () => {
-    const ran = runExecutable({ name, env: { CNI_COMMAND: "VERSION", CNI_IFNAME: "dummy", CNI_NETNS: "dummy", CNI_PATH: "dummy" }, stdin: "{" });
+    const ran = runExecutable({ name, env: { CNI_COMMAND: "VERSION", CNI_IFNAME: "dummy", CNI_NETNS: "dummy",
+      CNI_PATH: "dummy" }, stdin: "{" });
     assert.equal([ran.status, ran.stdout], [0, `${JSON.stringify({ cniVersion: "1.1.0", supportedVersions: all })}\n`]);
   });
 }
 asking.run();
 
 const refusing = suite("refusals");
-const rows: readonly { title: string; name?: string; env?: Record<string, string>; stdin?: string | object; code: number; says: RegExp; version?: string }[] = [
-  { title: "missing variables, in order", env: { CNI_COMMAND: "ADD" }, code: 4, says: /CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH/ },
-  { title: "a container id that is a path", env: { ...add, CNI_CONTAINERID: "../x" }, code: 4, says: /CNI_CONTAINERID/ },
+const rows: readonly { title: string; name?: string; env?: Record<string,
+  string>; stdin?: string | object; code: number; says: RegExp; version?: string }[] = [
+  { title: "missing variables, in order", env: { CNI_COMMAND: "ADD" }, code: 4,
+    says: /CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH/ },
+  { title: "a container id that is a path", env: { ...add, CNI_CONTAINERID: "../x" }, code: 4,
+    says: /CNI_CONTAINERID/ },
   { title: "an interface name that is a path", env: { ...add, CNI_IFNAME: "a/b" }, code: 4, says: /CNI_IFNAME/ },
   { title: "stdin that is not JSON", env: add, stdin: "{", code: 6, says: /stdin: it is not JSON/ },
   { title: "no stdin at all", env: add, stdin: "", code: 6, says: /it is empty/ },
   { title: "a network without a name", env: add, stdin: { type: "polynic" }, code: 7, says: /name is missing/ },
   { title: "a network name that is a path", env: add, stdin: { ...conf, name: "../x" }, code: 7, says: /name/ },
-  { title: "the multiplexer inside a plugin that one runs", env: { ...add, POLYNIC_INSIDE: "ptp" }, stdin: conf, code: 7, says: /inside plugin "ptp"/, version: "1.0.0" },
-  { title: "an unknown verb, after the configuration", env: { ...add, CNI_COMMAND: "add" }, stdin: conf, code: 4, says: /^unknown CNI_COMMAND: add$/, version: "1.0.0" },
-  { title: "an unknown version", env: add, stdin: { ...conf, cniVersion: "2.0.0" }, code: 1, says: /"2\.0\.0"/, version: "2.0.0" },
-  { title: "CHECK before 0.4.0", env: { ...add, CNI_COMMAND: "CHECK" }, stdin: { ...conf, cniVersion: "0.3.1" }, code: 1, says: /0\.4\.0/, version: "0.3.1" },
-  { title: "GC before 1.1.0", env: { CNI_COMMAND: "GC", CNI_PATH: "/x" }, stdin: conf, code: 1, says: /1\.1\.0/, version: "1.0.0" },
-  { title: "STATUS before 1.1.0", env: { CNI_COMMAND: "STATUS", CNI_PATH: "/x" }, stdin: conf, code: 1, says: /1\.1\.0/, version: "1.0.0" },
-  { title: "a multiplexer without networks", env: add, stdin: { ...conf, delegates: [] }, code: 7, says: /neither delegates nor clusterNetwork/, version: "1.0.0" },
-  { title: "a wrong type, by key", env: add, stdin: { ...conf, retryDeleteOnError: "yes" }, code: 7, says: /retryDeleteOnError is "yes"/, version: "1.0.0" },
-  { title: "prevResult of another shape", env: add, stdin: { ...conf, prevResult: { cniVersion: "0.2.0" } }, code: 1, says: /prevResult/, version: "1.0.0" },
-  { title: "a namespace that is not there, naming network, plugin, interface and path", env: add, stdin: conf, code: 8, says: /network "one" \(interface "eth0"\) with plugin "bridge".*"\/nowhere"/, version: "1.0.0" },
+  { title: "the multiplexer inside a plugin that one runs", env: { ...add, POLYNIC_INSIDE: "ptp" }, stdin: conf,
+    code: 7, says: /inside plugin "ptp"/, version: "1.0.0" },
+  { title: "an unknown verb, after the configuration", env: { ...add, CNI_COMMAND: "add" }, stdin: conf, code: 4,
+    says: /^unknown CNI_COMMAND: add$/, version: "1.0.0" },
+  { title: "an unknown version", env: add, stdin: { ...conf, cniVersion: "2.0.0" }, code: 1, says: /"2\.0\.0"/,
+    version: "2.0.0" },
+  { title: "CHECK before 0.4.0", env: { ...add, CNI_COMMAND: "CHECK" }, stdin: { ...conf, cniVersion: "0.3.1" },
+    code: 1, says: /0\.4\.0/, version: "0.3.1" },
+  { title: "GC before 1.1.0", env: { CNI_COMMAND: "GC", CNI_PATH: "/x" }, stdin: conf, code: 1, says: /1\.1\.0/,
+    version: "1.0.0" },
+  { title: "STATUS before 1.1.0", env: { CNI_COMMAND: "STATUS", CNI_PATH: "/x" }, stdin: conf, code: 1, says: /1\.1\.0/,
+    version: "1.0.0" },
+  { title: "a multiplexer without networks", env: add, stdin: { ...conf, delegates: [] }, code: 7,
+    says: /neither delegates nor clusterNetwork/, version: "1.0.0" },
+  { title: "a wrong type, by key", env: add, stdin: { ...conf, retryDeleteOnError: "yes" }, code: 7,
+    says: /retryDeleteOnError is "yes"/, version: "1.0.0" },
+  { title: "prevResult of another shape", env: add, stdin: { ...conf, prevResult: { cniVersion: "0.2.0" } }, code: 1,
+    says: /prevResult/, version: "1.0.0" },
+  { title: "a namespace that is not there, naming network, plugin, interface and path", env: add, stdin: conf, code: 8,
+    says: /network "one" \(interface "eth0"\) with plugin "bridge".*"\/nowhere"/, version: "1.0.0" },
   { title: "a name it has never heard of", name: "frobnicate", env: add, stdin: conf, code: 4, says: /"frobnicate"/ },
 ];
 for (const row of rows) {
   refusing(`refuse ${row.title}`, () => {
-    const ran = runExecutable({ ...(row.name === undefined ? {} : { name: row.name }), env: row.env ?? {}, stdin: row.stdin ?? "" });
+    const ran = runExecutable({ ...(row.name === undefined ? {} : { name: row.name }), env: row.env ?? {},
+      stdin: row.stdin ?? "" });
     assert.is(ran.status, 1);
     assert.equal([ran.json?.["code"], ran.json?.["cniVersion"]], [row.code, row.version ?? "1.1.0"], ran.stdout);
     assert.match(String(ran.json?.["msg"]), row.says);
   });
 }
 refusing("refuse our own namespace before anything is done, for the multiplexer and for plugins", () => {
-  for (const [name, stdin] of [["polynic", conf], ["bridge", { cniVersion: "1.0.0", name: "one", type: "bridge" }]] as const) {
+  for (const [name, stdin] of [["polynic", conf], ["bridge",
+    { cniVersion: "1.0.0", name: "one", type: "bridge" }]] as const) {
     for (const CNI_COMMAND of ["ADD", "DEL"]) {
       const ran = runExecutable({ name, env: { ...add, CNI_COMMAND, CNI_NETNS: "/proc/self/ns/net" }, stdin });
       assert.equal([ran.status, ran.json?.["code"]], [1, 8], ran.stdout);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { multiplexerNames, pluginNames } from "../../src/bin/names.ts";
+import { multiplexerNames, pluginNames } from "../../src/program/names.ts";
 import { builtDist, runtimeFlags } from "../helpers/dist.ts";
 import { builtModules } from "../helpers/wasm.ts";
 
@@ -50,7 +50,8 @@ dist("runs through links in other directories, one after the other, relative or 
   symlinkSync("../../../a copy/bin/bridge", join(far, "bridge"));
   symlinkSync(join(dist, "bin", "macvlan"), join(far, "macvlan"));
   symlinkSync("../opt/cni/bin/bridge", join(farther, "bridge"));
-  for (const link of [join(far, "bridge"), join(far, "macvlan"), join(farther, "bridge")]) assertVersions(run(link, { cwd: "/" }));
+  for (const link of [join(far, "bridge"), join(far, "macvlan"), join(farther, "bridge")]) assertVersions(run(link,
+    { cwd: "/" }));
 });
 
 dist("runs when its own directory is reached through a link", ({ directory, dist }) => {
@@ -133,14 +134,16 @@ dist("has each of our source files and packages in one script only", ({ dist }) 
   const places = new Map<string, string[]>();
   for (const [name, text] of scriptsOf(dist)) {
     // The bundler writes the file's name above what is in it.
-    for (const [, file = ""] of text.matchAll(/^ *\/\/ ((?:src|build)\/\S+|\S*node_modules\/\S+)$/gm)) places.set(file, [...places.get(file) ?? [], name]);
+    for (const [, file = ""] of text.matchAll(/^ *\/\/ ((?:src|build)\/\S+|\S*node_modules\/\S+)$/gm)) places.set(file,
+      [...places.get(file) ?? [], name]);
   }
   assert.ok(places.has("src/cni/errors.ts"));
   assert.equal([...places].filter(([, names]) => new Set(names).size > 1), []);
 });
 
 dist("knows an error of the main script in one that is loaded late", ({ dist }) => {
-  const { stderr } = run(join(dist, "bin", "polynic"), { cwd: "/", args: ["module", "install", join(dist, "bin", "polynic")], env: { CNI_COMMAND: "" } });
+  const { stderr } = run(join(dist, "bin", "polynic"), { cwd: "/",
+    args: ["module", "install", join(dist, "bin", "polynic")], env: { CNI_COMMAND: "" } });
   assert.match(stderr, /^polynic module install: .* \(code 142\)$/m);
 });
 
@@ -149,7 +152,8 @@ dist("asks a WASM module without loading more of Node than its start", ({ direct
   const { stdout, stderr } = run(join(dist, "lib", "polynic", "node"), {
     cwd: "/", args: [...runtimeFlags(dist), join(dist, "lib", "polynic", "start.cjs"), "host-local"],
     env: {
-      NODE_DEBUG_NATIVE: "code_cache", CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: "/proc/self/ns/net", CNI_NETNS_OVERRIDE: "1",
+      NODE_DEBUG_NATIVE: "code_cache", CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: "/proc/self/ns/net",
+        CNI_NETNS_OVERRIDE: "1",
       CNI_IFNAME: "eth0", CNI_PATH: "/none",
     },
     input: JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "host-local", ipam }),
@@ -161,7 +165,8 @@ dist("asks a WASM module without loading more of Node than its start", ({ direct
 dist("finds an installed module without loading more of Node than its start", ({ directory, dist }) => {
   const moduleDir = join(directory, "modules");
   const installed = run(join(dist, "bin", "polynic"), {
-    cwd: "/", args: ["module", "install", join(builtModules, "examples", "sticky.wasm"), "--dir", moduleDir], env: { CNI_COMMAND: "" },
+    cwd: "/", args: ["module", "install", join(builtModules, "examples", "sticky.wasm"), "--dir", moduleDir],
+      env: { CNI_COMMAND: "" },
   });
   assert.is(installed.status, 0, installed.stderr);
   const ipam = { type: "sticky", dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.0.0.0/24" }]] };
@@ -201,7 +206,8 @@ interface Answer {
 
 /** Runs VERSION, unless `env` says otherwise, with nothing else in the environment. */
 function run(file: string, { cwd, args = [], env = {}, input = '{"cniVersion":"1.0.0"}' }: {
-  readonly cwd: string; readonly args?: readonly string[]; readonly env?: Readonly<Record<string, string>>; readonly input?: string;
+  readonly cwd: string; readonly args?: readonly string[]; readonly env?: Readonly<Record<string,
+    string>>; readonly input?: string;
 }): Answer {
   const { status, stdout, stderr } = spawnSync(file, args, {
     cwd, env: { CNI_COMMAND: "VERSION", ...env }, input, encoding: "utf8", timeout: runLimitMs,

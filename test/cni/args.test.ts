@@ -2,7 +2,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError, formatArgPairs, parseArgBoolean, parseArgPairs, parseArgs, splitArgPairs } from "../../src/cni/index.ts";
 
-const refused = (error: unknown): boolean => error instanceof CniError && error.code === 4 && error.message.includes("CNI_ARGS");
+const refused = (error: unknown): boolean => error instanceof CniError && error.code === 4
+  && error.message.includes("CNI_ARGS");
 
 const args = suite("parseArgs");
 
@@ -22,21 +23,24 @@ for (const [text, values] of [
 }
 
 for (const text of [
-  "FOO=bar", "mac=a", "IgnoreUnknown=0;FOO=bar", "IgnoreUnknown=false;FOO=bar", "IgnoreUnknown=yes", "IgnoreUnknown=", "ignoreunknown=1",
+  "FOO=bar", "mac=a", "IgnoreUnknown=0;FOO=bar", "IgnoreUnknown=false;FOO=bar", "IgnoreUnknown=yes", "IgnoreUnknown=",
+    "ignoreunknown=1",
   "MAC", "MAC=a;", ";MAC=a", "MAC=a;;IP=b", "MAC=a=b", ";", "=;x", "MAC:a", "__proto__=x",
 ]) {
   args(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseArgs(text, ["MAC", "IP"]), refused));
 }
 
 args("lists every unknown key and what is known", () => {
-  assert.throws(() => parseArgs("A=1;MAC=x;B=2", ["MAC"]), 'Cannot use CNI_ARGS: "A", "B" unknown, expected MAC, IgnoreUnknown, or IgnoreUnknown=1');
+  assert.throws(() => parseArgs("A=1;MAC=x;B=2", ["MAC"]),
+    'Cannot use CNI_ARGS: "A", "B" unknown, expected MAC, IgnoreUnknown, or IgnoreUnknown=1');
 });
 
 args.run();
 
 const pairs = suite("parseArgPairs");
 
-pairs("keeps order and repeats", () => assert.equal(parseArgPairs("B=1;A=2;B=3;C="), [["B", "1"], ["A", "2"], ["B", "3"], ["C", ""]]));
+pairs("keeps order and repeats", () => assert.equal(parseArgPairs("B=1;A=2;B=3;C="),
+  [["B", "1"], ["A", "2"], ["B", "3"], ["C", ""]]));
 pairs("of nothing are none", () => assert.equal(parseArgPairs(""), []));
 pairs("needs exactly one =", () => {
   assert.throws(() => parseArgPairs("A:1"), refused);
@@ -51,10 +55,12 @@ pairs.run();
 
 const boolean = suite("parseArgBoolean");
 
-for (const [text, value] of [["1", true], ["true", true], ["True", true], ["TRUE", true], ["0", false], ["false", false], ["False", false]] as const) {
+for (const [text, value] of [["1", true], ["true", true], ["True", true], ["TRUE", true], ["0", false],
+  ["false", false], ["False", false]] as const) {
   boolean(`takes ${text} for ${value}`, () => assert.is(parseArgBoolean(text), value));
 }
 
-for (const text of ["", "yes", "t", "2", " true", "on"]) boolean(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseArgBoolean(text), refused));
+for (const text of ["", "yes", "t", "2", " true", "on"]) boolean(`refuses ${JSON.stringify(text)}`,
+  () => assert.throws(() => parseArgBoolean(text), refused));
 
 boolean.run();

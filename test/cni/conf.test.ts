@@ -9,15 +9,21 @@ const read = (raw: unknown): unknown => readConf(schema, raw);
 const readLeniently = (raw: unknown): unknown => readConf(schema, raw, { lenient: true });
 
 for (const [title, raw, conf] of [
-  ["takes keys in any case at every level", '{"NAME":"a","Ipam":{"TYPE":"x"},"dns":{"NameServers":["1.1.1.1"]}}', { name: "a", ipam: { type: "x" }, dns: { nameservers: ["1.1.1.1"] } }],
+  ["takes keys in any case at every level", '{"NAME":"a","Ipam":{"TYPE":"x"},"dns":{"NameServers":["1.1.1.1"]}}',
+    { name: "a", ipam: { type: "x" }, dns: { nameservers: ["1.1.1.1"] } }],
   ["lets the last scalar of several spellings win", '{"type":"a","TYPE":"b","Type":"c"}', { type: "c" }],
-  ["lets the last list of several spellings win", '{"dns":{"search":["a","b"],"SEARCH":["c"]}}', { dns: { search: ["c"] } }],
-  ["merges objects of several spellings", '{"dns":{"domain":"a","search":["s"]},"DNS":{"DOMAIN":"b"}}', { dns: { domain: "b", search: ["s"] } }],
+  ["lets the last list of several spellings win", '{"dns":{"search":["a","b"],"SEARCH":["c"]}}',
+    { dns: { search: ["c"] } }],
+  ["merges objects of several spellings", '{"dns":{"domain":"a","search":["s"]},"DNS":{"DOMAIN":"b"}}',
+    { dns: { domain: "b", search: ["s"] } }],
   ["lets null leave what another spelling gave", '{"type":"a","TYPE":null}', { type: "a" }],
   ["takes null for absent", '{"name":null,"ipam":null,"dns":{"domain":null}}', { dns: {} }],
-  ["drops unknown keys, whatever their type", '{"name":"a","bogus":{"x":[1]},"ipam":{"subnet":5}}', { name: "a", ipam: {} }],
-  ["keeps the keys of free maps as they are", '{"capabilities":{"portMappings":true,"MAC":false,"mac":true}}', { capabilities: { portMappings: true, MAC: false, mac: true } }],
-  ["leaves objects without known keys untouched", '{"runtimeConfig":{"Mac":null,"x":{"Y":[null]}}}', { runtimeConfig: { Mac: null, x: { Y: [null] } } }],
+  ["drops unknown keys, whatever their type", '{"name":"a","bogus":{"x":[1]},"ipam":{"subnet":5}}',
+    { name: "a", ipam: {} }],
+  ["keeps the keys of free maps as they are", '{"capabilities":{"portMappings":true,"MAC":false,"mac":true}}',
+    { capabilities: { portMappings: true, MAC: false, mac: true } }],
+  ["leaves objects without known keys untouched", '{"runtimeConfig":{"Mac":null,"x":{"Y":[null]}}}',
+    { runtimeConfig: { Mac: null, x: { Y: [null] } } }],
 ] as const) {
   reading(title, () => assert.equal(read(JSON.parse(raw)), conf));
 }
@@ -25,17 +31,22 @@ for (const [title, raw, conf] of [
 for (const [raw, message] of [
   ['{"name":"blue","type":5}', 'Cannot read network "blue": type is 5, expected a string'],
   ['{"name":"blue","dns":[]}', 'Cannot read network "blue": dns is [], expected an object'],
-  ['{"name":"blue","dns":{"nameservers":"1.1.1.1"}}', 'Cannot read network "blue": dns.nameservers is "1.1.1.1", expected a list'],
-  ['{"name":"blue","DNS":{"NAMESERVERS":["a",{}]}}', 'Cannot read network "blue": dns.nameservers[1] is {}, expected a string'],
-  ['{"name":"blue","capabilities":{"a b":"true"}}', 'Cannot read network "blue": capabilities["a b"] is "true", expected true or false'],
+  ['{"name":"blue","dns":{"nameservers":"1.1.1.1"}}',
+    'Cannot read network "blue": dns.nameservers is "1.1.1.1", expected a list'],
+  ['{"name":"blue","DNS":{"NAMESERVERS":["a",{}]}}',
+    'Cannot read network "blue": dns.nameservers[1] is {}, expected a string'],
+  ['{"name":"blue","capabilities":{"a b":"true"}}',
+    'Cannot read network "blue": capabilities["a b"] is "true", expected true or false'],
   ['{"name":7}', "Cannot read the network configuration: name is 7, expected a string"],
   ["[]", "Cannot read the network configuration: it is [], expected an object"],
   ['"text"', 'Cannot read the network configuration: it is "text", expected an object'],
   ["null", "Cannot read the network configuration: it is null, expected an object"],
-  [JSON.stringify({ name: "blue", ipam: "x".repeat(10_000) }), `Cannot read network "blue": ipam is "${"x".repeat(59)}..., expected an object`],
+  [JSON.stringify({ name: "blue", ipam: "x".repeat(10_000) }),
+    `Cannot read network "blue": ipam is "${"x".repeat(59)}..., expected an object`],
 ] as const) {
   reading(`refuses ${raw.slice(0, 60)} with the key and what is allowed`, () => {
-    assert.throws(() => read(JSON.parse(raw)), (error: unknown) => error instanceof CniError && error.code === 7 && error.message === message);
+    assert.throws(() => read(JSON.parse(raw)), (error: unknown) => error instanceof CniError && error.code === 7
+      && error.message === message);
   });
 }
 
@@ -57,7 +68,8 @@ for (const [schemaName, raw, message] of [
 }
 
 reading("names what else is read when told", () => {
-  assert.throws(() => readConf("plugin-conf", [], { subject: 'cache "/x"' }), 'Cannot read cache "/x": it is [], expected an object');
+  assert.throws(() => readConf("plugin-conf", [], { subject: 'cache "/x"' }),
+    'Cannot read cache "/x": it is [], expected an object');
 });
 
 reading("does not change what it was given", () => {
@@ -67,14 +79,18 @@ reading("does not change what it was given", () => {
 });
 
 reading("takes refused values for absent when lenient", () => {
-  const raw = { name: "a", dns: { domain: 5, search: ["a", 5], options: ["x"] }, ipam: { type: "x" }, capabilities: { a: 1, b: true } };
-  assert.equal(readLeniently(raw), { name: "a", dns: { options: ["x"] }, ipam: { type: "x" }, capabilities: { b: true } });
+  const raw = { name: "a", dns: { domain: 5, search: ["a", 5], options: ["x"] }, ipam: { type: "x" },
+    capabilities: { a: 1, b: true } };
+  assert.equal(readLeniently(raw), { name: "a", dns: { options: ["x"] }, ipam: { type: "x" },
+    capabilities: { b: true } });
   assert.throws(() => read(raw));
 });
 
 reading("takes missing keys for absent when lenient, and drops what is incomplete below the top", () => {
-  assert.equal(readConf("network-list", { plugins: [{ type: "a" }], disableCheck: 5 }, { lenient: true }), { plugins: [{ type: "a" }] });
-  assert.throws(() => readConf("network-list", { plugins: [{ type: "a" }] }), "Cannot read the network configuration: name is missing, expected a string");
+  assert.equal(readConf("network-list", { plugins: [{ type: "a" }], disableCheck: 5 }, { lenient: true }),
+    { plugins: [{ type: "a" }] });
+  assert.throws(() => readConf("network-list", { plugins: [{ type: "a" }] }),
+    "Cannot read the network configuration: name is missing, expected a string");
 });
 
 reading("still refuses what is no configuration at all when lenient", () => {

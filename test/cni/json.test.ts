@@ -5,21 +5,26 @@ import { CniError, jsonDepthMax, parseJson, parseJsonObject, printError } from "
 const json = suite("parseJsonObject");
 
 for (const text of [
-  "", " ", "\n", "{", "}", "[", "[]", '"text"', "1", "null", "true", "{]", '{"a"}', '{"a":}', "{'a':1}", '{"a":1,}', '{"a":01}', '{"a":NaN}',
+  "", " ", "\n", "{", "}", "[", "[]", '"text"', "1", "null", "true", "{]", '{"a"}', '{"a":}', "{'a':1}", '{"a":1,}',
+    '{"a":01}', '{"a":NaN}',
   '{"a":"\u0001"}', "{} {}", '{"a":1}x', "\ufeff{}", "not json", '{"a":"\\x"}', "<xml/>", "a".repeat(100_000),
 ]) {
   json(`refuses ${JSON.stringify(text.slice(0, 20))} as undecodable`, () => {
     assert.throws(() => parseJsonObject(text, "stdin"), (error: unknown) =>
-      error instanceof CniError && error.code === 6 && error.message.startsWith("Cannot read stdin: ") && error.message.length < 120);
+      error instanceof CniError && error.code === 6 && error.message.startsWith("Cannot read stdin: ")
+        && error.message.length < 120);
   });
 }
 
-const nested = (levels: number, open: string, close: string): string => open.repeat(levels) + "1" + close.repeat(levels);
+const nested = (levels: number, open: string,
+  close: string): string => open.repeat(levels) + "1" + close.repeat(levels);
 
 json("takes what can be printed again, and nothing deeper", () => {
   assert.is(JSON.stringify(parseJson(nested(jsonDepthMax, "[", "]"), "x")).length, jsonDepthMax * 2 + 1);
-  for (const text of [nested(jsonDepthMax + 1, "[", "]"), nested(jsonDepthMax + 1, '{"a":', "}"), nested(1_000_000, "[", "]"), "[".repeat(1_000_000)]) {
-    assert.throws(() => parseJson(text, "x"), (error: unknown) => error instanceof CniError && error.code === 6 && error.message.includes("nested too deeply"));
+  for (const text of [nested(jsonDepthMax + 1, "[", "]"), nested(jsonDepthMax + 1, '{"a":', "}"),
+    nested(1_000_000, "[", "]"), "[".repeat(1_000_000)]) {
+    assert.throws(() => parseJson(text, "x"), (error: unknown) => error instanceof CniError && error.code === 6
+      && error.message.includes("nested too deeply"));
   }
 });
 
@@ -39,12 +44,15 @@ json.run();
 const errors = suite("printError");
 
 errors("prints code, msg and version, indented and without an end of line", () => {
-  assert.is(printError(new CniError(7, "Cannot"), "1.0.0"), '{\n    "cniVersion": "1.0.0",\n    "code": 7,\n    "msg": "Cannot"\n}');
+  assert.is(printError(new CniError(7, "Cannot"), "1.0.0"),
+    '{\n    "cniVersion": "1.0.0",\n    "code": 7,\n    "msg": "Cannot"\n}');
 });
 
 errors("prints details when there are any", () => {
-  assert.equal(JSON.parse(printError(new CniError(1234, "m", { details: "d" }), "1.1.0")), { cniVersion: "1.1.0", code: 1234, msg: "m", details: "d" });
-  assert.equal(JSON.parse(printError(new CniError(1234, "m", { details: "" }), "1.1.0")), { cniVersion: "1.1.0", code: 1234, msg: "m" });
+  assert.equal(JSON.parse(printError(new CniError(1234, "m", { details: "d" }), "1.1.0")),
+    { cniVersion: "1.1.0", code: 1234, msg: "m", details: "d" });
+  assert.equal(JSON.parse(printError(new CniError(1234, "m", { details: "" }), "1.1.0")),
+    { cniVersion: "1.1.0", code: 1234, msg: "m" });
 });
 
 errors.run();

@@ -3,20 +3,24 @@ import * as assert from "uvu/assert";
 import { CniError, parsePluginRequest, prevResultOf } from "../../src/cni/index.ts";
 
 const refusedWith = (code: number, message: string, details?: string) => (error: unknown): boolean =>
-  error instanceof CniError && error.code === code && error.message.includes(message) && (details === undefined || error.details === details);
+  error instanceof CniError && error.code === code && error.message.includes(message)
+    && (details === undefined || error.details === details);
 
 const request = suite("parsePluginRequest");
 
 request("takes the envelope off and leaves the rest as it was", () => {
   const { conf, prevResult, validAttachments } = parsePluginRequest(
     '{"CNIVersion":"1.0.0","Name":"blue","TYPE":"bridge","isGateway":true,"IPAM":{"Type":null},"x":null,"PrevResult":{"ips":[]},"runtimeConfig":{"Mac":"m"}}');
-  assert.equal(conf, { cniVersion: "1.0.0", name: "blue", type: "bridge", isGateway: true, IPAM: { Type: null }, x: null, runtimeConfig: { Mac: "m" } });
+  assert.equal(conf, { cniVersion: "1.0.0", name: "blue", type: "bridge", isGateway: true, IPAM: { Type: null },
+    x: null, runtimeConfig: { Mac: "m" } });
   assert.equal(prevResult, { ips: [] });
   assert.is(validAttachments, undefined);
 });
 
-for (const [text, version] of [['{"name":"a"}', "0.1.0"], ['{"name":"a","cniVersion":""}', "0.1.0"], ['{"name":"a","cniVersion":null}', "0.1.0"], ['{"name":"a","cniVersion":"x"}', "x"]] as const) {
-  request(`takes ${text} for version ${version}`, () => assert.equal(parsePluginRequest(text).conf, { cniVersion: version, name: "a", type: "" }));
+for (const [text, version] of [['{"name":"a"}', "0.1.0"], ['{"name":"a","cniVersion":""}', "0.1.0"],
+  ['{"name":"a","cniVersion":null}', "0.1.0"], ['{"name":"a","cniVersion":"x"}', "x"]] as const) {
+  request(`takes ${text} for version ${version}`, () => assert.equal(parsePluginRequest(text).conf,
+    { cniVersion: version, name: "a", type: "" }));
 }
 
 for (const [text, code, message, details] of [
@@ -38,7 +42,8 @@ for (const [text, code, message, details] of [
   ['{"name":"a","cni.dev/valid-attachments":{}}', 7, '["cni.dev/valid-attachments"] is {}, expected a list', undefined],
   ['{"name":"a","cni.dev/valid-attachments":[{"containerID":"c"}]}', 7, "ifname is missing", undefined],
 ] as const) {
-  request(`refuses ${text.slice(0, 60)}`, () => assert.throws(() => parsePluginRequest(text), refusedWith(code, message, details)));
+  request(`refuses ${text.slice(0, 60)}`, () => assert.throws(() => parsePluginRequest(text),
+    refusedWith(code, message, details)));
 }
 
 const both = [{ containerID: "c", ifname: "eth0" }];
@@ -47,7 +52,8 @@ for (const [title, text, valid] of [
   ["a list", '{"name":"a","cni.dev/valid-attachments":[{"containerID":"c","ifname":"eth0"}]}', both],
   ["keys in any case", '{"name":"a","cni.dev/valid-attachments":[{"containerId":"c","ifName":"eth0","x":1}]}', both],
   ["the older name", '{"name":"a","cni.dev/attachments":[{"containerID":"c","ifname":"eth0"}]}', both],
-  ["the newer name before the older", '{"name":"a","cni.dev/attachments":[],"cni.dev/valid-attachments":[{"containerID":"c","ifname":"eth0"}]}', both],
+  ["the newer name before the older",
+    '{"name":"a","cni.dev/attachments":[],"cni.dev/valid-attachments":[{"containerID":"c","ifname":"eth0"}]}', both],
   ["an empty list", '{"name":"a","cni.dev/valid-attachments":[]}', []],
   ["null as an empty list", '{"name":"a","cni.dev/valid-attachments":null,"cni.dev/attachments":null}', []],
   ["nothing as no list at all", '{"name":"a"}', undefined],
@@ -86,7 +92,8 @@ const seed = Number(process.env["SEED"] ?? 20_261_121);
 request(`answers a broken request with a CniError, whatever is broken (SEED=${seed})`, () => {
   const random = randomNumbers(seed);
   const whole = '{"cniVersion":"1.0.0","name":"blue","type":"bridge","prevResult":{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.1/8"}]},"cni.dev/valid-attachments":[{"containerID":"c","ifname":"e"}]}';
-  const pieces = ["", "null", "[]", "{}", "1", '"', '"x"', ",", "}", "{", "]", "\\", "-", '{"__proto__":1}', "\u0000", "\ud800"];
+  const pieces = ["", "null", "[]", "{}", "1", '"', '"x"', ",", "}", "{", "]", "\\", "-", '{"__proto__":1}', "\u0000",
+    "\ud800"];
   for (let round = 0; round < 3000; round++) {
     const at = random(whole.length);
     const broken = whole.slice(0, at) + pieces[random(pieces.length)] + whole.slice(at + random(12));

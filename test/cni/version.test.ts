@@ -5,15 +5,19 @@ import { CniError, allVersions, chooseVersion, compareVersions, printAbout, prin
 const compare = suite("compareVersions");
 
 for (const [a, b, sign] of [
-  ["0.4.0", "0.3.1", 1], ["0.3.1", "0.4.0", -1], ["1.0.0", "1.0.0", 0], ["1", "1.0.0", 0], ["1.1", "1.1.0", 0], ["", "0.1.0", 0],
+  ["0.4.0", "0.3.1", 1], ["0.3.1", "0.4.0", -1], ["1.0.0", "1.0.0", 0], ["1", "1.0.0", 0], ["1.1", "1.1.0", 0],
+    ["", "0.1.0", 0],
   ["0.10.0", "0.9.0", 1], ["99.0.0", "1.1.0", 1], ["0.0.0", "", -1],
 ] as const) {
-  compare(`${JSON.stringify(a)} against ${JSON.stringify(b)} is ${sign}`, () => assert.is(Math.sign(compareVersions(a, b)), sign));
+  compare(`${JSON.stringify(a)} against ${JSON.stringify(b)} is ${sign}`,
+    () => assert.is(Math.sign(compareVersions(a, b)), sign));
 }
 
-for (const text of ["a", "1.", ".1", "1.2.3.4", "1.2.x", "-1", "+1", " 1", "1.0.0 ", "1..0", "0x1", "1e3", "9".repeat(40)]) {
+for (const text of ["a", "1.", ".1", "1.2.3.4", "1.2.x", "-1", "+1", " 1", "1.0.0 ", "1..0", "0x1", "1e3",
+  "9".repeat(40)]) {
   compare(`refuses ${JSON.stringify(text)}`, () => {
-    assert.throws(() => compareVersions("1.0.0", text), (error: unknown) => error instanceof CniError && error.code === 6);
+    assert.throws(() => compareVersions("1.0.0", text), (error: unknown) => error instanceof CniError
+      && error.code === 6);
   });
 }
 
@@ -49,7 +53,8 @@ for (const [verb, config, supported, code] of [
 ] as const) {
   require(`${code === 0 ? "lets" : `answers ${code} when`} a plugin of ${supported.join(" ")} serve ${verb} for ${JSON.stringify(config)}`, () => {
     if (code === 0) requireVersion(verb, config, supported);
-    else assert.throws(() => requireVersion(verb, config, supported), (error: unknown) => error instanceof CniError && error.code === code);
+    else assert.throws(() => requireVersion(verb, config, supported),
+      (error: unknown) => error instanceof CniError && error.code === code);
   });
 }
 
@@ -73,11 +78,13 @@ for (const [cniVersion, cniVersions, chosen] of [
   ["99.0.0", ["0.4.0"], "0.4.0"],
   ["", [], ""],
 ] as const) {
-  choose(`of ${JSON.stringify(cniVersion)} and ${JSON.stringify(cniVersions)} is ${JSON.stringify(chosen)}`, () => assert.is(chooseVersion(cniVersion, cniVersions), chosen));
+  choose(`of ${JSON.stringify(cniVersion)} and ${JSON.stringify(cniVersions)} is ${JSON.stringify(chosen)}`,
+    () => assert.is(chooseVersion(cniVersion, cniVersions), chosen));
 }
 
 choose("refuses an entry that is no version", () => {
-  assert.throws(() => chooseVersion("1.0.0", ["1.0.0", "newest"]), (error: unknown) => error instanceof CniError && error.code === 6);
+  assert.throws(() => chooseVersion("1.0.0", ["1.0.0", "newest"]),
+    (error: unknown) => error instanceof CniError && error.code === 6);
 });
 
 choose.run();
@@ -89,7 +96,8 @@ print("is one compact line, in the library's own version", () => {
 });
 
 print("printAbout says who it is and what it speaks", () => {
-  assert.is(printAbout("CNI bridge plugin 1", ["0.4.0", "1.0.0"]), "CNI bridge plugin 1\nCNI protocol versions supported: 0.4.0, 1.0.0\n");
+  assert.is(printAbout("CNI bridge plugin 1", ["0.4.0", "1.0.0"]),
+    "CNI bridge plugin 1\nCNI protocol versions supported: 0.4.0, 1.0.0\n");
 });
 
 print.run();

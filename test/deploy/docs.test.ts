@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { installFlags, uninstallFlags } from "../../src/bin/install/flags.ts";
+import { installFlags, uninstallFlags } from "../../src/commands/install/flags.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const text = readFileSync(join(root, "docs", "install.md"), "utf8");
@@ -19,15 +19,19 @@ docs("names manifests that are there", () => {
 });
 
 docs("names flags that the commands have", () => {
-  const known = [...Object.keys(installFlags), ...Object.keys(uninstallFlags), "help", "multus-log-"].map((name) => `--${name}`);
+  const known = [...Object.keys(installFlags), ...Object.keys(uninstallFlags), "help",
+    "multus-log-"].map((name) => `--${name}`);
   const flags = [...new Set(text.match(/--[a-z][a-z-]*/g))];
   assert.ok(flags.length > 15);
   assert.equal(flags.filter((flag) => !known.includes(flag) && !foreignFlags.includes(flag)), []);
 });
 
 docs("quotes what the commands say", () => {
-  const sources = ["primary.ts", "install-plan.ts", "take-back.ts"].map((name) => readFileSync(join(root, "src", "bin", "install", name), "utf8")).join();
-  for (const words of ["Cannot find the primary configuration: ", "Cannot use the primary configuration ", "it is no JSON object", "the runtime would use ", "this node's polynic is in ", "is left where it is: ", "has been written again since"]) {
+  const sources = ["primary.ts", "install-plan.ts", "take-back.ts"].map((name) => readFileSync(join(root, "src", "bin",
+    "install", name), "utf8")).join();
+  for (const words of ["Cannot find the primary configuration: ", "Cannot use the primary configuration ",
+    "it is no JSON object", "the runtime would use ", "this node's polynic is in ", "is left where it is: ",
+    "has been written again since"]) {
     assert.ok(text.includes(words.trim()) && sources.includes(words), words);
   }
 });

@@ -1,5 +1,5 @@
-// docs/install.md, "From Multus to polynic" and "And back", on a directory that stands for a node, with real pods: what one of
-// the two has attached the other takes away, whichever is installed. `multus` is our executable under that name.
+// docs/install.md, "From Multus to polynic" and "And back", on a directory that stands for a node, with real pods: what
+// one of the two has attached the other takes away, whichever is installed. `multus` is our executable under that name.
 import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,8 @@ function inForce(node: PretendNode): { readonly file: string; readonly network: 
   const directory = join(node.root, confDir);
   const [file = ""] = readdirSync(directory).filter((name) => /\.(conf|conflist|json)$/.test(name)).sort();
   const json = JSON.parse(readFileSync(join(directory, file), "utf8"));
-  return { file, network: json.plugins === undefined ? { cniVersion: json.cniVersion, name: json.name, plugins: [json] } : json };
+  return { file, network: json.plugins === undefined ? { cniVersion: json.cniVersion, name: json.name, plugins: [json] }
+    : json };
 }
 
 function kubelet(world: World, node: PretendNode) {
@@ -31,7 +32,8 @@ function kubelet(world: World, node: PretendNode) {
 }
 
 function polynic(file: string, ...words: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(file, words, { encoding: "utf8", timeout: 30_000, env: { PATH: process.env["PATH"] } });
+  const { status, stdout, stderr } = spawnSync(file, words,
+    { encoding: "utf8", timeout: 30_000, env: { PATH: process.env["PATH"] } });
   assert.is(status, 0, stdout + stderr);
 }
 
@@ -41,11 +43,14 @@ journey("goes from Multus to polynic and back, and every pod is deleted by whoev
   const world = makeWorld();
   using node = pretendNode({ types: [], account: false });
   try {
-    const kept = join(world.directory, "leases"), leases = () => readdirSync(join(kept, "pods")).filter((name) => /^10\./.test(name));
-    const primary = { cniVersion: "1.0.0", name: "pods", plugins: [{ type: "bridge", bridge: "cni0", ipam: { type: "host-local", dataDir: kept, ranges: [[{ subnet: "10.8.0.0/24" }]] } }] };
+    const kept = join(world.directory, "leases"), leases = () => readdirSync(join(kept,
+      "pods")).filter((name) => /^10\./.test(name));
+    const primary = { cniVersion: "1.0.0", name: "pods", plugins: [{ type: "bridge", bridge: "cni0",
+      ipam: { type: "host-local", dataDir: kept, ranges: [[{ subnet: "10.8.0.0/24" }]] } }] };
     symlinkSync(join(dist, "bin", "multus"), join(node.root, binDir, "multus"));
     node.write(`${confDir}/10-bridge.conflist`, primary, 0o644);
-    node.write(`${confDir}/00-multus.conf`, { cniVersion: "1.0.0", name: "multus-cni-network", type: "multus", cniDir: join(world.directory, "cni"), delegates: [primary] }, 0o600);
+    node.write(`${confDir}/00-multus.conf`, { cniVersion: "1.0.0", name: "multus-cni-network", type: "multus",
+      cniDir: join(world.directory, "cni"), delegates: [primary] }, 0o600);
     const before = node.snapshot(), pod = kubelet(world, node), [a, b] = [world.another(), world.another()];
 
     pod("ADD", "pod-a", a.path);

@@ -1,15 +1,16 @@
-// The manifests: every object has what it must have, overlays change directories only, and the flags are ones the command knows.
+// The manifests: every object has what it must have, overlays change directories only, and the flags are ones the
+// command knows.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse, parseAllDocuments } from "yaml";
-import { distributionOf } from "../../src/bin/install/distribution.ts";
-import { nodeFiles } from "../../src/bin/install/files.ts";
-import { installFlags, parseFlags, uninstallFlags } from "../../src/bin/install/flags.ts";
-import { installRequest, uninstallRequest } from "../../src/bin/install/request.ts";
-import { version } from "../../src/bin/version.ts";
+import { distributionOf } from "../../src/commands/install/distribution.ts";
+import { nodeFiles } from "../../src/commands/install/files.ts";
+import { installFlags, parseFlags, uninstallFlags } from "../../src/commands/install/flags.ts";
+import { installRequest, uninstallRequest } from "../../src/commands/install/request.ts";
+import { version } from "../../src/program/version.ts";
 
 const deploy = join(import.meta.dirname, "..", "..", "deploy");
 // Documents of Kubernetes: each test says what it expects of their shape.
@@ -60,7 +61,8 @@ const install = (objects: readonly Manifest[]): Manifest => find(objects, "Daemo
 const manifests = suite("the manifests");
 
 manifests("are these objects and no others", () => {
-  assert.equal(kustomized(deploy).map(({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.namespace ?? "-"}/${metadata.name}`), [
+  assert.equal(kustomized(deploy).map(({ apiVersion, kind,
+    metadata }) => `${apiVersion} ${kind} ${metadata.namespace ?? "-"}/${metadata.name}`), [
     "apiextensions.k8s.io/v1 CustomResourceDefinition -/network-attachment-definitions.k8s.cni.cncf.io",
     "v1 ServiceAccount kube-system/polynic",
     "rbac.authorization.k8s.io/v1 ClusterRole -/polynic",
@@ -73,12 +75,15 @@ manifests("define networks as the specification has them", () => {
   const { spec } = find(kustomized(deploy), "CustomResourceDefinition");
   assert.equal({ group: spec.group, scope: spec.scope, names: spec.names }, {
     group: "k8s.cni.cncf.io", scope: "Namespaced",
-    names: { plural: "network-attachment-definitions", singular: "network-attachment-definition", kind: "NetworkAttachmentDefinition", shortNames: ["net-attach-def", "nad"] },
+    names: { plural: "network-attachment-definitions", singular: "network-attachment-definition",
+      kind: "NetworkAttachmentDefinition", shortNames: ["net-attach-def", "nad"] },
   });
   const [{ name, served, storage, schema, subresources }, ...others] = spec.versions;
-  assert.equal({ name, served, storage, subresources, others }, { name: "v1", served: true, storage: true, subresources: undefined, others: [] });
+  assert.equal({ name, served, storage, subresources, others },
+    { name: "v1", served: true, storage: true, subresources: undefined, others: [] });
   const { type, properties, required } = schema.openAPIV3Schema;
-  assert.equal({ type, required, keys: Object.keys(properties), config: properties.spec.properties.config.type }, { type: "object", required: undefined, keys: ["apiVersion", "kind", "metadata", "spec"], config: "string" });
+  assert.equal({ type, required, keys: Object.keys(properties), config: properties.spec.properties.config.type },
+    { type: "object", required: undefined, keys: ["apiVersion", "kind", "metadata", "spec"], config: "string" });
 });
 
 manifests("bind the role to the service account the DaemonSet runs with", () => {
@@ -91,14 +96,20 @@ manifests("bind the role to the service account the DaemonSet runs with", () => 
 manifests("run on every node, before pods have networks, with no more than it takes", () => {
   const { spec, metadata } = find(kustomized(deploy), "DaemonSet");
   assert.equal(spec.selector.matchLabels, spec.template.metadata.labels);
-  const { hostNetwork, hostPID, hostIPC, priorityClassName, tolerations, nodeSelector, containers, initContainers } = spec.template.spec;
-  assert.equal({ hostNetwork, hostPID, hostIPC, priorityClassName, tolerations, nodeSelector, initContainers, namespace: metadata.namespace }, {
-    hostNetwork: true, hostPID: undefined, hostIPC: undefined, priorityClassName: "system-node-critical", tolerations: [{ operator: "Exists" }],
+  const { hostNetwork, hostPID, hostIPC, priorityClassName, tolerations, nodeSelector, containers,
+    initContainers } = spec.template.spec;
+  assert.equal({ hostNetwork, hostPID, hostIPC, priorityClassName, tolerations, nodeSelector, initContainers,
+    namespace: metadata.namespace }, {
+    hostNetwork: true, hostPID: undefined, hostIPC: undefined, priorityClassName: "system-node-critical",
+      tolerations: [{ operator: "Exists" }],
     nodeSelector: { "kubernetes.io/os": "linux" }, initContainers: undefined, namespace: "kube-system",
   });
   assert.is(containers.length, 1);
-  const { image, securityContext: { privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities }, resources } = containers[0];
-  assert.equal({ privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities }, { privileged: false, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] } });
+  const { image, securityContext: { privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities },
+    resources } = containers[0];
+  assert.equal({ privileged, allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities },
+    { privileged: false, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] } });
   assert.is(image, `polynic:${version}`);
   assert.ok(resources.requests.cpu && resources.requests.memory && resources.limits.memory);
 });
@@ -114,11 +125,15 @@ for (const name of ["", ...readdirSync(join(deploy, "overlays"))]) {
     const { confDir, binDir } = distributionOf(name === "" ? "kubeadm" : name, "/no/such/root", nodeFiles);
     const volumes: readonly Manifest[] = find(objects, "DaemonSet").spec.template.spec.volumes;
     assert.equal(volumes.map(({ hostPath }) => hostPath.path), [confDir, binDir]);
-    assert.equal(container.volumeMounts, volumes.map(({ name, hostPath }) => ({ name, mountPath: `/host${hostPath.path}` })));
+    assert.equal(container.volumeMounts, volumes.map(({ name, hostPath }) => ({ name,
+      mountPath: `/host${hostPath.path}` })));
     // In the container the mounts make the directories above them, which is what "auto" goes by.
-    const mounted = { ...nodeFiles, kind: (path: string) => [confDir, binDir].some((made) => `/host${made}/`.startsWith(`${path}/`)) ? "directory" as const : undefined };
-    const { places } = installRequest(flagsOf(container.args, "install"), { tree: () => ({ directory: "", id: "" }), env: {}, files: mounted });
-    assert.equal([places.conf, places.bin], [{ host: confDir, seen: `/host${confDir}` }, { host: binDir, seen: `/host${binDir}` }]);
+    const mounted = { ...nodeFiles, kind: (path: string) => [confDir,
+      binDir].some((made) => `/host${made}/`.startsWith(`${path}/`)) ? "directory" as const : undefined };
+    const { places } = installRequest(flagsOf(container.args, "install"),
+      { tree: () => ({ directory: "", id: "" }), env: {}, files: mounted });
+    assert.equal([places.conf, places.bin], [{ host: confDir, seen: `/host${confDir}` },
+      { host: binDir, seen: `/host${binDir}` }]);
   });
 
   overlays(`runs commands that are understood: ${title}`, () => {
@@ -145,13 +160,16 @@ for (const name of ["", ...readdirSync(join(deploy, "overlays"))]) {
   overlays(`is the same to kubectl: ${title}`, () => {
     const run = spawnSync("kubectl", ["kustomize", directory], { encoding: "utf8" });
     // Debian 12 has 1.20, whose kustomize does not know directories as resources; `kustomize` itself is in no package.
-    if (run.error !== undefined || /invalid Kustomization|must be a file|json: unknown field "patches"/.test(run.stderr)) {
+    if (run.error !== undefined
+      || /invalid Kustomization|must be a file|json: unknown field "patches"/.test(run.stderr)) {
       console.warn(`skipped: no kubectl from 1.21 on to hold ${directory} against`);
       return;
     }
     assert.is(run.status, 0, run.stderr);
-    const byName = (a: Manifest, b: Manifest) => `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`);
-    assert.equal(parseAllDocuments(run.stdout).map((document) => document.toJS()).sort(byName), [...kustomized(directory)].sort(byName));
+    const byName = (a: Manifest,
+      b: Manifest) => `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`);
+    assert.equal(parseAllDocuments(run.stdout).map((document) => document.toJS()).sort(byName),
+      [...kustomized(directory)].sort(byName));
   });
 }
 
@@ -178,7 +196,8 @@ image("has Multus's entry points, so that only the image of its DaemonSet need b
   assert.is(program, "/polynic/bin/polynic");
   assert.ok(existsSync(dirname(deploy)));
   // The arguments of Multus's own thin DaemonSet.
-  assert.ok(flagsOf([...words, "--multus-conf-file=auto", "--multus-autoconfig-dir=/host/etc/cni/net.d", "--cni-conf-dir=/host/etc/cni/net.d"], "install").isOn("watch"));
+  assert.ok(flagsOf([...words, "--multus-conf-file=auto", "--multus-autoconfig-dir=/host/etc/cni/net.d",
+    "--cni-conf-dir=/host/etc/cni/net.d"], "install").isOn("watch"));
 });
 
 image.run();

@@ -1,4 +1,5 @@
-// The role permits what polynic asks of the API and nothing else, and the kubeconfig that polynic install writes leads there.
+// The role permits what polynic asks of the API and nothing else, and the kubeconfig that polynic install writes leads
+// there.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -19,13 +20,16 @@ function permitted(): readonly string[] {
   const text = readFileSync(join(import.meta.dirname, "..", "..", "deploy", "base", "rbac.yaml"), "utf8");
   const role = parseAllDocuments(text).map((document) => document.toJS()).find(({ kind }) => kind === "ClusterRole");
   const rules: readonly Rule[] = role.rules;
-  return rules.flatMap(({ apiGroups, resources, verbs }) => apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)))).sort();
+  return rules.flatMap(({ apiGroups, resources,
+    verbs }) => apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)))).sort();
 }
 
 /** A request as the authorizer sees it (kubernetes.io, "Authorization overview": request verbs). */
 function asked({ method, path }: LoggedRequest): string {
-  const [, group = "", resource = "", name, subresource] = /^\/(?:api|apis\/([^/]+))\/v1\/namespaces\/[^/]+\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
-  const verb = { GET: name === undefined ? "list" : "get", PUT: "update", POST: "create", PATCH: "patch", DELETE: "delete" }[method] ?? method;
+  const [, group = "", resource = "", name,
+    subresource] = /^\/(?:api|apis\/([^/]+))\/v1\/namespaces\/[^/]+\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
+  const verb = { GET: name === undefined ? "list" : "get", PUT: "update", POST: "create", PATCH: "patch",
+    DELETE: "delete" }[method] ?? method;
   return `${verb} ${group}/${subresource === undefined ? resource : `${resource}/${subresource}`}`;
 }
 
@@ -48,7 +52,8 @@ role("permits exactly what the client asks, through the kubeconfig polynic insta
       if (cluster === undefined || pod === undefined) throw new Error(`Expected the pod in round ${round}`);
       assert.ok(await cluster.getDefinition(net));
       assert.is(await cluster.setNetworkStatus(pod, `[${round}]`), "written");
-      assert.is(await cluster.recordEvent(pod, { type: "Normal", reason: "AddedInterface", message: "Add eth0" }), undefined);
+      assert.is(await cluster.recordEvent(pod, { type: "Normal", reason: "AddedInterface", message: "Add eth0" }),
+        undefined);
       cluster.close();
       await api.renewToken();
       install();

@@ -1,4 +1,5 @@
-// The module of docs/authoring.md, written, built and installed as the page says, gives a pod its address; then it is tampered with.
+// The module of docs/authoring.md, written, built and installed as the page says, gives a pod its address; then it is
+// tampered with.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,22 +17,28 @@ const page = readFileSync(pagePath, "utf8");
 /** Makes the folder as the page does; gives the directory it was installed in. */
 function authored({ directory }: World): string {
   const modules = join(directory, "modules");
-  const typed = [["new", "web-pools"], ["build", "web-pools"], ["install", "web-pools/build/web-pools.wasm", "--dir", modules]] as const;
+  const typed = [["new", "web-pools"], ["build", "web-pools"],
+    ["install", "web-pools/build/web-pools.wasm", "--dir", modules]] as const;
   for (const words of typed) {
     const { status, stderr } = moduleCommand(directory, ...words);
     assert.equal([status, stderr], [0, ""], words.join(" "));
     if (words[0] !== "new") continue;
-    for (const [, name = "", content = ""] of page.matchAll(/^```\S+ file=(\S+)\n([^]*?)^```$/gm)) writeFileSync(join(directory, "web-pools", name), content);
+    for (const [, name = "",
+      content = ""] of page.matchAll(/^```\S+ file=(\S+)\n([^]*?)^```$/gm)) writeFileSync(join(directory, "web-pools",
+      name), content);
   }
   return modules;
 }
 
 function confWith(directory: string, moduleDir: string, config: object): object {
-  const ipam = { type: "web-pools", dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.9.0.0/24" }]], config };
-  return { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(directory, "cni"), moduleDir, delegates: [{ cniVersion: "1.1.0", name: "blue", type: "bridge", bridge: "blue0", ipam }] };
+  const ipam = { type: "web-pools", dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.9.0.0/24" }]],
+    config };
+  return { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(directory, "cni"), moduleDir,
+    delegates: [{ cniVersion: "1.1.0", name: "blue", type: "bridge", bridge: "blue0", ipam }] };
 }
 
-const podNamed = (namespace: string, name: string) => ({ CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}` });
+const podNamed = (namespace: string,
+  name: string) => ({ CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}` });
 
 const suite = kernelSuite("a module as an author makes it", import.meta.url, { timeoutMs: 120_000 });
 
@@ -51,7 +58,8 @@ suite("gives a pod the address it chose, and takes no other bytes of its name", 
       assert.equal(leftovers(world), []);
     }
 
-    const refused = (what: object, env: Readonly<Record<string, string>>) => call(world, multiplexed("ADD", what, { env })).json;
+    const refused = (what: object, env: Readonly<Record<string, string>>) => call(world,
+      multiplexed("ADD", what, { env })).json;
     const wrongKey = refused(confWith(world.directory, modules, { topp: [] }), podNamed("db", "web-0"));
     assert.is(wrongKey.code, 7);
     assert.match(wrongKey.msg, "topp");
@@ -76,9 +84,12 @@ const rootBlock = /^```console root\n([^]*?)^```$/gm;
 suite("gives a pod an address by the commands of the page", () => {
   const world = makeWorld();
   const names: readonly (readonly [string, string])[] = [
-    ["/opt/cni/modules", join(world.directory, "modules")], ["/run/web-pools", join(world.directory, "state")], ["/run/netns/pod", "/run/netns/polynic-doc-pod"],
-    ["netns add node", "netns add polynic-doc-node"], ["netns add pod", "netns add polynic-doc-pod"], ["netns delete node", "netns delete polynic-doc-node"],
-    ["netns delete pod", "netns delete polynic-doc-pod"], ["exec node ", "exec polynic-doc-node "], ["-n pod ", "-n polynic-doc-pod "],
+    ["/opt/cni/modules", join(world.directory, "modules")], ["/run/web-pools", join(world.directory, "state")],
+      ["/run/netns/pod", "/run/netns/polynic-doc-pod"],
+    ["netns add node", "netns add polynic-doc-node"], ["netns add pod", "netns add polynic-doc-pod"],
+      ["netns delete node", "netns delete polynic-doc-node"],
+    ["netns delete pod", "netns delete polynic-doc-pod"], ["exec node ", "exec polynic-doc-node "],
+      ["-n pod ", "-n polynic-doc-pod "],
   ];
   const here = (text: string) => names.reduce((changed, [page, test]) => changed.replaceAll(page, test), text);
   const there = (text: string) => names.reduce((changed, [page, test]) => changed.replaceAll(test, page), text);
@@ -92,7 +103,9 @@ suite("gives a pod an address by the commands of the page", () => {
       const commands = [...content.matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
       count += commands.length;
       const script = commands.map((command) => `printf '%s\\n' ${quoted(`$ ${command}`)}\n${here(command)} || exit 1\n`).join("");
-      const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: world.directory, encoding: "utf8", timeout: 60_000, env: { PATH: `${join(builtDist(), "bin")}:${process.env["PATH"] ?? ""}` } });
+      const { status, stdout, stderr } = spawnSync("sh", ["-c", script],
+        { cwd: world.directory, encoding: "utf8", timeout: 60_000,
+        env: { PATH: `${join(builtDist(), "bin")}:${process.env["PATH"] ?? ""}` } });
       assert.equal([status, stderr], [0, ""], stdout);
       // A result has no end of line.
       const answered = there(stdout).replace(/[ \t]+$/gm, "").replaceAll("}$ ", "}\n$ ");
@@ -103,7 +116,8 @@ suite("gives a pod an address by the commands of the page", () => {
     assert.match(written, /^eth0@\S+ +UP +10\.9\.0\.254\/24/m);
     if (process.env["POLYNIC_WRITE_DOCS"] === "1") writeFileSync(pagePath, written);
   } finally {
-    for (const name of ["polynic-doc-pod", "polynic-doc-node"]) spawnSync("ip", ["netns", "delete", name], { stdio: "ignore" });
+    for (const name of ["polynic-doc-pod", "polynic-doc-node"]) spawnSync("ip", ["netns", "delete", name],
+      { stdio: "ignore" });
     world.remove();
   }
 });
@@ -114,7 +128,8 @@ function quoted(text: string): string {
 
 /** What the kernel draws, left out. */
 function drawn(text: string): string {
-  return text.replace(/([0-9a-f]{2}:){5}[0-9a-f]{2}/g, "MAC").replace(/veth[0-9a-f]+/g, "VETH").replace(/@if\d+/g, "@IF");
+  return text.replace(/([0-9a-f]{2}:){5}[0-9a-f]{2}/g, "MAC").replace(/veth[0-9a-f]+/g, "VETH").replace(/@if\d+/g,
+    "@IF");
 }
 
 suite.run();

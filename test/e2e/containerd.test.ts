@@ -20,10 +20,12 @@ const primary = {
     { type: "portmap", capabilities: { portMappings: true } },
   ],
 };
-const lan = { name: "lan", type: "macvlan", master: "uplink0", ipam: { type: "host-local", ranges: [[{ subnet: "192.168.90.0/24" }]] } };
+const lan = { name: "lan", type: "macvlan", master: "uplink0",
+  ipam: { type: "host-local", ranges: [[{ subnet: "192.168.90.0/24" }]] } };
 
 for (const build of containerdBuilds()) {
-  const pods = boxSuite(`pods of the ${build.name} containerd`, import.meta.url, { programs: containerdPrograms, needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 120_000 });
+  const pods = boxSuite(`pods of the ${build.name} containerd`, import.meta.url,
+    { programs: containerdPrograms, needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 120_000 });
 
   let box: Box, containerd: Containerd;
   pods.before(async () => {
@@ -39,7 +41,8 @@ for (const build of containerdBuilds()) {
   /** The network list a node has, with these networks for every pod. */
   const nodeNetwork = (...delegates: readonly object[]): object => {
     const { cniVersion } = build;
-    return { cniVersion, name: "node", plugins: [{ type: "polynic", capabilities: { portMappings: true }, delegates: delegates.map((delegate) => ({ cniVersion, ...delegate })) }] };
+    return { cniVersion, name: "node", plugins: [{ type: "polynic", capabilities: { portMappings: true },
+      delegates: delegates.map((delegate) => ({ cniVersion, ...delegate })) }] };
   };
 
   pods("are refused while the node has no network, and cleaned up after once it has one", async () => {
@@ -47,7 +50,8 @@ for (const build of containerdBuilds()) {
     assert.ok(run(join(build.directory, "containerd"), "--version").includes(` ${version}`), version);
     const { NetworkReady } = await containerd.cri.conditions();
     assert.match([NetworkReady?.status, NetworkReady?.message].join(" "), /^false .*cni plugin not initialized/);
-    await containerd.cri.runPod({ name: "early" }).then(() => assert.unreachable("a pod without a network"), ({ message }) => assert.match(message, /cni plugin not initialized/));
+    await containerd.cri.runPod({ name: "early" }).then(() => assert.unreachable("a pod without a network"),
+      ({ message }) => assert.match(message, /cni plugin not initialized/));
     // containerd keeps what it could not clean up for a kubelet to remove: DEL of a pod that never had an ADD.
     await containerd.useNetwork(nodeNetwork(primary));
     assert.ok((await containerd.cri.conditions())["NetworkReady"]?.status);
@@ -69,7 +73,8 @@ for (const build of containerdBuilds()) {
     assert.equal([...defaultRoutesOf(netns, 4), ...defaultRoutesOf(netns, 6)], ["10.90.0.1 eth0", "fd00:90::1 eth0"]);
     assert.is(ipJson("link show master cni0").length, 1);
 
-    const container = await cri.startContainer(id, pod, { image, command: ["/bin/httpd", "-f", "-p", "80", "-h", "/etc"] });
+    const container = await cri.startContainer(id, pod, { image,
+      command: ["/bin/httpd", "-f", "-p", "80", "-h", "/etc"] });
     assert.match((await cri.exec(container, "ip", "addr", "show", "eth0")).stdout, /inet 10\.90\.0\.2\/16 /);
     assert.is((await cri.exec(container, "sh", "-c", "echo hello > /etc/page")).exitCode, 0);
     assert.is(await fetchText("http://10.90.0.1:8080/page"), "hello\n");
@@ -106,7 +111,9 @@ for (const build of containerdBuilds()) {
   pods("come and go twenty at once, each with addresses of its own", async () => {
     await containerd.useNetwork(nodeNetwork(primary, lan));
     const { cri } = containerd;
-    const ids = await Promise.all(Array.from({ length: 20 }, (_, index) => cri.runPod({ name: `crowd-${index}`, portMappings: [{ hostPort: 9000 + index, containerPort: 80 }] })));
+    const ids = await Promise.all(Array.from({ length: 20 },
+      (_, index) => cri.runPod({ name: `crowd-${index}`, portMappings: [{ hostPort: 9000 + index,
+      containerPort: 80 }] })));
     const addresses = await Promise.all(ids.map(async (id) => {
       const netns = await containerd.netnsOf(id);
       return [...addressesOf(netns, "eth0"), ...addressesOf(netns, "net1")];
@@ -120,7 +127,9 @@ for (const build of containerdBuilds()) {
   if (build.cniVersion === "1.1.0") {
     pods("are not to be had while a network says that it is not well, in its own words", async () => {
       const answer = { cniVersion: "1.1.0", code: 50, msg: "no carrier", details: "port 7" };
-      writeFileSync(join(box.pluginDir, "unwell"), `#!/bin/sh\ncat > /dev/null\ntest -e /run/box/well && exit 0\necho '${JSON.stringify(answer)}'\nexit 1\n`, { mode: 0o755 });
+      writeFileSync(join(box.pluginDir, "unwell"),
+        `#!/bin/sh\ncat > /dev/null\ntest -e /run/box/well && exit 0\necho '${JSON.stringify(answer)}'\nexit 1\n`,
+        { mode: 0o755 });
       await containerd.useNetwork(nodeNetwork({ name: "wire", type: "unwell" }));
       const { NetworkReady } = await containerd.cri.conditions();
       assert.match([NetworkReady?.status, NetworkReady?.message].join(" "), /^false .*no carrier; port 7/);

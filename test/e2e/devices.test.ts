@@ -9,8 +9,8 @@ import { startApiServer } from "../helpers/api-server.ts";
 import { builtDist } from "../helpers/dist.ts";
 import { kernelSuite, run } from "../helpers/netns.ts";
 import { makeWorld, start, type World } from "../helpers/runtime.ts";
-import type { Kubelet } from "../kube/kubelet.ts";
-import { startKubelet } from "../kube/kubelet.ts";
+import type { Kubelet } from "../kube/kubelet/kubelet.ts";
+import { startKubelet } from "../kube/kubelet/kubelet.ts";
 
 const resource = "vendor.example/nic", ids = ["0000:01:00.2", "0000:01:00.1"];
 const info = { type: "pci", version: "1.1.0", pci: { "pci-address": "0000:01:00.1" } };
@@ -33,7 +33,8 @@ devices.before(async () => {
   mkdirSync(join(devinfo, "dp"), { recursive: true });
   writeFileSync(join(devinfo, "dp", `${resource.replace("/", "-")}-0000:01:00.1-device.json`), JSON.stringify(info));
   kubelet = await startKubelet("/var/lib/kubelet/pod-resources/kubelet.sock", {
-    pod_resources: [{ name: "web", namespace: "blue", containers: [{ name: "main", devices: [{ resource_name: resource, device_ids: ids }] }] }],
+    pod_resources: [{ name: "web", namespace: "blue", containers: [{ name: "main", devices: [{ resource_name: resource,
+      device_ids: ids }] }] }],
   });
   api = await startApiServer();
   world = makeWorld();
@@ -42,8 +43,11 @@ devices.before(async () => {
   chmodSync(join(records, "recorder"), 0o755);
   writeFileSync(join(records, "refuser"), '#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] && exit 1\nexit 0\n', { mode: 0o755 });
   const annotations = { "k8s.v1.cni.cncf.io/resourceName": resource };
-  await api.putDefinition({ namespace: "blue", name: "fast", config: { cniVersion: "1.0.0", type: "recorder", capabilities: { deviceID: true, CNIDeviceInfoFile: true } }, annotations });
-  await api.putDefinition({ namespace: "blue", name: "chain", config: { cniVersion: "1.0.0", plugins: [{ type: "recorder" }, { type: "recorder" }] }, annotations });
+  await api.putDefinition({ namespace: "blue", name: "fast",
+    config: { cniVersion: "1.0.0", type: "recorder", capabilities: { deviceID: true, CNIDeviceInfoFile: true } },
+    annotations });
+  await api.putDefinition({ namespace: "blue", name: "chain",
+    config: { cniVersion: "1.0.0", plugins: [{ type: "recorder" }, { type: "recorder" }] }, annotations });
 });
 devices.after(async () => {
   world.remove();
@@ -56,11 +60,13 @@ devices.after(async () => {
 /** One command, without blocking: the kubelet answers in this process. Its host namespace is the one the API is in. */
 async function command(verb: string, expected = 0): Promise<string> {
   const conf = {
-    cniVersion: "1.0.0", name: "pods", type: "polynic", kubeconfig: api.kubeconfig, binDir: records, cniDir: join(world.directory, "cni"),
+    cniVersion: "1.0.0", name: "pods", type: "polynic", kubeconfig: api.kubeconfig, binDir: records,
+      cniDir: join(world.directory, "cni"),
     delegates: [{ cniVersion: "1.0.0", name: "first", type: "bridge", bridge: "first0" }],
   };
   const { status, stdout, stderr } = await start({ ...world, host: { ...world.host, path: "/proc/self/ns/net" } }, {
-    verb, type: "polynic", path: [join(builtDist(), "bin")], conf, args: "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web", env: { RECORDS: records },
+    verb, type: "polynic", path: [join(builtDist(), "bin")], conf,
+      args: "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web", env: { RECORDS: records },
   }).answer;
   assert.is(status, expected, `${verb}: ${stdout}${stderr}`);
   return stderr;
@@ -69,7 +75,8 @@ async function command(verb: string, expected = 0): Promise<string> {
 const seen = (name: string) => JSON.parse(readFileSync(join(records, name), "utf8"));
 const described = (): readonly string[] => existsSync(join(devinfo, "cni")) ? readdirSync(join(devinfo, "cni")) : [];
 async function published(): Promise<Record<string, unknown>[]> {
-  const pod = await api.getPod({ namespace: "blue", name: "web" }) as { metadata: { annotations: Record<string, string> } };
+  const pod = await api.getPod({ namespace: "blue", name: "web" }) as { metadata: { annotations: Record<string,
+    string> } };
   return JSON.parse(pod.metadata.annotations["k8s.v1.cni.cncf.io/network-status"] ?? "[]");
 }
 
@@ -78,9 +85,11 @@ devices("go to its networks in order of their ids, with what is known of them, a
   await command("ADD");
   const file = join(devinfo, "cni", "blue-fast-pod-1_net1");
   const { deviceID, pciBusID, runtimeConfig } = seen("ADD-net1");
-  assert.equal({ deviceID, pciBusID, runtimeConfig }, { deviceID: "0000:01:00.1", pciBusID: "0000:01:00.1", runtimeConfig: { deviceID: "0000:01:00.1", CNIDeviceInfoFile: file } });
+  assert.equal({ deviceID, pciBusID, runtimeConfig }, { deviceID: "0000:01:00.1", pciBusID: "0000:01:00.1",
+    runtimeConfig: { deviceID: "0000:01:00.1", CNIDeviceInfoFile: file } });
   assert.equal([seen("ADD-net2").deviceID, seen("ADD-net2").runtimeConfig], ["0000:01:00.2", undefined]);
-  assert.equal((await published()).map(({ name, "device-info": known }) => [name, known]), [["first", undefined], ["blue/fast", info], ["blue/chain", undefined]]);
+  assert.equal((await published()).map(({ name, "device-info": known }) => [name, known]),
+    [["first", undefined], ["blue/fast", info], ["blue/chain", undefined]]);
   assert.equal(described(), ["blue-fast-pod-1_net1"]);
   await command("DEL");
   assert.equal([seen("DEL-net1").deviceID, seen("DEL-net2").deviceID], ["0000:01:00.1", "0000:01:00.2"]);
@@ -88,10 +97,12 @@ devices("go to its networks in order of their ids, with what is known of them, a
 });
 
 devices("that are used up are said to be missing, in an event, and the network is attached without one", async () => {
-  await api.putPod({ namespace: "blue", name: "web", annotations: { "k8s.v1.cni.cncf.io/networks": "chain@a,chain@b,chain@c" } });
+  await api.putPod({ namespace: "blue", name: "web",
+    annotations: { "k8s.v1.cni.cncf.io/networks": "chain@a,chain@b,chain@c" } });
   const before = (await api.events()).length;
   assert.match(await command("ADD"), /"blue\/chain".*"vendor\.example\/nic"/);
-  assert.equal(["a", "b", "c"].map((name) => seen(`ADD-${name}`).deviceID), ["0000:01:00.1", "0000:01:00.2", undefined]);
+  assert.equal(["a", "b", "c"].map((name) => seen(`ADD-${name}`).deviceID),
+    ["0000:01:00.1", "0000:01:00.2", undefined]);
   const reasons = (await api.events() as { reason: string }[]).slice(before).map(({ reason }) => reason);
   assert.equal(reasons.filter((reason) => reason === "NoDeviceAllocated").length, 1);
   await command("DEL");
@@ -99,10 +110,12 @@ devices("that are used up are said to be missing, in an event, and the network i
 
 devices("are not described any more once an ADD has failed", async () => {
   await api.putDefinition({ namespace: "blue", name: "refusing", config: { cniVersion: "1.0.0", type: "refuser" } });
-  await api.putPod({ namespace: "blue", name: "web", annotations: { "k8s.v1.cni.cncf.io/networks": "fast@told,refusing" } });
+  await api.putPod({ namespace: "blue", name: "web",
+    annotations: { "k8s.v1.cni.cncf.io/networks": "fast@told,refusing" } });
   rmSync(join(records, "DEL-told"), { force: true });
   await command("ADD", 1);
-  assert.equal([seen("DEL-told").runtimeConfig.CNIDeviceInfoFile, described()], [join(devinfo, "cni", "blue-fast-pod-1_told"), []]);
+  assert.equal([seen("DEL-told").runtimeConfig.CNIDeviceInfoFile, described()],
+    [join(devinfo, "cni", "blue-fast-pod-1_told"), []]);
 });
 
 devices.run();

@@ -11,7 +11,8 @@ const suiteLimitMs = 240_000;
 const roundCount = 12;
 
 /** One world for all rounds, with everything in it that a first container leaves behind. */
-async function inRounds(round: (world: World, conf: object, delayMs: number) => Promise<boolean>, configured: (world: World) => object = threeNetworks): Promise<void> {
+async function inRounds(round: (world: World, conf: object, delayMs: number) => Promise<boolean>,
+  configured: (world: World) => object = threeNetworks): Promise<void> {
   const world = makeWorld();
   try {
     makeUplink(world);
@@ -37,8 +38,8 @@ async function inRounds(round: (world: World, conf: object, delayMs: number) => 
 }
 
 /**
- * Locks are made at first use, where the next allocation begins differs after every ADD, and the temporary file of a write
- * that was killed is deleted by a GC a minute later, when nobody can be writing it any more.
+ * Locks are made at first use, where the next allocation begins differs after every ADD, and the temporary file of a
+ * write that was killed is deleted by a GC a minute later, when nobody can be writing it any more.
  */
 function settled(world: World): readonly string[] {
   return state(world).filter((line) => !/^\/files\/(?:networks\/[^/]+\/last_reserved_ip|cni\/\.polynic\/lock-|cni\/(?:results\/)?\.polynic-[^/]+\.tmp)/.test(line));
@@ -53,7 +54,8 @@ async function killAfter(world: World, verb: string, conf: object, delayMs: numb
   return status === null;
 }
 
-const killed = kernelSuite("killed", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: suiteLimitMs });
+const killed = kernelSuite("killed", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"],
+  timeoutMs: suiteLimitMs });
 killed("at any point of ADD, DEL takes everything away", async () => {
   await inRounds(async (world, conf, delayMs) => {
     const early = await killAfter(world, "ADD", conf, delayMs);
@@ -66,7 +68,8 @@ killed("at any point of ADD, DEL takes everything away without a namespace", asy
     const early = await killAfter(world, "ADD", conf, delayMs);
     succeed(world, multiplexed("DEL", conf, { netns: "" }));
     // What the kernel would do with the namespace.
-    for (const name of ["eth0", "net1", "net2"]) world.container.exec("sh", "-c", `ip link show ${name} >/dev/null 2>&1 && ip link del ${name}; true`);
+    for (const name of ["eth0", "net1", "net2"]) world.container.exec("sh", "-c",
+      `ip link show ${name} >/dev/null 2>&1 && ip link del ${name}; true`);
     return early;
   });
 });

@@ -26,9 +26,11 @@ function modulesOf({ directory }: World): string {
 }
 
 /** One bridge network whose addresses a module chooses, reviewed by another where one is named. */
-function network(world: World, ipam: object, more: { readonly steps?: readonly object[]; readonly node?: object } = {}): object {
+function network(world: World, ipam: object,
+  more: { readonly steps?: readonly object[]; readonly node?: object } = {}): object {
   const { directory } = world;
-  const bridge = { type: "bridge", bridge: "mod0", isDefaultGateway: true, ipam: { dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.62.0.0/24" }]], ...ipam } };
+  const bridge = { type: "bridge", bridge: "mod0", isDefaultGateway: true,
+    ipam: { dataDir: join(directory, "networks"), ranges: [[{ subnet: "10.62.0.0/24" }]], ...ipam } };
   return {
     cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(directory, "cni"), moduleDir: modulesOf(world),
     delegates: [{ cniVersion: "1.1.0", name: "front", plugins: [bridge, ...(more.steps ?? [])] }], ...more.node,
@@ -54,10 +56,12 @@ modules("choose the address a container gets, and the same one the next time", i
   succeed(world, multiplexed("DEL", conf, { ...pod, containerId: "pod-2" }));
 }));
 
-modules("may be a file the node's configuration names, with its digest and a configuration of its own", inWorld((world) => {
+modules("may be a file the node's configuration names, with its digest and a configuration of its own",
+  inWorld((world) => {
   const bytes = exampleModule("sticky"), path = join(world.directory, "mine.wasm");
   writeFileSync(path, bytes);
-  const conf = (config: object, sha256 = sha256Hex(bytes)) => network(world, { type: "wasm", module: path, sha256, config });
+  const conf = (config: object, sha256 = sha256Hex(bytes)) => network(world,
+    { type: "wasm", module: path, sha256, config });
   assert.is(succeed(world, multiplexed("ADD", conf({ holdSeconds: 5 }), pod)).json.ips.length, 1);
   succeed(world, multiplexed("DEL", conf({ holdSeconds: 5 }), pod));
   const refused = call(world, multiplexed("ADD", conf({ holdSeconds: "long" }), pod)).json;
@@ -77,7 +81,8 @@ modules("that misbehave leave no interface, no address and no file", inWorld((wo
     const { status, json } = call(world, multiplexed("ADD", conf));
     assert.equal([status, json.code], [1, code], json.msg);
     assert.equal(leftovers(world), []);
-    assert.is(world.container.exec("ip", "-o", "link", "show", "up").split("\n").filter((line) => line.includes("eth0")).length, 0);
+    assert.is(world.container.exec("ip", "-o", "link", "show",
+      "up").split("\n").filter((line) => line.includes("eth0")).length, 0);
   }
   writeFileSync(join(modulesOf(world), "bad.wasm"), "changed");
   assert.is(call(world, multiplexed("ADD", conf)).json.code, 141);
@@ -98,7 +103,8 @@ modules("that are uninstalled while a container runs do not keep its address", i
 
 /** What happens to the modules of a container while it runs. */
 const lost: readonly (readonly [string, (directory: string) => void, number])[] = [
-  ["are removed", (directory) => { for (const name of ["sticky", "single-default"]) removeModule({ directory, name }); }, 140],
+  ["are removed", (directory) => { for (const name of ["sticky", "single-default"]) removeModule({ directory,
+    name }); }, 140],
   ["cannot be read", (directory) => writeFileSync(join(directory, "modules.lock.json"), "{"), 6],
   ["could have been written by others", (directory) => chmodSync(join(directory, "modules.lock.json"), 0o666), 140],
   ["lie where others can write", (directory) => chmodSync(directory, 0o777), 140],
@@ -127,7 +133,8 @@ modules("refuse a result, and the container is as it was", inWorld(async (world)
   succeed(world, multiplexed("ADD", accepted, pod));
   succeed(world, multiplexed("CHECK", accepted, pod));
   succeed(world, multiplexed("DEL", accepted, pod));
-  const refused = network(world, { type: "sticky" }, { steps: [{ type: "wasm", module: "single-default", config: { most: 0 } }] });
+  const refused = network(world, { type: "sticky" }, { steps: [{ type: "wasm", module: "single-default",
+    config: { most: 0 } }] });
   const { status, json } = call(world, multiplexed("ADD", refused, pod));
   assert.is(status, 1);
   assert.match(json.msg, /default route/);
@@ -135,11 +142,15 @@ modules("refuse a result, and the container is as it was", inWorld(async (world)
 }));
 
 /** A second network whose module does not accept it: the first one's interface must not have been made by then. */
-const unusable: readonly (readonly [string, { readonly ipam: object; readonly steps?: readonly object[] }, number, RegExp])[] = [
-  ["a configuration of another shape", { ipam: { type: "sticky", config: { holdSeconds: "long" } } }, 7, /holdSeconds is "long"/],
-  ["a digest it does not have", { ipam: { type: "wasm", module: "sticky", sha256: "0".repeat(64) } }, 141, /expected 0{64}/],
+const unusable: readonly (readonly [string, { readonly ipam: object; readonly steps?: readonly object[] }, number,
+  RegExp])[] = [
+  ["a configuration of another shape", { ipam: { type: "sticky", config: { holdSeconds: "long" } } }, 7,
+    /holdSeconds is "long"/],
+  ["a digest it does not have", { ipam: { type: "wasm", module: "sticky", sha256: "0".repeat(64) } }, 141,
+    /expected 0{64}/],
   ["a need nobody meets", { ipam: { type: "eui64" } }, 7, /needs mac/],
-  ["a policy that is none", { ipam: { type: "sticky" }, steps: [{ type: "wasm", module: "sticky" }] }, 7, /of kind ipam, expected one of kind policy/],
+  ["a policy that is none", { ipam: { type: "sticky" }, steps: [{ type: "wasm", module: "sticky" }] }, 7,
+    /of kind ipam, expected one of kind policy/],
 ];
 for (const [title, { ipam, steps = [] }, code, message] of unusable) {
   modules(`with ${title} end an ADD before anything is made`, inWorld(async (world) => {
@@ -147,12 +158,14 @@ for (const [title, { ipam, steps = [] }, code, message] of unusable) {
     await installModule({ directory: modulesOf(world), bytes: exampleModule("eui64") });
     const conf = network(world, { type: "sticky" }) as { readonly delegates: readonly object[] };
     const ranges = [[{ subnet: "2001:db8:62::/64" }]];
-    const second = { cniVersion: "1.1.0", name: "back", plugins: [{ type: "bridge", bridge: "mod1", ipam: { dataDir: join(world.directory, "networks"), ranges, ...ipam } }, ...steps] };
+    const second = { cniVersion: "1.1.0", name: "back", plugins: [{ type: "bridge", bridge: "mod1",
+      ipam: { dataDir: join(world.directory, "networks"), ranges, ...ipam } }, ...steps] };
     const before = world.host.exec("ip", "-o", "link", "show").split("\n").length;
     const { status, json } = call(world, multiplexed("ADD", { ...conf, delegates: [...conf.delegates, second] }, pod));
     assert.equal([status, json.code], [1, code], json.msg);
     assert.match(json.msg, message);
-    assert.is(world.host.exec("ip", "-o", "link", "show").split("\n").length, before, "not even the bridge, which no undo takes away");
+    assert.is(world.host.exec("ip", "-o", "link", "show").split("\n").length, before,
+      "not even the bridge, which no undo takes away");
     assert.equal(leftovers(world), []);
   }));
 }
@@ -177,7 +190,8 @@ for (const [name, addresses] of shownNetworks) {
     await installModule({ directory: modulesOf(world), bytes: exampleModule(name) });
     const shown = JSON.parse(readFileSync(join(examples, name, "network.conflist"), "utf8"));
     shown.plugins[0].ipam.dataDir = join(world.directory, "networks");
-    const conf = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(world.directory, "cni"), moduleDir: modulesOf(world), nodeIndex: 3, delegates: [shown] };
+    const conf = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(world.directory, "cni"),
+      moduleDir: modulesOf(world), nodeIndex: 3, delegates: [shown] };
     succeed(world, multiplexed("STATUS", conf));
     const { json } = succeed(world, multiplexed("ADD", conf, pod));
     assert.is(json.ips.length, addresses.length);

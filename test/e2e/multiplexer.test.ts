@@ -1,4 +1,5 @@
-// The multiplexer as runtimes meet it: the built executable, real plugins, three networks, and what goes wrong with files.
+// The multiplexer as runtimes meet it: the built executable, real plugins, three networks, and what goes wrong with
+// files.
 import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -40,12 +41,14 @@ three("are attached, confirmed, and taken away without a trace, twice", inWorld(
   const conf = threeNetworks(world);
   const before = withSkeleton(world, conf);
   const { json } = succeed(world, multiplexed("ADD", conf));
-  assert.equal(json.ips.map(({ address }: any) => address), ["10.60.0.3/24", "10.61.0.3/24", "fd00:61::3/64", "192.168.77.3/24"]);
+  assert.equal(json.ips.map(({ address }: any) => address),
+    ["10.60.0.3/24", "10.61.0.3/24", "fd00:61::3/64", "192.168.77.3/24"]);
   const inside = json.interfaces.filter(({ sandbox }: any) => sandbox === world.container.path).map(({ name }: any) => name);
   assert.equal(inside, ["eth0", "net1", "net2"]);
   for (const { address, interface: index } of json.ips) {
     const { name } = json.interfaces[index];
-    assert.ok(world.container.exec("ip", "-o", "addr", "show", "dev", name).includes(` ${address} `), `${address} on ${name}`);
+    assert.ok(world.container.exec("ip", "-o", "addr", "show", "dev", name).includes(` ${address} `),
+      `${address} on ${name}`);
   }
   succeed(world, multiplexed("CHECK", conf, { conf: { ...conf, prevResult: json } }));
   succeed(world, multiplexed("STATUS", conf));
@@ -60,7 +63,8 @@ three("fail CHECK naming the network when one of them is broken", inWorld((world
   const conf = threeNetworks(world);
   succeed(world, multiplexed("ADD", conf));
   const breakages: readonly [how: readonly string[], network: string][] = [
-    [["ip", "addr", "del", "192.168.77.2/24", "dev", "net2"], "lan"], [["ip", "link", "del", "net1"], "back"], [["ip", "route", "del", "default"], "front"],
+    [["ip", "addr", "del", "192.168.77.2/24", "dev", "net2"], "lan"], [["ip", "link", "del", "net1"], "back"],
+      [["ip", "route", "del", "default"], "front"],
   ];
   for (const [how, network] of breakages) {
     world.container.exec(how[0] ?? "", ...how.slice(1));
@@ -91,16 +95,19 @@ three("are written down as Multus reads them, and deleted from what Multus wrote
   assert.ok(Array.isArray(scratch));
   for (const [index, delegate] of conf.delegates.entries()) {
     const entry = scratch[index];
-    assert.equal(Object.keys(entry).filter((key) => key !== "polynic").sort(), ["Bytes", "Conf", "ConfList", "IsFilterV4Gateway", "IsFilterV6Gateway", "Name"]);
+    assert.equal(Object.keys(entry).filter((key) => key !== "polynic").sort(),
+      ["Bytes", "Conf", "ConfList", "IsFilterV4Gateway", "IsFilterV6Gateway", "Name"]);
     assert.equal(JSON.parse(Buffer.from(entry.Bytes, "base64").toString()), delegate);
     assert.is(entry.Name, delegate.name);
-    if (index > 0) assert.equal([entry.Conf.type, entry.Conf.ipam.type, entry.ConfList.plugins], [delegate["type"], "host-local", null]);
+    if (index > 0) assert.equal([entry.Conf.type, entry.Conf.ipam.type, entry.ConfList.plugins],
+      [delegate["type"], "host-local", null]);
   }
   assert.equal(scratch[0].ConfList.plugins.map(({ type }: any) => type), ["bridge", "portmap"]);
   assert.equal(readdirSync(join(cni, "results")).sort(), ["back-pod-1-net1", "front-pod-1-eth0", "lan-pod-1-net2"]);
   const cached = JSON.parse(readFileSync(join(cni, "results", "front-pod-1-eth0"), "utf8"));
   const { kind, containerId, ifName, networkName, netns, cniArgs, capabilityArgs, result } = cached;
-  assert.equal([kind, containerId, ifName, networkName, netns], ["cniCacheV1", "pod-1", "eth0", "front", world.container.path]);
+  assert.equal([kind, containerId, ifName, networkName, netns],
+    ["cniCacheV1", "pod-1", "eth0", "front", world.container.path]);
   assert.ok(cniArgs.some(([key, value]: readonly string[]) => key === "K8S_POD_NAME" && value === "p"));
   assert.equal(Object.keys(capabilityArgs), ["portMappings"]);
   assert.is(result.ips[0].address, "10.60.0.2/24");
@@ -120,16 +127,21 @@ for (const { title, spoil, prevResult } of [
   // The runtime is about to remove the namespace, and with it the links.
   { title: "CNI_NETNS is empty", spoil: ({ container }: World) => ({ netns: "", after: () => container.remove() }) },
   { title: "the namespace was deleted", spoil: ({ container }: World) => (container.remove(), {}) },
-  { title: "the scratch file is cut short", spoil: (world: World) => edit(world, "cni/pod-1", (text) => text.slice(0, 100)) },
+  { title: "the scratch file is cut short", spoil: (world: World) => edit(world, "cni/pod-1",
+    (text) => text.slice(0, 100)) },
   { title: "the scratch file is an empty list", spoil: (world: World) => edit(world, "cni/pod-1", () => "[]") },
   { title: "the scratch file is gone", spoil: (world: World) => edit(world, "cni/pod-1", undefined) },
   { title: "the cached results are garbage", spoil: (world: World) => each(world, "cni/results", () => "\0\0\0") },
   { title: "the cached results are gone", spoil: (world: World) => each(world, "cni/results", undefined) },
-  { title: "scratch and cache are gone", spoil: (world: World) => (edit(world, "cni/pod-1", undefined), each(world, "cni/results", undefined)) },
-  { title: "the scratch file is garbage and the cache is gone", spoil: (world: World) => (edit(world, "cni/pod-1", () => "{"), each(world, "cni/results", undefined)) },
+  { title: "scratch and cache are gone", spoil: (world: World) => (edit(world, "cni/pod-1", undefined),
+    each(world, "cni/results", undefined)) },
+  { title: "the scratch file is garbage and the cache is gone",
+    spoil: (world: World) => (edit(world, "cni/pod-1", () => "{"), each(world, "cni/results", undefined)) },
   { title: "a reservation is gone", spoil: (world: World) => edit(world, "networks/back/10.61.0.2", undefined) },
-  { title: "the links are gone", spoil: (world: World) => { for (const name of ["eth0", "net1", "net2"]) world.container.exec("ip", "link", "del", name); return {}; } },
-  { title: "the firewall was flushed", spoil: ({ host }: World) => { host.exec("nft", "flush", "ruleset"); return {}; } },
+  { title: "the links are gone", spoil: (world: World) => { for (const name of ["eth0", "net1",
+    "net2"]) world.container.exec("ip", "link", "del", name); return {}; } },
+  { title: "the firewall was flushed", spoil: ({ host }: World) => { host.exec("nft", "flush",
+    "ruleset"); return {}; } },
   { title: "prevResult is garbage", spoil: () => ({}), prevResult: { cniVersion: "9.9.9", ips: "none" } },
 ] as readonly { title: string; spoil: (world: World) => Spoiled; prevResult?: object }[]) {
   three(`are deleted although ${title}`, inWorld(async (world) => {
@@ -142,7 +154,8 @@ for (const { title, spoil, prevResult } of [
     const there = readdirSync("/run/netns").includes(world.container.name);
     const container = there ? world.container : world.another();
     // The kernel takes a namespace apart a moment after its name is gone.
-    if (!there) await until("the namespace's links to go", () => !leftovers(world, { container }).some((what) => what.startsWith("host link")));
+    if (!there) await until("the namespace's links to go", () => !leftovers(world,
+      { container }).some((what) => what.startsWith("host link")));
     assert.equal(leftovers(world, { container }), []);
     succeed(world, request);
   }));
@@ -178,7 +191,9 @@ function crowd(world: World): { readonly conf: object; readonly third: string; r
   for (const id of ids) succeed(world, multiplexed("ADD", conf, { containerId: id, netns: namespaces[id].path }));
   second.remove();
   const gone = world.another();
-  return { conf, third: third.path, present: () => ids.filter((containerId) => leftovers(world, { containerId, container: containerId === "pod-2" ? gone : namespaces[containerId] }).some((what) => !what.startsWith("host link"))) };
+  return { conf, third: third.path, present: () => ids.filter((containerId) => leftovers(world, { containerId,
+    container: containerId === "pod-2" ? gone
+    : namespaces[containerId] }).some((what) => !what.startsWith("host link"))) };
 }
 
 collecting("takes away stale containers and leaves the others whole", inWorld((world) => {
@@ -189,7 +204,8 @@ collecting("takes away stale containers and leaves the others whole", inWorld((w
   assert.match(rest, /id: pod-3/);
   succeed(world, multiplexed("CHECK", conf, { containerId: "pod-3", netns: third }));
 }));
-for (const [what, valid, stay] of [["an empty list", [], false], ["null", null, false], ["no list", undefined, true]] as const) {
+for (const [what, valid, stay] of [["an empty list", [], false], ["null", null, false],
+  ["no list", undefined, true]] as const) {
   collecting(`${stay ? "leaves everything" : "takes everything away"} for ${what}`, inWorld((world) => {
     const { conf, present } = crowd(world);
     succeed(world, multiplexed("GC", valid === undefined ? conf : listed(conf, valid)));
@@ -199,7 +215,8 @@ for (const [what, valid, stay] of [["an empty list", [], false], ["null", null, 
   }));
 }
 for (const [verb, title] of [["GC", "takes"], ["DEL", "and DEL without runtimeConfig take"]] as const) {
-  collecting(`${title} away the mapped ports of an ADD that was killed before its result was cached`, inWorld((world) => {
+  collecting(`${title} away the mapped ports of an ADD that was killed before its result was cached`,
+    inWorld((world) => {
     const conf = threeNetworks(world), { runtimeConfig, ...told } = conf;
     succeed(world, multiplexed("ADD", conf));
     each(world, "cni/results", undefined);
@@ -217,7 +234,8 @@ for (const { release, directory } of referencePlugins()) {
     const conf = { ...threeNetworks(world), cniVersion, delegates: [
       { cniVersion, name: "one", plugins: [
         { type: "bridge", bridge: "br0", isGateway: true, ipam: ipam("10.70.0.0/24") },
-        { type: "tuning", dataDir: join(world.directory, "tuning"), sysctl: { "net.core.somaxconn": "500" }, mtu: 1280 },
+        { type: "tuning", dataDir: join(world.directory, "tuning"), sysctl: { "net.core.somaxconn": "500" },
+          mtu: 1280 },
         { type: "portmap", capabilities: { portMappings: true } },
       ] },
       { cniVersion, name: "two", type: "ptp", ipam: ipam("10.71.0.0/24") },
@@ -233,7 +251,8 @@ for (const { release, directory } of referencePlugins()) {
 
     // The failure of an executed plugin takes back what ours have done before it.
     const before = withoutCursors(state(world));
-    const failing = { ...conf, delegates: [conf.delegates[0], { ...conf.delegates[1], ipam: { ...ipam("10.71.0.0/24"), ranges: "none" } }] };
+    const failing = { ...conf, delegates: [conf.delegates[0],
+      { ...conf.delegates[1], ipam: { ...ipam("10.71.0.0/24"), ranges: "none" } }] };
     const { status, json: error } = call(world, multiplexed("ADD", failing, { path }));
     assert.is(status, 1);
     assert.match(error.msg, /"two".*"ptp"/);

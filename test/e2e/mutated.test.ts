@@ -5,7 +5,8 @@ import { random } from "../helpers/random.ts";
 import { call, leftovers, makeWorld, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
-const mutated = kernelSuite("a configuration with one value replaced", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 180_000 });
+const mutated = kernelSuite("a configuration with one value replaced", import.meta.url,
+  { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 180_000 });
 const values = [null, true, 5, -1, 1.5, 1e300, "", "x", "../x", "\0", "ü", [], [[]], {}, { a: 1 }, "9".repeat(300)];
 /** Of the more than thousand there are; the same ones in every run, unless another seed is given. */
 const mutationCount = Number(process.env["POLYNIC_MUTATIONS"] ?? 40);
@@ -26,7 +27,8 @@ mutated("is refused with a code of its own, or works, and is always deleted", ()
       const changed = replaced(conf, path, value);
       const what = `${path.join(".")} = ${JSON.stringify(value)?.slice(0, 40)} (seed ${seed})`;
       const added = call(world, multiplexed("ADD", changed));
-      assert.ok(added.status === 0 || (added.status === 1 && typeof added.json.msg === "string"), `${what}: ${added.stdout}${added.stderr}`);
+      assert.ok(added.status === 0 || (added.status === 1 && typeof added.json.msg === "string"),
+        `${what}: ${added.stdout}${added.stderr}`);
       assert.not(added.status === 1 && added.json.code === 999, `${what}: ${added.stdout}${added.stderr}`);
       assert.not(/\n {4}at |node:/.test(added.stderr), `${what}: ${added.stderr}`);
       if (added.status === 1) assert.equal(leftovers(world), [], what);

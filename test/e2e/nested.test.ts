@@ -25,8 +25,10 @@ for (const inner of ["polynic", "multus"]) {
       const theirs = program(world, "evil", `touch ${ran}`);
       // What it runs stands in no key named "type", so that only the environment can tell.
       const binDir = program(world, "outer", `exec ${join(ourPlugins(), inner)}`);
-      const outer = { cniVersion: "1.0.0", name: "outer", type: "outer", binDir: theirs, cniDir: join(world.directory, "theirs"), delegates: [{ cniVersion: "1.0.0", name: "evil", type: "evil" }] };
-      const conf = { cniVersion: "1.0.0", name: "pods", type: "polynic", cniDir: join(world.directory, "multus"), binDir, delegates: [outer] };
+      const outer = { cniVersion: "1.0.0", name: "outer", type: "outer", binDir: theirs,
+        cniDir: join(world.directory, "theirs"), delegates: [{ cniVersion: "1.0.0", name: "evil", type: "evil" }] };
+      const conf = { cniVersion: "1.0.0", name: "pods", type: "polynic", cniDir: join(world.directory, "multus"),
+        binDir, delegates: [outer] };
       for (const verb of ["ADD", "DEL"]) {
         const { status, json, stdout } = call(world, multiplexed(verb, conf));
         assert.equal([status, json?.code], [1, 7], stdout);

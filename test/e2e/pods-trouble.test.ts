@@ -20,15 +20,19 @@ pods.after(() => cluster.leave());
 
 pods("are kept and removed across a restart of everything", async () => {
   await cluster.useNode();
-  const [first, second, third] = [await cluster.started({ name: "first", networks: "storage,lan" }), await cluster.started({ name: "second", networks: "storage,lan" }), await cluster.started({ name: "third", networks: "lan" })];
+  const [first, second, third] = [await cluster.started({ name: "first", networks: "storage,lan" }),
+    await cluster.started({ name: "second", networks: "storage,lan" }),
+    await cluster.started({ name: "third", networks: "lan" })];
   await cluster.containerd.stop();
   await cluster.api.fault({ kind: "refuse" });
-  assert.equal([addressesOf(first.netns, "net1"), addressesOf(third.netns, "net1")].map(({ length }) => length), [1, 1]);
+  assert.equal([addressesOf(first.netns, "net1"), addressesOf(third.netns, "net1")].map(({ length }) => length),
+    [1, 1]);
   await cluster.containerd.start();
   await cluster.api.heal();
 
   const fourth = await cluster.started({ name: "fourth", networks: "storage,lan" });
-  const all = [first, second, fourth].flatMap(({ netns }) => ["eth0", "net1", "net2"].flatMap((ifName) => addressesOf(netns, ifName)));
+  const all = [first, second, fourth].flatMap(({ netns }) => ["eth0", "net1",
+    "net2"].flatMap((ifName) => addressesOf(netns, ifName)));
   assert.is(new Set(all).size, 9, all.join(" "));
 
   await cluster.containerd.remove(first.id);
@@ -50,7 +54,8 @@ pods("are kept and removed across a restart of everything", async () => {
 
 pods("are taken away after the node was restarted, and new ones have networks again", async () => {
   await cluster.useNode();
-  const before = await cluster.started({ name: "before", networks: "storage,lan", portMappings: [{ hostPort: 18082, containerPort: 80 }] });
+  const before = await cluster.started({ name: "before", networks: "storage,lan",
+    portMappings: [{ hostPort: 18082, containerPort: 80 }] });
   await reboot(cluster);
   assert.is((await cluster.containerd.cri.podStatus(before.id)).ready, false);
   const after = await cluster.started({ name: "after", networks: "storage,lan" });
@@ -62,7 +67,8 @@ pods("are taken away after the node was restarted, and new ones have networks ag
 
 pods("come and go twenty at once", async () => {
   await cluster.useNode();
-  const crowd = await Promise.all(Array.from({ length: 20 }, (_, index) => cluster.started({ name: `crowd-${index}`, networks: "storage,lan" })));
+  const crowd = await Promise.all(Array.from({ length: 20 },
+    (_, index) => cluster.started({ name: `crowd-${index}`, networks: "storage,lan" })));
   const seen = crowd.map(({ netns }) => ["eth0", "net1", "net2"].flatMap((ifName) => addressesOf(netns, ifName)));
   assert.is(new Set(seen.flat()).size, 60, JSON.stringify(seen));
   for (const [index, pod] of crowd.entries()) {
@@ -118,15 +124,18 @@ pods("are whole or not there, and in the end gone, whatever is killed and whatev
     while (!over) {
       await new Promise((resolve) => setTimeout(resolve, below(60)));
       if (once(10)) await cluster.api.fault({ kind: "409", match: { method: "PUT" } });
-      else if (once(3)) await cluster.api.fault({ kind: pick(["500", "503", "reset", "lost", "slow", "truncated"]), ms: below(300) });
+      else if (once(3)) await cluster.api.fault({ kind: pick(["500", "503", "reset", "lost", "slow", "truncated"]),
+        ms: below(300) });
       else kill(commandsFor(`chaos-${below(12)}`, pick(["ADD", "DEL"])));
     }
   })();
   try {
-    const made = await Promise.allSettled(Array.from({ length: 12 }, (_, index) => cluster.started({ name: `chaos-${index}`, networks: "storage,ports,lan" })));
+    const made = await Promise.allSettled(Array.from({ length: 12 },
+      (_, index) => cluster.started({ name: `chaos-${index}`, networks: "storage,ports,lan" })));
     const whole = made.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
     for (const { netns } of whole) assert.equal(linksOf(netns), ["eth0", "lo", "net1", "net2", "net3"], context);
-    const addresses = whole.flatMap(({ netns }) => ["eth0", "net1", "net2", "net3"].flatMap((ifName) => addressesOf(netns, ifName)));
+    const addresses = whole.flatMap(({ netns }) => ["eth0", "net1", "net2",
+      "net3"].flatMap((ifName) => addressesOf(netns, ifName)));
     assert.is(new Set(addresses).size, whole.length * 4, context);
     await Promise.all((await cluster.containerd.cri.listPods()).map((id) => cluster.containerd.remove(id).catch(() => {})));
   } finally {
@@ -150,9 +159,11 @@ function kill(pids: readonly number[]): void {
 
 /** What a runtime does now and then that knows GC; containerd does not. */
 function collectGarbage(valid: readonly object[]): void {
-  const conf = { cniVersion: "1.1.0", name: "node", type: "polynic", kubeconfig: cluster.api.kubeconfig, delegates: [primary], "cni.dev/valid-attachments": valid };
+  const conf = { cniVersion: "1.1.0", name: "node", type: "polynic", kubeconfig: cluster.api.kubeconfig,
+    delegates: [primary], "cni.dev/valid-attachments": valid };
   const env = { PATH: process.env["PATH"], CNI_COMMAND: "GC", CNI_PATH: cluster.box.pluginDir };
-  const { status, stdout, stderr } = spawnSync(join(cluster.box.pluginDir, "polynic"), { env, input: JSON.stringify(conf), encoding: "utf8", timeout: 20_000 });
+  const { status, stdout, stderr } = spawnSync(join(cluster.box.pluginDir, "polynic"),
+    { env, input: JSON.stringify(conf), encoding: "utf8", timeout: 20_000 });
   assert.is(status, 0, stdout + stderr);
 }
 

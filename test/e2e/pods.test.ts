@@ -37,14 +37,17 @@ async function everyNetwork(cniVersion: string): Promise<void> {
   assert.equal(linksOf(netns), ["eth0", "lo", "net1", "net2", "net3"]);
   const addresses = ["eth0", "net1", "net2", "net3"].map((ifName) => addressesOf(netns, ifName));
   assert.equal(addresses, [["10.90.0.2/16"], ["10.91.0.2/16"], ["192.168.90.2/24"], ["10.92.0.77/16"]]);
-  const kinds = ["eth0", "net1", "net2", "net3"].map((ifName) => ipJson(`link show ${ifName}`, netns)[0].linkinfo.info_kind);
+  const kinds = ["eth0", "net1", "net2", "net3"].map((ifName) => ipJson(`link show ${ifName}`,
+    netns)[0].linkinfo.info_kind);
   assert.equal(kinds, ["veth", "veth", "macvlan", "veth"]);
   assert.equal(defaultRoutesOf(netns), ["10.91.0.1 net1"]);
-  assert.equal(ipJson("-4 route show 172.20.0.0/16", netns).map(({ gateway, dev }) => `${gateway} ${dev}`), ["10.91.0.1 net1"]);
+  assert.equal(ipJson("-4 route show 172.20.0.0/16", netns).map(({ gateway, dev }) => `${gateway} ${dev}`),
+    ["10.91.0.1 net1"]);
   assert.equal((await cluster.containerd.cri.podStatus(pod.id)).ips, ["10.90.0.2"]);
 
   const macs = Object.fromEntries(ipJson("link show", netns).map(({ ifname, address }) => [ifname, address]));
-  const status = (await networkStatusOf(cluster.api, pod))?.map(({ name, interface: ifName, ips, mac, default: isDefault, dns }) => ({ name, ifName, ips, mac, isDefault, dns }));
+  const status = (await networkStatusOf(cluster.api, pod))?.map(({ name, interface: ifName, ips, mac,
+    default: isDefault, dns }) => ({ name, ifName, ips, mac, isDefault, dns }));
   assert.equal(status, [
     { name: "primary", ifName: "eth0", ips: ["10.90.0.2"], mac: macs["eth0"], isDefault: true, dns: {} },
     { name: "default/storage", ifName: "net1", ips: ["10.91.0.2"], mac: macs["net1"], isDefault: false, dns: {} },
@@ -58,8 +61,10 @@ async function everyNetwork(cniVersion: string): Promise<void> {
     "Normal AddedInterface: Add net3 [10.92.0.77/16] from default/ports",
   ]);
 
-  const container = await cluster.containerd.cri.startContainer(pod.id, pod.request, { image, command: ["/bin/httpd", "-f", "-p", "80", "-h", "/etc"] });
-  assert.match((await cluster.containerd.cri.exec(container, "ip", "route")).stdout, /^default via 10\.91\.0\.1 dev net1/m);
+  const container = await cluster.containerd.cri.startContainer(pod.id, pod.request,
+    { image, command: ["/bin/httpd", "-f", "-p", "80", "-h", "/etc"] });
+  assert.match((await cluster.containerd.cri.exec(container, "ip", "route")).stdout,
+    /^default via 10\.91\.0\.1 dev net1/m);
   await cluster.containerd.cri.exec(container, "sh", "-c", "echo hello > /etc/page");
   assert.is(await fetchText("http://10.92.0.1:18080/page"), "hello\n");
 
@@ -76,7 +81,8 @@ pods("have their default route of each family where they want it", async () => {
     [["10.97.0.1"], ["10.97.0.1 net1"], []],
   ];
   for (const [index, [gateways, ipv4, ipv6]] of routes.entries()) {
-    const { id, netns } = await cluster.started({ name: `routed-${index}`, networks: [{ name: "six", "default-route": gateways }, { name: "lan" }] });
+    const { id, netns } = await cluster.started({ name: `routed-${index}`,
+      networks: [{ name: "six", "default-route": gateways }, { name: "lan" }] });
     assert.equal([defaultRoutesOf(netns, 4), defaultRoutesOf(netns, 6)], [ipv4, ipv6]);
     await cluster.containerd.remove(id);
   }
@@ -87,10 +93,12 @@ pods("without the annotation have the cluster's network alone, its route, and an
   await cluster.useNode();
   const plain = await cluster.started({ name: "plain" });
   assert.equal([linksOf(plain.netns), defaultRoutesOf(plain.netns)], [["eth0", "lo"], ["10.90.0.1 eth0"]]);
-  assert.equal((await networkStatusOf(cluster.api, plain))?.map(({ name, default: isDefault, gateway }) => [name, isDefault, gateway]), [["primary", true, ["10.90.0.1"]]]);
+  assert.equal((await networkStatusOf(cluster.api, plain))?.map(({ name, default: isDefault, gateway }) => [name,
+    isDefault, gateway]), [["primary", true, ["10.90.0.1"]]]);
   // A network that asks for no route takes none, in every version that clusters have.
   const sibling = await cluster.started({ name: "sibling", networks: "lan, old@wire" });
-  assert.equal([linksOf(sibling.netns), defaultRoutesOf(sibling.netns)], [["eth0", "lo", "net1", "wire"], ["10.90.0.1 eth0"]]);
+  assert.equal([linksOf(sibling.netns), defaultRoutesOf(sibling.netns)],
+    [["eth0", "lo", "net1", "wire"], ["10.90.0.1 eth0"]]);
   await cluster.removeLast(plain, sibling);
 });
 
@@ -110,16 +118,19 @@ pods("fail with the reason, which the cluster is told, when a network is not the
 
 pods("fail with the plugin's reason, and are taken away, when the last network cannot be attached", async () => {
   await cluster.useNode();
-  await cluster.api.putDefinition({ namespace: "default", name: "broken", config: { cniVersion: "1.0.0", type: "macvlan", master: "absent0", ipam: hostLocal("10.99.0.0/24") } });
+  await cluster.api.putDefinition({ namespace: "default", name: "broken",
+    config: { cniVersion: "1.0.0", type: "macvlan", master: "absent0", ipam: hostLocal("10.99.0.0/24") } });
   assert.match(await cluster.refused({ name: "unlucky", networks: "storage,broken" }), /failed \(add\): .*absent0/);
   await cluster.nothingLeft();
-  assert.match((await eventsOf(cluster.api, { namespace: "default", name: "unlucky" })).join("\n"), /^Warning .*absent0/m);
+  assert.match((await eventsOf(cluster.api, { namespace: "default", name: "unlucky" })).join("\n"),
+    /^Warning .*absent0/m);
 });
 
 pods("that are static have their networks under the UID a kubelet made up, others must be who they say", async () => {
   await cluster.useNode();
   const isStatic = { "kubernetes.io/config.source": "file" };
-  const request = await announcePod(cluster.api, { name: "static", uid: "mirror", annotations: isStatic, networks: "storage" });
+  const request = await announcePod(cluster.api, { name: "static", uid: "mirror", annotations: isStatic,
+    networks: "storage" });
   const id = await cluster.containerd.cri.runPod({ ...request, uid: "made-up-by-kubelet" });
   assert.equal(linksOf(await cluster.containerd.netnsOf(id)), ["eth0", "lo", "net1"]);
   assert.is((await networkStatusOf(cluster.api, { namespace: "default", name: "static" }))?.length, 2);
@@ -143,7 +154,8 @@ pods("of the same name are told apart by their UID", async () => {
   await cluster.api.removePod(old);
   const young = await cluster.started({ name: "db-0", uid: "second-life", networks: "storage,lan" });
   const told = await networkStatusOf(cluster.api, young);
-  assert.equal(told?.map(({ ips }) => ips[0]), ["eth0", "net1", "net2"].map((ifName) => addressesOf(young.netns, ifName)[0]?.split("/")[0]));
+  assert.equal(told?.map(({ ips }) => ips[0]), ["eth0", "net1",
+    "net2"].map((ifName) => addressesOf(young.netns, ifName)[0]?.split("/")[0]));
   await cluster.containerd.remove(old.id);
   assert.equal(linksOf(young.netns), ["eth0", "lo", "net1", "net2"]);
   assert.equal(await networkStatusOf(cluster.api, young), told);
@@ -162,7 +174,8 @@ pods("wait for an API that is away for a moment, and go without one", async () =
 
 pods("may have networks of other namespaces only as the node's rules say", async () => {
   await cluster.useNode({ namespaceIsolation: true });
-  await cluster.api.putDefinition({ namespace: "red", name: "secret", config: { cniVersion: "1.0.0", ...macvlan, ipam: hostLocal("10.95.0.0/24") } });
+  await cluster.api.putDefinition({ namespace: "red", name: "secret",
+    config: { cniVersion: "1.0.0", ...macvlan, ipam: hostLocal("10.95.0.0/24") } });
   const message = await cluster.refused({ namespace: "blue", name: "curious", networks: "red/secret" });
   assert.match(message, /failed \(add\): .*blue/);
   assert.match(message, /red/);
@@ -172,33 +185,42 @@ pods("may have networks of other namespaces only as the node's rules say", async
   await cluster.removeLast(shared);
 });
 
-pods("have the cluster's network from a definition, more of them by default, and another first one where they say so", async () => {
+pods("have the cluster's network from a definition, more of them by default, and another first one where they say so",
+  async () => {
   await cluster.api.putDefinition({ namespace: "kube-system", name: "cluster", config: primary });
-  await cluster.api.putDefinition({ namespace: "kube-system", name: "everyone", config: { cniVersion: "1.0.0", ...macvlan, ipam: hostLocal("10.96.0.0/24") } });
+  await cluster.api.putDefinition({ namespace: "kube-system", name: "everyone",
+    config: { cniVersion: "1.0.0", ...macvlan, ipam: hostLocal("10.96.0.0/24") } });
   await cluster.useNode({ delegates: undefined, clusterNetwork: "cluster", defaultNetworks: ["everyone"] });
   const usual = await cluster.started({ name: "usual", networks: "lan" });
-  assert.equal((await networkStatusOf(cluster.api, usual))?.map(({ name, interface: ifName }) => [name, ifName]), [["kube-system/cluster", "eth0"], ["kube-system/everyone", "net1"], ["default/lan", "net2"]]);
-  const other = await cluster.started({ name: "other", networks: "lan", annotations: { "v1.multus-cni.io/default-network": "default/storage" } });
+  assert.equal((await networkStatusOf(cluster.api, usual))?.map(({ name, interface: ifName }) => [name, ifName]),
+    [["kube-system/cluster", "eth0"], ["kube-system/everyone", "net1"], ["default/lan", "net2"]]);
+  const other = await cluster.started({ name: "other", networks: "lan",
+    annotations: { "v1.multus-cni.io/default-network": "default/storage" } });
   const [first] = await networkStatusOf(cluster.api, other) ?? [];
   assert.equal([first?.name, first?.interface, first?.default], ["default/storage", "eth0", true]);
   assert.match(addressesOf(other.netns, "eth0")[0] ?? "", /^10\.91\./);
-  assert.equal([linksOf(other.netns), (await cluster.containerd.cri.podStatus(other.id)).ips], [["eth0", "lo", "net1", "net2"], first.ips]);
+  assert.equal([linksOf(other.netns), (await cluster.containerd.cri.podStatus(other.id)).ips],
+    [["eth0", "lo", "net1", "net2"], first.ips]);
   await cluster.removeLast(usual, other);
 });
 
 pods("have their networks under the name multus too", async () => {
   await cluster.useNode({ type: "multus" });
-  const pod = await cluster.started({ name: "known", networks: [{ name: "storage", interface: "data" }, { name: "lan", namespace: "default" }], portMappings: [{ hostPort: 18081, containerPort: 80 }] });
+  const pod = await cluster.started({ name: "known", networks: [{ name: "storage", interface: "data" },
+    { name: "lan", namespace: "default" }], portMappings: [{ hostPort: 18081, containerPort: 80 }] });
   assert.equal(linksOf(pod.netns), ["data", "eth0", "lo", "net2"]);
-  assert.equal((await networkStatusOf(cluster.api, pod))?.map(({ name, interface: ifName }) => [name, ifName]), [["primary", "eth0"], ["default/storage", "data"], ["default/lan", "net2"]]);
+  assert.equal((await networkStatusOf(cluster.api, pod))?.map(({ name, interface: ifName }) => [name, ifName]),
+    [["primary", "eth0"], ["default/storage", "data"], ["default/lan", "net2"]]);
   assert.match(run("nft", "list", "ruleset"), /dport 18081/);
   await cluster.removeLast(pod);
 });
 
 whereTuning("have addresses of their choice on a chain of plugins, and reach each other there", async () => {
   await cluster.useNode();
-  const [left, right] = [await cluster.started({ name: "left", networks: [{ name: "tuned", ips: ["10.94.0.11/24"] }] }), await cluster.started({ name: "right", networks: [{ name: "tuned", ips: ["10.94.0.12/24"] }] })];
-  assert.equal([addressesOf(left.netns, "net1"), addressesOf(right.netns, "net1")], [["10.94.0.11/24"], ["10.94.0.12/24"]]);
+  const [left, right] = [await cluster.started({ name: "left", networks: [{ name: "tuned", ips: ["10.94.0.11/24"] }] }),
+    await cluster.started({ name: "right", networks: [{ name: "tuned", ips: ["10.94.0.12/24"] }] })];
+  assert.equal([addressesOf(left.netns, "net1"), addressesOf(right.netns, "net1")],
+    [["10.94.0.11/24"], ["10.94.0.12/24"]]);
   assert.is(left.netns.exec("sysctl", "-n", "net.ipv4.conf.net1.arp_filter"), "1\n");
   assert.match(left.netns.exec("ping", "-c", "1", "-W", "5", "-I", "net1", "10.94.0.12"), /1 received/);
   await cluster.removeLast(left, right);
@@ -221,7 +243,8 @@ for (const { what, folder, more } of [
       return [value, links];
     };
     assert.equal(await pod(`untouched-${folder}`), ["0", ["eth0", "lo", "net1"]]);
-    writeFileSync(join(chain, "10-tuning.conf"), JSON.stringify({ type: "tuning", sysctl: { "net.ipv4.conf.eth0.arp_filter": "1" } }));
+    writeFileSync(join(chain, "10-tuning.conf"), JSON.stringify({ type: "tuning",
+      sysctl: { "net.ipv4.conf.eth0.arp_filter": "1" } }));
     assert.equal(await pod(`touched-${folder}`), ["1", ["eth0", "lo", "net1"]]);
     rmSync(directory, { recursive: true });
     await cluster.nothingLeft();
@@ -231,7 +254,8 @@ for (const { what, folder, more } of [
 pods.run();
 
 for (const build of containerdBuilds().filter(({ name }) => name === "newer")) {
-  const newer = boxSuite("pods with several networks of the newer containerd", import.meta.url, { ...clusterNeeds, timeoutMs: 60_000 });
+  const newer = boxSuite("pods with several networks of the newer containerd", import.meta.url,
+    { ...clusterNeeds, timeoutMs: 60_000 });
   newer.before(async () => {
     cluster = await joinCluster(build);
   });

@@ -44,7 +44,8 @@ find("passes over a directory that cannot be looked into", () => {
   assert.is(findExecutable("plain", ["/".padEnd(5000, "a"), plain, directory]), plain);
 });
 find("refuses what is no plain name, a directory, and what is nowhere", () => {
-  for (const [type, directories] of [["", [directory]], ["../plain", [empty]], [".", [directory]], ["folder", [empty]], ["nowhere", [directory]], ["plain", []], ["plain", [""]]] as const) {
+  for (const [type, directories] of [["", [directory]], ["../plain", [empty]], [".", [directory]], ["folder", [empty]],
+    ["nowhere", [directory]], ["plain", []], ["plain", [""]]] as const) {
     assert.is(findExecutable(type, directories), undefined, type);
   }
 });
@@ -52,7 +53,8 @@ find.run();
 
 const run = suite("runExecutable");
 run("hands over stdin and every CNI_* variable, and returns stdout", async () => {
-  const file = script("echo-all", 'echo "$CNI_COMMAND $CNI_CONTAINERID $CNI_NETNS $CNI_ARGS $CNI_IFNAME $CNI_PATH"; cat');
+  const file = script("echo-all",
+    'echo "$CNI_COMMAND $CNI_CONTAINERID $CNI_NETNS $CNI_ARGS $CNI_IFNAME $CNI_PATH"; cat');
   assert.is(await runExecutable(call(file, { stdin: '{"x":1}' })), 'ADD c1 /n A=1;B=2=3 net1 /a:/b\n{"x":1}');
 });
 run("sets variables that are empty, whatever our own are", async () => {
@@ -69,9 +71,11 @@ run("survives a plugin that does not read its stdin", async () => {
 });
 
 const failures: readonly { name: string; body: string; code: number; says: RegExp; details?: string; mode?: number }[] = [
-  { name: "error-object", body: 'echo \'{"code":1234,"msg":"no","details":"because"}\'; exit 1', code: 1234, says: /^no$/, details: "because" },
+  { name: "error-object", body: 'echo \'{"code":1234,"msg":"no","details":"because"}\'; exit 1', code: 1234,
+    says: /^no$/, details: "because" },
   { name: "error-without-code", body: 'echo \'{"msg":"no"}\'; exit 1', code: 999, says: /^no$/ },
-  { name: "stderr-only", body: "echo broken >&2; exit 3", code: 112, says: /"probe".*for ADD: it ended with status 3 and said: "broken"/ },
+  { name: "stderr-only", body: "echo broken >&2; exit 3", code: 112,
+    says: /"probe".*for ADD: it ended with status 3 and said: "broken"/ },
   { name: "nothing-at-all", body: "exit 1", code: 112, says: /it ended with status 1$/ },
   { name: "nonsense", body: "echo what; exit 1", code: 112, says: /printed "what\\n", expected a CNI error object/ },
   { name: "killed", body: "kill -9 $$", code: 112, says: /it was ended by SIGKILL/ },
@@ -97,7 +101,8 @@ for (const [title, last, says] of [
 ] as const) {
   run(`does not wait for a process that keeps the streams of a plugin which ${title}`, async () => {
     const before = Date.now();
-    const running = runExecutable(call(script("leaves-a-child", `sleep 20 &\necho $! >"$0.child"\n${last}`), { timeoutMs: 2000 }));
+    const running = runExecutable(call(script("leaves-a-child", `sleep 20 &\necho $! >"$0.child"\n${last}`),
+      { timeoutMs: 2000 }));
     if (says === undefined) assert.is(await running, "{}\n");
     else assert.match((await refusal(running)).message, says);
     assert.ok(Date.now() - before < 10_000);

@@ -1,20 +1,22 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openIptables } from "../../src/exec/index.ts";
-import { runProgram } from "../../src/kernel/index.ts";
+import { runProgram } from "../../src/os/index.ts";
 import { rejects } from "../helpers/errors.ts";
 import { kernelSuite, run } from "../helpers/netns.ts";
 
 const missing = suite("iptables that is not installed");
 missing("is looked for on PATH before the usual places, and only there when it is not absolute", () => {
-  assert.is(openIptables({ run: runProgram, path: "relative" }).present(4), openIptables({ run: runProgram }).present(4));
+  assert.is(openIptables({ run: runProgram, path: "relative" }).present(4),
+    openIptables({ run: runProgram }).present(4));
 });
 missing.run();
 
 const batches = kernelSuite("iptables", import.meta.url, { needs: ["nft_nat"] });
 const iptables = openIptables({ run: runProgram });
 const chains = async (family: 4 | 6 = 4): Promise<string[]> =>
-  (await iptables.save(family, "nat")).filter((line) => / - \[/.test(line)).map((line) => line.slice(1).split(" ")[0] ?? "");
+  (await iptables.save(family,
+    "nat")).filter((line) => / - \[/.test(line)).map((line) => line.slice(1).split(" ")[0] ?? "");
 
 batches("is present and usable for both families", async () => {
   for (const family of [4, 6] as const) {
@@ -35,11 +37,13 @@ batches("says which of the rules is missing", async () => {
   assert.is(await iptables.missing(4, "nat", ["AAA -d 10.0.0.0/8 -j ACCEPT"]), undefined);
   assert.is(await iptables.missing(4, "nat", ["AAA -d 10.0.0.0/8 -j ACCEPT", "AAA -j RETURN"]), "AAA -j RETURN");
   assert.is(await iptables.missing(4, "nat", ["NOWHERE -j RETURN"]), "NOWHERE -j RETURN");
-  assert.is(await iptables.missing(4, "nat", ["AAA -d 10.0.0.0/8 -j ACCEPT", "AAA -s 10.0.0.0/8 -j NOWHERE"]), "AAA -s 10.0.0.0/8 -j NOWHERE");
+  assert.is(await iptables.missing(4, "nat", ["AAA -d 10.0.0.0/8 -j ACCEPT", "AAA -s 10.0.0.0/8 -j NOWHERE"]),
+    "AAA -s 10.0.0.0/8 -j NOWHERE");
 });
 
 batches("takes a guess that holds without reading the table", async () => {
-  await iptables.change({ family: 6, table: "nat", guess: ["-N GUESS"], decide: () => { throw new Error("it was read"); } });
+  await iptables.change({ family: 6, table: "nat", guess: ["-N GUESS"],
+    decide: () => { throw new Error("it was read"); } });
   assert.equal(await chains(6), ["GUESS"]);
 });
 
@@ -66,7 +70,8 @@ batches("decides anew when another program was faster", async () => {
 
 batches("gives up on lines the tool will never take", async () => {
   let asked = 0;
-  await rejects(iptables.change({ family: 4, table: "nat", decide: () => (asked++, ["-A AAA --no-such-option"]) }), 110);
+  await rejects(iptables.change({ family: 4, table: "nat", decide: () => (asked++,
+    ["-A AAA --no-such-option"]) }), 110);
   assert.is(asked, 2);
 });
 
@@ -80,7 +85,8 @@ batches("runs a change under the lock it was given", async () => {
       locked = false;
     }
   };
-  await openIptables({ run: runProgram, exclusive }).change({ family: 4, table: "nat", decide: () => (assert.is(locked, true), []) });
+  await openIptables({ run: runProgram, exclusive }).change({ family: 4, table: "nat",
+    decide: () => (assert.is(locked, true), []) });
   assert.is(locked, false);
 });
 

@@ -37,13 +37,17 @@ export function certificates(): Certificates {
   try {
     writeFileSync(join(folder, "openssl.cnf"), sections);
     const issue = (name: string, subject: string, ...signed: readonly string[]): { chain: string; key: string } => {
-      execFileSync("openssl", ["req", "-x509", "-config", "openssl.cnf", "-extensions", name, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-days", "2", "-subj", subject, "-keyout", `${name}.key`, "-out", `${name}.crt`, ...signed], { cwd: folder, stdio: ["ignore", "ignore", "pipe"], timeout: 10_000 });
-      return { chain: readFileSync(join(folder, `${name}.crt`), "utf8"), key: readFileSync(join(folder, `${name}.key`), "utf8") };
+      execFileSync("openssl", ["req", "-x509", "-config", "openssl.cnf", "-extensions", name, "-newkey", "ec",
+        "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-days", "2", "-subj", subject, "-keyout", `${name}.key`, "-out", `${name}.crt`, ...signed],
+          { cwd: folder, stdio: ["ignore", "ignore", "pipe"], timeout: 10_000 });
+      return { chain: readFileSync(join(folder, `${name}.crt`), "utf8"),
+        key: readFileSync(join(folder, `${name}.key`), "utf8") };
     };
     const authority = issue("authority", "/CN=test authority").chain;
     const bySame = ["-CA", "authority.crt", "-CAkey", "authority.key"];
-    made = { authority, server: issue("server", "/CN=kube-apiserver", ...bySame), client: issue("client", "/O=system:nodes/CN=system:node:test", ...bySame) };
+    made = { authority, server: issue("server", "/CN=kube-apiserver", ...bySame),
+      client: issue("client", "/O=system:nodes/CN=system:node:test", ...bySame) };
     return made;
   } finally {
     rmSync(folder, { recursive: true });

@@ -31,7 +31,8 @@ export type FaultKind = "400" | "401" | "403" | "404" | "408" | "409" | "422" | 
   | "refuse" | "slow" | "reset" | "lost" | "silent" | "truncated" | "endless" | "html" | "answer";
 
 export const reasons: Readonly<Record<string, string>> = {
-  400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 408: "Timeout", 409: "Conflict", 422: "Invalid",
+  400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 408: "Timeout", 409: "Conflict",
+    422: "Invalid",
   429: "TooManyRequests", 500: "InternalError", 502: "InternalError", 503: "ServiceUnavailable", 504: "Timeout",
 };
 
@@ -45,7 +46,8 @@ export class Faults {
 
   take(method: string, path: string): Fault | undefined {
     const found = this.waiting.find(({ fault: { match }, left }) =>
-      left > 0 && (match?.method === undefined || match.method === method) && (match?.path === undefined || path.includes(match.path)));
+      left > 0 && (match?.method === undefined || match.method === method)
+        && (match?.path === undefined || path.includes(match.path)));
     if (found === undefined) return undefined;
     found.left--;
     return found.fault;

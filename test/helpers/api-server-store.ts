@@ -21,7 +21,8 @@ export interface Resource {
 export const resources: readonly Resource[] = [
   { plural: "pods", group: "", apiVersion: "v1", kind: "Pod" },
   { plural: "events", group: "", apiVersion: "v1", kind: "Event" },
-  { plural: "network-attachment-definitions", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition" },
+  { plural: "network-attachment-definitions", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1",
+    kind: "NetworkAttachmentDefinition" },
 ];
 
 export interface Change {
@@ -74,7 +75,8 @@ export class ObjectStore {
     const old = this.find(resource, namespace, name);
     return this.save(resource, old === undefined ? "ADDED" : "MODIFIED", {
       apiVersion: resource.apiVersion, kind: resource.kind, ...object,
-      metadata: { uid: old?.["metadata"].uid ?? randomUUID(), creationTimestamp: old?.["metadata"].creationTimestamp ?? now(), ...object["metadata"] },
+      metadata: { uid: old?.["metadata"].uid ?? randomUUID(),
+        creationTimestamp: old?.["metadata"].creationTimestamp ?? now(), ...object["metadata"] },
     });
   }
 
@@ -86,15 +88,20 @@ export class ObjectStore {
   create({ resource, namespace }: Place, object: Json): Reply {
     const metadata = object["metadata"] ?? {};
     if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
-      return failure(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
+      return failure(400, "BadRequest",
+        "the namespace of the provided object does not match the namespace sent on the request");
     }
-    const name: string = metadata.name ?? (metadata.generateName === undefined ? "" : metadata.generateName + randomUUID().slice(0, 5));
+    const name: string = metadata.name ?? (metadata.generateName === undefined ? ""
+      : metadata.generateName + randomUUID().slice(0, 5));
     const problem = whyInvalid(resource, { object, namespace, name });
-    if (problem !== undefined) return failure(422, "Invalid", `${resource.kind} "${name}" is invalid: ${problem}`, { name, kind: resource.kind });
+    if (problem !== undefined) return failure(422, "Invalid", `${resource.kind} "${name}" is invalid: ${problem}`,
+      { name, kind: resource.kind });
     if (this.find(resource, namespace, name) !== undefined) {
-      return failure(409, "AlreadyExists", `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name));
+      return failure(409, "AlreadyExists", `${qualified(resource)} "${name}" already exists`,
+        detailsOf(resource, name));
     }
-    const body = { apiVersion: resource.apiVersion, kind: resource.kind, ...object, metadata: { ...metadata, namespace, name, uid: randomUUID(), creationTimestamp: now() } };
+    const body = { apiVersion: resource.apiVersion, kind: resource.kind, ...object,
+      metadata: { ...metadata, namespace, name, uid: randomUUID(), creationTimestamp: now() } };
     return { status: 201, body: this.save(resource, "ADDED", body) };
   }
 
@@ -102,17 +109,22 @@ export class ObjectStore {
     const old = this.find(resource, namespace, name);
     if (old === undefined || (subresource === "status" && resource.plural !== "pods")) return notFound(resource, name);
     const metadata = object["metadata"] ?? {};
-    if (metadata.name !== name) return failure(400, "BadRequest", `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+    if (metadata.name !== name) return failure(400, "BadRequest",
+      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
     if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== old["metadata"].resourceVersion) {
-      return failure(409, "Conflict", `Operation cannot be fulfilled on ${qualified(resource)} "${name}": the object has been modified; please apply your changes to the latest version and try again`, detailsOf(resource, name));
+      return failure(409, "Conflict",
+        `Operation cannot be fulfilled on ${qualified(resource)} "${name}": the object has been modified; please apply your changes to the latest version and try again`, detailsOf(resource, name));
     }
     if (metadata.uid !== undefined && metadata.uid !== old["metadata"].uid) {
-      return failure(409, "Conflict", `Operation cannot be fulfilled on ${qualified(resource)} "${name}": Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old["metadata"].uid}`, detailsOf(resource, name));
+      return failure(409, "Conflict",
+        `Operation cannot be fulfilled on ${qualified(resource)} "${name}": Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old["metadata"].uid}`, detailsOf(resource, name));
     }
-    const kept = { ...metadata, uid: old["metadata"].uid, creationTimestamp: old["metadata"].creationTimestamp, resourceVersion: old["metadata"].resourceVersion };
+    const kept = { ...metadata, uid: old["metadata"].uid, creationTimestamp: old["metadata"].creationTimestamp,
+      resourceVersion: old["metadata"].resourceVersion };
     const next = subresource === "status"
       // The status of a pod takes annotations and labels along, never the spec.
-      ? { ...old, metadata: { ...old["metadata"], annotations: metadata.annotations, labels: metadata.labels }, status: object["status"] }
+      ? { ...old, metadata: { ...old["metadata"], annotations: metadata.annotations, labels: metadata.labels },
+        status: object["status"] }
       : { ...object, metadata: kept };
     if (sorted(next) === sorted(old)) return { status: 200, body: old };
     return { status: 200, body: this.save(resource, "MODIFIED", next) };
@@ -122,13 +134,15 @@ export class ObjectStore {
     const old = this.find(resource, namespace, name);
     if (old === undefined) return notFound(resource, name);
     this.objects.delete(keyOf(resource, namespace, name));
-    this.tell(resource, "DELETED", { ...old, metadata: { ...old["metadata"], resourceVersion: String(++this.version) } });
+    this.tell(resource, "DELETED", { ...old, metadata: { ...old["metadata"],
+      resourceVersion: String(++this.version) } });
     return { status: 200, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" } };
   }
 
   private save(resource: Resource, type: "ADDED" | "MODIFIED", object: Json): Json {
     const { namespace, name } = object["metadata"];
-    const saved = JSON.parse(JSON.stringify({ ...object, metadata: { ...object["metadata"], resourceVersion: String(++this.version) } }));
+    const saved = JSON.parse(JSON.stringify({ ...object, metadata: { ...object["metadata"],
+      resourceVersion: String(++this.version) } }));
     this.objects.set(keyOf(resource, namespace, name), saved);
     this.tell(resource, type, saved);
     return saved;
@@ -143,7 +157,8 @@ export class ObjectStore {
 
 /** A Status object as the API's machinery makes it. */
 export function failure(status: number, reason: string, message: string, details?: Json): Reply {
-  return { status, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, ...(details === undefined ? {} : { details }), code: status } };
+  return { status, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason,
+    ...(details === undefined ? {} : { details }), code: status } };
 }
 
 export function notFound(resource: Resource, name: string): Reply {
@@ -159,9 +174,11 @@ function detailsOf({ plural, group }: Resource, name: string): Json {
 }
 
 /** The few rules of validation that a client of events can break. */
-function whyInvalid(resource: Resource, { object, namespace, name }: { object: Json; namespace: string; name: string }): string | undefined {
+function whyInvalid(resource: Resource, { object, namespace,
+  name }: { object: Json; namespace: string; name: string }): string | undefined {
   if (name.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)) {
-    return `metadata.name: Invalid value: "${name}": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'`;
+    return `metadata.name: Invalid value: "${name}": a lowercase RFC 1123 subdomain must consist of lower case ` +
+      "alphanumeric characters, '-' or '.'";
   }
   if (resource.plural !== "events") return undefined;
   if (object["involvedObject"]?.namespace !== namespace) return "involvedObject.namespace: Invalid value: does not match event.namespace";
@@ -180,5 +197,6 @@ function now(): string {
 /** JSON whose keys are in order, so that equal objects are equal texts. */
 function sorted(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === "object" && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner);
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner);
 }

@@ -4,12 +4,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { parentPort, workerData } from "node:worker_threads";
-import type { ApiServerOptions, LoggedRequest, Rule } from "./api-server.ts";
 import type { Certificates } from "./api-server-certificates.ts";
-import { Faults, reasons } from "./api-server-faults.ts";
 import type { Fault } from "./api-server-faults.ts";
-import { failure, ObjectStore, resources } from "./api-server-store.ts";
+import { Faults, reasons } from "./api-server-faults.ts";
 import type { Change, Json, Place, Reply, Resource } from "./api-server-store.ts";
+import { failure, ObjectStore, resources } from "./api-server-store.ts";
+import type { ApiServerOptions, LoggedRequest, Rule } from "./api-server.ts";
 
 /** Handed over by api-server.ts. */
 const { certificates, host, token: firstToken, options } = workerData as {
@@ -55,7 +55,8 @@ const calls: Readonly<Record<string, (...args: any[]) => unknown>> = {
   put: (plural: string, object: Json) => store.put(resourceNamed(plural), object),
   get: (plural: string, namespace: string, name: string) => store.find(resourceNamed(plural), namespace, name),
   list: (plural: string) => store.list(resourceNamed(plural)),
-  remove: (plural: string, namespace: string, name: string) => void store.remove({ resource: resourceNamed(plural), namespace, name, subresource: "" }),
+  remove: (plural: string, namespace: string, name: string) => void store.remove({ resource: resourceNamed(plural),
+    namespace, name, subresource: "" }),
   compact: () => store.compact(),
   fault: (fault: Fault) => fault.kind === "refuse" ? refuse(fault) : faults.add(fault),
   heal: async () => {
@@ -107,33 +108,40 @@ async function serve(request: IncomingMessage, response: ServerResponse, body: s
   const { method = "", url = "" } = request;
   const { pathname, searchParams } = new URL(url, "https://host");
   // Every TLS connection of a server has the plain one below it, which is the one that was counted.
-  const entry = { method, path: pathname, query: searchParams.toString(), connection: [...sockets.entries()].find(([raw]) => raw.remotePort === request.socket.remotePort)?.[1] ?? 0,
-    userAgent: request.headers["user-agent"] ?? "", contentType: request.headers["content-type"] ?? "", authorization: request.headers.authorization ?? "",
+  const entry = { method, path: pathname, query: searchParams.toString(),
+    connection: [...sockets.entries()].find(([raw]) => raw.remotePort === request.socket.remotePort)?.[1] ?? 0,
+    userAgent: request.headers["user-agent"] ?? "", contentType: request.headers["content-type"] ?? "",
+      authorization: request.headers.authorization ?? "",
     headers: { ...request.headers } as Record<string, string>, body, status: 0 };
   log.push(entry);
   response.on("close", () => (entry.status = response.headersSent ? response.statusCode : 0));
   const fault = faults.take(method, pathname);
   const waitMs = fault?.kind === "slow" ? fault.ms ?? 0 : latencyMs;
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-  if (fault !== undefined && fault.kind !== "slow" && fail(fault, { request, response, work: () => answerTo(request, pathname, searchParams, body) })) return;
-  if (method === "GET" && ["1", "true"].includes(searchParams.get("watch") ?? "")) return watch(request, response, pathname, searchParams);
+  if (fault !== undefined && fault.kind !== "slow" && fail(fault,
+    { request, response, work: () => answerTo(request, pathname, searchParams, body) })) return;
+  if (method === "GET" && ["1", "true"].includes(searchParams.get("watch") ?? "")) return watch(request, response,
+    pathname, searchParams);
   const reply = answerTo(request, pathname, searchParams, body);
   if (typeof reply === "string") send(response, 404, reply, "text/plain; charset=utf-8");
   else send(response, reply.status, JSON.stringify(reply.body), "application/json");
 }
 
 /** Lets the fault happen. */
-function fail(fault: Fault, { request, response, work }: { request: IncomingMessage; response: ServerResponse; work: () => Reply | string }): boolean {
+function fail(fault: Fault, { request, response,
+  work }: { request: IncomingMessage; response: ServerResponse; work: () => Reply | string }): boolean {
   const { kind, status, retryAfter } = fault;
   if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
   const reason = reasons[kind];
   if (reason !== undefined) {
-    send(response, Number(kind), JSON.stringify(failure(Number(kind), reason, `a fault of the test: ${reason}`).body), "application/json");
+    send(response, Number(kind), JSON.stringify(failure(Number(kind), reason, `a fault of the test: ${reason}`).body),
+      "application/json");
   } else if (kind === "reset" || kind === "lost") {
     if (kind === "lost") work();
     resetConnection(request.socket);
   } else if (kind === "html") {
-    send(response, status ?? 404, fault.body ?? "<html>\n<head><title>404 Not Found</title></head>\n<body>nginx</body></html>", "text/html");
+    send(response, status ?? 404,
+      fault.body ?? "<html>\n<head><title>404 Not Found</title></head>\n<body>nginx</body></html>", "text/html");
   } else if (kind === "answer") {
     send(response, status ?? 200, fault.body ?? "", fault.contentType ?? "application/json");
   } else if (kind === "truncated" || kind === "endless") {
@@ -170,25 +178,31 @@ function answerTo(request: IncomingMessage, path: string, query: URLSearchParams
   if (refusal !== undefined) return refusal;
   if (method === "GET") return place.name === "" ? list(place, query) : store.get(place);
   if (method === "DELETE") return store.remove(place);
-  if (method !== "POST" && method !== "PUT") return failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+  if (method !== "POST" && method !== "PUT") return failure(405, "MethodNotAllowed",
+    "the server does not allow this method on the requested resource");
   const { "content-type": contentType = "" } = request.headers;
   if (!contentType.startsWith("application/json")) {
-    return failure(415, "UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`);
+    return failure(415, "UnsupportedMediaType",
+      "the body of the request was in an unknown format - accepted media types include: application/json, " +
+        "application/yaml, application/vnd.kubernetes.protobuf");
   }
   const object = parsed(body);
-  if (object === undefined) return failure(400, "BadRequest", "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error");
+  if (object === undefined) return failure(400, "BadRequest",
+    "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error");
   return method === "POST" ? store.create(place, object) : store.replace(place, object);
 }
 
 function list({ resource, namespace }: Place, query: URLSearchParams): Reply {
   const items = store.list(resource, namespace === "" ? undefined : namespace).filter(selected(query));
-  return { status: 200, body: { kind: `${resource.kind}List`, apiVersion: resource.apiVersion, metadata: { resourceVersion: store.resourceVersion }, items } };
+  return { status: 200, body: { kind: `${resource.kind}List`, apiVersion: resource.apiVersion,
+    metadata: { resourceVersion: store.resourceVersion }, items } };
 }
 
 /** Lines of JSON: what has changed since the version asked for, then every change as it happens. */
 function watch(request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): void {
   const user = userOf(request), place = placeOf(path);
-  const problem = user === undefined ? failure(401, "Unauthorized", "Unauthorized") : place === undefined ? undefined : whyForbidden(user, "WATCH", place);
+  const problem = user === undefined ? failure(401, "Unauthorized", "Unauthorized") : place === undefined ? undefined
+    : whyForbidden(user, "WATCH", place);
   if (problem !== undefined) return send(response, problem.status, JSON.stringify(problem.body), "application/json");
   if (place === undefined) return send(response, 404, "404 page not found\n", "text/plain; charset=utf-8");
   response.writeHead(200, { "content-type": "application/json", "transfer-encoding": "chunked" });
@@ -196,16 +210,20 @@ function watch(request: IncomingMessage, response: ServerResponse, path: string,
   const matches = selected(query);
   const tell = (change: Change): void => {
     const { metadata } = change.object;
-    if (change.plural === place.resource.plural && (place.namespace === "" || metadata.namespace === place.namespace) && matches(change.object)) line(change.type, change.object);
+    if (change.plural === place.resource.plural && (place.namespace === "" || metadata.namespace === place.namespace)
+      && matches(change.object)) line(change.type, change.object);
   };
   const since = query.get("resourceVersion") ?? "";
   if (since !== "" && since !== "0" && store.isForgotten(Number(since))) {
     line("ERROR", failure(410, "Expired", `too old resource version: ${since} (${store.resourceVersion})`).body);
     return void response.end();
   }
-  if (since === "" || since === "0") for (const object of store.list(place.resource)) tell({ version: 0, plural: place.resource.plural, type: "ADDED", object });
+  if (since === "" || since === "0") for (const object of store.list(place.resource)) tell({ version: 0,
+    plural: place.resource.plural, type: "ADDED", object });
   else store.changes.filter(({ version }) => version > Number(since)).forEach(tell);
-  if (query.get("allowWatchBookmarks") === "true") line("BOOKMARK", { kind: place.resource.kind, apiVersion: place.resource.apiVersion, metadata: { resourceVersion: store.resourceVersion } });
+  if (query.get("allowWatchBookmarks") === "true") line("BOOKMARK",
+    { kind: place.resource.kind, apiVersion: place.resource.apiVersion,
+    metadata: { resourceVersion: store.resourceVersion } });
   watches.add(tell);
   const seconds = Number(query.get("timeoutSeconds") ?? 0);
   const timer = seconds > 0 ? setTimeout(() => response.end(), seconds * 1000) : undefined;
@@ -217,7 +235,8 @@ function watch(request: IncomingMessage, response: ServerResponse, path: string,
 
 function selected(query: URLSearchParams): (object: Json) => boolean {
   const wanted = (query.get("fieldSelector") ?? "").split(",").filter((part) => part !== "").map((part) => part.split(/==?/));
-  return (object) => wanted.every(([field = "", value]) => String(field.split(".").reduce((inner, key) => inner?.[key], object)) === value);
+  return (object) => wanted.every(([field = "", value]) => String(field.split(".").reduce((inner, key) => inner?.[key],
+    object)) === value);
 }
 
 /** undefined: whoever it is, the API does not know them. */
@@ -233,22 +252,29 @@ function userOf(request: IncomingMessage): string | undefined {
   return socket.authorized ? String(socket.getPeerCertificate().subject.CN) : "system:anonymous";
 }
 
-const verbs: Readonly<Record<string, string>> = { GET: "get", POST: "create", PUT: "update", DELETE: "delete", WATCH: "watch", PATCH: "patch" };
+const verbs: Readonly<Record<string, string>> = { GET: "get", POST: "create", PUT: "update", DELETE: "delete",
+  WATCH: "watch", PATCH: "patch" };
 
-function whyForbidden(user: string, method: string, { resource, namespace, name, subresource }: Place): Reply | undefined {
+function whyForbidden(user: string, method: string, { resource, namespace, name,
+  subresource }: Place): Reply | undefined {
   const verb = method === "GET" && name === "" ? "list" : verbs[method] ?? method;
   const what = subresource === "" ? resource.plural : `${resource.plural}/${subresource}`;
-  const isDenied = denied.some((rule) => rule.resource === what && (rule.verb === undefined || rule.verb === verb) && (rule.namespace === undefined || rule.namespace === namespace));
+  const isDenied = denied.some((rule) => rule.resource === what && (rule.verb === undefined || rule.verb === verb)
+    && (rule.namespace === undefined || rule.namespace === namespace));
   if (user !== "system:anonymous" && !isDenied) return undefined;
   const subject = name === "" ? resource.plural : `${resource.plural} "${name}"`;
-  return failure(403, "Forbidden", `${subject} is forbidden: User "${user}" cannot ${verb} resource "${what}" in API group "${resource.group}" in the namespace "${namespace}"`,
-    { ...(name === "" ? {} : { name }), ...(resource.group === "" ? {} : { group: resource.group }), kind: resource.plural });
+  return failure(403, "Forbidden",
+    `${subject} is forbidden: User "${user}" cannot ${verb} resource "${what}" in API group "${resource.group}" in ` +
+      `the namespace "${namespace}"`,
+    { ...(name === "" ? {} : { name }), ...(resource.group === "" ? {} : { group: resource.group }),
+      kind: resource.plural });
 }
 
 function placeOf(path: string): Place | undefined {
   const match = /^(?:\/api\/v1|\/apis\/([^/]+)\/v1)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/(status))?$/.exec(path);
   if (match === null) return undefined;
-  const [, group = "", namespace = "", plural = "", name = "", subresource = ""] = match.map((part) => part === undefined ? part : decodeURIComponent(part));
+  const [, group = "", namespace = "", plural = "", name = "",
+    subresource = ""] = match.map((part) => part === undefined ? part : decodeURIComponent(part));
   const resource = resources.find((one) => one.plural === plural && one.group === group);
   if (resource === undefined || (resource.group !== "" && !definitionsServed)) return undefined;
   return { resource, namespace, name, subresource };

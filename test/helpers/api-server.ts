@@ -1,6 +1,6 @@
 /**
- * A Kubernetes API server for tests: pods, events and NetworkAttachmentDefinitions over HTTPS on loopback, in a thread of
- * its own, so that a test may block in spawnSync meanwhile. It listens in the network namespace of the thread that
+ * A Kubernetes API server for tests: pods, events and NetworkAttachmentDefinitions over HTTPS on loopback, in a thread
+ * of its own, so that a test may block in spawnSync meanwhile. It listens in the network namespace of the thread that
  * starts it, where `lo` must be up. Needs openssl.
  *
  *     const api = await startApiServer();
@@ -14,8 +14,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { certificates } from "./api-server-certificates.ts";
 import type { Certificates } from "./api-server-certificates.ts";
+import { certificates } from "./api-server-certificates.ts";
 import type { Fault } from "./api-server-faults.ts";
 import type { Json } from "./api-server-store.ts";
 
@@ -149,7 +149,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const writeKubeconfig = (request: KubeconfigRequest): string => {
     const path = join(folder, `kubeconfig${++kubeconfigs}.${request.format ?? "json"}`);
     const config = kubeconfigFor(request, { url, folder, token, certificates: made });
-    writeFileSync(path, request.format === "yaml" ? `# written by a test\n${yaml(config)}` : JSON.stringify(config), { mode: 0o600 });
+    writeFileSync(path, request.format === "yaml" ? `# written by a test\n${yaml(config)}` : JSON.stringify(config),
+      { mode: 0o600 });
     return path;
   };
   const publishToken = (): void => {
@@ -240,7 +241,8 @@ function newToken(): string {
 
 function podObject({ namespace, name, uid, annotations, labels, spec, status }: PodSeed): Json {
   return {
-    metadata: { namespace, name, ...(uid === undefined ? {} : { uid }), ...(annotations === undefined ? {} : { annotations }), ...(labels === undefined ? {} : { labels }) },
+    metadata: { namespace, name, ...(uid === undefined ? {} : { uid }),
+      ...(annotations === undefined ? {} : { annotations }), ...(labels === undefined ? {} : { labels }) },
     spec: spec ?? { nodeName: "test", containers: [{ name: "main", image: "pause" }] },
     status: status ?? { phase: "Pending" },
   };
@@ -248,28 +250,33 @@ function podObject({ namespace, name, uid, annotations, labels, spec, status }: 
 
 function definitionObject({ namespace, name, config, annotations }: DefinitionSeed): Json {
   const text = typeof config === "object" ? JSON.stringify(config) : config;
-  return { metadata: { namespace, name, ...(annotations === undefined ? {} : { annotations }) }, spec: text === undefined ? {} : { config: text } };
+  return { metadata: { namespace, name, ...(annotations === undefined ? {} : { annotations }) },
+    spec: text === undefined ? {} : { config: text } };
 }
 
-function kubeconfigFor(request: KubeconfigRequest, server: { url: string; folder: string; token: string; certificates: Certificates }): Json {
+function kubeconfigFor(request: KubeconfigRequest,
+  server: { url: string; folder: string; token: string; certificates: Certificates }): Json {
   const base64 = (text: string): string => Buffer.from(text).toString("base64");
   const { authority } = server.certificates;
   return {
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: "local", cluster: JSON.parse(JSON.stringify({ server: server.url, "certificate-authority-data": base64(authority), ...request.cluster })) }],
+    clusters: [{ name: "local", cluster: JSON.parse(JSON.stringify({ server: server.url,
+      "certificate-authority-data": base64(authority), ...request.cluster })) }],
     users: [{ name: "multus", user: userFor(request.user ?? "tokenFile", server) }],
     contexts: [{ name: "multus-context", context: { cluster: "local", user: "multus" } }],
     "current-context": "multus-context",
   };
 }
 
-function userFor(user: NonNullable<KubeconfigRequest["user"]>, { folder, token, certificates: { client } }: { folder: string; token: string; certificates: Certificates }): Json {
+function userFor(user: NonNullable<KubeconfigRequest["user"]>,
+  { folder, token, certificates: { client } }: { folder: string; token: string; certificates: Certificates }): Json {
   if (typeof user === "object") return user;
   if (user === "tokenFile") return { tokenFile: "serviceaccount/token" };
   if (user === "token") return { token };
   if (user === "none") return {};
-  if (user === "certificate") return { "client-certificate-data": Buffer.from(client.chain).toString("base64"), "client-key-data": Buffer.from(client.key).toString("base64") };
+  if (user === "certificate") return { "client-certificate-data": Buffer.from(client.chain).toString("base64"),
+    "client-key-data": Buffer.from(client.key).toString("base64") };
   writeFileSync(join(folder, "client.crt"), client.chain);
   writeFileSync(join(folder, "client.key"), client.key, { mode: 0o600 });
   return { "client-certificate": "client.crt", "client-key": join(folder, "client.key") };

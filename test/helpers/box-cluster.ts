@@ -13,9 +13,13 @@ import type { PodRequest } from "./cri.ts";
 import { ourPlugins } from "./three-networks.ts";
 
 /** What a suite needs that joins the cluster. */
-export const clusterNeeds = { programs: { ...containerdPrograms, openssl: "openssl" }, needs: ["nft_nat", "macvlan", "ipv6"] } as const;
+export const clusterNeeds = { programs: { ...containerdPrograms, openssl: "openssl" },
+  needs: ["nft_nat", "macvlan", "ipv6"] } as const;
 
-/** The reference plugin for sysctls, a link's MAC and its MTU: an executable among our own plugins, where it is installed. */
+/**
+ * The reference plugin for sysctls, a link's MAC and its MTU: an executable among our own plugins, where it is
+ * installed.
+ */
 export const tuning = "/usr/lib/cni/tuning";
 
 export interface BoxCluster {
@@ -36,7 +40,8 @@ export interface BoxCluster {
   leave(): Promise<void>;
 }
 
-export const hostLocal = (subnet: string, more: object = {}): object => ({ type: "host-local", ranges: [[{ subnet }]], ...more });
+export const hostLocal = (subnet: string, more: object = {}): object => ({ type: "host-local", ranges: [[{ subnet }]],
+  ...more });
 
 /** The node's own network for every pod. */
 export const primary = {
@@ -50,12 +55,15 @@ export const macvlan = { type: "macvlan", master: "uplink0", mode: "bridge" };
 
 /** NetworkAttachmentDefinitions of the namespace "default", by name. */
 const definitions: Readonly<Record<string, object>> = {
-  storage: { cniVersion: "1.1.0", type: "bridge", bridge: "br-storage", isGateway: true, ipam: hostLocal("10.91.0.0/16", { routes: [{ dst: "172.20.0.0/16" }] }) },
+  storage: { cniVersion: "1.1.0", type: "bridge", bridge: "br-storage", isGateway: true,
+    ipam: hostLocal("10.91.0.0/16", { routes: [{ dst: "172.20.0.0/16" }] }) },
   lan: { cniVersion: "0.4.0", ...macvlan, ipam: hostLocal("192.168.90.0/24") },
   old: { cniVersion: "0.3.1", ...macvlan, ipam: hostLocal("192.168.93.0/24") },
-  six: { cniVersion: "1.0.0", type: "bridge", bridge: "br-six", isGateway: true, ipam: { type: "host-local", ranges: [[{ subnet: "10.97.0.0/16" }], [{ subnet: "fd00:97::/64" }]] } },
+  six: { cniVersion: "1.0.0", type: "bridge", bridge: "br-six", isGateway: true,
+    ipam: { type: "host-local", ranges: [[{ subnet: "10.97.0.0/16" }], [{ subnet: "fd00:97::/64" }]] } },
   ports: { cniVersion: "1.0.0", plugins: [
-    { type: "bridge", bridge: "br-ports", isGateway: true, capabilities: { ips: true }, ipam: hostLocal("10.92.0.0/16") },
+    { type: "bridge", bridge: "br-ports", isGateway: true, capabilities: { ips: true },
+      ipam: hostLocal("10.92.0.0/16") },
     { type: "portmap", capabilities: { portMappings: true } },
   ] },
   tuned: { cniVersion: "0.4.0", plugins: [
@@ -70,7 +78,8 @@ export async function joinCluster(build?: ContainerdBuild): Promise<BoxCluster> 
   makeUplinks();
   const containerd = await startContainerd(box, build);
   const api = await startApiServer();
-  for (const [name, config] of Object.entries(definitions)) await api.putDefinition({ namespace: "default", name, config });
+  for (const [name, config] of Object.entries(definitions)) await api.putDefinition({ namespace: "default", name,
+    config });
   const { cri } = containerd;
   const removeAll = async (): Promise<void> => {
     for (const id of await cri.listPods()) await containerd.remove(id);
@@ -78,12 +87,15 @@ export async function joinCluster(build?: ContainerdBuild): Promise<BoxCluster> 
   return {
     box, containerd, api,
     useNode: (more = {}, cniVersion = "1.0.0") => containerd.useNetwork({ cniVersion, name: "node", plugins: [
-      { type: "polynic", capabilities: { portMappings: true }, kubeconfig: api.kubeconfig, delegates: [primary], ...more },
+      { type: "polynic", capabilities: { portMappings: true }, kubeconfig: api.kubeconfig, delegates: [primary],
+        ...more },
     ] }),
     started: (spec) => runPod({ api, containerd }, spec),
     async refused(spec, request = {}) {
       const asked = await announcePod(api, spec);
-      return await cri.runPod({ ...asked, ...request }).then((id) => { throw new Error(`pod ${spec.name} was made: ${id}`); }, (error: Error) => error.message);
+      return await cri.runPod({ ...asked,
+        ...request }).then((id) => { throw new Error(`pod ${spec.name} was made: ${id}`); },
+        (error: Error) => error.message);
     },
     async removeLast(...pods) {
       for (const { id } of pods) await containerd.remove(id);

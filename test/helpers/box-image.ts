@@ -14,7 +14,8 @@ const applets = ["sh", "ip", "httpd", "sleep"];
  * @param command  what a container runs that names no command
  * @returns the archive's path
  */
-export function makeImage({ directory, name, command }: { readonly directory: string; readonly name: string; readonly command: readonly string[] }): string {
+export function makeImage({ directory, name,
+  command }: { readonly directory: string; readonly name: string; readonly command: readonly string[] }): string {
   const rootfs = join(directory, "rootfs"), parts = join(directory, "image");
   makeRootfs(rootfs);
   mkdirSync(parts, { recursive: true });

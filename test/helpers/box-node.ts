@@ -1,4 +1,6 @@
-/** A node in a box as a cluster knows it: links to stand on, containerd, and the cluster's API; and a look at its pods. */
+/**
+ * A node in a box as a cluster knows it: links to stand on, containerd, and the cluster's API; and a look at its pods.
+ */
 import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ApiServer, Key } from "./api-server.ts";
@@ -20,7 +22,8 @@ export function makeUplinks(): void {
 
 /** `10.0.0.2/24` for each address of an interface but the link-local ones. */
 export function addressesOf(netns: TestNetns, ifName: string): readonly string[] {
-  const own = ipJson(`addr show dev ${ifName}`, netns).flatMap(({ addr_info }) => addr_info.filter(({ scope }: any) => scope === "global"));
+  const own = ipJson(`addr show dev ${ifName}`,
+    netns).flatMap(({ addr_info }) => addr_info.filter(({ scope }: any) => scope === "global"));
   return own.map(({ local, prefixlen }) => `${local}/${prefixlen}`).sort();
 }
 
@@ -64,7 +67,8 @@ export interface RunningPod extends Key {
 export const networksKey = "k8s.v1.cni.cncf.io/networks", statusKey = "k8s.v1.cni.cncf.io/network-status";
 
 /** Writes the pod into the API and asks containerd for it, as a kubelet does that has learnt of it. */
-export async function runPod(node: { readonly api: ApiServer; readonly containerd: Containerd }, spec: PodSpec): Promise<RunningPod> {
+export async function runPod(node: { readonly api: ApiServer; readonly containerd: Containerd },
+  spec: PodSpec): Promise<RunningPod> {
   const request = await announcePod(node.api, spec);
   const id = await node.containerd.cri.runPod(request);
   return { namespace: namespaceOf(spec), name: spec.name, id, request, netns: await node.containerd.netnsOf(id) };
@@ -72,9 +76,11 @@ export async function runPod(node: { readonly api: ApiServer; readonly container
 
 /** @returns what a kubelet asks a runtime for */
 export async function announcePod(api: ApiServer, { networks, ...spec }: PodSpec): Promise<PodRequest> {
-  const selected = networks === undefined ? {} : { [networksKey]: typeof networks === "string" ? networks : JSON.stringify(networks) };
+  const selected = networks === undefined ? {} : { [networksKey]: typeof networks === "string" ? networks
+    : JSON.stringify(networks) };
   const request = { uid: `uid-of-${spec.name}`, ...spec, annotations: { ...spec.annotations, ...selected } };
-  await api.putPod({ namespace: namespaceOf(spec), name: spec.name, uid: request.uid, annotations: request.annotations });
+  await api.putPod({ namespace: namespaceOf(spec), name: spec.name, uid: request.uid,
+    annotations: request.annotations });
   return request;
 }
 
@@ -82,7 +88,10 @@ function namespaceOf({ namespace = "default" }: PodRequest): string {
   return namespace;
 }
 
-/** The entries of the pod's network-status; undefined when it has none. It is `any` because a test looks at the few fields it means. */
+/**
+ * The entries of the pod's network-status; undefined when it has none. It is `any` because a test looks at the few
+ * fields it means.
+ */
 export async function networkStatusOf(api: ApiServer, key: Key): Promise<any[] | undefined> {
   const text = (await api.getPod(key))?.["metadata"].annotations?.[statusKey];
   return text === undefined ? undefined : JSON.parse(text);
@@ -90,7 +99,8 @@ export async function networkStatusOf(api: ApiServer, key: Key): Promise<any[] |
 
 /** `Normal AddedInterface: Add eth0 ...` for each event of the pod, in the order they came. */
 export async function eventsOf(api: ApiServer, { namespace, name }: Key): Promise<readonly string[]> {
-  const events = (await api.events()).filter(({ involvedObject }) => involvedObject.namespace === namespace && involvedObject.name === name);
+  const events = (await api.events()).filter(({ involvedObject }) => involvedObject.namespace === namespace
+    && involvedObject.name === name);
   return events.map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
 }
 
@@ -104,10 +114,11 @@ export function commandsFor(podName: string, verb: string): readonly number[] {
 }
 
 /**
- * What a reboot leaves: the files below /var/lib and what containerd has there. Processes, namespaces, links and rules of
- * pods are gone; containerd learns of it when it starts.
+ * What a reboot leaves: the files below /var/lib and what containerd has there. Processes, namespaces, links and rules
+ * of pods are gone; containerd learns of it when it starts.
  */
-export async function reboot({ box, containerd }: { readonly box: Box; readonly containerd: Containerd }): Promise<void> {
+export async function reboot({ box,
+  containerd }: { readonly box: Box; readonly containerd: Containerd }): Promise<void> {
   await containerd.stop();
   for (const pid of shims(box)) process.kill(pid, "SIGKILL");
   await box.endCgroups();

@@ -14,7 +14,10 @@ export interface Fixtures {
 
 const settleLimitMs = 5_000;
 
-/** The assertion that pods have left nothing, now or in a moment: shims and namespaces end a little after the runtime's answer. */
+/**
+ * The assertion that pods have left nothing, now or in a moment: shims and namespaces end a little after the runtime's
+ * answer.
+ */
 export async function nothingLeft(fixtures: Fixtures = {}, message?: string): Promise<void> {
   const limit = Date.now() + settleLimitMs;
   while (leftovers(fixtures).length > 0 && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -27,10 +30,13 @@ export async function nothingLeft(fixtures: Fixtures = {}, message?: string): Pr
  */
 export function leftovers({ links = [], netns = [] }: Fixtures = {}): readonly string[] {
   return [
-    ...ipJson("link show").filter(({ ifname, linkinfo }) => ifname !== "lo" && linkinfo?.info_kind !== "bridge" && !links.includes(ifname)).map(({ ifname }) => `link ${ifname}`),
+    ...ipJson("link show").filter(({ ifname, linkinfo }) => ifname !== "lo" && linkinfo?.info_kind !== "bridge"
+      && !links.includes(ifname)).map(({ ifname }) => `link ${ifname}`),
     ...readdirSync("/run/netns").filter((name) => !netns.includes(name)).map((name) => `namespace ${name}`),
-    ...run("nft", "list", "ruleset").split("\n").map((line) => line.trim()).filter((line) => podRule.test(line)).map((line) => `rule ${line}`),
-    ...[...filesOf("/var/lib/cni"), ...filesOf("/run/k8s.cni.cncf.io")].filter((path) => !sharedFile.test(path)).map((path) => `file ${path}`),
+    ...run("nft", "list",
+      "ruleset").split("\n").map((line) => line.trim()).filter((line) => podRule.test(line)).map((line) => `rule ${line}`),
+    ...[...filesOf("/var/lib/cni"),
+      ...filesOf("/run/k8s.cni.cncf.io")].filter((path) => !sharedFile.test(path)).map((path) => `file ${path}`),
     ...processes().filter((line) => podProcess.test(line)).map((line) => `process ${line}`),
     ...podMounts().map((path) => `mount ${path}`),
   ];
@@ -50,7 +56,9 @@ export function podMounts(): readonly string[] {
 
 function filesOf(directory: string): readonly string[] {
   if (statSync(directory, { throwIfNoEntry: false }) === undefined) return [];
-  return readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name));
+  return readdirSync(directory, { recursive: true,
+    withFileTypes: true }).filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath,
+    name));
 }
 
 /** Every process of the box by what it was started as, `containerd --config ...` for one. */

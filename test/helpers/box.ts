@@ -1,7 +1,7 @@
 /**
  * A pretend node for programs that expect to own a machine: private /etc, /opt and /var/lib with nothing in them under
- * cni/, a private /run, and a cgroup of its own, all on top of a kernel suite's own network, mount and process namespaces.
- * When the suite's process ends, the kernel takes everything in it away, running programs included.
+ * cni/, a private /run, and a cgroup of its own, all on top of a kernel suite's own network, mount and process
+ * namespaces. When the suite's process ends, the kernel takes everything in it away, running programs included.
  *
  * A suite that needs programs this machine lacks says so on stderr and counts as skipped.
  */
@@ -23,7 +23,8 @@ export function boxSuite(name: string, url: string, { programs, ...options }: Bo
   return missing.length === 0 ? kernelSuite(name, url, options) : skippedSuite(name, missing);
 }
 
-function skippedSuite(name: string, missing: readonly (readonly [program: string, packageName: string])[]): KernelSuite {
+function skippedSuite(name: string, missing: readonly (readonly [program: string,
+  packageName: string])[]): KernelSuite {
   const outer = suite(name);
   let count = 0;
   const hook = Object.assign(() => {}, { each: () => {} });
@@ -82,7 +83,8 @@ export function enterBox(plugins: readonly string[]): Box {
 
   mkdirSync(confDir, { recursive: true });
   mkdirSync(pluginDir, { recursive: true });
-  for (const path of plugins.flatMap(executablesOf)) symlinkSync(path, join(pluginDir, path.slice(path.lastIndexOf("/") + 1)));
+  for (const path of plugins.flatMap(executablesOf)) symlinkSync(path,
+    join(pluginDir, path.slice(path.lastIndexOf("/") + 1)));
   const cgroup = `/polynic-box-${randomBytes(4).toString("hex")}`;
   return {
     directory, pluginDir, confDir, cgroup,
@@ -97,7 +99,8 @@ export function enterBox(plugins: readonly string[]): Box {
 function layOver(path: string): void {
   const layer = join(directory, "layers", path);
   for (const part of ["upper", "work"]) mkdirSync(join(layer, part), { recursive: true });
-  run("mount", "-t", "overlay", "overlay", "-o", `lowerdir=${path},upperdir=${layer}/upper,workdir=${layer}/work`, path);
+  run("mount", "-t", "overlay", "overlay", "-o",
+    `lowerdir=${path},upperdir=${layer}/upper,workdir=${layer}/work`, path);
 }
 
 function executablesOf(path: string): readonly string[] {
@@ -109,7 +112,8 @@ const emptyLimitMs = 5_000;
 
 /** The cgroup in each hierarchy that has it. */
 function treesOf(cgroup: string): readonly string[] {
-  return ["", ...readdirSync(cgroupRoot)].map((hierarchy) => join(cgroupRoot, hierarchy, cgroup)).filter((path) => existsSync(path));
+  return ["", ...readdirSync(cgroupRoot)].map((hierarchy) => join(cgroupRoot, hierarchy,
+    cgroup)).filter((path) => existsSync(path));
 }
 
 async function endCgroups(cgroup: string): Promise<void> {

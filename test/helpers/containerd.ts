@@ -11,7 +11,8 @@ import type { TestNetns } from "./netns.ts";
 import { run } from "./netns.ts";
 
 /** The programs it takes, with the Debian package of each. */
-export const containerdPrograms = { containerd: "containerd", ctr: "containerd", runc: "runc", busybox: "busybox-static" };
+export const containerdPrograms = { containerd: "containerd", ctr: "containerd", runc: "runc",
+  busybox: "busybox-static" };
 
 /** A build of it. */
 export interface ContainerdBuild {
@@ -26,7 +27,8 @@ export const packagedContainerd: ContainerdBuild = { name: "packaged", directory
 
 /** The packaged one, and the newer build where there is one. */
 export function containerdBuilds(): readonly ContainerdBuild[] {
-  const newer: ContainerdBuild = { name: "newer", directory: join(import.meta.dirname, "..", "..", "build", "newer-containerd"), cniVersion: "1.1.0" };
+  const newer: ContainerdBuild = { name: "newer", directory: join(import.meta.dirname, "..", "..", "build",
+    "newer-containerd"), cniVersion: "1.1.0" };
   return existsSync(join(newer.directory, "containerd")) ? [packagedContainerd, newer] : [packagedContainerd];
 }
 
@@ -50,8 +52,10 @@ export interface Containerd {
 const upLimitMs = 20_000, eventualLimitMs = 10_000;
 
 /** Starts containerd with an image that pods and containers can be made of. */
-export async function startContainerd(box: Box, { directory }: ContainerdBuild = packagedContainerd): Promise<Containerd> {
-  const socket = join(box.directory, "containerd.sock"), config = join(box.directory, "containerd.toml"), log = join(box.directory, "containerd.log");
+export async function startContainerd(box: Box,
+  { directory }: ContainerdBuild = packagedContainerd): Promise<Containerd> {
+  const socket = join(box.directory, "containerd.sock"), config = join(box.directory, "containerd.toml"),
+    log = join(box.directory, "containerd.log");
   writeFileSync(config, configuration(box, socket));
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
@@ -84,10 +88,12 @@ export async function startContainerd(box: Box, { directory }: ContainerdBuild =
 }
 
 /** It looks for its shim where PATH says. */
-function launch({ directory, config, log }: { readonly directory: string; readonly config: string; readonly log: string }): ChildProcess {
+function launch({ directory, config,
+  log }: { readonly directory: string; readonly config: string; readonly log: string }): ChildProcess {
   const descriptor = openSync(log, "a");
   const env = { ...process.env, PATH: directory === "" ? process.env["PATH"] : `${directory}:${process.env["PATH"]}` };
-  const child = spawn(join(directory, "containerd"), ["--config", config], { env, stdio: ["ignore", descriptor, descriptor] });
+  const child = spawn(join(directory, "containerd"), ["--config", config],
+    { env, stdio: ["ignore", descriptor, descriptor] });
   closeSync(descriptor);
   return child;
 }
@@ -107,7 +113,8 @@ async function answering(cri: Cri, child: ChildProcess, log: string): Promise<vo
     try {
       return void await cri.version();
     } catch (error) {
-      if (child.exitCode !== null || Date.now() > limit) throw new Error(`Cannot start containerd: ${existsSync(log) ? readFileSync(log, "utf8") : ""}`, { cause: error });
+      if (child.exitCode !== null
+        || Date.now() > limit) throw new Error(`Cannot start containerd: ${existsSync(log) ? readFileSync(log, "utf8") : ""}`, { cause: error });
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -130,7 +137,10 @@ function toNetns(path: string): TestNetns {
   };
 }
 
-/** Everything below the box's directory, so that nothing outlives it. Limits are the machine's own: root may not be allowed to raise one. */
+/**
+ * Everything below the box's directory, so that nothing outlives it. Limits are the machine's own: root may not be
+ * allowed to raise one.
+ */
 function configuration({ directory, pluginDir, confDir }: Box, socket: string): string {
   return `version = 2
 root = "${directory}/containerd"

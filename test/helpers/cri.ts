@@ -42,7 +42,8 @@ export interface Cri {
   /** The ids of all sandboxes, those that failed included. */
   listPods(): Promise<readonly string[]>;
   /** Creates and starts a container of the pod. @returns its id */
-  startContainer(id: string, pod: PodRequest, container: { readonly image: string; readonly command: readonly string[] }): Promise<string>;
+  startContainer(id: string, pod: PodRequest,
+    container: { readonly image: string; readonly command: readonly string[] }): Promise<string>;
   exec(containerId: string, ...command: readonly string[]): Promise<Executed>;
   close(): void;
 }
@@ -56,12 +57,14 @@ const ofPod = 0, ofContainer = 1;
 const sandboxReady = 0;
 
 /** @param cgroupParent  the cgroup that pods go below, absolute */
-export function connectCri(socket: string, { cgroupParent, logDirectory }: { readonly cgroupParent: string; readonly logDirectory: string }): Cri {
+export function connectCri(socket: string, { cgroupParent,
+  logDirectory }: { readonly cgroupParent: string; readonly logDirectory: string }): Cri {
   const client = openClient(socket);
   const call = (method: string, request: object): Promise<Message> => new Promise((resolve, reject) => {
     const method_ = client[method];
     if (method_ === undefined) throw new Error(`Cannot call ${method}: expected a call of cri.proto`);
-    method_.call(client, request, { deadline: Date.now() + callLimitMs }, (error: ServiceError | null, response: Message) => (
+    method_.call(client, request, { deadline: Date.now() + callLimitMs },
+      (error: ServiceError | null, response: Message) => (
       error === null ? resolve(response) : reject(new Error(`${method}: ${error.details}`))));
   });
   const configOf = (pod: PodRequest): object => podConfig(pod, { cgroupParent, logDirectory });
@@ -91,7 +94,8 @@ export function connectCri(socket: string, { cgroupParent, logDirectory }: { rea
       return created["container_id"];
     },
     async exec(containerId, ...command) {
-      const { exit_code: exitCode, stdout, stderr } = await call("ExecSync", { container_id: containerId, cmd: command, timeout: 20 });
+      const { exit_code: exitCode, stdout, stderr } = await call("ExecSync",
+        { container_id: containerId, cmd: command, timeout: 20 });
       return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
     },
     close: () => client.close(),
@@ -99,22 +103,28 @@ export function connectCri(socket: string, { cgroupParent, logDirectory }: { rea
 }
 
 interface Client {
-  readonly [method: string]: ((request: object, options: object, done: (error: ServiceError | null, response: Message) => void) => void) | undefined;
+  readonly [method: string]: ((request: object, options: object,
+    done: (error: ServiceError | null, response: Message) => void) => void) | undefined;
 }
 
 function openClient(socket: string): Client & { close(): void } {
-  const definition = loadSync(join(import.meta.dirname, "cri.proto"), { keepCase: true, longs: Number, defaults: true });
+  const definition = loadSync(join(import.meta.dirname, "cri.proto"),
+    { keepCase: true, longs: Number, defaults: true });
   // cri.proto says that this is there, and a service.
   const { runtime } = loadPackageDefinition(definition) as any;
-  return new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure(), { "grpc.initial_reconnect_backoff_ms": 50 });
+  return new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure(),
+    { "grpc.initial_reconnect_backoff_ms": 50 });
 }
 
-function podConfig(pod: PodRequest, { cgroupParent, logDirectory }: { readonly cgroupParent: string; readonly logDirectory: string }): object {
+function podConfig(pod: PodRequest, { cgroupParent,
+  logDirectory }: { readonly cgroupParent: string; readonly logDirectory: string }): object {
   const { name, namespace = "default", uid = `uid-of-${name}`, annotations = {}, portMappings = [], attempt = 0 } = pod;
   return {
     metadata: { name, namespace, uid, attempt }, hostname: name, log_directory: logDirectory, annotations,
-    port_mappings: portMappings.map(({ hostPort, containerPort }) => ({ protocol: 0, host_port: hostPort, container_port: containerPort, host_ip: "" })),
-    linux: { cgroup_parent: cgroupParent, security_context: { namespace_options: { network: ofPod, pid: ofContainer, ipc: ofPod } } },
+    port_mappings: portMappings.map(({ hostPort, containerPort }) => ({ protocol: 0, host_port: hostPort,
+      container_port: containerPort, host_ip: "" })),
+    linux: { cgroup_parent: cgroupParent, security_context: { namespace_options: { network: ofPod, pid: ofContainer,
+      ipc: ofPod } } },
   };
 }
 

@@ -17,20 +17,23 @@ export function builtDist(): string {
 
   const dist = join(root, "dist");
   if (changedAt(join(dist, "lib", "polynic", "polynic.js")) > newestSource()) return dist;
-  const build = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")], { encoding: "utf8", timeout: buildLimitMs });
+  const build = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")],
+    { encoding: "utf8", timeout: buildLimitMs });
   if (build.status !== 0) throw new Error(`Cannot build dist/: ${build.stdout}${build.stderr}`);
   return dist;
 }
 
 /** What the tree's launcher starts the runtime with. */
 export function runtimeFlags(dist: string): readonly string[] {
-  const command = /^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m.exec(readFileSync(join(dist, "bin", "polynic"), "utf8"));
+  const command = /^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m.exec(readFileSync(join(dist, "bin", "polynic"),
+    "utf8"));
   return command?.[1]?.split(" ") ?? [];
 }
 
 function newestSource(): number {
   const folders = ["src", "scripts", "wasm-plugins"].map((folder) => join(root, folder));
-  const files = folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)));
+  const files = folders.flatMap((folder) => readdirSync(folder,
+    { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)));
   return Math.max(...[join(root, "package-lock.json"), ...files].map(changedAt));
 }
 

@@ -24,7 +24,8 @@ export function throws(work: () => unknown, code: number | string): Error {
 function withCode(error: unknown, code: number | string): Error {
   if (!(error instanceof Error)) throw failure(`Expected an Error with ${code}, found ${String(error)}`, error, code);
   const found = "errnoName" in error ? error.errnoName : "code" in error ? error.code : undefined;
-  if (found !== code) throw failure(`Expected an error with ${code}, found ${String(found)}: ${error.stack}`, found, code);
+  if (found !== code) throw failure(`Expected an error with ${code}, found ${String(found)}: ${error.stack}`,
+    found, code);
   return error;
 }
 

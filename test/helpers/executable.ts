@@ -33,7 +33,8 @@ export function runExecutable({ name = "polynic", env = {}, args = [], stdin = "
 
 /** The same without waiting, to have several at once. */
 export async function startExecutable({ name = "polynic", env = {}, args = [], stdin = "" }: Run): Promise<Ran> {
-  const child = spawn(process.execPath, [entry, name, ...args], { env: { PATH: process.env["PATH"], ...env }, timeout: timeoutMs });
+  const child = spawn(process.execPath, [entry, name, ...args],
+    { env: { PATH: process.env["PATH"], ...env }, timeout: timeoutMs });
   let stdout = "", stderr = "";
   child.stdout.on("data", (chunk: Buffer) => { stdout += chunk.toString(); });
   child.stderr.on("data", (chunk: Buffer) => { stderr += chunk.toString(); });

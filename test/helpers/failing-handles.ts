@@ -22,20 +22,23 @@ interface Entry {
 }
 
 /**
- * What still changes by itself a moment after a link came or went is left out: timers, carrier, IPv6's own addresses and
- * routes, and the routes of table local, which follow an address once its duplicates have been looked for.
+ * What still changes by itself a moment after a link came or went is left out: timers, carrier, IPv6's own addresses
+ * and routes, and the routes of table local, which follow an address once its duplicates have been looked for.
  */
 function settled(text: string): unknown {
   const volatile = new Set(["valid_life_time", "preferred_life_time", "operstate", "tentative", "flags"]);
   // One list for each command.
-  const lists = text.trim().split("\n").map((line) => JSON.parse(line, (key, value) => (volatile.has(key) ? undefined : value)) as readonly Entry[]);
-  return lists.map((list) => list.filter(({ dst = "", type }) => !/^(fe80|ff00)::/.test(dst) && type !== "anycast" && type !== "local").map((entry) => (
-    entry.addr_info === undefined ? entry : { ...entry, addr_info: entry.addr_info.filter(({ scope }) => scope !== "link") })));
+  const lists = text.trim().split("\n").map((line) => JSON.parse(line,
+    (key, value) => (volatile.has(key) ? undefined : value)) as readonly Entry[]);
+  return lists.map((list) => list.filter(({ dst = "", type }) => !/^(fe80|ff00)::/.test(dst) && type !== "anycast"
+    && type !== "local").map((entry) => (
+    entry.addr_info === undefined ? entry : { ...entry,
+      addr_info: entry.addr_info.filter(({ scope }) => scope !== "link") })));
 }
 
 /**
- * Makes the ADD fail at its first request, its second, and so on until it succeeds, each `times`, and compares the state
- * before and after. The reservations are counted as well.
+ * Makes the ADD fail at its first request, its second, and so on until it succeeds, each `times`, and compares the
+ * state before and after. The reservations are counted as well.
  *
  * @returns how many requests could be made to fail
  */
@@ -44,13 +47,15 @@ export async function failures(driven: Driven, state: () => unknown, { times = 2
     for (let round = 0; round < times; round++) {
       const before = state();
       const fuse: Fuse = { left: failing, blown: "" };
-      const outcome = await add({ ...driven, through: (handles) => fused(handles, fuse) }).then(() => "added" as const, (error: unknown) => error);
+      const outcome = await add({ ...driven, through: (handles) => fused(handles, fuse) }).then(() => "added" as const,
+        (error: unknown) => error);
       if (outcome === "added") {
         await del(driven);
         if (fuse.blown === "") return failing;
         continue; // A request that need not succeed.
       }
-      assert.ok(outcome instanceof Error && outcome.message.includes("made to fail"), `step ${failing} (${fuse.blown}): ${String(outcome)}`);
+      assert.ok(outcome instanceof Error && outcome.message.includes("made to fail"),
+        `step ${failing} (${fuse.blown}): ${String(outcome)}`);
       assert.equal(state(), before, `after ${fuse.blown} failed (step ${failing})`);
       assert.is(reservations.size, 0, `after ${fuse.blown} failed (step ${failing})`);
     }

@@ -1,9 +1,13 @@
-/** What plugins of the firewall are driven with in kernel tests: this namespace's own handles, and undo steps one can run. */
+/**
+ * What plugins of the firewall are driven with in kernel tests: this namespace's own handles, and undo steps one can
+ * run.
+ */
+import type { Result } from "../../src/cni/index.ts";
 import type { IptablesOptions } from "../../src/exec/index.ts";
 import { openIptables } from "../../src/exec/index.ts";
-import { openOwnNamespace, runProgram } from "../../src/kernel/index.ts";
+import { openOwnNamespace } from "../../src/kernel/index.ts";
+import { runProgram } from "../../src/os/index.ts";
 import type { AddContext, Attachment, DelContext, Plugin, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
-import type { Result } from "../../src/cni/index.ts";
 import { run } from "./netns.ts";
 
 /** A context for ADD, DEL and CHECK. What firewall plugins have no business with throws. */
@@ -64,7 +68,8 @@ export async function call(plugin: Plugin, verb: "add" | "del" | "check", reques
   }
 }
 
-export function requestOf(plugin: Plugin, { network = "test", containerId = "1234", ifName = "eth0", conf = {}, prevResult }: Call): PluginRequest {
+export function requestOf(plugin: Plugin, { network = "test", containerId = "1234", ifName = "eth0", conf = {},
+  prevResult }: Call): PluginRequest {
   const attachment: Attachment = { containerId, netns: "/run/netns/c", ifName, args: "", path: ["/nonexistent"] };
   const complete: PluginConf = { cniVersion: "1.0.0", name: network, type: plugin.type, ...conf };
   return { attachment, conf: complete, prevResult };

@@ -1,11 +1,12 @@
 /**
- * Plugins driven as the multiplexer drives them, one command at a time, with its real handles and an IPAM of type "test"
- * whose reservations can be counted: `ipam: { type: "test", addresses: [{ address, gateway? }], routes?, dns? }`.
+ * Plugins driven as the multiplexer drives them, one command at a time, with its real handles and an IPAM of type
+ * "test" whose reservations can be counted: `ipam: { type: "test", addresses: [{ address, gateway? }], routes?, dns?
+ * }`.
  */
+import type { FailedStep } from "../../src/call/index.ts";
+import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from "../../src/call/index.ts";
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { newestVersion, toWireResult } from "../../src/cni/index.ts";
-import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from "../../src/mux/index.ts";
-import type { FailedStep } from "../../src/mux/index.ts";
 import type { AddContext, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "../../src/plugins/index.ts";
 
 /** One plugin called for one attachment. */
@@ -66,12 +67,14 @@ export async function status(driven: Driven): Promise<void> {
 }
 
 export async function gc(driven: Driven, validAttachments: readonly ValidAttachment[] | undefined): Promise<void> {
-  await withHandles(driven, async (handles) => await driven.plugin.gc({ ...requestOf(driven), validAttachments }, handles));
+  await withHandles(driven, async (handles) => await driven.plugin.gc({ ...requestOf(driven), validAttachments },
+    handles));
 }
 
 async function withHandles<T>({ netns, through }: Driven, work: (handles: Handles) => Promise<T>): Promise<T> {
   const open = openHandles({ netns, path: [], execute: [], modules: "", log: silent });
-  const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam : open.plugin(type)) });
+  const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam
+    : open.plugin(type)) });
   try {
     return await work(through === undefined ? handles : derived(handles, through(handles)));
   } catch (error) {
@@ -89,7 +92,8 @@ function derived<T extends Handles>(handles: Handles, replaced: Partial<T>): T {
 
 const silent = { error() {}, warn() {}, debug() {} };
 
-function requestOf({ plugin, conf, netns, ifName = "eth0", containerId = "test-container", args = "", cniVersion = newestVersion, prevResult }: Driven): PluginRequest {
+function requestOf({ plugin, conf, netns, ifName = "eth0", containerId = "test-container", args = "",
+  cniVersion = newestVersion, prevResult }: Driven): PluginRequest {
   return {
     attachment: { containerId, netns, ifName, args, path: [] },
     conf: { cniVersion, name: "testnet", type: plugin.type, ...conf },

@@ -1,7 +1,7 @@
 /** IPAM plugins driven alone: their own store and modules, every address in a directory of the test's. */
 import { readFileSync } from "node:fs";
 import type { Result } from "../../src/cni/index.ts";
-import { lockFile } from "../../src/kernel/index.ts";
+import { lockFile } from "../../src/os/index.ts";
 import type { AddContext, DelContext, Plugin, PluginConf, ValidAttachment } from "../../src/plugins/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
 import type { ModuleHost } from "../../src/wasm/index.ts";
@@ -56,16 +56,20 @@ export async function status(plugin: Plugin, call: IpamCall): Promise<void> {
   await plugin.status(requestOf(plugin, call), contextOf(call).context);
 }
 
-export async function gc(plugin: Plugin, call: IpamCall, validAttachments: readonly ValidAttachment[] | undefined): Promise<void> {
+export async function gc(plugin: Plugin, call: IpamCall,
+  validAttachments: readonly ValidAttachment[] | undefined): Promise<void> {
   await plugin.gc({ ...requestOf(plugin, call), validAttachments }, contextOf(call).context);
 }
 
-function requestOf(plugin: Plugin, { containerId = "dummy", ifName = "eth0", args = "", cniVersion = "1.1.0", network = "mynet", conf, prevResult, untrusted = false }: IpamCall) {
+function requestOf(plugin: Plugin, { containerId = "dummy", ifName = "eth0", args = "", cniVersion = "1.1.0",
+  network = "mynet", conf, prevResult, untrusted = false }: IpamCall) {
   const whole: PluginConf = { cniVersion, name: network, type: plugin.type, ...conf };
-  return { attachment: { containerId, netns: "", ifName, args, path: [] }, conf: whole, prevResult, trusted: !untrusted };
+  return { attachment: { containerId, netns: "", ifName, args, path: [] }, conf: whole, prevResult,
+    trusted: !untrusted };
 }
 
-function contextOf({ modules = builtIn, warnings }: IpamCall): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
+function contextOf({ modules = builtIn,
+  warnings }: IpamCall): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
   const undo: (() => void | Promise<void>)[] = [];
   const unexpected = (): never => {
     throw new Error("an IPAM plugin asked for something it should not need");
@@ -79,7 +83,8 @@ function contextOf({ modules = builtIn, warnings }: IpamCall): { readonly contex
     leases: (dataDir) => openFileLeases({ dataDir, lockFile }),
     readText: (path) => readFileSync(path, "utf8"),
     plugin: unexpected,
-    log: { error: unexpected, warn: (line) => (warnings === undefined ? unexpected() : void warnings.push(line)), debug: unexpected },
+    log: { error: unexpected, warn: (line) => (warnings === undefined ? unexpected() : void warnings.push(line)),
+      debug: unexpected },
     sleep: unexpected,
     undo: { add: (_, step) => void undo.push(step) },
     teardown: { deleteLink: unexpected, before: unexpected, after: unexpected },

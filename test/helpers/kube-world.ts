@@ -1,6 +1,6 @@
 /** Time and chance for tests of the API client: nobody waits, and every sleep is written down. */
-import { realWorld } from "../../src/kube/world.ts";
-import type { World } from "../../src/kube/world.ts";
+import type { World } from "../../src/os/world.ts";
+import { realWorld } from "../../src/os/world.ts";
 
 export interface TestWorld extends World {
   readonly sleeps: readonly number[];

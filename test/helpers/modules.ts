@@ -1,9 +1,9 @@
 /** Foreign modules, assembled by hand or built from the examples, and directories they are installed in. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BinaryWriter } from "../../src/wasm/code/binary.ts";
 import type { LockEntry, ModuleKind } from "../../src/wasm/index.ts";
 import { sha256Hex } from "../../src/wasm/index.ts";
-import { BinaryWriter } from "../../src/wasm/binary.ts";
 import type { Assembly } from "./wasm.ts";
 import { assemble, builtModules } from "./wasm.ts";
 
@@ -23,7 +23,8 @@ const opsOf = { ipam: ["allocate"], merge: ["merge"], policy: ["review"] };
 /** An assembled module with metadata. */
 export function describedModule(parts: Assembly = {}, described: Described = {}): Uint8Array<ArrayBuffer> {
   const { kind = "ipam" } = described;
-  const metadata = { abi: 1, kind, name: "test", version: "1.0.0", description: "", ops: opsOf[kind], needs: [], ...described };
+  const metadata = { abi: 1, kind, name: "test", version: "1.0.0", description: "", ops: opsOf[kind], needs: [],
+    ...described };
   const content = new BinaryWriter().name("cni.module").raw(new TextEncoder().encode(JSON.stringify(metadata))).bytes();
   return assemble({ ...parts, sections: [...(parts.sections ?? []), [0, [...content]]] });
 }
@@ -36,5 +37,6 @@ export function exampleModule(name: string): Uint8Array<ArrayBuffer> {
 /** Puts a module and its entry into a directory without looking at it, as somebody who owns the node could. */
 export function plant(directory: string, name: string, bytes: Uint8Array, entry: Partial<LockEntry> = {}): void {
   writeFileSync(join(directory, `${name}.wasm`), bytes);
-  writeFileSync(join(directory, "modules.lock.json"), JSON.stringify({ [name]: { sha256: sha256Hex(bytes), version: "1.0.0", kind: "ipam", ...entry } }));
+  writeFileSync(join(directory, "modules.lock.json"), JSON.stringify({ [name]: { sha256: sha256Hex(bytes),
+    version: "1.0.0", kind: "ipam", ...entry } }));
 }

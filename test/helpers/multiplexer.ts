@@ -2,13 +2,14 @@
  * A multiplexer without a kernel: plugins that write down how they were called, a namespace that is a set of names and
  * a table of routes, a data directory of its own. What is under test, `src/mux`, is real, and so is everything on disk.
  */
-import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { OpenHandles } from "../../src/call/index.ts";
 import type { Result } from "../../src/cni/index.ts";
-import { CniError, allVersions } from "../../src/cni/index.ts";
+import { allVersions, CniError } from "../../src/cni/index.ts";
 import type { KernelRoute, Link, Namespace } from "../../src/kernel/index.ts";
-import type { MuxCommand, OpenHandles } from "../../src/mux/index.ts";
+import type { MuxCommand } from "../../src/mux/index.ts";
 import { parseMuxConfig } from "../../src/mux/index.ts";
 import { parseAddress, parsePrefix } from "../../src/net/index.ts";
 import type { Attachment, GcRequest, Plugin, PluginRequest } from "../../src/plugins/index.ts";
@@ -35,22 +36,28 @@ export interface Bench {
   /** What happens instead of success: `VERB type` or `VERB type interface` to an error. */
   readonly failures: Map<string, Error>;
   readonly merged: (readonly MergeInput[])[];
-  /** What a type answers to ADD instead of an address made from the interface's name; its routes are then in the container. */
+  /**
+   * What a type answers to ADD instead of an address made from the interface's name; its routes are then in the
+   * container.
+   */
   readonly answers: Map<string, Result>;
   /** Of the container's interfaces. */
   readonly routes: KernelRoute[];
   /** Types that are there; every other is unknown. */
   readonly types: Set<string>;
   file(path: string, content: string): string;
-  command(config: object, changes?: Partial<Attachment> & { readonly invokedAs?: string; readonly verb?: string; readonly valid?: MuxCommand["validAttachments"] }): MuxCommand;
+  command(config: object,
+    changes?: Partial<Attachment> & { readonly invokedAs?: string; readonly verb?: string; readonly valid?: MuxCommand["validAttachments"] }): MuxCommand;
   remove(): void;
 }
 
 export function openBench(): Bench {
   const directory = mkdtempSync(join(tmpdir(), "polynic-mux-"));
   const cniDir = join(directory, "cni");
-  const calls: SeenCall[] = [], warnings: string[] = [], deletedTogether: (readonly number[])[] = [], merged: (readonly MergeInput[])[] = [];
-  const interfaces = new Set<string>(), types = new Set(["one", "two", "three", "shaper"]), failures = new Map<string, Error>();
+  const calls: SeenCall[] = [], warnings: string[] = [], deletedTogether: (readonly number[])[] = [],
+    merged: (readonly MergeInput[])[] = [];
+  const interfaces = new Set<string>(), types = new Set(["one", "two", "three", "shaper"]), failures = new Map<string,
+    Error>();
   const answers = new Map<string, Result>(), routes: KernelRoute[] = [];
 
   const seen = (verb: string, type: string, request: SeenCall["request"]): void => {
@@ -74,7 +81,8 @@ export function openBench(): Bench {
         interfaces.add(request.attachment.ifName);
         const answer = request.prevResult ?? answers.get(type) ?? resultOf(request.attachment);
         for (const { dst, gw } of request.prevResult === undefined ? answer.routes : []) {
-          namespace.routes.add({ dst: parsePrefix(dst), index: namespace.links.get(request.attachment.ifName).index, ...(gw === undefined ? {} : { gateway: parseAddress(gw) }) });
+          namespace.routes.add({ dst: parsePrefix(dst), index: namespace.links.get(request.attachment.ifName).index,
+            ...(gw === undefined ? {} : { gateway: parseAddress(gw) }) });
         }
         return answer;
       },
@@ -101,10 +109,12 @@ export function openBench(): Bench {
       return file;
     },
     command(config, { invokedAs = "polynic", verb = "ADD", valid, ...attachment } = {}) {
-      const json = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir, confDir: join(directory, "net.d"), binDir: "/bin-dir", ...config };
+      const json = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir, confDir: join(directory, "net.d"),
+        binDir: "/bin-dir", ...config };
       return {
         config: parseMuxConfig(json, { invokedAs, verb }),
-        attachment: { containerId: "c1", netns: "/run/netns/c1", ifName: "eth0", args: "", path: ["/cni"], ...attachment },
+        attachment: { containerId: "c1", netns: "/run/netns/c1", ifName: "eth0", args: "", path: ["/cni"],
+          ...attachment },
         validAttachments: valid,
         env: {}, version: "0.0.0",
         openHandles: () => handles,
@@ -118,7 +128,8 @@ export function openBench(): Bench {
 /** The result every plugin that makes an interface answers with: an address made from the interface's name. */
 export function resultOf({ ifName, netns }: Pick<Attachment, "ifName" | "netns">): Result {
   const host = ifName === "eth0" ? 100 : Number(ifName.replace(/\D/g, "")) || 200;
-  return { interfaces: [{ name: ifName, sandbox: netns }], ips: [{ address: `10.0.0.${host}/24`, interface: 0 }], routes: [], dns: {} };
+  return { interfaces: [{ name: ifName, sandbox: netns }], ips: [{ address: `10.0.0.${host}/24`, interface: 0 }],
+    routes: [], dns: {} };
 }
 
 function fakeHandles({ namespace, plugin, merged, warnings }: {
@@ -135,7 +146,8 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
         merged.push(inputs);
         return {
           interfaces: inputs.flatMap(({ result }) => result.interfaces),
-          ips: inputs.flatMap(({ result }, index) => result.ips.map((ip) => ({ ...ip, interface: index }))), routes: [], dns: {},
+          ips: inputs.flatMap(({ result }, index) => result.ips.map((ip) => ({ ...ip, interface: index }))), routes: [],
+            dns: {},
         };
       },
     },
@@ -149,11 +161,13 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
 }
 
 /** Links by name alone, each name with an index of its own, and a table of routes. */
-function fakeNamespace({ interfaces, deletedTogether, routes }: { interfaces: ReadonlySet<string>; deletedTogether: (readonly number[])[]; routes: KernelRoute[] }): Namespace {
+function fakeNamespace({ interfaces, deletedTogether,
+  routes }: { interfaces: ReadonlySet<string>; deletedTogether: (readonly number[])[]; routes: KernelRoute[] }): Namespace {
   const known: string[] = [];
   const linkOf = (name: string): Link => {
     if (!known.includes(name)) known.push(name);
-    return { index: known.indexOf(name) + 1, name, mtu: 1500, up: true, loopback: false, promiscuity: 0, operState: "up", group: 0 };
+    return { index: known.indexOf(name) + 1, name, mtu: 1500, up: true, loopback: false, promiscuity: 0,
+      operState: "up", group: 0 };
   };
   const links = {
     find: (name: number | string) => typeof name === "string" && interfaces.has(name) ? linkOf(name) : undefined,
@@ -161,10 +175,14 @@ function fakeNamespace({ interfaces, deletedTogether, routes }: { interfaces: Re
     deleteAll: (indexes: readonly number[]) => { deletedTogether.push(indexes); },
   };
   const table = {
-    list: (family: 4 | 6, { index }: { readonly index?: number } = {}) => routes.filter((route) => route.dst.address.family === family && route.index === index),
-    add: (route: Pick<KernelRoute, "dst" | "gateway" | "index">) => { routes.push({ ...route, table: 254, scope: 0, protocol: 3, type: 1 }); },
+    list: (family: 4 | 6,
+      { index }: { readonly index?: number } = {}) => routes.filter((route) => route.dst.address.family === family
+      && route.index === index),
+    add: (route: Pick<KernelRoute, "dst" | "gateway" | "index">) => { routes.push({ ...route, table: 254, scope: 0,
+      protocol: 3, type: 1 }); },
     deleteListed: (route: KernelRoute) => { routes.splice(routes.indexOf(route), 1); },
   };
-  // True as far as these tests reach: the multiplexer looks names up, deletes links and moves default routes, nothing else.
+  // True as far as these tests reach: the multiplexer looks names up, deletes links and moves default routes, nothing
+  // else.
   return { path: "/run/netns/c1", links, routes: table, sysctl: { get: () => "0" } } as unknown as Namespace;
 }

@@ -3,7 +3,8 @@ import { writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import type { Report, ReportedError } from "./netns.ts";
 
-// uvu's command line sets these before uvu is loaded; with them the file's ordinary suites are collected but not run again.
+// uvu's command line sets these before uvu is loaded; with them the file's ordinary suites are collected but not run
+// again.
 Object.assign(globalThis, { UVU_DEFER: 1, UVU_QUEUE: [[null]], UVU_INDEX: 0 });
 const { childSuites } = await import("./netns.ts");
 
@@ -20,7 +21,8 @@ for (const { definition, timeoutMs } of childSuites) {
 // Whatever a test left open must not keep the process.
 process.exit(0);
 
-async function outcome(steps: readonly (() => void | Promise<void>)[], always: typeof steps, timeoutMs: number): Promise<Omit<Report, "index">> {
+async function outcome(steps: readonly (() => void | Promise<void>)[], always: typeof steps,
+  timeoutMs: number): Promise<Omit<Report, "index">> {
   try {
     try {
       for (const step of steps) await bounded(step, timeoutMs);
@@ -50,7 +52,8 @@ function describe(thrown: unknown): ReportedError {
   const stack = error.cause === undefined ? error.stack ?? "" : `${error.stack}\nCaused by: ${String(error.cause)}`;
   const base = { name: error.name, message: error.message, stack };
   if (!("operator" in error && "details" in error)) return base;
-  return { ...base, assertion: { operator: String(error.operator), details: error.details === false ? false : String(error.details) } };
+  return { ...base, assertion: { operator: String(error.operator),
+    details: error.details === false ? false : String(error.details) } };
 }
 
 function report(line: Report): void {

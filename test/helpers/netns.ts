@@ -14,9 +14,9 @@
  *     links.run();
  *
  * The file is loaded twice: here, where only titles count, and in the child, where the bodies run, one after the other,
- * in one namespace ("host") that starts with nothing but a `lo` that is down. So do all work inside the bodies and hooks.
- * A suite that needs what this machine's kernel lacks runs under user-mode Linux instead, when that is installed and has it.
- * One that cannot run (no root, a missing kernel feature) says so on stderr and counts as skipped.
+ * in one namespace ("host") that starts with nothing but a `lo` that is down. So do all work inside the bodies and
+ * hooks. A suite that needs what this machine's kernel lacks runs under user-mode Linux instead, when that is installed
+ * and has it. One that cannot run (no root, a missing kernel feature) says so on stderr and counts as skipped.
  */
 import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -40,7 +40,8 @@ interface Hook {
 }
 
 /** Kernel features a suite may need beyond the ordinary, each probed at most once per run. */
-export type Feature = "vlan_filtering" | "nft_nat" | "macvlan" | "ipv6";
+export type Feature =
+  "vlan_filtering" | "nft_nat" | "macvlan" | "ipv6" | "ipvlan" | "dummy" | "vlan" | "vrf" | "vxlan";
 
 export interface KernelSuiteOptions {
   readonly needs?: readonly Feature[];
@@ -57,7 +58,8 @@ export function kernelSuite(name: string, url: string, options: KernelSuiteOptio
     after: hook(definition.after, definition.afterEach),
     skip: () => void definition.skipped++,
     run(): void {
-      if (process.env[childMark] === name) childSuites.push({ definition, timeoutMs: (options.timeoutMs ?? defaultTimeoutMs) / 3 });
+      if (process.env[childMark] === name) childSuites.push({ definition,
+        timeoutMs: (options.timeoutMs ?? defaultTimeoutMs) / 3 });
       else if (process.env[childMark] === undefined) runInChild(definition, fileURLToPath(url), options);
     },
   });
@@ -80,7 +82,8 @@ const defaultTimeoutMs = 60_000;
 export const childSuites: { readonly definition: Definition; readonly timeoutMs: number }[] = [];
 
 function hook(once: Handler[], each: Handler[]): Hook {
-  return Object.assign((handler: Handler) => void once.push(handler), { each: (handler: Handler) => void each.push(handler) });
+  return Object.assign((handler: Handler) => void once.push(handler),
+    { each: (handler: Handler) => void each.push(handler) });
 }
 
 /** The suite as uvu sees it: each test waits for the child's word on the test of its number. */
@@ -145,13 +148,16 @@ function userModeLinuxInstead(needs: readonly Feature[]): Place | undefined {
   return whyNot([]) === undefined && userModeLinuxHas(needs) ? underUserModeLinux : undefined;
 }
 
-function startChild(name: string, file: string, { place, timeoutMs }: { readonly place: Place; readonly timeoutMs: number }): Child {
+function startChild(name: string, file: string, { place,
+  timeoutMs }: { readonly place: Place; readonly timeoutMs: number }): Child {
   const bootstrap = fileURLToPath(new URL("./netns-child.ts", import.meta.url));
   const node = [process.execPath, ...process.execArgv, bootstrap, file];
   const script = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock && "$@"; exit $?';
-  const namespaces = ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const namespaces = ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+    "--mount-proc"];
   const [program = "", ...args] = place([...namespaces, "sh", "-c", script, "sh", ...node], timeoutMs);
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "pipe"], env: { ...process.env, [childMark]: name } });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "pipe"],
+    env: { ...process.env, [childMark]: name } });
   let limit = "";
   const timer = setTimeout(() => {
     limit = ` at its limit of ${timeoutMs} ms`;
@@ -162,7 +168,8 @@ function startChild(name: string, file: string, { place, timeoutMs }: { readonly
   let wake = (): void => {};
   let output = "";
   let exit: string | undefined;
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data",
+    (chunk: Buffer) => (output += chunk.toString()));
 
   let pending = "";
   child.stdio[3]?.on("data", (chunk: Buffer) => {
@@ -216,6 +223,11 @@ const featureProbes: Readonly<Record<Feature, string>> = {
   nft_nat: "nft add table ip t && nft 'add chain ip t c { type nat hook postrouting priority 100; }'",
   macvlan: "ip link add v0 type veth peer v1 && ip link add m0 link v0 type macvlan mode bridge",
   ipv6: "test -d /proc/sys/net/ipv6",
+  dummy: "ip link add d0 type dummy",
+  ipvlan: "ip link add v0 type veth peer v1 && ip link add link v0 i0 type ipvlan",
+  vlan: "ip link add v0 type veth peer v1 && ip link add link v0 v0.5 type vlan id 5",
+  vrf: "ip link add r0 type vrf table 10",
+  vxlan: "ip link add x0 type vxlan id 5 dstport 4789",
 };
 
 const probed = new Map<string, boolean>();

@@ -2,16 +2,16 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { NodeFiles } from "../../src/bin/install/files.ts";
-import { byBytes, nodeFiles } from "../../src/bin/install/files.ts";
-import { apply } from "../../src/bin/install/apply.ts";
-import { installFlags, parseFlags, uninstallFlags } from "../../src/bin/install/flags.ts";
-import type { Plan } from "../../src/bin/install/install-plan.ts";
-import { planInstall } from "../../src/bin/install/install-plan.ts";
-import { installRequest, uninstallRequest } from "../../src/bin/install/request.ts";
-import { treeOf } from "../../src/bin/install/tree.ts";
-import type { UninstallPlan } from "../../src/bin/install/uninstall-plan.ts";
-import { planUninstall } from "../../src/bin/install/uninstall-plan.ts";
+import { apply } from "../../src/commands/install/apply.ts";
+import type { NodeFiles } from "../../src/commands/install/files.ts";
+import { byBytes, nodeFiles } from "../../src/commands/install/files.ts";
+import { installFlags, parseFlags, uninstallFlags } from "../../src/commands/install/flags.ts";
+import type { Plan } from "../../src/commands/install/install-plan.ts";
+import { planInstall } from "../../src/commands/install/install-plan.ts";
+import { installRequest, uninstallRequest } from "../../src/commands/install/request.ts";
+import { treeOf } from "../../src/commands/install/tree.ts";
+import type { UninstallPlan } from "../../src/commands/install/uninstall-plan.ts";
+import { planUninstall } from "../../src/commands/install/uninstall-plan.ts";
 
 export const confDir = "etc/cni/net.d", binDir = "opt/cni/bin";
 
@@ -34,35 +34,48 @@ export interface PretendNode {
 
 export const clusterEnv = { KUBERNETES_SERVICE_HOST: "10.96.0.1", KUBERNETES_SERVICE_PORT: "443" };
 
-/** With an executable for every type given, and a service account. Where every fsync waits for a disk the tests would take minutes. */
-export function pretendNode({ types = ["flannel", "portmap", "loopback"], account = true }: { readonly types?: readonly string[]; readonly account?: boolean } = {}): PretendNode {
+/**
+ * With an executable for every type given, and a service account. Where every fsync waits for a disk the tests would
+ * take minutes.
+ */
+export function pretendNode({ types = ["flannel", "portmap", "loopback"],
+  account = true }: { readonly types?: readonly string[]; readonly account?: boolean } = {}): PretendNode {
   const directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "polynic-node-"));
-  const root = join(directory, "host"), shipped = join(directory, "shipped"), accountDirectory = join(directory, "account");
+  const root = join(directory, "host"), shipped = join(directory, "shipped"),
+    accountDirectory = join(directory, "account");
   const put = (path: string, content: string, mode = 0o644) => {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content, { mode });
   };
   for (const path of [confDir, binDir]) mkdirSync(join(root, path), { recursive: true });
   for (const type of types) put(join(root, binDir, type), `#!/bin/sh\n# ${type}\n`, 0o755);
-  if (account) for (const [name, text] of [["token", "token-1"], ["ca.crt", "authority-1"]] as const) put(join(accountDirectory, name), text);
+  if (account) for (const [name, text] of [["token", "token-1"],
+    ["ca.crt", "authority-1"]] as const) put(join(accountDirectory, name), text);
   const ship = (text: string) => {
-    for (const name of ["bin/polynic", "bin/bridge", "bin/loopback", "lib/polynic/node"]) put(join(shipped, name), `${name} ${text}\n`, 0o755);
+    for (const name of ["bin/polynic", "bin/bridge", "bin/loopback", "lib/polynic/node"]) put(join(shipped, name),
+      `${name} ${text}\n`, 0o755);
   };
   ship("1");
-  const install = (words: readonly string[], files: NodeFiles, env: Readonly<Record<string, string>> = clusterEnv) => planInstall(installRequest(
-    parseFlags(installFlags, ["--root", root, "--service-account-dir", accountDirectory, ...words]), { tree: () => treeOf(shipped), env, files }), files);
-  const uninstall = (words: readonly string[], files: NodeFiles) => planUninstall(uninstallRequest(parseFlags(uninstallFlags, ["--root", root, ...words]), files), files);
+  const install = (words: readonly string[], files: NodeFiles, env: Readonly<Record<string,
+    string>> = clusterEnv) => planInstall(installRequest(
+    parseFlags(installFlags, ["--root", root, "--service-account-dir", accountDirectory, ...words]),
+      { tree: () => treeOf(shipped), env, files }), files);
+  const uninstall = (words: readonly string[],
+    files: NodeFiles) => planUninstall(uninstallRequest(parseFlags(uninstallFlags, ["--root", root, ...words]), files),
+    files);
   const carriedOut = <P extends UninstallPlan>(plan: P, files: NodeFiles) => {
     apply(plan.steps, files);
     return plan;
   };
   return {
     root, ship,
-    write: (name, content, mode) => put(name.startsWith("account/") ? join(directory, name) : join(root, name), typeof content === "string" ? content : JSON.stringify(content), mode),
+    write: (name, content, mode) => put(name.startsWith("account/") ? join(directory, name) : join(root, name),
+      typeof content === "string" ? content : JSON.stringify(content), mode),
     read: (name) => readFileSync(join(root, name), "utf8"),
     has: (name) => lstatSync(join(root, name), { throwIfNoEntry: false }) !== undefined,
     remove: (name) => rmSync(join(root, name)),
-    snapshot: (ignore) => Object.fromEntries(readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => ignore?.test(name) !== true)
+    snapshot: (ignore) => Object.fromEntries(readdirSync(root,
+      { recursive: true, encoding: "utf8" }).filter((name) => ignore?.test(name) !== true)
       .sort(byBytes).map((name) => [name, described(join(root, name))])),
     planInstall: (words = [], files = nodeFiles) => install(words, files),
     install: (words = [], files = nodeFiles, env) => carriedOut(install(words, files, env), files),
@@ -90,12 +103,14 @@ export class Killed extends Error {
  * @param atChange  which one, from 1; torn, of those that write content
  * @param look  called after every change that was made
  */
-export function dyingFiles(atChange: number, { torn = false, look = () => {} }: { readonly torn?: boolean; readonly look?: (change: number) => void } = {}): NodeFiles & { changes(): number } {
+export function dyingFiles(atChange: number, { torn = false,
+  look = () => {} }: { readonly torn?: boolean; readonly look?: (change: number) => void } = {}): NodeFiles & { changes(): number } {
   let count = 0;
   const alive = (): void => {
     if (count >= atChange) throw new Killed("the process is gone");
   };
-  const change = <A extends readonly unknown[]>(make: (...args: A) => void, tear?: (...args: A) => void) => (...args: A): void => {
+  const change = <A extends readonly unknown[]>(make: (...args: A) => void,
+    tear?: (...args: A) => void) => (...args: A): void => {
     alive();
     if (!torn || tear !== undefined) count++;
     if (count === atChange) {
@@ -112,14 +127,20 @@ export function dyingFiles(atChange: number, { torn = false, look = () => {} }: 
   const real = nodeFiles;
   return {
     changes: () => count,
-    read: seeing(real.read), names: seeing(real.names), kind: seeing(real.kind), changedAt: seeing(real.changedAt), linkTarget: seeing(real.linkTarget),
-    sync: change(real.sync), makeDirectory: change(real.makeDirectory), link: change(real.link), symlink: change(real.symlink), rename: change(real.rename), remove: change(real.remove),
-    create: change(real.create, (path, content, mode) => real.create(path, content.slice(0, content.length >> 1), mode)),
+    read: seeing(real.read), names: seeing(real.names), kind: seeing(real.kind), changedAt: seeing(real.changedAt),
+      linkTarget: seeing(real.linkTarget),
+    sync: change(real.sync), makeDirectory: change(real.makeDirectory), link: change(real.link),
+      symlink: change(real.symlink), rename: change(real.rename), remove: change(real.remove),
+    create: change(real.create, (path, content, mode) => real.create(path, content.slice(0, content.length >> 1),
+      mode)),
     copy: change(real.copy, (_, to) => real.create(to, "half", 0o600)),
   };
 }
 
-/** What stands in the runtime's way at this moment; undefined: it has a configuration that names executables that are there. */
+/**
+ * What stands in the runtime's way at this moment; undefined: it has a configuration that names executables that are
+ * there.
+ */
 export function runtimeProblem(node: PretendNode): string | undefined {
   const directory = join(node.root, confDir);
   const [first] = readdirSync(directory).filter((name) => /\.(conf|conflist|json)$/.test(name)).sort(byBytes);
@@ -128,10 +149,12 @@ export function runtimeProblem(node: PretendNode): string | undefined {
   try {
     const json = JSON.parse(text);
     const plugins = json.plugins ?? [json];
-    const missing = plugins.map(({ type }: { type: string }) => type).find((type: string) => !existsSync(join(node.root, binDir, type)));
+    const missing = plugins.map(({ type }: { type: string }) => type).find((type: string) => !existsSync(join(node.root,
+      binDir, type)));
     if (missing !== undefined) return `${first} names ${missing}, which is not there`;
     const { kubeconfig } = plugins[0];
-    if (kubeconfig !== undefined && !existsSync(join(node.root, kubeconfig))) return `${first} names ${kubeconfig}, which is not there`;
+    if (kubeconfig !== undefined && !existsSync(join(node.root,
+      kubeconfig))) return `${first} names ${kubeconfig}, which is not there`;
   } catch {
     return `${first} is not JSON: ${text}`;
   }

@@ -45,7 +45,10 @@ export function makeWorld(): World {
   };
 }
 
-/** What a runtime says in one call. `path` is CNI_PATH; the executable is `type` in its first directory, unless `file` names it. */
+/**
+ * What a runtime says in one call. `path` is CNI_PATH; the executable is `type` in its first directory, unless `file`
+ * names it.
+ */
 export interface Call {
   readonly verb: string;
   readonly type: string;
@@ -94,7 +97,8 @@ export function start(world: World, given: Call): Running {
   child.stdin.on("error", () => {});
   child.stdin.end(input);
   return {
-    answer: new Promise((resolve) => child.on("close", (status) => resolve({ status, stdout, stderr, json: parsed(stdout) }))),
+    answer: new Promise((resolve) => child.on("close", (status) => resolve({ status, stdout, stderr,
+      json: parsed(stdout) }))),
     kill: () => void child.kill("SIGKILL"),
   };
 }
@@ -107,14 +111,17 @@ export function succeed(world: World, given: Call): Answer {
 }
 
 // `nsenter` becomes the executable, so that a signal reaches it.
-function command(world: World, given: Call): { program: string; args: readonly string[]; env: NodeJS.ProcessEnv; input: string } {
+function command(world: World,
+  given: Call): { program: string; args: readonly string[]; env: NodeJS.ProcessEnv; input: string } {
   const { verb, type, path, conf } = given;
   const file = given.file ?? join(path[0] ?? "", type);
   const env = {
-    PATH: process.env["PATH"], CNI_COMMAND: verb, CNI_CONTAINERID: given.containerId ?? "pod-1", CNI_NETNS: given.netns ?? world.container.path,
+    PATH: process.env["PATH"], CNI_COMMAND: verb, CNI_CONTAINERID: given.containerId ?? "pod-1",
+      CNI_NETNS: given.netns ?? world.container.path,
     CNI_IFNAME: given.ifName ?? "eth0", CNI_ARGS: given.args ?? "", CNI_PATH: path.join(":"), ...given.env,
   };
-  return { program: "nsenter", args: [`--net=${world.host.path}`, file], env, input: typeof conf === "string" ? conf : JSON.stringify(conf) };
+  return { program: "nsenter", args: [`--net=${world.host.path}`, file], env,
+    input: typeof conf === "string" ? conf : JSON.stringify(conf) };
 }
 
 function parsed(text: string): unknown {
@@ -137,7 +144,8 @@ export interface NetworkConf {
 export type PathOf = (type: string) => readonly string[];
 
 /** Runs a network's chain as libcni does and returns the last result of ADD, or what the first failing plugin says. */
-export function runChain(world: World, verb: "ADD" | "CHECK" | "DEL", network: NetworkConf, pathOf: PathOf, options: Partial<Call> & { readonly prevResult?: object | undefined } = {}): Answer {
+export function runChain(world: World, verb: "ADD" | "CHECK" | "DEL", network: NetworkConf, pathOf: PathOf,
+  options: Partial<Call> & { readonly prevResult?: object | undefined } = {}): Answer {
   const { cniVersion, name } = network;
   const { prevResult, ...rest } = options;
   let result: object | undefined = prevResult;
@@ -152,8 +160,9 @@ export function runChain(world: World, verb: "ADD" | "CHECK" | "DEL", network: N
 }
 
 /**
- * Links, addresses, routes, policy rules, sysctls and firewall of both namespaces, and the files of the directory, a line
- * each. What no two runs have in common is numbered instead (MAC addresses, random names), what changes by itself is left out.
+ * Links, addresses, routes, policy rules, sysctls and firewall of both namespaces, and the files of the directory, a
+ * line each. What no two runs have in common is numbered instead (MAC addresses, random names), what changes by itself
+ * is left out.
  */
 export function state(world: World): readonly string[] {
   const { host, container, directory } = world;
@@ -165,7 +174,8 @@ export function state(world: World): readonly string[] {
 /** What differs between two states; [] when nothing does. */
 export function changes(before: readonly string[], after: readonly string[]): readonly string[] {
   const old = new Set(before), now = new Set(after);
-  return [...before.filter((line) => !now.has(line)).map((line) => `- ${line}`), ...after.filter((line) => !old.has(line)).map((line) => `+ ${line}`)];
+  return [...before.filter((line) => !now.has(line)).map((line) => `- ${line}`),
+    ...after.filter((line) => !old.has(line)).map((line) => `+ ${line}`)];
 }
 
 /** Entries of lists go by their interface's name, where they have one. */
@@ -188,7 +198,8 @@ export function alike(text: string, { container, directory }: World): string {
       return name;
     });
   };
-  const replaced = text.replaceAll(container.path, "NETNS").replaceAll(container.name, "CONTAINER").replaceAll(directory, "DIRECTORY");
+  const replaced = text.replaceAll(container.path, "NETNS").replaceAll(container.name,
+    "CONTAINER").replaceAll(directory, "DIRECTORY");
   return numbered(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "mac")(numbered(/\bveth[0-9a-f]{8}\b/g, "VETH")(replaced));
 }
 
@@ -200,14 +211,16 @@ const kept = new Set(["UP", "PROMISC", "NOARP", "ALLMULTI"]);
 
 // One shell for all questions: a process costs more than its answer.
 const questions = {
-  links: "ip -j -d addr show", routes4: "ip -j -d -4 route show", routes6: "ip -j -d -6 route show", rules: "ip -j -d rule show",
+  links: "ip -j -d addr show", routes4: "ip -j -d -4 route show", routes6: "ip -j -d -6 route show",
+    rules: "ip -j -d rule show",
   sysctls: "cd /proc/sys/net && grep -rs . ipv4/ip_forward ipv4/conf ipv6/conf", firewall: "nft list ruleset",
 };
 const separator = "----";
 
 function kernel(netns: TestNetns): unknown {
   const script = Object.values(questions).join(`; echo; echo ${separator}; `);
-  const [links = "", routes4 = "", routes6 = "", rules = "", sysctls = "", firewall = ""] = netns.exec("sh", "-c", `${script}; true`).split(`\n${separator}\n`);
+  const [links = "", routes4 = "", routes6 = "", rules = "", sysctls = "", firewall = ""] = netns.exec("sh", "-c",
+    `${script}; true`).split(`\n${separator}\n`);
   return {
     links: entries(links).map((link) => ({
       ...link,
@@ -223,34 +236,44 @@ function kernel(netns: TestNetns): unknown {
 }
 
 function entries(text: string): readonly any[] {
-  const list: readonly any[] = text.trim() === "" ? [] : JSON.parse(text, (key, value) => (volatile.test(key) ? undefined : value));
+  const list: readonly any[] = text.trim() === "" ? [] : JSON.parse(text,
+    (key, value) => (volatile.test(key) ? undefined : value));
   // Routes to link-local and multicast come by themselves, a moment after the link; with them their flags.
   return list.filter((entry) => Object.keys(entry).length > 0 && entry.dst !== "fe80::/64" && entry.dst !== "ff00::/8")
     .map((entry) => (entry.dst === undefined ? entry : { ...entry, flags: undefined }));
 }
 
 /**
- * Every file under a directory, by relative path: its mode and content. Our own index of reservations is left out: it is
- * a help to ourselves, which other programs neither write nor miss.
+ * Every file under a directory, by relative path: its mode and content. Our own index of reservations is left out: it
+ * is a help to ourselves, which other programs neither write nor miss.
  */
 export function files(directory: string): Readonly<Record<string, string>> {
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && !entry.parentPath.includes("/.polynic"));
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()
+    && !entry.parentPath.includes("/.polynic"));
   return Object.fromEntries(entries.map((entry) => {
     const path = join(entry.parentPath, entry.name);
-    return [path.slice(directory.length + 1), `${(statSync(path).mode & 0o777).toString(8)} ${readFileSync(path, "utf8")}`] as const;
+    return [path.slice(directory.length + 1),
+      `${(statSync(path).mode & 0o777).toString(8)} ${readFileSync(path, "utf8")}`] as const;
   }).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** What is still there of a container after its DEL: links, reservations, rules. The skeleton others share is none of it. */
-export function leftovers(world: World, { containerId = "pod-1", container = world.container }: { readonly containerId?: string; readonly container?: TestNetns } = {}): readonly string[] {
+/**
+ * What is still there of a container after its DEL: links, reservations, rules. The skeleton others share is none of
+ * it.
+ */
+export function leftovers(world: World, { containerId = "pod-1",
+  container = world.container }: { readonly containerId?: string; readonly container?: TestNetns } = {}): readonly string[] {
   const found: string[] = [];
   const links = JSON.parse(container.exec("ip", "-j", "link", "show")) as readonly { readonly ifname: string }[];
   found.push(...links.filter(({ ifname }) => ifname !== "lo").map(({ ifname }) => `link ${ifname} in the container`));
-  found.push(...world.host.exec("ip", "-o", "link", "show", "type", "veth").split("\n").filter((line) => /: veth[0-9a-f]{8}@/.test(line)).map((line) => `host link ${line}`));
+  found.push(...world.host.exec("ip", "-o", "link", "show", "type",
+    "veth").split("\n").filter((line) => /: veth[0-9a-f]{8}@/.test(line)).map((line) => `host link ${line}`));
   // Mapped chains and rules carry the container's id in their name or comment.
   const mentioned = new RegExp(`["= -]${containerId}["\\-, ]|CNI-[0-9a-f]{24}|CNI-DN-`);
-  found.push(...world.host.exec("nft", "list", "ruleset").split("\n").filter((line) => mentioned.test(line)).map((line) => `rule ${line.trim()}`));
-  found.push(...Object.entries(files(world.directory)).filter(([path, content]) => path.includes(containerId) || content.includes(containerId)).map(([path]) => `file ${path}`));
+  found.push(...world.host.exec("nft", "list",
+    "ruleset").split("\n").filter((line) => mentioned.test(line)).map((line) => `rule ${line.trim()}`));
+  found.push(...Object.entries(files(world.directory)).filter(([path, content]) => path.includes(containerId)
+    || content.includes(containerId)).map(([path]) => `file ${path}`));
   return found;
 }
 

@@ -1,6 +1,6 @@
 /** A kernel that answers what a test tells it to: plugs in below NetlinkSocket, so that the real codec runs. */
-import { findMessage, NLM_F_ACK_TLVS, NLM_F_CAPPED, nlmsghdr, NLMSG_DONE, NLMSG_ERROR, Output, type Payload } from "../../src/netlink/index.ts";
 import type { Transport } from "../../src/kernel/socket.ts";
+import { findMessage, NLM_F_ACK_TLVS, NLM_F_CAPPED, nlmsghdr, NLMSG_DONE, NLMSG_ERROR, Output, type Payload } from "../../src/netlink/index.ts";
 
 /** A request as the scripted kernel sees it. */
 export interface SeenRequest {
@@ -21,7 +21,10 @@ export interface ScriptedKernel extends Transport {
   readonly closed: boolean;
 }
 
-/** Each datagram sent takes the next entry of the script: the datagrams that answer it. `answer` sees all of its requests. */
+/**
+ * Each datagram sent takes the next entry of the script: the datagrams that answer it. `answer` sees all of its
+ * requests.
+ */
 export function scriptedKernel(script: readonly ((requests: readonly SeenRequest[]) => readonly (readonly Answer[])[])[]): ScriptedKernel {
   const requests: SeenRequest[] = [];
   const waiting: Uint8Array[] = [];
@@ -74,7 +77,8 @@ function encodeAnswer(answer: Answer, sequence: number): readonly Uint8Array[] {
   if ("bytes" in answer) return [message(0x99, answer.flags ?? 0, answer.sequence ?? sequence, answer.bytes)];
   if ("done" in answer) return [message(NLMSG_DONE, answer.flags ?? 0, sequence, new Uint8Array(4))];
 
-  const text = answer.text === undefined ? new Uint8Array() : attribute(1, new TextEncoder().encode(`${answer.text}\0`));
+  const text = answer.text === undefined ? new Uint8Array()
+    : attribute(1, new TextEncoder().encode(`${answer.text}\0`));
   // struct nlmsgerr: the errno, then the request's header; only its length matters to readers.
   const content = new Uint8Array(4 + nlmsghdr.bytes + text.length);
   const view = new DataView(content.buffer);

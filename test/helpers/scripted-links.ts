@@ -7,7 +7,8 @@ export function linksOf(links: readonly (readonly [name: string, mac: string])[]
   const refuse = (): never => {
     throw new Error("these links can only be looked at");
   };
-  const find = (link: number | string): Link | undefined => all.find(({ name, index }) => name === link || index === link);
+  const find = (link: number | string): Link | undefined => all.find(({ name, index }) => name === link
+    || index === link);
   return {
     find,
     get: (link) => find(link) ?? refuse(),

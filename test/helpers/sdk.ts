@@ -1,6 +1,6 @@
 /** AssemblyScript compiled for a test, with the SDK where the compiler looks for it. */
 import { join } from "node:path";
-import { compileSources, loadCompiler } from "../../src/bin/module/compile.ts";
+import { compileSources, loadCompiler } from "../../src/commands/module/compile.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -8,6 +8,7 @@ const root = join(import.meta.dirname, "..", "..");
 export const moduleSources = join(root, "wasm-plugins");
 
 /** The bytes of a folder's sources. */
-export async function compileModuleSources(folder: string, entry: string, flags: readonly string[] = []): Promise<Uint8Array<ArrayBuffer>> {
+export async function compileModuleSources(folder: string, entry: string,
+  flags: readonly string[] = []): Promise<Uint8Array<ArrayBuffer>> {
   return compileSources({ compiler: await loadCompiler(root), folder, entry, sdk: join(moduleSources, "sdk"), flags });
 }

@@ -1,6 +1,6 @@
 /** WASM modules assembled by hand, for what no compiler would write; and where the built ones are. */
 import { join } from "node:path";
-import { BinaryWriter } from "../../src/wasm/binary.ts";
+import { BinaryWriter } from "../../src/wasm/code/binary.ts";
 
 /** Directory of the built-in modules; `npm run build` and `npm test` make it. */
 export const builtModules = join(import.meta.dirname, "..", "..", "build", "wasm");
@@ -39,7 +39,8 @@ export const answerAt = 16_384;
 
 /** The bytes of a module with the exports of ABI 1. */
 export function assemble(parts: Assembly = {}): Uint8Array<ArrayBuffer> {
-  const answer = typeof parts.answer === "string" ? new TextEncoder().encode(parts.answer) : parts.answer ?? new TextEncoder().encode("{}");
+  const answer = typeof parts.answer === "string" ? new TextEncoder().encode(parts.answer)
+    : parts.answer ?? new TextEncoder().encode("{}");
   const bodies = [
     parts.abi ?? [0x41, 0x80, 0x80, 0x04],
     parts.alloc ?? i32Const(requestAt),
@@ -47,8 +48,10 @@ export function assemble(parts: Assembly = {}): Uint8Array<ArrayBuffer> {
     parts.fault ?? i64Const(0n),
     ...(parts.start === undefined ? [] : [parts.start]),
   ];
-  const functionTypes = [type.toI32, type.i32ToI32, type.call, type.toI64, ...(parts.start === undefined ? [] : [type.nothing])];
-  const types = [[0x60, 0, 1, 0x7f], [0x60, 1, 0x7f, 1, 0x7f], [0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7e], [0x60, 0, 1, 0x7e], [0x60, 0, 0], ...(parts.types ?? [])];
+  const functionTypes = [type.toI32, type.i32ToI32, type.call, type.toI64,
+    ...(parts.start === undefined ? [] : [type.nothing])];
+  const types = [[0x60, 0, 1, 0x7f], [0x60, 1, 0x7f, 1, 0x7f], [0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7e], [0x60, 0, 1, 0x7e],
+    [0x60, 0, 0], ...(parts.types ?? [])];
   const output = new BinaryWriter().raw([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   section(output, 1, types);
   section(output, 3, functionTypes.map((index) => [index]));
@@ -56,7 +59,8 @@ export function assemble(parts: Assembly = {}): Uint8Array<ArrayBuffer> {
   section(output, 5, [parts.memory ?? [0, 2]]);
   if (parts.globals !== undefined) section(output, 6, parts.globals);
   section(output, 7, [
-    exported("memory", 2, 0), exported("abi", 0, fn.abi), exported("alloc", 0, fn.alloc), exported("call", 0, fn.call), exported("fault", 0, fn.fault),
+    exported("memory", 2, 0), exported("abi", 0, fn.abi), exported("alloc", 0, fn.alloc), exported("call", 0, fn.call),
+      exported("fault", 0, fn.fault),
     ...(parts.exports ?? []).map((name) => exported(name, 0, 0)),
   ]);
   if (parts.start !== undefined) output.byte(8).sized(new BinaryWriter().u32(4));

@@ -32,7 +32,8 @@ vlans("a new port has VLAN 1, which can be deleted", () => {
 vlans("add makes a native and tagged ones", () => {
   host.bridgeVlans.add(index, { id: 100, pvid: true, untagged: true });
   for (const id of [200, 201, 202]) host.bridgeVlans.add(index, { id, pvid: false, untagged: false });
-  assert.equal(listed(), [{ vlan: 100, flags: ["PVID", "Egress Untagged"] }, { vlan: 200 }, { vlan: 201 }, { vlan: 202 }]);
+  assert.equal(listed(), [{ vlan: 100, flags: ["PVID", "Egress Untagged"] }, { vlan: 200 }, { vlan: 201 },
+    { vlan: 202 }]);
   assert.equal(host.bridgeVlans.list(index), [
     { id: 100, pvid: true, untagged: true }, ...[200, 201, 202].map((id) => ({ id, pvid: false, untagged: false })),
   ]);

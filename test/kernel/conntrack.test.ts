@@ -13,13 +13,15 @@ function open(): Conntrack {
 /** Makes an entry with the conntrack tool; the answer comes from another address, as after DNAT. */
 function connection(protocol: "udp" | "tcp", from: string, to: string, sourcePort: number, port: number): void {
   const state = protocol === "tcp" ? ["--state", "ESTABLISHED"] : [];
-  run("conntrack", "-I", "-p", protocol, "-s", from, "-d", to, "--sport", `${sourcePort}`, "--dport", `${port}`, "-t", "100", ...state);
+  run("conntrack", "-I", "-p", protocol, "-s", from, "-d", to, "--sport", `${sourcePort}`, "--dport", `${port}`, "-t",
+    "100", ...state);
 }
 
 /** What the conntrack tool lists: protocol, source, source port and port of the original direction. */
 function connections(): string[] {
   const lines = attempt("conntrack", "-L").stdout.split("\n").filter((line) => line !== "");
-  return lines.map((line) => line.replace(/^(\w+) .*? src=(\S+) dst=\S+ sport=(\d+) dport=(\d+) .*$/, "$1 $2 $3 $4")).sort();
+  return lines.map((line) => line.replace(/^(\w+) .*? src=(\S+) dst=\S+ sport=(\d+) dport=(\d+) .*$/,
+    "$1 $2 $3 $4")).sort();
 }
 
 deletion.before.each(() => {
@@ -38,7 +40,8 @@ deletion("takes the entries of family, protocol and original port and no others"
 
   const conntrack = open();
   assert.is(conntrack.deleteByOriginalPort({ family: 4, protocol: 17, destinationPort: 53 }), 2);
-  assert.equal(connections(), ["tcp 10.0.0.1 1000 53", "udp 10.0.0.1 1000 54", "udp 10.0.0.1 53 1000", "udp fd00::1 1000 53"]);
+  assert.equal(connections(), ["tcp 10.0.0.1 1000 53", "udp 10.0.0.1 1000 54", "udp 10.0.0.1 53 1000",
+    "udp fd00::1 1000 53"]);
   assert.is(conntrack.deleteByOriginalPort({ family: 6, protocol: 17, destinationPort: 53 }), 1);
   assert.is(conntrack.deleteByOriginalPort({ family: 4, protocol: 6, destinationPort: 53 }), 1);
   assert.equal(connections(), ["udp 10.0.0.1 1000 54", "udp 10.0.0.1 53 1000"]);

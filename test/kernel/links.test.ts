@@ -45,7 +45,8 @@ add("passes on the kernel's sentence for an unknown kind", () => {
 });
 
 add("refuses a value that does not fit before sending", () => {
-  assert.throws(() => host.links.add({ name: "x0", info: { kind: "bridge" }, mtu: -5 }), /Cannot encode mtu.u32: expected .* found -5/);
+  assert.throws(() => host.links.add({ name: "x0", info: { kind: "bridge" }, mtu: -5 }),
+    /Cannot encode mtu.u32: expected .* found -5/);
 });
 
 add("makes a veth in the container with its peer in the host", () => {
@@ -68,7 +69,8 @@ add("makes a veth in the container with its peer in the host", () => {
 add("makes a macvlan in the container on a host link, whatever the host's links are called", () => {
   run("ip", "link", "add", "p0", "type", "veth", "peer", "name", "p1");
   run("ip", "link", "add", "net1", "type", "bridge");
-  container.links.add({ name: "net1", info: { kind: "macvlan", mode: "bridge", bcQueueLength: 500 }, parent: indexOf("p0"), parentNamespace: host });
+  container.links.add({ name: "net1", info: { kind: "macvlan", mode: "bridge", bcQueueLength: 500 },
+    parent: indexOf("p0"), parentNamespace: host });
   const found = ipLink("net1", containerNetns);
   assert.is(found.linkinfo.info_kind, "macvlan");
   assert.is(found.linkinfo.info_data.mode, "bridge");
@@ -108,7 +110,8 @@ read("get finds by name and by index", () => {
 read("get says what a bridge port is", () => {
   const { master, alias, group, bridgePort, info } = host.links.get("v0");
   assert.equal({ master, alias, group, bridgePort, info }, {
-    master: indexOf("br0"), alias: "uplink of blue", group: 7, bridgePort: { hairpin: true, isolated: true }, info: { kind: "veth" },
+    master: indexOf("br0"), alias: "uplink of blue", group: 7, bridgePort: { hairpin: true, isolated: true },
+      info: { kind: "veth" },
   });
 });
 
@@ -118,7 +121,8 @@ read("get knows the loopback link", () => {
 });
 
 read("get says ENODEV for missing ones, find says undefined", () => {
-  assert.is(throws(() => host.links.get("none"), "ENODEV").message, 'Cannot get link "none": kernel said ENODEV (No such device)');
+  assert.is(throws(() => host.links.get("none"), "ENODEV").message,
+    'Cannot get link "none": kernel said ENODEV (No such device)');
   throws(() => host.links.get(4711), "ENODEV");
   assert.is(host.links.find("none"), undefined);
   assert.is(host.links.find(4711), undefined);
@@ -126,7 +130,8 @@ read("get says ENODEV for missing ones, find says undefined", () => {
 });
 
 read("list holds what ip lists", () => {
-  assert.equal(host.links.list().map((link) => [link.index, link.name]), ipJson("link show").map((link) => [link.ifindex, link.ifname]));
+  assert.equal(host.links.list().map((link) => [link.index, link.name]),
+    ipJson("link show").map((link) => [link.ifindex, link.ifname]));
 });
 
 read("list copes with more links than fit one answer", () => {
@@ -149,7 +154,8 @@ set("changes what is given and nothing else", () => {
   host.links.set(index, { mtu: 1350, mac: "02:00:00:00:00:33", alias: "blue", txQueueLength: 77, promiscuous: true });
   host.links.set(index, { up: true });
   const found = ipLink("v0");
-  assert.equal([found.mtu, found.address, found.ifalias, found.txqlen, found.promiscuity], [1350, "02:00:00:00:00:33", "blue", 77, 1]);
+  assert.equal([found.mtu, found.address, found.ifalias, found.txqlen, found.promiscuity],
+    [1350, "02:00:00:00:00:33", "blue", 77, 1]);
   assert.ok(found.flags.includes("UP") && found.flags.includes("PROMISC"));
 
   host.links.set(index, { up: false, promiscuous: false, alias: "" });
@@ -181,7 +187,8 @@ set("moves a link to another namespace under another name", () => {
 });
 
 set("says EINVAL with the kernel's words for an impossible MTU", () => {
-  assert.match(throws(() => host.links.set(host.links.get("v0").index, { mtu: 20 }), "EINVAL").message, "mtu less than device minimum");
+  assert.match(throws(() => host.links.set(host.links.get("v0").index, { mtu: 20 }), "EINVAL").message,
+    "mtu less than device minimum");
 });
 set.run();
 
@@ -231,7 +238,8 @@ remove("deleteAll takes both ends of a pair at once", () => {
 
 remove("deleteAll deletes what it can when the kernel refuses one", () => {
   const indexes = addPairs(2);
-  assert.is(throws(() => host.links.deleteAll([1, ...indexes]), "EOPNOTSUPP").message, "Cannot delete link 1: kernel said EOPNOTSUPP (Operation not supported)");
+  assert.is(throws(() => host.links.deleteAll([1, ...indexes]), "EOPNOTSUPP").message,
+    "Cannot delete link 1: kernel said EOPNOTSUPP (Operation not supported)");
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "keep"]);
 });
 

@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SystemCallError } from "../../src/kernel/libc.ts";
-import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
 import { openNftables, type ChainName, type NftChange, type Nftables } from "../../src/kernel/nftables.ts";
+import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
 import { parseAddress as a, parseMac, parsePrefix as net } from "../../src/net/index.ts";
 import { nft } from "../../src/netlink/index.ts";
+import { SystemCallError } from "../../src/os/libc.ts";
 import { throws } from "../helpers/errors.ts";
 import { kernelSuite, makeNetns, nftJson, run, type TestNetns } from "../helpers/netns.ts";
 import { matchRows, statementRows, type RuleRow } from "../netlink/nftables/rule-rows.ts";
@@ -70,7 +70,8 @@ function sameAsNft({ family, text, parts }: RuleRow): void {
     { do: "add chain", ...chain },
     { do: "add rule", ...chain, expressions: nft.rule(family, ...parts), comment: "x" },
   ]);
-  const script = `add table ${family} t\nadd chain ${family} t other\nadd chain ${family} t c\nadd rule ${family} t c ${text} comment "x"`;
+  const script = `add table ${family} t\nadd chain ${family} t other\nadd chain ${family} t c\nadd rule ${family} t ` +
+    `c ${text} comment "x"`;
   assert.equal([ruleset(), instructions()], byNft(script, (netns) => [ruleset(netns), instructions(netns)]));
 }
 
@@ -83,7 +84,8 @@ listing("masquerading as the reference plugins lay it out", () => {
   const checks = { ...table, chain: "masq_checks" } as const;
   const postrouting = { ...table, chain: "postrouting" } as const;
   const comment = "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one";
-  const add = (chain: ChainName, ...parts: Parameters<typeof nft.rule> extends [unknown, ...infer P] ? P : never): NftChange =>
+  const add = (chain: ChainName, ...parts: Parameters<typeof nft.rule> extends [unknown, ...infer P] ? P
+    : never): NftChange =>
     ({ do: "add rule", ...chain, expressions: nft.rule("inet", ...parts) });
   const changes: NftChange[] = [
     { do: "add table", ...table, comment: "Masquerading" },
@@ -93,7 +95,8 @@ listing("masquerading as the reference plugins lay it out", () => {
     add(postrouting, nft.daddr("==", net("224.0.0.0/4")), nft.returnVerdict()),
     add(postrouting, nft.daddr("==", net("ff00::/8")), nft.returnVerdict()),
     add(postrouting, nft.goto("masq_checks")),
-    { ...add(checks, nft.saddr("==", a("10.0.0.2")), nft.daddr("!=", net("10.0.0.2/24")), nft.masquerade()), comment } as NftChange, // an "add rule"
+    { ...add(checks, nft.saddr("==", a("10.0.0.2")), nft.daddr("!=", net("10.0.0.2/24")), nft.masquerade()),
+      comment } as NftChange, // an "add rule"
   ];
   open().commit(changes);
   assert.equal(ruleset(), rulesetOf(`
@@ -120,9 +123,11 @@ listing("the spoof check as the reference plugins lay it out", () => {
     { do: "add chain", ...prerouting, base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" } },
     { do: "add chain", ...iface },
     { do: "add chain", ...macs },
-    { do: "add rule", ...prerouting, expressions: nft.rule("bridge", nft.iifname("==", "veth0"), nft.jump(iface.chain)), comment },
+    { do: "add rule", ...prerouting, expressions: nft.rule("bridge", nft.iifname("==", "veth0"), nft.jump(iface.chain)),
+      comment },
     { do: "add rule", ...iface, expressions: nft.rule("bridge", nft.jump(macs.chain)), comment },
-    { do: "add rule", ...macs, expressions: nft.rule("bridge", nft.etherSaddr("==", parseMac("02:00:00:00:00:01")), nft.returnVerdict()), comment },
+    { do: "add rule", ...macs, expressions: nft.rule("bridge", nft.etherSaddr("==", parseMac("02:00:00:00:00:01")),
+      nft.returnVerdict()), comment },
     { do: "add rule", ...macs, expressions: nft.rule("bridge", nft.drop()), comment },
   ]);
   assert.equal(ruleset(), rulesetOf(`
@@ -144,23 +149,28 @@ listing("the spoof check as the reference plugins lay it out", () => {
     { do: "delete chain", ...iface },
     { do: "delete chain", ...macs },
   ]);
-  assert.equal(ruleset(), rulesetOf("add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority -300 ; policy accept ; }"));
+  assert.equal(ruleset(),
+    rulesetOf("add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority -300 ; policy accept ; }"));
 });
 
 listing("host ports as the reference plugins lay them out", () => {
   const chain = (name: string) => ({ family: "ip", table: "cni_hostport", chain: name }) as const;
-  const base = (hook: "prerouting" | "output" | "postrouting", priority: number) => ({ type: "nat", hook, priority }) as const;
+  const base = (hook: "prerouting" | "output" | "postrouting",
+    priority: number) => ({ type: "nat", hook, priority }) as const;
   const conditions = nft.parseMatch(["ip", "saddr", "!=", "10.9.0.0/16"], "ip");
   open().commit([
     { do: "add table", family: "ip", table: "cni_hostport", comment: "host ports" },
-    ...["hostports", "hostip_hostports", "hostports_all"].map((name): NftChange => ({ do: "add chain", ...chain(name) })),
+    ...["hostports", "hostip_hostports", "hostports_all"].map((name): NftChange => ({ do: "add chain",
+      ...chain(name) })),
     { do: "add chain", ...chain("prerouting"), base: base("prerouting", -100) },
     { do: "add chain", ...chain("masquerading"), base: base("postrouting", 100) },
-    { do: "add rule", ...chain("prerouting"), expressions: nft.rule("ip", ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")) },
+    { do: "add rule", ...chain("prerouting"), expressions: nft.rule("ip", ...conditions,
+      nft.fibDaddrType("==", "local"), nft.jump("hostports_all")) },
     { do: "add rule", ...chain("hostports_all"), expressions: nft.rule("ip", nft.jump("hostip_hostports")) },
     { do: "add rule", ...chain("hostports_all"), expressions: nft.rule("ip", nft.jump("hostports")) },
     { do: "add rule", ...chain("hostports"), comment: "one",
-      expressions: nft.rule("ip", nft.daddr("==", a("192.168.0.2")), nft.dport("tcp", "==", 8080), nft.dnat(a("10.1.0.2"), 80)) },
+      expressions: nft.rule("ip", nft.daddr("==", a("192.168.0.2")), nft.dport("tcp", "==", 8080),
+        nft.dnat(a("10.1.0.2"), 80)) },
     { do: "add rule", ...chain("masquerading"), comment: "one",
       expressions: nft.rule("ip", nft.saddr("==", a("127.0.0.1")), nft.daddr("==", a("10.1.0.2")), nft.masquerade()) },
   ]);
@@ -198,30 +208,40 @@ commit("twice leaves tables and chains as they are and appends the rules again",
   const changes: NftChange[] = [...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }];
   nftables.commit(changes);
   nftables.commit(changes);
-  assert.equal(ruleset(), rulesetOf("add table ip t\nadd chain ip t c\nadd rule ip t c accept\nadd rule ip t c accept"));
+  assert.equal(ruleset(),
+    rulesetOf("add table ip t\nadd chain ip t c\nadd rule ip t c accept\nadd rule ip t c accept"));
 });
 
 const refused: readonly [title: string, change: NftChange, errno: string, operation: string][] = [
-  ["a missing chain is deleted", { do: "delete chain", ...c4, chain: "nope" }, "ENOENT", 'delete chain "nope" of table "ip t"'],
-  ["a missing chain is flushed", { do: "flush chain", ...c4, chain: "nope" }, "ENOENT", 'flush chain "nope" of table "ip t"'],
+  ["a missing chain is deleted", { do: "delete chain", ...c4, chain: "nope" }, "ENOENT",
+    'delete chain "nope" of table "ip t"'],
+  ["a missing chain is flushed", { do: "flush chain", ...c4, chain: "nope" }, "ENOENT",
+    'flush chain "nope" of table "ip t"'],
   ["a missing table is deleted", { do: "delete table", family: "ip6", table: "t" }, "ENOENT", 'delete table "ip6 t"'],
-  ["a missing rule is deleted", { do: "delete rule", ...c4, handle: 999n }, "ENOENT", 'delete rule 999 from chain "c" of table "ip t"'],
-  ["a chain gets into a missing table", { do: "add chain", ...c4, table: "u" }, "ENOENT", 'add chain "c" of table "ip u"'],
-  ["a rule jumps nowhere", { do: "add rule", ...c4, expressions: nft.rule("ip", nft.jump("nope")) }, "ENOENT", 'add rule to chain "c" of table "ip t"'],
-  ["a rule with a set gets into a missing chain", { do: "add rule", ...c4, chain: "nope", expressions: nft.rule("ip", nft.l4proto("==", 6, 17)) },
+  ["a missing rule is deleted", { do: "delete rule", ...c4, handle: 999n }, "ENOENT",
+    'delete rule 999 from chain "c" of table "ip t"'],
+  ["a chain gets into a missing table", { do: "add chain", ...c4, table: "u" }, "ENOENT",
+    'add chain "c" of table "ip u"'],
+  ["a rule jumps nowhere", { do: "add rule", ...c4, expressions: nft.rule("ip", nft.jump("nope")) }, "ENOENT",
+    'add rule to chain "c" of table "ip t"'],
+  ["a rule with a set gets into a missing chain", { do: "add rule", ...c4, chain: "nope",
+    expressions: nft.rule("ip", nft.l4proto("==", 6, 17)) },
     "ENOENT", 'add rule to chain "nope" of table "ip t"'],
-  ["a rule masquerades in a filter chain", { do: "add rule", ...c4, chain: "b", expressions: nft.rule("ip", nft.masquerade()) },
+  ["a rule masquerades in a filter chain", { do: "add rule", ...c4, chain: "b",
+    expressions: nft.rule("ip", nft.masquerade()) },
     "EOPNOTSUPP", 'add rule to chain "b" of table "ip t"'],
 ];
 
 for (const [title, change, errno, operation] of refused) {
   commit(`changes nothing when ${title}, and names that change`, () => {
     const nftables = open();
-    nftables.commit([...skeleton, { do: "add chain", ...c4, chain: "b", base: { type: "filter", hook: "output", priority: 0 } }]);
+    nftables.commit([...skeleton, { do: "add chain", ...c4, chain: "b",
+      base: { type: "filter", hook: "output", priority: 0 } }]);
     const before = ruleset();
     const more = { do: "add table", family: "ip", table: "more" } as const;
     for (const times of [1, 2]) {
-      const error = throws(() => nftables.commit([more, { do: "flush chain", ...c4 }, change, { ...more, table: "even more" }]), errno);
+      const error = throws(() => nftables.commit([more, { do: "flush chain", ...c4 }, change,
+        { ...more, table: "even more" }]), errno);
       assert.match(error.message, `Cannot ${operation}: kernel said ${errno}`, `time ${times}`);
     }
     assert.equal(ruleset(), before);
@@ -233,7 +253,8 @@ for (const [title, change, errno, operation] of refused) {
 commit("refuses to delete a chain that is jumped to", () => {
   const nftables = open();
   const other = { ...c4, chain: "other" } as const;
-  nftables.commit([...skeleton, { do: "add chain", ...other }, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.jump("other")) }]);
+  nftables.commit([...skeleton, { do: "add chain", ...other },
+    { do: "add rule", ...c4, expressions: nft.rule("ip", nft.jump("other")) }]);
   throws(() => nftables.commit([{ do: "delete chain", ...other }]), "EBUSY");
   nftables.commit([{ do: "flush chain", ...c4 }, { do: "delete chain", ...other }]);
   assert.equal(ruleset(), rulesetOf("add table ip t\nadd chain ip t c"));
@@ -250,7 +271,8 @@ commit("takes the rules of hundreds of ports at once", () => {
   const nftables = open();
   const ports = Array.from({ length: 250 }, (_, index): NftChange => ({
     do: "add rule", ...c4, comment: "x".repeat(64),
-    expressions: nft.rule("ip", nft.daddr("==", a("192.168.0.2")), nft.dport("tcp", "==", 1000 + index), nft.dnat(a("10.1.0.2"), 80)),
+    expressions: nft.rule("ip", nft.daddr("==", a("192.168.0.2")), nft.dport("tcp", "==", 1000 + index),
+      nft.dnat(a("10.1.0.2"), 80)),
   }));
   nftables.commit([...skeleton, ...ports]);
   assert.is(nftables.rules(c4)?.length, 250);
@@ -277,7 +299,8 @@ rules("are those of the chain alone, in order, with the handles and comments nft
   run("nft", "add table ip t; add chain ip t c; add chain ip t other; add table ip6 t; add chain ip6 t c");
   run("nft", 'add rule ip t c tcp dport 80 accept comment "first"; add rule ip t other drop; add rule ip6 t c drop; add rule ip t c drop; insert rule ip t c tcp dport { 1, 2 } comment "zeroth"');
   const listed = nftJson("list chain ip t c").filter((entry) => entry.rule !== undefined)
-    .map(({ rule: { handle, comment } }) => ({ handle: BigInt(handle), ...(comment === undefined ? {} : { comment }) }));
+    .map(({ rule: { handle, comment } }) => ({ handle: BigInt(handle),
+      ...(comment === undefined ? {} : { comment }) }));
   assert.equal(open().rules(c4), listed);
   assert.equal(listed.map(({ comment }) => comment), ["zeroth", "first", undefined]);
 });
@@ -290,11 +313,13 @@ rules("are all there when they fill many datagrams", () => {
 
 rules("tell the chain they jump or go to, those of iptables too", () => {
   run("nft", "add table ip nat; add chain ip nat a; add chain ip nat b; add rule ip nat a tcp dport 80 counter jump b; add rule ip nat a goto b; add rule ip nat a accept");
-  assert.equal(open().rules({ family: "ip", table: "nat", chain: "a" })?.map(({ jump }) => jump), ["b", "b", undefined]);
+  assert.equal(open().rules({ family: "ip", table: "nat", chain: "a" })?.map(({ jump }) => jump),
+    ["b", "b", undefined]);
   flush();
   run("iptables-nft", "-t", "nat", "-N", "CNI-DN-1");
   run("iptables-nft", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "80", "-j", "CNI-DN-1");
-  assert.equal(open().rules({ family: "ip", table: "nat", chain: "PREROUTING" })?.map(({ jump }) => jump), ["CNI-DN-1"]);
+  assert.equal(open().rules({ family: "ip", table: "nat", chain: "PREROUTING" })?.map(({ jump }) => jump),
+    ["CNI-DN-1"]);
 });
 
 rules.run();
@@ -310,7 +335,10 @@ usable("is true and leaves nothing", () => {
 
 usable.run();
 
-/** The kernel's refusal of the message with that number in a datagram: NLMSG_ERROR with the errno and that message's header. */
+/**
+ * The kernel's refusal of the message with that number in a datagram: NLMSG_ERROR with the errno and that message's
+ * header.
+ */
 function refusalOf(index: number, errno: number, sent: Uint8Array): Uint8Array {
   const request = new DataView(sent.buffer, sent.byteOffset);
   let at = 0;
@@ -393,7 +421,8 @@ function writer(me: string, body: string): Promise<void> {
     const c4 = ${JSON.stringify(c4)};
     const me = "${me}";
     ${body}`;
-  const child = spawn(process.execPath, [...process.execArgv, "--input-type=module", "-e", script], { stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, [...process.execArgv, "--input-type=module", "-e", script],
+    { stdio: ["ignore", "inherit", "inherit"] });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (status) => (status === 0 ? resolve() : reject(new Error(`writer ${me} ended with ${status}`))));
@@ -407,7 +436,8 @@ writers("two processes that commit 50 times each lose nothing", async () => {
     { do: "add rule", ...c4, expressions: nft.rule("ip", nft.dport("tcp", "==", i, 1000 + i), nft.accept()), comment: me + i },
   ]);`;
   await Promise.all([writer("a", body), writer("b", body)]);
-  const comments = nftJson("list chain ip t c").flatMap(({ rule: listed }) => (listed === undefined ? [] : [listed.comment]));
+  const comments = nftJson("list chain ip t c").flatMap(({ rule: listed }) => (listed === undefined ? []
+    : [listed.comment]));
   const expected = ["a", "b"].flatMap((me) => Array.from({ length: 50 }, (_, i) => `${me}${i}`));
   assert.equal(comments.sort(), expected.sort());
 });

@@ -23,10 +23,12 @@ routes.before(() => {
   ({ index } = host.links.get("v0"));
 });
 
-const added = (family: 4 | 6, table = "main") => ipJson(`-${family} route show table ${table}`).filter((route) => route.protocol === "boot");
+const added = (family: 4 | 6,
+  table = "main") => ipJson(`-${family} route show table ${table}`).filter((route) => route.protocol === "boot");
 
 routes.after.each(() => {
-  for (const family of ["-4", "-6"]) for (const proto of ["boot", "ra"]) run("ip", family, "route", "flush", "table", "all", "proto", proto);
+  for (const family of ["-4", "-6"]) for (const proto of ["boot", "ra"]) run("ip", family, "route", "flush", "table",
+    "all", "proto", proto);
 });
 
 const dst = parsePrefix;
@@ -34,7 +36,8 @@ const address = parseAddress;
 
 routes("add makes an IPv4 route of link scope, or global through a gateway", () => {
   host.routes.add({ dst: dst("10.50.0.0/16"), index });
-  host.routes.add({ dst: dst("0.0.0.0/0"), gateway: address("10.1.0.254"), index, metric: 50, source: address("10.1.0.1"), mtu: 1300, advmss: 1200 });
+  host.routes.add({ dst: dst("0.0.0.0/0"), gateway: address("10.1.0.254"), index, metric: 50,
+    source: address("10.1.0.1"), mtu: 1300, advmss: 1200 });
   const [byGateway, byLink] = added(4);
   assert.equal([byLink.dst, byLink.dev, byLink.scope], ["10.50.0.0/16", "v0", "link"]);
   assert.equal(
@@ -55,7 +58,8 @@ routes("add makes an IPv6 route", () => {
 routes("add makes a route in another table, and of a given scope", () => {
   host.routes.add({ dst: dst("10.60.0.0/16"), index, table: 1000, scope: 254 });
   assert.equal(added(4, "1000").map((route) => [route.dst, route.scope]), [["10.60.0.0/16", "host"]]);
-  assert.equal(host.routes.list(4, { table: 1000 }).map((route) => [shown(route), route.table, route.scope]), [["10.60.0.0/16", 1000, 254]]);
+  assert.equal(host.routes.list(4, { table: 1000 }).map((route) => [shown(route), route.table, route.scope]),
+    [["10.60.0.0/16", 1000, 254]]);
 });
 
 routes("add makes an IPv4 route through an IPv6 gateway", () => {
@@ -103,7 +107,8 @@ routes("delete takes the route away, and says ESRCH the second time", () => {
   run("ip", "route", "add", "10.1.0.0/16", "dev", "v0", "proto", "kernel", "scope", "link", "src", "10.1.0.1");
 });
 
-const defaults = (family: 4 | 6) => host.routes.list(family, { index, table: 254 }).filter((route) => route.dst.prefixBits === 0);
+const defaults = (family: 4 | 6) => host.routes.list(family,
+  { index, table: 254 }).filter((route) => route.dst.prefixBits === 0);
 const other = { 4: ["10.2.0.9", "10.2.0.8"], 6: ["2001:db8:2::9", "2001:db8:2::8"] } as const;
 
 /** `ip route show default`, one line for each hop. */
@@ -121,7 +126,8 @@ routes("deleteListed takes that very route away, and says ESRCH when it is gone"
   const listed = defaults(4).find((route) => route.metric === 6);
   assert.ok(listed);
   host.routes.deleteListed(listed);
-  assert.equal(hops(4).toSorted(), ["10.1.0.8 v0 1 metric 5", "10.1.0.9 v0 1 metric 5", "10.1.0.9 v0 1 metric 5", "10.2.0.9 v1 1 metric 7"]);
+  assert.equal(hops(4).toSorted(), ["10.1.0.8 v0 1 metric 5", "10.1.0.9 v0 1 metric 5", "10.1.0.9 v0 1 metric 5",
+    "10.2.0.9 v1 1 metric 7"]);
   assert.is(throws(() => host.routes.deleteListed(listed), "ESRCH").message,
     `Cannot delete route 0.0.0.0/0 via 10.1.0.9 on link ${index}: kernel said ESRCH (No such process)`);
   for (const route of defaults(4)) host.routes.deleteListed(route);
@@ -129,7 +135,8 @@ routes("deleteListed takes that very route away, and says ESRCH when it is gone"
 });
 
 routes("deleteListed takes routes of the kernel and of router advertisements away, and those without a gateway", () => {
-  run("ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "v0", "proto", "ra", "metric", "1024", "expires", "100");
+  run("ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "v0", "proto", "ra", "metric", "1024", "expires",
+    "100");
   run("ip", "-6", "route", "add", "default", "dev", "v0", "metric", "9");
   run("ip", "route", "add", "default", "dev", "v0", "scope", "link", "src", "10.1.0.1");
   run("ip", "-4", "route", "add", "default", "via", "inet6", "2001:db8::9", "dev", "v0", "metric", "3");
@@ -149,11 +156,13 @@ for (const family of [4, 6] as const) {
     const nexthops = (weight: string, ...given: readonly (readonly [string | undefined, string])[]) => (
       given.flatMap(([gateway = "", dev]) => ["nexthop", "via", gateway, "dev", dev, "weight", weight]));
     run("ip", `-${family}`, "route", "add", "default", "metric", "50", "mtu", "1300",
-      ...nexthops("1", [own[0], "v0"], [other[family][0], "v1"]), ...nexthops("3", [own[1], "v0"], [other[family][1], "v1"]));
+      ...nexthops("1", [own[0], "v0"], [other[family][0], "v1"]),
+        ...nexthops("3", [own[1], "v0"], [other[family][1], "v1"]));
     const [first, second] = defaults(family);
     assert.ok(first !== undefined && second !== undefined);
     host.routes.deleteListed(first);
-    assert.equal(hops(family).toSorted(), [`${own[1]} v0 3 metric 50`, `${rest[0]} 1 metric 50`, `${rest[1]} 3 metric 50`].toSorted());
+    assert.equal(hops(family).toSorted(), [`${own[1]} v0 3 metric 50`, `${rest[0]} 1 metric 50`,
+      `${rest[1]} 3 metric 50`].toSorted());
     host.routes.deleteListed(second);
     assert.equal(hops(family).toSorted(), [`${rest[0]} 1 metric 50`, `${rest[1]} 3 metric 50`].toSorted());
     assert.equal(ipJson(`-${family} route show default`)[0].metrics, [{ mtu: 1300 }]);

@@ -2,15 +2,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { NetlinkError } from "../../src/kernel/index.ts";
 import { NetlinkSocket, type Request } from "../../src/kernel/socket.ts";
-import {
-  attrs, body, ifinfomsg, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, u32,
-} from "../../src/netlink/index.ts";
+import { attrs, body, ifinfomsg, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, u32 } from "../../src/netlink/index.ts";
 import { throws } from "../helpers/errors.ts";
 import { bytesOfPayload, scriptedKernel, type Answer, type SeenRequest } from "../helpers/scripted-kernel.ts";
 
 const number = attrs({ value: [1, u32] });
 const request = body(ifinfomsg, number);
-const ask = { operation: "count the sheep", type: 0x99, body: request, header: {}, attributes: {} } satisfies Request<object, object>;
+const ask = { operation: "count the sheep", type: 0x99, body: request, header: {},
+  attributes: {} } satisfies Request<object, object>;
 const sheep = (value: number): Uint8Array => bytesOfPayload(number, { value });
 
 /** The same answer to whatever is asked. */
@@ -21,11 +20,13 @@ const execute = suite("NetlinkSocket.execute");
 execute("asks for an ack and returns with it", () => {
   const kernel = scriptedKernel([always([{ ack: 0 }])]);
   new NetlinkSocket(kernel).execute({ ...ask, flags: NLM_F_CREATE });
-  assert.equal(kernel.requests.map(({ type, flags }) => [type, flags]), [[0x99, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE]]);
+  assert.equal(kernel.requests.map(({ type, flags }) => [type, flags]),
+    [[0x99, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE]]);
 });
 
 execute("throws the kernel's errno and sentence", () => {
-  const error = throws(() => new NetlinkSocket(scriptedKernel([always([{ ack: 22, text: "too few sheep" }])])).execute(ask), "EINVAL");
+  const error = throws(() => new NetlinkSocket(scriptedKernel([always([{ ack: 22,
+    text: "too few sheep" }])])).execute(ask), "EINVAL");
   assert.is(error.message, "Cannot count the sheep: kernel said EINVAL (too few sheep)");
   assert.ok(error instanceof NetlinkError && error.kernelText === "too few sheep" && error.errno === 22);
 });
@@ -45,8 +46,10 @@ execute("does not wait for an answer that is not there", () => {
 });
 
 execute("refuses broken messages", () => {
-  for (const broken of [Uint8Array.of(1, 2, 3), new Uint8Array(16), Uint8Array.of(0xff, 0, 0, 0, ...new Uint8Array(20))]) {
-    assert.throws(() => new NetlinkSocket(scriptedKernel([always([{ broken }])])).execute(ask), /Cannot decode nlmsghdr: expected \d+ bytes, found \d+/);
+  for (const broken of [Uint8Array.of(1, 2, 3), new Uint8Array(16),
+    Uint8Array.of(0xff, 0, 0, 0, ...new Uint8Array(20))]) {
+    assert.throws(() => new NetlinkSocket(scriptedKernel([always([{ broken }])])).execute(ask),
+      /Cannot decode nlmsghdr: expected \d+ bytes, found \d+/);
   }
 });
 
@@ -82,7 +85,8 @@ get("throws the kernel's error, and refuses an ack without a message", () => {
 get.run();
 
 const dump = suite("NetlinkSocket.dump");
-const herd = (flags = 0) => always([{ bytes: sheep(1), flags }, { bytes: sheep(2) }], [{ bytes: sheep(3) }], [{ done: true }]);
+const herd = (flags = 0) => always([{ bytes: sheep(1), flags }, { bytes: sheep(2) }], [{ bytes: sheep(3) }],
+  [{ done: true }]);
 const value = ({ value: count }: { readonly value?: number | undefined }): number | undefined => count;
 
 dump("gathers all messages up to DONE, less those dropped", () => {
@@ -92,7 +96,8 @@ dump("gathers all messages up to DONE, less those dropped", () => {
 });
 
 dump("starts over when the list changed meanwhile", () => {
-  const kernel = scriptedKernel([herd(NLM_F_DUMP_INTR), always([{ bytes: sheep(9) }], [{ done: true, flags: NLM_F_DUMP_INTR }]), herd()]);
+  const kernel = scriptedKernel([herd(NLM_F_DUMP_INTR), always([{ bytes: sheep(9) }],
+    [{ done: true, flags: NLM_F_DUMP_INTR }]), herd()]);
   assert.equal(new NetlinkSocket(kernel).dump(ask, number, value), [1, 2, 3]);
   assert.is(kernel.requests.length, 3);
 });
@@ -104,7 +109,8 @@ dump("gives up after five times", () => {
 });
 
 dump("throws an error in its middle and leaves nothing behind", () => {
-  const kernel = scriptedKernel([always([{ bytes: Uint8Array.of(9, 9) }, { bytes: Uint8Array.of(6, 0, 1, 0, 1, 1, 0, 0) }], [{ bytes: sheep(1) }], [{ done: true }]), herd()]);
+  const kernel = scriptedKernel([always([{ bytes: Uint8Array.of(9, 9) },
+    { bytes: Uint8Array.of(6, 0, 1, 0, 1, 1, 0, 0) }], [{ bytes: sheep(1) }], [{ done: true }]), herd()]);
   const socket = new NetlinkSocket(kernel);
   assert.throws(() => socket.dump(ask, number, value), "Cannot decode value.u32: expected 4 bytes, found 2");
   assert.is(kernel.receive(new Uint8Array(100)), undefined);
@@ -119,12 +125,15 @@ const answerEach = (codes: readonly (number | undefined)[]) => (seen: readonly S
   seen.flatMap(({ sequence }, index) => (codes[index] === undefined ? [] : [[{ ack: codes[index], sequence }]]));
 
 batch("returns an error per request", () => {
-  const errors = new NetlinkSocket(scriptedKernel([answerEach([0, 17, 0])])).executeAll([acked, { ...acked, operation: "add the dog" }, acked]);
-  assert.equal(errors.map((error) => error?.message), [undefined, "Cannot add the dog: kernel said EEXIST (File exists)", undefined]);
+  const errors = new NetlinkSocket(scriptedKernel([answerEach([0, 17, 0])])).executeAll([acked,
+    { ...acked, operation: "add the dog" }, acked]);
+  assert.equal(errors.map((error) => error?.message), [undefined,
+    "Cannot add the dog: kernel said EEXIST (File exists)", undefined]);
 });
 
 batch("notices errors of requests that asked for no ack", () => {
-  const errors = new NetlinkSocket(scriptedKernel([answerEach([undefined, 1, undefined])])).executeAll([ask, ask, acked]);
+  const errors = new NetlinkSocket(scriptedKernel([answerEach([undefined, 1, undefined])])).executeAll([ask, ask,
+    acked]);
   assert.equal(errors.map((error) => error?.errnoName), [undefined, "EPERM", undefined]);
 });
 

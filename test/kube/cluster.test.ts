@@ -8,13 +8,13 @@ import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { code } from "../../src/cni/index.ts";
-import { openCluster } from "../../src/kube/index.ts";
 import type { Cluster, ClusterOptions } from "../../src/kube/index.ts";
-import { startApiServer } from "../helpers/api-server.ts";
+import { openCluster } from "../../src/kube/index.ts";
 import type { ApiServer, FaultKind } from "../helpers/api-server.ts";
+import { startApiServer } from "../helpers/api-server.ts";
 import { rejects } from "../helpers/errors.ts";
-import { testWorld } from "../helpers/kube-world.ts";
 import type { TestWorld } from "../helpers/kube-world.ts";
+import { testWorld } from "../helpers/kube-world.ts";
 
 const web = { namespace: "blue", name: "web" };
 const net1 = { namespace: "blue", name: "net1" };
@@ -23,7 +23,8 @@ let api: ApiServer;
 
 /** A client whose sleeps take no time. */
 function client(options: Partial<ClusterOptions> = {}, world: TestWorld = testWorld()): Cluster {
-  const cluster = openCluster({ kubeconfig: api.kubeconfig, env: {}, deadlineMs: 30_000, tryTimeoutMs: 150, version: "1.2.3", ...options }, world);
+  const cluster = openCluster({ kubeconfig: api.kubeconfig, env: {}, deadlineMs: 30_000, tryTimeoutMs: 150,
+    version: "1.2.3", ...options }, world);
   if (cluster === undefined) throw new Error("there is a kubeconfig");
   return cluster;
 }
@@ -55,7 +56,8 @@ const reading = clusterSuite("getPod and getDefinition");
 
 reading("a pod is given with its UID, its annotations and the object itself", async () => {
   const pod = await client().getPod(web);
-  assert.equal({ ...pod, object: undefined }, { ...web, uid: "uid-1", annotations: { "k8s.v1.cni.cncf.io/networks": "net1" }, isStatic: false, object: undefined });
+  assert.equal({ ...pod, object: undefined }, { ...web, uid: "uid-1",
+    annotations: { "k8s.v1.cni.cncf.io/networks": "net1" }, isStatic: false, object: undefined });
   assert.equal(pod?.object, await api.getPod(web));
 });
 
@@ -110,11 +112,15 @@ reading("a connection that the server closed meanwhile is replaced", async () =>
 });
 
 const answers: readonly [string, string, RegExp][] = [
-  ["of another name", '{"metadata":{"name":"other","namespace":"blue","uid":"u"}}', /metadata\.name is "other", expected "web"/],
-  ["of another namespace", '{"metadata":{"name":"web","namespace":"green","uid":"u"}}', /metadata\.namespace is "green", expected "blue"/],
+  ["of another name", '{"metadata":{"name":"other","namespace":"blue","uid":"u"}}',
+    /metadata\.name is "other", expected "web"/],
+  ["of another namespace", '{"metadata":{"name":"web","namespace":"green","uid":"u"}}',
+    /metadata\.namespace is "green", expected "blue"/],
   ["without metadata", "{}", /metadata is missing, expected an object/],
   ["without a UID", '{"metadata":{"name":"web","namespace":"blue"}}', /metadata\.uid is missing, expected a text/],
-  ["with an annotation that is no text", '{"metadata":{"name":"web","namespace":"blue","uid":"u","annotations":{"a":1}}}', /metadata\.annotations\["a"\] is 1, expected a text/],
+  ["with an annotation that is no text",
+    '{"metadata":{"name":"web","namespace":"blue","uid":"u","annotations":{"a":1}}}',
+    /metadata\.annotations\["a"\] is 1, expected a text/],
 ];
 for (const [title, body, message] of answers) {
   reading(`an object ${title} is refused`, async () => {
@@ -132,43 +138,51 @@ const foreign: readonly [string, { kind: FaultKind; status?: number; body?: stri
   ["a page with status 200", { kind: "html", status: 200 }],
   ["an empty 404", { kind: "answer", status: 404, body: "" }],
   ["a 404 in JSON that is no Status", { kind: "answer", status: 404, body: '{"error":"no such route"}' }],
-  ["a NotFound that is no Status", { kind: "answer", status: 404, body: '{"kind":"Error","reason":"NotFound","details":{"name":"web"}}' }],
+  ["a NotFound that is no Status", { kind: "answer", status: 404,
+    body: '{"kind":"Error","reason":"NotFound","details":{"name":"web"}}' }],
   ["a redirection", { kind: "answer", status: 302, body: "" }],
   ["a list", { kind: "answer", body: "[]" }],
 ];
 for (const [title, fault] of foreign) {
   telling(`${title} does not mean that there is no pod`, async () => {
     await api.fault(fault);
-    assert.match((await rejects(client().getPod(web), code.tryAgainLater)).message, /^Cannot get pod "blue\/web": the answer is \d+ ".*", expected /);
+    assert.match((await rejects(client().getPod(web), code.tryAgainLater)).message,
+      /^Cannot get pod "blue\/web": the answer is \d+ ".*", expected /);
   });
 }
 
 telling("the API's plain 404 does not mean that there is no pod", async () => {
   await api.fault({ kind: "answer", status: 404, contentType: "text/plain", body: "404 page not found\n" });
-  assert.match((await rejects(client().getPod(web), code.tryAgainLater)).message, /the answer is 404 "404 page not found"/);
+  assert.match((await rejects(client().getPod(web), code.tryAgainLater)).message,
+    /the answer is 404 "404 page not found"/);
 });
 
 telling("a NotFound about something else does not mean that there is no pod", async () => {
   await api.fault({ kind: "404" });
-  assert.match((await rejects(client().getPod(web), code.cluster)).message, /said 404 "a fault of the test: NotFound", expected success/);
+  assert.match((await rejects(client().getPod(web), code.cluster)).message,
+    /said 404 "a fault of the test: NotFound", expected success/);
 });
 
 telling("a missing custom resource definition is told, as the API says it", async () => {
   await api.serveDefinitions(false);
   const { message } = await rejects(client().getDefinition(net1), code.cluster);
-  assert.match(message, /^Cannot get NetworkAttachmentDefinition "blue\/net1": the API knows no such objects \(404 "404 page not found"\), expected the custom resource definition network-attachment-definitions\.k8s\.cni\.cncf\.io with version v1 to be installed$/);
+  assert.match(message,
+    /^Cannot get NetworkAttachmentDefinition "blue\/net1": the API knows no such objects \(404 "404 page not found"\), expected the custom resource definition network-attachment-definitions\.k8s\.cni\.cncf\.io with version v1 to be installed$/);
 });
 
 telling("a missing custom resource definition is told, as clients of the API say it", async () => {
-  const body = JSON.stringify({ kind: "Status", status: "Failure", message: "the server could not find the requested resource", reason: "NotFound", details: {}, code: 404 });
+  const body = JSON.stringify({ kind: "Status", status: "Failure",
+    message: "the server could not find the requested resource", reason: "NotFound", details: {}, code: 404 });
   await api.fault({ kind: "answer", status: 404, body });
-  assert.match((await rejects(client().getDefinition(net1), code.cluster)).message, /could not find the requested resource.*custom resource definition/);
+  assert.match((await rejects(client().getDefinition(net1), code.cluster)).message,
+    /could not find the requested resource.*custom resource definition/);
 });
 
 telling("an object longer than 8 MiB is not read, nor asked for again", async () => {
   await api.fault({ kind: "answer", body: `"${"x".repeat(8 * 1024 * 1024)}"`, times: 2 });
   assert.is(await requestsOf(async () => {
-    assert.match((await rejects(client({ tryTimeoutMs: 5000 }).getPod(web), code.cluster)).message, /longer than 8388608 bytes/);
+    assert.match((await rejects(client({ tryTimeoutMs: 5000 }).getPod(web), code.cluster)).message,
+      /longer than 8388608 bytes/);
   }), 1);
 });
 
@@ -176,9 +190,11 @@ telling.run();
 
 const refused = clusterSuite("refusals");
 
-const permissions: readonly [string, { resource: string; verb: string }, (cluster: Cluster) => Promise<unknown>, string][] = [
+const permissions: readonly [string, { resource: string; verb: string }, (cluster: Cluster) => Promise<unknown>,
+  string][] = [
   ["getPod", { resource: "pods", verb: "get" }, (cluster) => cluster.getPod(web), 'get pods in namespace "blue"'],
-  ["getDefinition", { resource: "network-attachment-definitions", verb: "get" }, (cluster) => cluster.getDefinition(net1), 'get network-attachment-definitions.k8s.cni.cncf.io in namespace "blue"'],
+  ["getDefinition", { resource: "network-attachment-definitions", verb: "get" },
+    (cluster) => cluster.getDefinition(net1), 'get network-attachment-definitions.k8s.cni.cncf.io in namespace "blue"'],
   ["setNetworkStatus", { resource: "pods/status", verb: "update" }, async (cluster) => {
     const pod = await cluster.getPod(web);
     if (pod !== undefined) await cluster.setNetworkStatus(pod, "[]");
@@ -233,7 +249,8 @@ refused("a certificate that was renewed is read again, and gets a connection of 
 refused("a token that stays wrong is tried twice, then told", async () => {
   await api.renewToken({ publish: false });
   assert.is(await requestsOf(async () => {
-    assert.match((await rejects(client().getPod(web), code.cluster)).message, /said 401 "Unauthorized", expected it to accept our credentials/);
+    assert.match((await rejects(client().getPod(web), code.cluster)).message,
+      /said 401 "Unauthorized", expected it to accept our credentials/);
   }), 2);
   api.publishToken();
 });
@@ -242,7 +259,8 @@ refused.run();
 
 const repeated = clusterSuite("tries");
 
-const passing: readonly FaultKind[] = ["408", "429", "500", "502", "503", "504", "reset", "truncated", "silent", "endless"];
+const passing: readonly FaultKind[] = ["408", "429", "500", "502", "503", "504", "reset", "truncated", "silent",
+  "endless"];
 for (const kind of passing) {
   repeated(`${kind} is tried again`, async () => {
     await api.fault({ kind, times: 2 });
@@ -287,7 +305,8 @@ repeated("Retry-After is waited for, in seconds or until a date", async () => {
 repeated("a Retry-After beyond the deadline is not waited for", async () => {
   await api.fault({ kind: "429", retryAfter: "60" });
   const world = testWorld();
-  assert.match((await rejects(client({}, world).getPod(web), code.tryAgainLater)).message, /it said a fault of the test: TooManyRequests \(1 try\)/);
+  assert.match((await rejects(client({}, world).getPod(web), code.tryAgainLater)).message,
+    /it said a fault of the test: TooManyRequests \(1 try\)/);
   assert.equal(world.sleeps, []);
 });
 
@@ -302,7 +321,8 @@ repeated("there are thirty tries at most, however long the deadline", async () =
 repeated("the deadline ends the tries", async () => {
   await api.fault({ kind: "500", times: 100 });
   const world = testWorld(0.9);
-  assert.match((await rejects(client({ deadlineMs: 1000 }, world).getPod(web), code.tryAgainLater)).message, /within 1000 ms$/);
+  assert.match((await rejects(client({ deadlineMs: 1000 }, world).getPod(web), code.tryAgainLater)).message,
+    /within 1000 ms$/);
   assert.ok(world.sleeps.reduce((sum, ms) => sum + ms, 0) < 1000);
 });
 
@@ -321,14 +341,16 @@ repeated("what is in reserve is left for what has a limit of its own", async () 
 repeated("a request that hangs ends with the deadline", async () => {
   await api.fault({ kind: "silent", times: 100 });
   const startMs = Date.now();
-  assert.match((await rejects(client({ deadlineMs: 120, tryTimeoutMs: 5000 }).getPod(web), code.tryAgainLater)).message, /no whole answer within \d+ ms \(1 try\)/);
+  assert.match((await rejects(client({ deadlineMs: 120, tryTimeoutMs: 5000 }).getPod(web), code.tryAgainLater)).message,
+    /no whole answer within \d+ ms \(1 try\)/);
   assert.ok(Date.now() - startMs < 1000);
 });
 
 repeated("one deadline is for all requests of a command", async () => {
   await api.fault({ kind: "503", times: 100 });
   const cluster = client({ deadlineMs: 1000 }, testWorld(0.9));
-  const [first, second] = [await rejects(cluster.getPod(web), code.tryAgainLater), await rejects(cluster.getPod(web), code.tryAgainLater)];
+  const [first, second] = [await rejects(cluster.getPod(web), code.tryAgainLater),
+    await rejects(cluster.getPod(web), code.tryAgainLater)];
   const tries = (error: Error): number => Number(/\((\d+) tr/.exec(error.message)?.[1]);
   assert.ok(tries(second) < tries(first), `${first.message}; ${second.message}`);
 });
@@ -341,7 +363,8 @@ repeated("nobody listening is told with the address", async () => {
 repeated("a closed client asks nothing", async () => {
   const cluster = client();
   cluster.close();
-  assert.is(await requestsOf(async () => assert.match((await rejects(cluster.getPod(web), code.tryAgainLater)).message, /the client was closed/)), 0);
+  assert.is(await requestsOf(async () => assert.match((await rejects(cluster.getPod(web), code.tryAgainLater)).message,
+    /the client was closed/)), 0);
 });
 
 repeated.run();
@@ -370,7 +393,8 @@ trusted("tls-server-name is the name the certificate is looked at for", async ()
 });
 
 trusted("insecure-skip-tls-verify accepts any certificate", async () => {
-  const kubeconfig = api.writeKubeconfig({ cluster: { "certificate-authority-data": undefined, "insecure-skip-tls-verify": true } });
+  const kubeconfig = api.writeKubeconfig({ cluster: { "certificate-authority-data": undefined,
+    "insecure-skip-tls-verify": true } });
   assert.is((await client({ kubeconfig }).getPod(web))?.uid, "uid-1");
 });
 
@@ -391,7 +415,8 @@ trusted("an API without TLS is spoken to without credentials, below its path", a
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => plain.once("listening", resolve));
   const { port } = plain.address() as AddressInfo;
-  const cluster = client({ kubeconfig: api.writeKubeconfig({ user: "none", cluster: { server: `http://127.0.0.1:${port}/k8s/clusters/c-1/`, "certificate-authority-data": undefined } }) });
+  const cluster = client({ kubeconfig: api.writeKubeconfig({ user: "none",
+    cluster: { server: `http://127.0.0.1:${port}/k8s/clusters/c-1/`, "certificate-authority-data": undefined } }) });
   assert.is((await cluster.getPod(web))?.uid, "plain");
   assert.equal(paths, ["/k8s/clusters/c-1/api/v1/namespaces/blue/pods/web"]);
   cluster.close();
@@ -420,7 +445,8 @@ trusted("a process may end once its client is closed", () => {
     const cluster = openCluster({ kubeconfig: ${JSON.stringify(api.kubeconfig)}, env: {}, deadlineMs: 5000 });
     console.log((await cluster.getPod({ namespace: "blue", name: "web" })).uid);
     cluster.close();`;
-  const { stdout, status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 5000 });
+  const { stdout, status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program],
+    { encoding: "utf8", timeout: 5000 });
   assert.equal([stdout, status], ["uid-1\n", 0], stderr);
 });
 

@@ -18,9 +18,11 @@ const prepared = (name: string) => {
   return test;
 };
 
-const single = (type: string, more: object = {}): object => ({ cniVersion: "1.0.0", name: `net-${type}`, type, ...more });
+const single = (type: string, more: object = {}): object => ({ cniVersion: "1.0.0", name: `net-${type}`, type,
+  ...more });
 const two = { delegates: [single("one"), single("two")] };
-const left = (): readonly string[] => existsSync(bench.cniDir) ? readdirSync(bench.cniDir, { recursive: true, encoding: "utf8" }).filter((name) => name !== "results").sort() : [];
+const left = (): readonly string[] => existsSync(bench.cniDir)
+  ? readdirSync(bench.cniDir, { recursive: true, encoding: "utf8" }).filter((name) => name !== "results").sort() : [];
 
 const adding = prepared("add");
 
@@ -46,25 +48,29 @@ for (const cniVersion of ["0.2.0", "0.3.1", "0.4.0", "1.0.0"]) {
     const result = await add(bench.command({ cniVersion, delegates, mergeResults: false }));
     assert.match(JSON.stringify(result), /10\.0\.0\.100\/24/);
     await del(bench.command({ cniVersion, delegates }, { verb: "DEL" }));
-    assert.equal(bench.story(), ["ADD one eth0", "ADD two net1", "DEL two net1", "DEL one eth0", "after two net1", "after one eth0"]);
+    assert.equal(bench.story(), ["ADD one eth0", "ADD two net1", "DEL two net1", "DEL one eth0", "after two net1",
+      "after one eth0"]);
     assert.equal(left(), []);
   });
 }
 
 adding("merges all results under polynic, not under multus, and as mergeResults says", async () => {
-  const rows: readonly [string, object, boolean][] = [["polynic", {}, true], ["multus", {}, false], ["multus", { mergeResults: true }, true], ["polynic", { mergeResults: false }, false]];
+  const rows: readonly [string, object, boolean][] = [["polynic", {}, true], ["multus", {}, false],
+    ["multus", { mergeResults: true }, true], ["polynic", { mergeResults: false }, false]];
   for (const [invokedAs, config, merges] of rows) {
     const result = await add(bench.command({ ...two, ...config }, { invokedAs }));
     assert.is(JSON.stringify(result).includes("net1"), merges, `${invokedAs} ${JSON.stringify(config)}`);
     await del(bench.command(two, { verb: "DEL" }));
   }
-  assert.equal(bench.merged[0]?.map(({ network, ifName, default: first, routesClaimed }) => [network, ifName, first, routesClaimed]),
+  assert.equal(bench.merged[0]?.map(({ network, ifName, default: first, routesClaimed }) => [network, ifName, first,
+    routesClaimed]),
     [["net-one", "eth0", true, null], ["net-two", "net1", false, null]]);
 });
 
 adding("answers as multus in the default network's version, otherwise in the configuration's", async () => {
   const conf = { cniVersion: "0.2.0", delegates: [single("one", { cniVersion: "0.4.0" }), single("two")] };
-  for (const [invokedAs, config, version] of [["multus", {}, "0.4.0"], ["multus", { mergeResults: true }, "0.2.0"], ["polynic", { mergeResults: false }, "0.2.0"]] as const) {
+  for (const [invokedAs, config, version] of [["multus", {}, "0.4.0"], ["multus", { mergeResults: true }, "0.2.0"],
+    ["polynic", { mergeResults: false }, "0.2.0"]] as const) {
     const result = await add(bench.command({ ...conf, ...config }, { invokedAs }));
     assert.is(result.cniVersion, version, `${invokedAs} ${JSON.stringify(config)}`);
     await del(bench.command(conf, { verb: "DEL" }));
@@ -72,23 +78,30 @@ adding("answers as multus in the default network's version, otherwise in the con
 });
 
 adding("hands the result on inside a chain, never from network to network", async () => {
-  await add(bench.command({ delegates: [{ cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper" }] }, single("two")] }));
-  assert.equal(bench.calls.map(({ request }) => request.prevResult?.interfaces[0]?.name), [undefined, "eth0", undefined]);
-  assert.equal(bench.calls.map(({ request }) => [request.conf.name, request.conf.cniVersion]), [["chain", "1.0.0"], ["chain", "1.0.0"], ["net-two", "1.0.0"]]);
+  await add(bench.command({ delegates: [{ cniVersion: "1.0.0", name: "chain",
+    plugins: [{ type: "one" }, { type: "shaper" }] }, single("two")] }));
+  assert.equal(bench.calls.map(({ request }) => request.prevResult?.interfaces[0]?.name),
+    [undefined, "eth0", undefined]);
+  assert.equal(bench.calls.map(({ request }) => [request.conf.name, request.conf.cniVersion]),
+    [["chain", "1.0.0"], ["chain", "1.0.0"], ["net-two", "1.0.0"]]);
 });
 
 adding("gives capability arguments to the default network's capable plugins only", async () => {
   const delegates = [
-    { cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper", capabilities: { portMappings: true, bandwidth: false, cgroupPath: true } }] },
+    { cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" },
+      { type: "shaper", capabilities: { portMappings: true, bandwidth: false, cgroupPath: true } }] },
     single("two", { capabilities: { portMappings: true } }),
   ];
-  const runtimeConfig = { portMappings: [{ HostPort: 1 }], bandwidth: { ingressRate: 1 }, other: {}, ips: [], cgroupPath: "/pods/a" };
+  const runtimeConfig = { portMappings: [{ HostPort: 1 }], bandwidth: { ingressRate: 1 }, other: {}, ips: [],
+    cgroupPath: "/pods/a" };
   await add(bench.command({ delegates, runtimeConfig }));
-  assert.equal(bench.calls.map(({ request }) => request.conf["runtimeConfig"]), [undefined, { portMappings: [{ HostPort: 1 }], cgroupPath: "/pods/a" }, undefined]);
+  assert.equal(bench.calls.map(({ request }) => request.conf["runtimeConfig"]),
+    [undefined, { portMappings: [{ HostPort: 1 }], cgroupPath: "/pods/a" }, undefined]);
 });
 
 adding("gives them to all where the configuration says so", async () => {
-  await add(bench.command({ delegates: [single("one"), single("two", { capabilities: { mac: true } })], runtimeConfig: { mac: "02::" }, runtimeConfigToAll: true }));
+  await add(bench.command({ delegates: [single("one"), single("two", { capabilities: { mac: true } })],
+    runtimeConfig: { mac: "02::" }, runtimeConfigToAll: true }));
   assert.equal(bench.calls.map(({ request }) => request.conf["runtimeConfig"]), [undefined, { mac: "02::" }]);
 });
 
@@ -103,7 +116,8 @@ adding("writes the scratch file before the first network", async () => {
   bench.failures.set("ADD one", new CniError(100, "full"));
   bench.failures.set("undo one", new Error("stuck"));
   await rejects(add(bench.command(two)), 100);
-  assert.equal(loadScratch(bench.cniDir, { containerId: "c1", ifName: "eth0" })?.delegates.map(({ displayName }) => displayName), ["net-one", "net-two"]);
+  assert.equal(loadScratch(bench.cniDir, { containerId: "c1",
+    ifName: "eth0" })?.delegates.map(({ displayName }) => displayName), ["net-one", "net-two"]);
 });
 
 adding("undoes everything newest first when a later network fails, and leaves nothing on disk", async () => {
@@ -160,20 +174,28 @@ adding("undoes everything when the result cannot be cached", async () => {
 });
 
 const untouched: readonly { name: string; config: object; code: number; says: RegExp; args?: string }[] = [
-  { name: "two networks with one interface name", config: { delegates: [single("one"), single("two"), single("three", {})] }, code: 7, says: /interface name "net1" for network "net-two": network "net-one" has it already/ },
-  { name: "an unknown plugin in the last network", config: { delegates: [single("one"), single("nowhere")] }, code: 112, says: /network "net-nowhere" \(interface "net1"\) with plugin "nowhere"/ },
-  { name: "a network without a name", config: { delegates: [single("one"), { type: "two", name: "" }] }, code: 7, says: /delegates\[1\].*name is missing/ },
-  { name: "a network whose name leaves the directory", config: { delegates: [single("one", { name: "../x" })] }, code: 7, says: /name/ },
-  { name: "a network without type and plugins", config: { delegates: [{ name: "x" }] }, code: 7, says: /neither type nor plugins/ },
+  { name: "two networks with one interface name", config: { delegates: [single("one"), single("two"), single("three",
+    {})] }, code: 7, says: /interface name "net1" for network "net-two": network "net-one" has it already/ },
+  { name: "an unknown plugin in the last network", config: { delegates: [single("one"), single("nowhere")] }, code: 112,
+    says: /network "net-nowhere" \(interface "net1"\) with plugin "nowhere"/ },
+  { name: "a network without a name", config: { delegates: [single("one"), { type: "two", name: "" }] }, code: 7,
+    says: /delegates\[1\].*name is missing/ },
+  { name: "a network whose name leaves the directory", config: { delegates: [single("one", { name: "../x" })] },
+    code: 7, says: /name/ },
+  { name: "a network without type and plugins", config: { delegates: [{ name: "x" }] }, code: 7,
+    says: /neither type nor plugins/ },
   { name: "an empty list", config: { delegates: [{ name: "x", plugins: [] }] }, code: 7, says: /plugins/ },
-  { name: "itself as a network", config: { delegates: [single("multus")] }, code: 7, says: /multiplexer inside itself/ },
-  { name: "a version the plugin does not speak", config: { delegates: [single("one", { cniVersion: "2.0.0" })] }, code: 1, says: /net-one.*"2\.0\.0"/ },
+  { name: "itself as a network", config: { delegates: [single("multus")] }, code: 7,
+    says: /multiplexer inside itself/ },
+  { name: "a version the plugin does not speak", config: { delegates: [single("one", { cniVersion: "2.0.0" })] },
+    code: 1, says: /net-one.*"2\.0\.0"/ },
   { name: "arguments that are no pairs", config: two, args: "A:B", code: 4, says: /"A:B" is no pair/ },
   { name: "unknown arguments", config: two, args: "A=B", code: 4, says: /A unknown/ },
 ];
 for (const { name, config, code, says, args = "" } of untouched) {
   adding(`refuses ${name} before it touches anything`, async () => {
-    const error = await rejects(add(bench.command(config, { args, ...(name.startsWith("two networks") ? { ifName: "net1" } : {}) })), code);
+    const error = await rejects(add(bench.command(config, { args,
+      ...(name.startsWith("two networks") ? { ifName: "net1" } : {}) })), code);
     assert.match(error.message, says);
     assert.equal(bench.calls, []);
     assert.equal(left(), []);
@@ -200,12 +222,15 @@ adding.run();
 const deleting = prepared("del");
 
 deleting("deletes in reverse, every plugin of a chain too, with the ADD's result", async () => {
-  const config = { delegates: [{ cniVersion: "1.0.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper", capabilities: { portMappings: true } }] }, single("two"), single("three", { cniVersion: "0.3.1" })] };
+  const config = { delegates: [{ cniVersion: "1.0.0", name: "chain",
+    plugins: [{ type: "one" }, { type: "shaper", capabilities: { portMappings: true } }] }, single("two"),
+    single("three", { cniVersion: "0.3.1" })] };
   await add(bench.command({ ...config, runtimeConfig: { portMappings: [1] } }));
   bench.calls.length = 0;
   await del(bench.command(config, { verb: "DEL" }));
   assert.equal(bench.story().slice(0, 4), ["DEL three net2", "DEL two net1", "DEL shaper eth0", "DEL one eth0"]);
-  assert.equal(bench.calls.slice(0, 4).map(({ request }) => request.prevResult?.interfaces[0]?.name), [undefined, "net1", "eth0", "eth0"]);
+  assert.equal(bench.calls.slice(0, 4).map(({ request }) => request.prevResult?.interfaces[0]?.name),
+    [undefined, "net1", "eth0", "eth0"]);
   assert.equal(bench.calls[2]?.request.conf["runtimeConfig"], { portMappings: [1] }, "as ADD had it");
 });
 
@@ -215,7 +240,8 @@ deleting("deletes the links of all networks in one request", async () => {
   await del(bench.command({ delegates }, { verb: "DEL" }));
   assert.is(bench.deletedTogether.length, 1);
   assert.is(bench.deletedTogether[0]?.length, 3);
-  assert.equal(bench.story().slice(-6), ["DEL three net2", "DEL two net1", "DEL one eth0", "after three net2", "after two net1", "after one eth0"]);
+  assert.equal(bench.story().slice(-6), ["DEL three net2", "DEL two net1", "DEL one eth0", "after three net2",
+    "after two net1", "after one eth0"]);
 });
 
 deleting("uses the scratch file, not the configuration of now", async () => {
@@ -225,7 +251,8 @@ deleting("uses the scratch file, not the configuration of now", async () => {
   assert.equal(bench.story().slice(0, 2), ["DEL two net1", "DEL one eth0"]);
 });
 
-for (const [damage, content] of [["missing", undefined], ["cut off", '[{"Conf":'], ["an empty list", "[]"], ["without its networks", '[{"Bytes":"e30="}]']] as const) {
+for (const [damage, content] of [["missing", undefined], ["cut off", '[{"Conf":'], ["an empty list", "[]"],
+  ["without its networks", '[{"Bytes":"e30="}]']] as const) {
   deleting(`works from the result cache when the scratch file is ${damage}`, async () => {
     await add(bench.command(two));
     bench.calls.length = 0;
@@ -237,7 +264,8 @@ for (const [damage, content] of [["missing", undefined], ["cut off", '[{"Conf":'
   });
 }
 
-deleting("works from the configuration when nothing else is left, succeeds whatever comes of it, and again", async () => {
+deleting("works from the configuration when nothing else is left, succeeds whatever comes of it, and again",
+  async () => {
   bench.failures.set("DEL one", new Error("nothing to delete"));
   for (const netns of ["/run/netns/c1", ""]) {
     bench.calls.length = 0;
@@ -259,10 +287,13 @@ deleting("goes past errors, tells all of them, and finishes the next time", asyn
   bench.failures.set("DEL two", new CniError(11, "busy"));
   bench.failures.set("after one", new Error("still leased"));
   const error = await rejects(del(bench.command(two, { verb: "DEL" })), 11);
-  assert.is(error.message, 'Cannot undo plugin "two" of network "net-two" (interface "net1"): busy / Cannot tidy up one of network "net-one" (interface "eth0"): still leased');
-  assert.equal(left(), ["results/net-one-c1-eth0", "results/net-two-c1-net1"], "kept for later; the scratch file goes as Multus has it");
+  assert.is(error.message,
+    'Cannot undo plugin "two" of network "net-two" (interface "net1"): busy / Cannot tidy up one of network "net-one" (interface "eth0"): still leased');
+  assert.equal(left(), ["results/net-one-c1-eth0", "results/net-two-c1-net1"],
+    "kept for later; the scratch file goes as Multus has it");
   await del(bench.command(two, { verb: "DEL" }));
-  assert.equal(left(), ["results/net-one-c1-eth0", "results/net-two-c1-net1"].slice(1), "a runtime that asks again is not kept waiting");
+  assert.equal(left(), ["results/net-one-c1-eth0", "results/net-two-c1-net1"].slice(1),
+    "a runtime that asks again is not kept waiting");
   bench.failures.clear();
   await del(bench.command(two, { verb: "DEL" }));
   assert.equal(left(), []);
@@ -300,7 +331,8 @@ deleting("goes on without a damaged cache entry", async () => {
   writeFileSync(join(bench.cniDir, "results", "net-two-c1-net1"), "{");
   bench.calls.length = 0;
   await del(bench.command(two, { verb: "DEL" }));
-  assert.equal(bench.calls.slice(0, 2).map(({ request }) => request.prevResult?.interfaces[0]?.name), [undefined, "eth0"]);
+  assert.equal(bench.calls.slice(0, 2).map(({ request }) => request.prevResult?.interfaces[0]?.name),
+    [undefined, "eth0"]);
   assert.equal(left(), []);
   assert.match(bench.warnings[0] ?? "", /net-two-c1-net1/);
 });
@@ -310,7 +342,8 @@ deleting("leaves other containers, and the same one's other attachment, alone", 
   await add(bench.command({ name: "more", delegates: [single("three")] }, { ifName: "eth1" }));
   bench.interfaces.clear();
   await add(bench.command(two, { containerId: "c12" }));
-  const others = ["c12", "c1@eth1", "results/net-one-c12-eth0", "results/net-three-c1-eth1", "results/net-two-c12-net1"].sort();
+  const others = ["c12", "c1@eth1", "results/net-one-c12-eth0", "results/net-three-c1-eth1",
+    "results/net-two-c12-net1"].sort();
   await del(bench.command(two, { verb: "DEL" }));
   assert.equal(left(), others);
   await del(bench.command(two, { verb: "DEL" }));
@@ -331,7 +364,8 @@ deleting.run();
 const checking = prepared("check");
 
 checking("asks every network of the scratch file, in order, with its cached result", async () => {
-  const delegates = [single("one"), { cniVersion: "1.0.0", name: "chain", plugins: [{ type: "two" }, { type: "shaper" }] }];
+  const delegates = [single("one"), { cniVersion: "1.0.0", name: "chain",
+    plugins: [{ type: "two" }, { type: "shaper" }] }];
   await add(bench.command({ delegates }));
   bench.calls.length = 0;
   await check(bench.command({ delegates: [single("three")] }));
@@ -352,7 +386,8 @@ checking("stops at the first error, naming network and plugin", async () => {
   assert.equal(bench.story(), ["CHECK one eth0"]);
 });
 checking("skips a network with disableCheck, refuses one below 0.4.0, and a damaged cache", async () => {
-  const skipped = { delegates: [{ cniVersion: "1.0.0", name: "chain", disableCheck: "True", plugins: [{ type: "one" }] }, single("two", { cniVersion: "0.3.1" })] };
+  const skipped = { delegates: [{ cniVersion: "1.0.0", name: "chain", disableCheck: "True",
+    plugins: [{ type: "one" }] }, single("two", { cniVersion: "0.3.1" })] };
   await add(bench.command(skipped));
   bench.calls.length = 0;
   await rejects(check(bench.command(skipped)), 1);
@@ -366,7 +401,8 @@ checking("refuses a damaged cache", async () => {
 checking("reads results that other programs cached, in any version", async () => {
   await add(bench.command(two));
   const file = join(bench.cniDir, "results", "net-one-c1-eth0");
-  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), result: { cniVersion: "0.2.0", ip4: { ip: "10.9.9.9/24" }, dns: {} } }));
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")),
+    result: { cniVersion: "0.2.0", ip4: { ip: "10.9.9.9/24" }, dns: {} } }));
   bench.calls.length = 0;
   await check(bench.command(two));
   assert.is(bench.calls[0]?.request.prevResult?.ips[0]?.address, "10.9.9.9/24");

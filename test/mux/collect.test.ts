@@ -17,9 +17,11 @@ const prepared = (name: string) => {
   return test;
 };
 
-const single = (type: string, more: object = {}): object => ({ cniVersion: "1.1.0", name: `net-${type}`, type, ...more });
+const single = (type: string, more: object = {}): object => ({ cniVersion: "1.1.0", name: `net-${type}`, type,
+  ...more });
 const two = { delegates: [single("one"), single("two")] };
-const left = (): readonly string[] => existsSync(bench.cniDir) ? readdirSync(bench.cniDir, { recursive: true, encoding: "utf8" }).filter((name) => name !== "results").sort() : [];
+const left = (): readonly string[] => existsSync(bench.cniDir)
+  ? readdirSync(bench.cniDir, { recursive: true, encoding: "utf8" }).filter((name) => name !== "results").sort() : [];
 const gone = { netns: "", ifName: "", containerId: "", verb: "GC" };
 
 async function attach(config: object, containerId: string, ifName = "eth0"): Promise<void> {
@@ -34,9 +36,11 @@ collecting("gives a full DEL to containers that are not listed, all their networ
   bench.calls.length = 0;
   await gc(bench.command(two, { ...gone, valid: [{ containerID: "a", ifname: "eth0" }] }));
   assert.equal(bench.story(), ["DEL two net1", "DEL one eth0", "GC one", "GC two"]);
-  assert.equal(bench.calls.slice(0, 2).map(({ request }) => [request.attachment.containerId, request.attachment.netns, request.prevResult?.interfaces[0]?.name]),
+  assert.equal(bench.calls.slice(0, 2).map(({ request }) => [request.attachment.containerId, request.attachment.netns,
+    request.prevResult?.interfaces[0]?.name]),
     [["b", "/run/netns/b", "net1"], ["b", "/run/netns/b", "eth0"]]);
-  assert.equal(bench.calls.slice(2).map(({ request }) => request.validAttachments), [[{ containerID: "a", ifname: "eth0" }], [{ containerID: "a", ifname: "net1" }]]);
+  assert.equal(bench.calls.slice(2).map(({ request }) => request.validAttachments),
+    [[{ containerID: "a", ifname: "eth0" }], [{ containerID: "a", ifname: "net1" }]]);
   assert.equal(left(), ["a", "results/net-one-a-eth0", "results/net-two-a-net1"]);
 });
 
@@ -45,7 +49,8 @@ collecting("removes nothing without a list, and hands on that there was none", a
   const before = left();
   bench.calls.length = 0;
   await gc(bench.command(two, gone));
-  assert.equal(bench.calls.map(({ verb, request }) => [verb, request.validAttachments]), [["GC", undefined], ["GC", undefined]]);
+  assert.equal(bench.calls.map(({ verb, request }) => [verb, request.validAttachments]),
+    [["GC", undefined], ["GC", undefined]]);
   assert.equal(left(), before);
 });
 
@@ -56,13 +61,15 @@ collecting("removes everything with an empty list", async () => {
   await gc(bench.command(two, { ...gone, valid: [] }));
 });
 
-collecting("leaves the containers of another multiplexed network alone, and counts them as users of a shared one", async () => {
+collecting("leaves the containers of another multiplexed network alone, and counts them as users of a shared one",
+  async () => {
   await attach(two, "a");
   await attach({ name: "more", delegates: [single("three"), single("two")] }, "z");
   bench.calls.length = 0;
   await gc(bench.command(two, { ...gone, valid: [] }));
   assert.equal(left(), ["results/net-three-z-eth0", "results/net-two-z-net1", "z"]);
-  assert.equal(bench.calls.filter(({ verb }) => verb === "GC").map(({ request }) => request.validAttachments), [[], [{ containerID: "z", ifname: "net1" }]]);
+  assert.equal(bench.calls.filter(({ verb }) => verb === "GC").map(({ request }) => request.validAttachments),
+    [[], [{ containerID: "z", ifname: "net1" }]]);
 });
 
 collecting("finishes containers whose scratch file is gone, and scratch files whose cache is", async () => {
@@ -71,7 +78,8 @@ collecting("finishes containers whose scratch file is gone, and scratch files wh
   for (const name of ["net-one-b-eth0", "net-two-b-net1"]) unlinkSync(join(bench.cniDir, "results", name));
   bench.calls.length = 0;
   await gc(bench.command(two, { ...gone, valid: [] }));
-  assert.equal(bench.calls.filter(({ verb }) => verb === "DEL").map(({ type, request }) => [request.attachment.containerId, type, request.attachment.ifName]).sort(),
+  assert.equal(bench.calls.filter(({ verb }) => verb === "DEL").map(({ type,
+    request }) => [request.attachment.containerId, type, request.attachment.ifName]).sort(),
     [["a", "one", "eth0"], ["a", "two", "net1"], ["b", "one", "eth0"], ["b", "two", "net1"]]);
   assert.equal(left(), []);
 });
@@ -90,7 +98,8 @@ collecting("collects what Multus wrote, by its default network", async () => {
   for (const id of ["a", "b"]) await attach(two, id);
   for (const name of left()) {
     const file = join(bench.cniDir, name), text = readFileSync(file, "utf8");
-    writeFileSync(file, JSON.stringify(JSON.parse(text), (key, value: unknown) => key === "polynic" ? undefined : value));
+    writeFileSync(file, JSON.stringify(JSON.parse(text), (key, value: unknown) => key === "polynic" ? undefined
+      : value));
   }
   await gc(bench.command({ name: "elsewhere", delegates: [single("three")] }, { ...gone, valid: [] }));
   assert.is(left().length, 6);
@@ -103,7 +112,8 @@ collecting("does not enter a namespace by the number of a process that ended", a
   bench.interfaces.clear();
   bench.calls.length = 0;
   await gc(bench.command(two, { ...gone, valid: [] }));
-  assert.equal(bench.calls.filter(({ verb }) => verb === "DEL").map(({ request }) => request.attachment.netns), ["", ""]);
+  assert.equal(bench.calls.filter(({ verb }) => verb === "DEL").map(({ request }) => request.attachment.netns),
+    ["", ""]);
 });
 
 collecting("goes past errors, tells them, and keeps what failed for the next time", async () => {
@@ -119,14 +129,16 @@ collecting("goes past errors, tells them, and keeps what failed for the next tim
 });
 
 collecting("skips networks below 1.1.0 and those with disableGC", async () => {
-  const delegates = [single("one", { cniVersion: "1.0.0" }), { cniVersion: "1.1.0", name: "list", disableGC: true, plugins: [{ type: "two" }] }, single("three")];
+  const delegates = [single("one", { cniVersion: "1.0.0" }),
+    { cniVersion: "1.1.0", name: "list", disableGC: true, plugins: [{ type: "two" }] }, single("three")];
   await gc(bench.command({ delegates }, { ...gone, valid: [] }));
   assert.equal(bench.story(), ["GC three"]);
 });
 
 collecting("tidies up after writes that were killed", async () => {
   await attach(two, "a");
-  for (const path of ["cni/.polynic-1-ab.tmp", "cni/results/.polynic-1-ab.tmp"]) utimesSync(bench.file(path, "{"), 0, 0);
+  for (const path of ["cni/.polynic-1-ab.tmp", "cni/results/.polynic-1-ab.tmp"]) utimesSync(bench.file(path,
+    "{"), 0, 0);
   await gc(bench.command(two, { ...gone, valid: [{ containerID: "a", ifname: "eth0" }] }));
   assert.equal(left(), ["a", "results/net-one-a-eth0", "results/net-two-a-net1"]);
 });
@@ -143,7 +155,8 @@ collecting.run();
 const asking = prepared("status");
 
 asking("asks every plugin of every network from 1.1.0 on", async () => {
-  const delegates = [{ cniVersion: "1.1.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper" }] }, single("two", { cniVersion: "1.0.0" }), single("three")];
+  const delegates = [{ cniVersion: "1.1.0", name: "chain", plugins: [{ type: "one" }, { type: "shaper" }] },
+    single("two", { cniVersion: "1.0.0" }), single("three")];
   await status(bench.command({ delegates }, { ...gone, verb: "STATUS" }));
   assert.equal(bench.story(), ["STATUS one", "STATUS shaper", "STATUS three"]);
 });

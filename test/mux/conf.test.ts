@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseYamlDocuments } from "../../src/kube/index.ts";
 import { parseMuxConfig } from "../../src/mux/index.ts";
-import { resolveDelegates } from "../../src/mux/resolve.ts";
+import { resolveDelegates } from "../../src/mux/networks/resolve.ts";
 import type { ApiServer } from "../helpers/api-server.ts";
 import { startApiServer } from "../helpers/api-server.ts";
 import { runExecutable } from "../helpers/executable.ts";
@@ -37,7 +37,8 @@ let directory = "";
 /** A list becomes the only network of a multiplexer; nothing is kept outside of the test's directory. */
 function adapted(file: string): Conf {
   const conf = read(file);
-  const own = conf.plugins === undefined ? conf : { cniVersion: "1.1.0", name: "one", type: "polynic", delegates: [conf] };
+  const own = conf.plugins === undefined ? conf : { cniVersion: "1.1.0", name: "one", type: "polynic",
+    delegates: [conf] };
   const confDir = join(directory, "net.d");
   mkdirSync(confDir, { recursive: true });
   for (const name of ["10-bridge.conflist", "40-dual-stack.conflist"]) cpSync(join(folder, name), join(confDir, name));
@@ -81,9 +82,11 @@ attaching.after.each(() => {
 for (const file of files) {
   attaching(`${file} attaches and leaves nothing`, () => {
     if (file.startsWith("70") && !existsSync(join(referencePlugins, "ptp"))) return;
-    const stdin = { ...adapted(file), runtimeConfig: { portMappings: [{ hostPort: 18080, containerPort: 80, protocol: "tcp" }] } };
+    const stdin = { ...adapted(file), runtimeConfig: { portMappings: [{ hostPort: 18080, containerPort: 80,
+      protocol: "tcp" }] } };
     const call = (CNI_COMMAND: string, input: object): void => {
-      const env = { CNI_COMMAND, CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0", CNI_PATH: referencePlugins };
+      const env = { CNI_COMMAND, CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0",
+        CNI_PATH: referencePlugins };
       const ran = runExecutable({ env, stdin: input });
       assert.is(ran.status, 0, `${CNI_COMMAND}: ${ran.stdout}${ran.stderr}`);
     };
@@ -94,7 +97,8 @@ for (const file of files) {
     call("DEL", stdin);
     assert.equal(namesInContainer(), []);
     assert.is(ipJson("link show eth1").length, 1, "a host device comes back");
-    const kept = readdirSync(join(directory, "cni"), { recursive: true, encoding: "utf8" }).filter((name) => name !== "results" && !name.startsWith(".polynic"));
+    const kept = readdirSync(join(directory, "cni"), { recursive: true,
+      encoding: "utf8" }).filter((name) => name !== "results" && !name.startsWith(".polynic"));
     assert.equal(kept, []);
     assert.equal(reservations(), []);
     call("DEL", stdin);
@@ -103,16 +107,19 @@ for (const file of files) {
 attaching("cluster.yaml: the pod gets the networks it asks for beside that of 90-cluster.conf", async () => {
   const api = await startApiServer();
   try {
-    for (const { value } of await parseYamlDocuments(readFileSync(join(folder, "cluster.yaml"), "utf8"))) await putObject(api, value);
+    for (const { value } of await parseYamlDocuments(readFileSync(join(folder, "cluster.yaml"),
+      "utf8"))) await putObject(api, value);
     const input = { ...adapted("90-cluster.conf"), kubeconfig: api.kubeconfig };
     const call = (CNI_COMMAND: string): void => {
-      const env = { CNI_COMMAND, CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0", CNI_PATH: referencePlugins, CNI_ARGS: "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web;IgnoreUnknown=1" };
+      const env = { CNI_COMMAND, CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0",
+        CNI_PATH: referencePlugins, CNI_ARGS: "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web;IgnoreUnknown=1" };
       const ran = runExecutable({ env, stdin: input });
       assert.is(ran.status, 0, `${CNI_COMMAND}: ${ran.stdout}${ran.stderr}`);
     };
     call("ADD");
     assert.equal(namesInContainer(), ["eth0", "lan0", "net1", "net3"]);
-    assert.equal(ipJson("-n c1 route show default").map(({ gateway, dev }: { gateway: string; dev: string }) => [gateway, dev]), [["192.168.50.1", "lan0"]]);
+    assert.equal(ipJson("-n c1 route show default").map(({ gateway,
+      dev }: { gateway: string; dev: string }) => [gateway, dev]), [["192.168.50.1", "lan0"]]);
     assert.is(ipJson("-n c1 link show lan0")[0].address, "02:50:00:00:00:07");
     assert.is(ipJson("-n c1 addr show net3")[0].addr_info[0].local, "10.60.0.20");
     call("CHECK");
@@ -127,7 +134,8 @@ attaching.run();
 
 interface ClusterObject {
   readonly kind: string;
-  readonly metadata: { readonly namespace: string; readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly annotations?: Readonly<Record<string,
+    string>> };
   readonly spec: { readonly config: string };
 }
 
@@ -146,5 +154,6 @@ function namesInContainer(): readonly string[] {
 function reservations(): readonly string[] {
   const networks = "/var/lib/cni/networks";
   if (!existsSync(networks)) return [];
-  return readdirSync(networks, { recursive: true, encoding: "utf8" }).filter((name) => !name.startsWith(".") && /\/[0-9a-f]+[.:_][0-9a-f.:_]+$/.test(name));
+  return readdirSync(networks, { recursive: true, encoding: "utf8" }).filter((name) => !name.startsWith(".")
+    && /\/[0-9a-f]+[.:_][0-9a-f.:_]+$/.test(name));
 }

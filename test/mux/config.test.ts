@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { MuxConfig } from "../../src/mux/index.ts";
 import { parseMuxConfig } from "../../src/mux/index.ts";
-import { resolveDelegates } from "../../src/mux/resolve.ts";
+import { resolveDelegates } from "../../src/mux/networks/resolve.ts";
 import { rejects, throws } from "../helpers/errors.ts";
 
 const delegates = [{ name: "one", type: "bridge" }];
@@ -16,27 +16,37 @@ const parse = (json: object, verb = "ADD", invokedAs = "polynic"): MuxConfig =>
 const reading = suite("parseMuxConfig");
 reading("fills in Multus's defaults", () => {
   const config = parse({ delegates });
-  assert.equal([config.confDir, config.cniDir, config.binDir], ["/etc/cni/multus/net.d", "/var/lib/cni/multus", "/opt/cni/bin"]);
-  assert.equal([config.readinessFile, config.retryDeleteOnError, config.mergeResults, config.runtimeConfigToAll, config.execute], ["", false, true, false, []]);
+  assert.equal([config.confDir, config.cniDir, config.binDir],
+    ["/etc/cni/multus/net.d", "/var/lib/cni/multus", "/opt/cni/bin"]);
+  assert.equal([config.readinessFile, config.retryDeleteOnError, config.mergeResults, config.runtimeConfigToAll,
+    config.execute], ["", false, true, false, []]);
   assert.equal(config.log, { toStderr: true, file: "", level: "", rotation: {} });
   assert.equal(config.cluster, {
-    kubeconfig: "", multusNamespace: "kube-system", systemNamespaces: ["kube-system"], namespaceIsolation: false, globalNamespaces: undefined,
+    kubeconfig: "", multusNamespace: "kube-system", systemNamespaces: ["kube-system"], namespaceIsolation: false,
+      globalNamespaces: undefined,
     strictSelections: true, requireDevices: false,
   });
 });
 reading("takes keys in any case, null for absent and ignores what it does not know", () => {
-  const config = parse({ Delegates: delegates, CNIDIR: "/a", BinDir: null, LogFile: "/l", LOGLEVEL: "Debug", readinessIndicatorFile: "/r", cniConf: 7, defaultnetworkfile: "x" });
-  assert.equal([config.cniDir, config.binDir, config.log.file, config.log.level, config.readinessFile], ["/a", "/opt/cni/bin", "/l", "Debug", "/r"]);
+  const config = parse({ Delegates: delegates, CNIDIR: "/a", BinDir: null, LogFile: "/l", LOGLEVEL: "Debug",
+    readinessIndicatorFile: "/r", cniConf: 7, defaultnetworkfile: "x" });
+  assert.equal([config.cniDir, config.binDir, config.log.file, config.log.level, config.readinessFile],
+    ["/a", "/opt/cni/bin", "/l", "Debug", "/r"]);
 });
 reading("reads log options, capabilities and what is ours", () => {
-  const config = parse({ delegates, logOptions: { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false }, execute: true, mergeResults: false, runtimeConfigToAll: true, capabilities: { portMappings: true }, runtimeConfig: { portMappings: [] } });
+  const config = parse({ delegates, logOptions: { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false },
+    execute: true, mergeResults: false, runtimeConfigToAll: true, capabilities: { portMappings: true },
+    runtimeConfig: { portMappings: [] } });
   assert.equal(config.log.rotation, { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false });
-  assert.equal([config.execute, config.mergeResults, config.runtimeConfigToAll, config.runtimeConfig], [true, false, true, { portMappings: [] }]);
+  assert.equal([config.execute, config.mergeResults, config.runtimeConfigToAll, config.runtimeConfig],
+    [true, false, true, { portMappings: [] }]);
 });
 reading("reads what the node says about modules", () => {
-  const keys = { moduleDir: "/m", moduleLimits: { fuel: 5, memoryMiB: 2 }, policyAllow: { p: ["routes"] }, mergeModule: "mine", mergeConfig: { a: 1 }, nodeName: "n", nodeIndex: 3 };
+  const keys = { moduleDir: "/m", moduleLimits: { fuel: 5, memoryMiB: 2 }, policyAllow: { p: ["routes"] },
+    mergeModule: "mine", mergeConfig: { a: 1 }, nodeName: "n", nodeIndex: 3 };
   assert.equal(parse({ delegates, ...keys }).modules, {
-    directory: "/m", limits: { fuel: 5, memoryMiB: 2 }, policyAllow: { p: ["routes"] }, merge: { module: "mine", config: { a: 1 } }, nodeName: "n", nodeIndex: 3,
+    directory: "/m", limits: { fuel: 5, memoryMiB: 2 }, policyAllow: { p: ["routes"] },
+      merge: { module: "mine", config: { a: 1 } }, nodeName: "n", nodeIndex: 3,
   });
   assert.equal(parse({ delegates }).modules, { nodeName: "", nodeIndex: null });
 });
@@ -46,14 +56,20 @@ reading("lets clusterNetwork take the place of delegates", () => {
   assert.equal(parse({ delegates, defaultNetworks: ["red"] }).defaultNetworks, []);
 });
 reading("takes what it says about the cluster as Multus does", () => {
-  const given = { kubeconfig: "/k", multusNamespace: "m", systemNamespaces: ["s"], namespaceIsolation: true, globalNamespaces: "a, b", strictSelections: false, requireDevices: true };
+  const given = { kubeconfig: "/k", multusNamespace: "m", systemNamespaces: ["s"], namespaceIsolation: true,
+    globalNamespaces: "a, b", strictSelections: false, requireDevices: true };
   assert.equal(parse({ delegates, ...given }).cluster, given);
 });
 for (const [json, says] of [
-  [{}, /neither delegates nor clusterNetwork is set/], [{ kubeconfig: "/k" }, /neither/], [{ delegates: "x" }, /delegates is "x"/],
-  [{ delegates: ["x"] }, /delegates\[0\] is "x"/], [{ delegates, retryDeleteOnError: "true" }, /retryDeleteOnError is "true"/],
-  [{ delegates, logOptions: { maxAge: "5" } }, /logOptions\.maxAge is "5"/], [{ delegates, cniDir: 1 }, /cniDir is 1/], [{ delegates, execute: "bridge" }, /execute is "bridge", expected true, false or a list/],
-  [{ delegates, policyAllow: { p: ["ips"] } }, /policyAllow\.p\[0\] is "ips", expected routes, dns or ips-remove/], [{ delegates, moduleLimits: { fuel: 2e9 } }, /moduleLimits\.fuel is 2000000000, expected an integer from 1 to 1000000000/],
+  [{}, /neither delegates nor clusterNetwork is set/], [{ kubeconfig: "/k" }, /neither/],
+    [{ delegates: "x" }, /delegates is "x"/],
+  [{ delegates: ["x"] }, /delegates\[0\] is "x"/], [{ delegates, retryDeleteOnError: "true" },
+    /retryDeleteOnError is "true"/],
+  [{ delegates, logOptions: { maxAge: "5" } }, /logOptions\.maxAge is "5"/], [{ delegates, cniDir: 1 }, /cniDir is 1/],
+    [{ delegates, execute: "bridge" }, /execute is "bridge", expected true, false or a list/],
+  [{ delegates, policyAllow: { p: ["ips"] } }, /policyAllow\.p\[0\] is "ips", expected routes, dns or ips-remove/],
+    [{ delegates, moduleLimits: { fuel: 2e9 } },
+    /moduleLimits\.fuel is 2000000000, expected an integer from 1 to 1000000000/],
 ] as const) {
   reading(`refuses ${JSON.stringify(json)}`, () => { assert.match(throws(() => parse(json), 7).message, says); });
 }
@@ -78,23 +94,28 @@ function put(path: string, json: unknown): string {
   return file;
 }
 const resolved = (json: object) => resolveDelegates(parse({ confDir: directory, ...json }));
-const shapes = async (json: object): Promise<unknown> => (await resolved(json)).map(({ displayName, network, list, fromFile }) =>
+const shapes = async (json: object): Promise<unknown> => (await resolved(json)).map(({ displayName, network, list,
+  fromFile }) =>
   [displayName, network.cniVersion, network.plugins.map(({ type }) => type), list, fromFile]);
 const network = (name: string, type: string): object => ({ cniVersion: "0.4.0", name, type });
 
 resolving("keeps inline networks in order, single or list, a type before plugins", async () => {
-  assert.equal(await shapes({ delegates: [{ name: "a", TYPE: "bridge" }, { name: "b", plugins: [{ type: "x" }, { type: "y" }] }, { name: "c", type: "z", plugins: [{ type: "x" }] }] }),
-    [["a", "0.1.0", ["bridge"], false, false], ["b", "1.0.0", ["x", "y"], true, false], ["c", "0.1.0", ["z"], false, false]]);
+  assert.equal(await shapes({ delegates: [{ name: "a", TYPE: "bridge" },
+    { name: "b", plugins: [{ type: "x" }, { type: "y" }] }, { name: "c", type: "z", plugins: [{ type: "x" }] }] }),
+    [["a", "0.1.0", ["bridge"], false, false], ["b", "1.0.0", ["x", "y"], true, false],
+      ["c", "0.1.0", ["z"], false, false]]);
 });
 resolving("chooses the newest usable version of a list", async () => {
-  assert.equal((await resolved({ delegates: [{ name: "b", cniVersion: "0.4.0", cniVersions: ["1.0.0", "99.0.0", "1.1.0"], plugins: [{ type: "x" }] }] }))[0]?.network.cniVersion, "1.1.0");
+  assert.equal((await resolved({ delegates: [{ name: "b", cniVersion: "0.4.0",
+    cniVersions: ["1.0.0", "99.0.0", "1.1.0"], plugins: [{ type: "x" }] }] }))[0]?.network.cniVersion, "1.1.0");
 });
 resolving("finds a name in confDir by file name order, lists and single plugins together", async () => {
   put("20-b.conflist", { cniVersion: "1.0.0", name: "blue", plugins: [{ type: "late" }] });
   put("10-a.conf", network("red", "bridge"));
   put("15-x.json", network("blue", "early"));
   put("99-broken.conf", "{");
-  assert.equal(await shapes({ clusterNetwork: "blue", defaultNetworks: ["red"] }), [["blue", "0.4.0", ["early"], false, true], ["red", "0.4.0", ["bridge"], false, true]]);
+  assert.equal(await shapes({ clusterNetwork: "blue", defaultNetworks: ["red"] }),
+    [["blue", "0.4.0", ["early"], false, true], ["red", "0.4.0", ["bridge"], false, true]]);
 });
 resolving("stops at a broken file before the match, naming it", async () => {
   put("10.conf", "{");
@@ -109,13 +130,15 @@ resolving("appends the plugins of a list's folder, by path and by name, unless i
   put("net.d/blue/a.conf", { type: "first", sysctl: { x: "1" } });
   put("net.d/blue/c.json", { type: "never" });
   const wanted = [["blue", "1.0.0", ["bridge", "first", "second"], true, true]];
-  for (const clusterNetwork of [join(directory, "net.d/10.conflist"), join(directory, "net.d"), `${join(directory, "net.d")}/`]) {
+  for (const clusterNetwork of [join(directory, "net.d/10.conflist"), join(directory, "net.d"),
+    `${join(directory, "net.d")}/`]) {
     assert.equal(await shapes({ clusterNetwork }), wanted, clusterNetwork);
   }
   assert.equal(await shapes({ clusterNetwork: "blue", confDir: join(directory, "net.d") }), wanted);
   const [delegate] = await resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d") });
   assert.equal(JSON.parse(delegate?.config ?? "").plugins.length, 3, "DEL gets the same plugins");
-  put("net.d/10.conflist", { cniVersion: "1.0.0", name: "blue", loadOnlyInlinedPlugins: "True", plugins: [{ type: "bridge" }] });
+  put("net.d/10.conflist", { cniVersion: "1.0.0", name: "blue", loadOnlyInlinedPlugins: "True",
+    plugins: [{ type: "bridge" }] });
   assert.equal(await shapes({ clusterNetwork: join(directory, "net.d") }), [["blue", "1.0.0", ["bridge"], true, true]]);
 });
 resolving("takes a list whose plugins are all in its folder", async () => {
@@ -130,9 +153,11 @@ resolving("takes the first file of a directory, which must not hold .json files 
   put("d/00.txt", "{");
   assert.equal(await shapes({ clusterNetwork: join(directory, "d") }), [["early", "0.4.0", ["x"], false, true]]);
   put("e/10.json", network("early", "x"));
-  assert.match((await rejects(resolved({ clusterNetwork: join(directory, "e") }), 7)).message, /no \.conf or \.conflist/);
+  assert.match((await rejects(resolved({ clusterNetwork: join(directory, "e") }), 7)).message,
+    /no \.conf or \.conflist/);
 });
-for (const [name, reference] of [["a name nobody has", "green"], ["a path that is not there", "/nowhere/x.conf"], ["an empty directory", "./"]] as const) {
+for (const [name, reference] of [["a name nobody has", "green"], ["a path that is not there", "/nowhere/x.conf"],
+  ["an empty directory", "./"]] as const) {
   resolving(`refuses ${name}`, async () => {
     put("10.conf", network("blue", "x"));
     const clusterNetwork = reference === "./" ? join(directory, "empty") : reference;
@@ -141,7 +166,8 @@ for (const [name, reference] of [["a name nobody has", "green"], ["a path that i
   });
 }
 resolving("says that confDir is empty or missing", async () => {
-  assert.match((await rejects(resolved({ clusterNetwork: "blue", confDir: join(directory, "none") }), 7)).message, /no configuration file in .*none/);
+  assert.match((await rejects(resolved({ clusterNetwork: "blue", confDir: join(directory, "none") }), 7)).message,
+    /no configuration file in .*none/);
 });
 resolving("refuses a list in a file for single plugins", async () => {
   const file = put("10.conf", { name: "blue", plugins: [{ type: "x" }] });
@@ -152,13 +178,16 @@ resolving("reads a file up to 2 MiB, and none that is longer", async () => {
   const file = put("10.conf", { name: "blue", type: "x", comment: padding });
   assert.equal(await shapes({ clusterNetwork: file }), [["blue", "0.1.0", ["x"], false, true]]);
   put("10.conf", { name: "blue", type: "x", comment: `${padding} ` });
-  assert.match((await rejects(resolved({ clusterNetwork: file }), 5)).message, /10\.conf: it is longer than 2097152 bytes/);
+  assert.match((await rejects(resolved({ clusterNetwork: file }), 5)).message,
+    /10\.conf: it is longer than 2097152 bytes/);
 });
 resolving("appends the auxiliary chain last, when its folder has files", async () => {
   const clusterNetwork = put("net.d/10.conf", network("blue", "bridge"));
   assert.is((await resolved({ clusterNetwork, auxiliaryCNIChainName: "extra" })).length, 1);
   put("net.d/extra/a.conf", { type: "tuning" });
-  assert.equal(await shapes({ clusterNetwork, auxiliaryCNIChainName: "extra" }), [["blue", "0.4.0", ["bridge"], false, true], ["extra", "1.0.0", ["passthru", "tuning"], true, true]]);
-  assert.match((await rejects(resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d"), auxiliaryCNIChainName: "extra" }), 7)).message, /clusterNetwork is "blue"/);
+  assert.equal(await shapes({ clusterNetwork, auxiliaryCNIChainName: "extra" }),
+    [["blue", "0.4.0", ["bridge"], false, true], ["extra", "1.0.0", ["passthru", "tuning"], true, true]]);
+  assert.match((await rejects(resolved({ clusterNetwork: "blue", confDir: join(directory, "net.d"),
+    auxiliaryCNIChainName: "extra" }), 7)).message, /clusterNetwork is "blue"/);
 });
 resolving.run();

@@ -5,19 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { FailedStep } from "../../src/call/index.ts";
+import { openHandles, openLog, teardownGroup, toCniError, undoSteps } from "../../src/call/index.ts";
 import { CniError } from "../../src/cni/index.ts";
 import type { Link, Namespace } from "../../src/kernel/index.ts";
-import type { FailedStep } from "../../src/mux/index.ts";
-import { openHandles, openLog, teardownGroup, toCniError, undoSteps } from "../../src/mux/index.ts";
-import type { Delegate } from "../../src/mux/delegate.ts";
-import { interfaceNames } from "../../src/mux/naming.ts";
+import type { Delegate } from "../../src/mux/networks/delegate.ts";
+import { interfaceNames } from "../../src/mux/networks/naming.ts";
 import { waitUntilReady } from "../../src/mux/readiness.ts";
 import { rejects, throws } from "../helpers/errors.ts";
 
 const naming = suite("interfaceNames");
 const delegate = (ifName?: string): Delegate => ({
-  displayName: "n", list: false, fromFile: false, trusted: true, config: "{}", requests: ifName === undefined ? {} : { ifName }, capabilityArgs: {},
-  network: { name: "n", cniVersion: "1.0.0", plugins: [], disableCheck: false, disableGC: false, loadOnlyInlinedPlugins: false },
+  displayName: "n", list: false, fromFile: false, trusted: true, config: "{}",
+    requests: ifName === undefined ? {} : { ifName }, capabilityArgs: {},
+  network: { name: "n", cniVersion: "1.0.0", plugins: [], disableCheck: false, disableGC: false,
+    loadOnlyInlinedPlugins: false },
 });
 for (const [asked, names] of [
   [[undefined], ["eth0"]], [[undefined, undefined, undefined], ["eth0", "net1", "net2"]],
@@ -41,7 +43,8 @@ undoing.run();
 
 const reading = suite("handles.readText");
 const textOf = (path: string): string => {
-  const handles = openHandles({ netns: "", path: [], execute: [], modules: "", log: { error: () => {}, warn: () => {}, debug: () => {} } });
+  const handles = openHandles({ netns: "", path: [], execute: [], modules: "",
+    log: { error: () => {}, warn: () => {}, debug: () => {} } });
   return handles.readText(path);
 };
 reading("gives a file's text, through links and from /proc too", () => {
@@ -54,9 +57,12 @@ reading("gives a file's text, through links and from /proc too", () => {
 });
 for (const [what, make, says] of [
   ["a device", () => "/dev/zero", /\/dev\/zero: it is no regular file/],
-  ["a pipe", (directory: string) => { execFileSync("mkfifo", [join(directory, "pipe")]); return join(directory, "pipe"); }, /it is no regular file/],
+  ["a pipe", (directory: string) => { execFileSync("mkfifo", [join(directory, "pipe")]); return join(directory,
+    "pipe"); }, /it is no regular file/],
   ["a directory", (directory: string) => directory, /it is no regular file/],
-  ["a file without an end", (directory: string) => { writeFileSync(join(directory, "big"), ""); truncateSync(join(directory, "big"), 2 ** 40); return join(directory, "big"); }, /it is longer than 1048576 bytes/],
+  ["a file without an end", (directory: string) => { writeFileSync(join(directory, "big"),
+    ""); truncateSync(join(directory, "big"), 2 ** 40); return join(directory, "big"); },
+    /it is longer than 1048576 bytes/],
   ["a file that is not there", (directory: string) => join(directory, "none"), /ENOENT/],
 ] as const) {
   reading(`refuses ${what} at once`, () => {
@@ -70,14 +76,16 @@ for (const [what, make, says] of [
 reading.run();
 
 const tearing = suite("teardownGroup");
-const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0, operState: "up", group: 0 });
+const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0,
+  operState: "up", group: 0 });
 function namespace(log: string[], stubborn?: number): Namespace {
   const links = {
     deleteAll(indexes: readonly number[]) {
       log.push(`all ${indexes.join(" ")}`);
       if (stubborn !== undefined) throw new Error("not together");
     },
-    find: (index: number) => index === 9 ? undefined : { ...link(index), name: index === 8 ? "someone else's" : `l${index}` },
+    find: (index: number) => index === 9 ? undefined : { ...link(index), name: index === 8 ? "someone else's"
+      : `l${index}` },
     delete(index: number) {
       log.push(`one ${index}`);
       if (index === stubborn) throw new Error("stays");
@@ -87,7 +95,8 @@ function namespace(log: string[], stubborn?: number): Namespace {
   return { links } as unknown as Namespace;
 }
 tearing("deletes all links of a namespace at once, each once, then runs the steps in order", async () => {
-  const log: string[] = [], failures: FailedStep[] = [], one = namespace(log), other = namespace(log), group = teardownGroup();
+  const log: string[] = [], failures: FailedStep[] = [], one = namespace(log), other = namespace(log),
+    group = teardownGroup();
   const first = group.for(failures), second = group.for(failures);
   first.after("a", () => { log.push("after a"); });
   first.deleteLink(one, link(1));
@@ -103,7 +112,8 @@ tearing("deletes all links of a namespace at once, each once, then runs the step
   assert.is(log.length, 4);
 });
 tearing("deletes one by one when together does not work, leaving gone and foreign ones", async () => {
-  const log: string[] = [], mine: FailedStep[] = [], theirs: FailedStep[] = [], host = namespace(log, 2), group = teardownGroup();
+  const log: string[] = [], mine: FailedStep[] = [], theirs: FailedStep[] = [], host = namespace(log, 2),
+    group = teardownGroup();
   for (const index of [1, 8, 9]) group.for(theirs).deleteLink(host, link(index));
   group.for(mine).deleteLink(host, link(2));
   await group.finish();
@@ -114,10 +124,14 @@ tearing.run();
 
 const mapping = suite("toCniError");
 for (const [name, error, number] of [
-  ["a CniError", new CniError(1234, "x"), 1234], ["a NetlinkError", Object.assign(new Error("x"), { name: "NetlinkError" }), 110],
-  ["a NetnsError", Object.assign(new Error("x"), { name: "NetnsError" }), 8], ["a lock not had", Object.assign(new Error("x"), { name: "FileLockError" }), 11],
-  ["a file error", Object.assign(new Error("x"), { code: "EACCES", syscall: "open" }), 5], ["any other", new TypeError("x"), 999], ["a text", "x", 999],
-  ["several errors, which take the first one's,", new AggregateError([Object.assign(new Error("a"), { name: "NetlinkError" }), new Error("b")], "x"), 110],
+  ["a CniError", new CniError(1234, "x"), 1234], ["a NetlinkError",
+    Object.assign(new Error("x"), { name: "NetlinkError" }), 110],
+  ["a NetnsError", Object.assign(new Error("x"), { name: "NetnsError" }), 8],
+    ["a lock not had", Object.assign(new Error("x"), { name: "FileLockError" }), 11],
+  ["a file error", Object.assign(new Error("x"), { code: "EACCES", syscall: "open" }), 5],
+    ["any other", new TypeError("x"), 999], ["a text", "x", 999],
+  ["several errors, which take the first one's,", new AggregateError([Object.assign(new Error("a"),
+    { name: "NetlinkError" }), new Error("b")], "x"), 110],
 ] as const) {
   mapping(`gives ${name} its code`, () => {
     const mapped = toCniError(error);
@@ -144,9 +158,12 @@ const logging = suite("openLog");
 logging.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-log-")); });
 logging.after.each(() => rmSync(directory, { recursive: true }));
 const now = new Date("2026-03-01T12:00:00.000Z");
-const open = (level: string, rotation = {}) => openLog({ toStderr: false, file: join(directory, "m.log"), level, rotation }, () => now);
+const open = (level: string, rotation = {}) => openLog({ toStderr: false, file: join(directory, "m.log"), level,
+  rotation }, () => now);
 
-for (const [level, words] of [["", ["warning"]], ["panic", ["warning"]], ["ERROR", ["error", "warning"]], ["verbose", ["error", "warning"]], ["debug", ["error", "warning", "debug"]], ["loud", ["warning", "warning"]]] as const) {
+for (const [level, words] of [["", ["warning"]], ["panic", ["warning"]], ["ERROR", ["error", "warning"]],
+  ["verbose", ["error", "warning"]], ["debug", ["error", "warning", "debug"]],
+  ["loud", ["warning", "warning"]]] as const) {
   logging(`writes ${words.join(", ")} at level "${level}"`, () => {
     const log = open(level);
     log.error("a");
@@ -165,7 +182,8 @@ logging("rotates a file that has grown too large, and drops backups that are too
   utimesSync(join(directory, "m-2026-02-03T00-00-00.000Z.log"), now, now);
   utimesSync(join(directory, "m-2026-02-02T00-00-00.000Z.log"), 0, 0);
   open("debug", { maxSize: 1, maxBackups: 3, maxAge: 5 }).debug("x");
-  assert.equal(readdirSync(directory).sort(), ["m-2026-02-03T00-00-00.000Z.log", "m-2026-03-01T12-00-00.000Z.log", "m-other.log", "m.log"]);
+  assert.equal(readdirSync(directory).sort(), ["m-2026-02-03T00-00-00.000Z.log", "m-2026-03-01T12-00-00.000Z.log",
+    "m-other.log", "m.log"]);
   assert.match(readFileSync(file, "utf8"), /^2026-03-01.*x\n$/);
 });
 logging("never fails a command", () => {

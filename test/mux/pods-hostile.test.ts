@@ -1,4 +1,5 @@
-// src/mux/pod: what somebody with rights in one namespace of a cluster may write, and a cluster that fails at the wrong moment.
+// src/mux/pod: what somebody with rights in one namespace of a cluster may write, and a cluster that fails at the wrong
+// moment.
 import { existsSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,7 +14,8 @@ import { openBench } from "../helpers/multiplexer.ts";
 const networks = "k8s.v1.cni.cncf.io/networks", statusKey = "k8s.v1.cni.cncf.io/network-status";
 const web = { namespace: "blue", name: "web" };
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_UID=";
-const single = (type: string, more: object = {}): object => ({ cniVersion: "1.0.0", name: `net-${type}`, type, ...more });
+const single = (type: string, more: object = {}): object => ({ cniVersion: "1.0.0", name: `net-${type}`, type,
+  ...more });
 
 let api: ApiServer, bench: Bench;
 const pods = suite("pods of others");
@@ -31,10 +33,12 @@ pods.after.each(async () => {
   await api.removePod(web).catch(() => {});
 });
 
-const left = (): readonly string[] => existsSync(bench.cniDir) ? readdirSync(bench.cniDir, { recursive: true, encoding: "utf8" }).filter((name) => name !== "results") : [];
+const left = (): readonly string[] => existsSync(bench.cniDir)
+  ? readdirSync(bench.cniDir, { recursive: true, encoding: "utf8" }).filter((name) => name !== "results") : [];
 const conf = (more: object = {}): object => ({ kubeconfig: api.kubeconfig, delegates: [single("one")], ...more });
 const adding = (more: object = {}, changes: object = {}) => bench.command(conf(more), { args, ...changes });
-const annotated = (text: string, more: Readonly<Record<string, string>> = {}) => api.putPod({ ...web, uid: "u1", annotations: { [networks]: text, ...more } });
+const annotated = (text: string, more: Readonly<Record<string,
+  string>> = {}) => api.putPod({ ...web, uid: "u1", annotations: { [networks]: text, ...more } });
 async function published(): Promise<Record<string, unknown>[] | undefined> {
   const pod = await api.getPod(web) as { metadata: { annotations?: Record<string, string> } } | undefined;
   const text = pod?.metadata.annotations?.[statusKey];
@@ -56,7 +60,8 @@ for (const [what, config, annotation, errorCode] of [
     await api.putDefinition({ namespace: "blue", name: "bad", config });
     await annotated(annotation, { [statusKey]: stale });
     const { message } = await rejects(add(adding()), errorCode);
-    assert.equal((await published())?.map((one) => [one["name"], one["interface"], one["error"]]), [["blue/bad", undefined, message]]);
+    assert.equal((await published())?.map((one) => [one["name"], one["interface"], one["error"]]),
+      [["blue/bad", undefined, message]]);
     assert.equal([bench.calls.length, left()], [0, []]);
   });
 }
@@ -71,7 +76,8 @@ for (const [what, prepare, reason] of [
   ["is not there", async () => api.removeDefinition({ namespace: "blue", name: "two" }), "NoNetworkFound"],
   ["may not be read", async () => api.deny({ resource: "network-attachment-definitions" }), "FailedToAttachNetwork"],
   ["is of a kind the cluster does not know", async () => api.serveDefinitions(false), "FailedToAttachNetwork"],
-  ["holds no JSON", async () => api.putDefinition({ namespace: "blue", name: "two", config: "{" }), "FailedToAttachNetwork"],
+  ["holds no JSON", async () => api.putDefinition({ namespace: "blue", name: "two", config: "{" }),
+    "FailedToAttachNetwork"],
 ] as const) {
   pods(`with a definition that ${what} have an event ${reason}`, async () => {
     await annotated("two");
@@ -82,7 +88,8 @@ for (const [what, prepare, reason] of [
 }
 
 pods("tell what they cannot have on one line, whatever their definitions say", async () => {
-  await api.putDefinition({ namespace: "blue", name: "bad", config: single("x\n2026-01-01T00:00:00Z [error] all is lost\u001b[2J\u009b\u2028", { name: "bad" }) });
+  await api.putDefinition({ namespace: "blue", name: "bad",
+    config: single("x\n2026-01-01T00:00:00Z [error] all is lost\u001b[2J\u009b\u2028", { name: "bad" }) });
   await annotated("bad");
   const events = await eventsOf(() => add(adding()).then(() => assert.unreachable(), () => {}));
   assert.is(events.length, 1);
@@ -107,7 +114,8 @@ pods("hear of their failure after everything else, also of what was told before"
 });
 
 pods("cannot have thousands of plugins in one network", async () => {
-  await api.putDefinition({ namespace: "blue", name: "bad", config: { cniVersion: "1.0.0", name: "l", plugins: Array.from({ length: 5000 }, () => ({ type: "two" })) } });
+  await api.putDefinition({ namespace: "blue", name: "bad",
+    config: { cniVersion: "1.0.0", name: "l", plugins: Array.from({ length: 5000 }, () => ({ type: "two" })) } });
   await annotated("bad");
   assert.match((await rejects(add(adding()), 7)).message, /plugins has 5000 entries, expected at most 100/);
 });
@@ -124,15 +132,18 @@ pods("cannot have a definition of a megabyte a thousand times", async () => {
 pods("have their numbers written back as they were read", async () => {
   await annotated("");
   const object = await api.getPod(web) as { spec: object };
-  const text = JSON.stringify({ ...object, kind: "Pod", apiVersion: "v1", spec: { ...object.spec, big: 0 } }).replace('"big":0', '"big":9223372036854775807,"small":1.50');
-  await api.fault({ kind: "answer", status: 200, contentType: "application/json", body: text, match: { method: "GET", path: "/pods/web" } });
+  const text = JSON.stringify({ ...object, kind: "Pod", apiVersion: "v1",
+    spec: { ...object.spec, big: 0 } }).replace('"big":0', '"big":9223372036854775807,"small":1.50');
+  await api.fault({ kind: "answer", status: 200, contentType: "application/json", body: text,
+    match: { method: "GET", path: "/pods/web" } });
   await add(adding());
   const put = (await api.requests()).findLast(({ method }) => method === "PUT");
   assert.match(put?.body ?? "", /"big":9223372036854775807,/);
 });
 
 pods("with a thousand wishes nobody can grant are told so in a few events", async () => {
-  const many = Array.from({ length: 1000 }, (_, index) => ({ name: "two", interface: `i${index}`, bandwidth: { ingressRate: 1 } }));
+  const many = Array.from({ length: 1000 }, (_, index) => ({ name: "two", interface: `i${index}`,
+    bandwidth: { ingressRate: 1 } }));
   await annotated(JSON.stringify(many));
   const events = await eventsOf(() => add(adding({ strictSelections: false })));
   assert.ok(events.length > 10 && events.length < 50, `${events.length} events`);
@@ -143,7 +154,8 @@ for (const [what, config, says] of [
   ["as IPAM", single("two", { ipam: { type: "polynic" } }), /ipam\.type is "polynic"/],
   ["under other spellings", single("two", { IPAM: { Type: "multus" } }), /IPAM\.Type is "multus"/],
   ["as a delegate", single("two", { delegate: { type: "multus-shim" } }), /delegate\.type is "multus-shim"/],
-  ["deep in a list", { cniVersion: "1.0.0", name: "l", plugins: [{ type: "two" }, { type: "three", chain: [{ any: { type: "polynic" } }] }] }, /chain\[0\]\.any\.type is "polynic"/],
+  ["deep in a list", { cniVersion: "1.0.0", name: "l", plugins: [{ type: "two" },
+    { type: "three", chain: [{ any: { type: "polynic" } }] }] }, /chain\[0\]\.any\.type is "polynic"/],
 ] as const) {
   pods(`cannot run the multiplexer ${what} with a configuration of their own`, async () => {
     await api.putDefinition({ namespace: "blue", name: "bad", config });
@@ -155,25 +167,30 @@ for (const [what, config, says] of [
 
 for (const [type, ipam] of [["ptp", "ptp"], ["two", "bridge"], ["ptp", "macvlan"]] as const) {
   pods(`cannot have ${type} ask ${ipam} for addresses, which would ask again`, async () => {
-    await api.putDefinition({ namespace: "blue", name: "bad", config: single(type, { IPAM: { type: "static" }, ipam: { Type: "static", type: ipam } }) });
+    await api.putDefinition({ namespace: "blue", name: "bad",
+      config: single(type, { IPAM: { type: "static" }, ipam: { Type: "static", type: ipam } }) });
     await annotated("bad");
-    assert.match((await rejects(add(adding()), 7)).message, new RegExp(`ipam\\.type is "${ipam}", which gives no addresses`));
+    assert.match((await rejects(add(adding()), 7)).message,
+      new RegExp(`ipam\\.type is "${ipam}", which gives no addresses`));
   });
 }
 
 pods("may have a plugin that gives addresses to itself", async () => {
-  await api.putDefinition({ namespace: "blue", name: "two", config: single("two", { ipam: { type: "two", ippools: ["pool"] } }) });
+  await api.putDefinition({ namespace: "blue", name: "two",
+    config: single("two", { ipam: { type: "two", ippools: ["pool"] } }) });
   await annotated("two");
   await add(adding());
   assert.equal(bench.story(), ["ADD one eth0", "ADD two net1"]);
 });
 
 pods("named like a prototype's keys keep them", async () => {
-  await api.putDefinition({ namespace: "blue", name: "bad", config: `{"cniVersion":"1.0.0","name":"x","type":"two","__proto__":{"type":"three"},"constructor":{"a":1},"toString":1,"capabilities":{"__proto__":true,"constructor":true}}` });
+  await api.putDefinition({ namespace: "blue", name: "bad",
+    config: `{"cniVersion":"1.0.0","name":"x","type":"two","__proto__":{"type":"three"},"constructor":{"a":1},"toString":1,"capabilities":{"__proto__":true,"constructor":true}}` });
   await annotated(`[{"name":"bad","cni-args":{"__proto__":{"x":1},"constructor":2},"__proto__":{"name":"two"},"bandwidth":{"__proto__":1}}]`);
   await add(adding());
   const added = JSON.stringify(bench.calls[1]?.request.conf);
-  for (const part of ['"__proto__":{"type":"three"}', '"constructor":{"a":1}', '"type":"two"', '"cni":{"__proto__":{"x":1},"constructor":2}']) assert.ok(added.includes(part), part);
+  for (const part of ['"__proto__":{"type":"three"}', '"constructor":{"a":1}', '"type":"two"',
+    '"cni":{"__proto__":{"x":1},"constructor":2}']) assert.ok(added.includes(part), part);
   await del(bench.command(conf(), { verb: "DEL", args }));
   assert.equal(left(), []);
 });

@@ -18,9 +18,12 @@ function json(...elements: readonly object[]): string {
 
 const a = { namespace: "blue", name: "a" };
 const allKeys = {
-  name: "storage", namespace: "other", interface: "data0", ips: ["10.1.2.3/24", "2001:db8::1"], mac: "02:00:00:00:00:01",
-  "infiniband-guid": "02:00:00:00:00:00:00:01", portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "UDP", hostIP: "10.0.0.1" }],
-  bandwidth: { ingressRate: 1, ingressBurst: 2, egressRate: 3, egressBurst: 4 }, deviceID: "0000:01:00.1", "cni-args": { queue: [1] },
+  name: "storage", namespace: "other", interface: "data0", ips: ["10.1.2.3/24", "2001:db8::1"],
+    mac: "02:00:00:00:00:01",
+  "infiniband-guid": "02:00:00:00:00:00:00:01", portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "UDP",
+    hostIP: "10.0.0.1" }],
+  bandwidth: { ingressRate: 1, ingressBurst: 2, egressRate: 3, egressBurst: 4 }, deviceID: "0000:01:00.1",
+    "cni-args": { queue: [1] },
   "default-route": ["10.1.2.1"], "ipam-claim-reference": "claim",
 };
 
@@ -39,7 +42,8 @@ for (const [text, expected] of [
   [" default / net1 @ eth1 ", [{ namespace: "default", name: "net1", ifName: "eth1" }]],
   ["/net1", [{ namespace: "blue", name: "net1" }]],
   ["net1@", [{ namespace: "blue", name: "net1" }]],
-  ['[{"name":"net1"},{"name":"net2","namespace":"other"}]', [{ namespace: "blue", name: "net1" }, { namespace: "other", name: "net2" }]],
+  ['[{"name":"net1"},{"name":"net2","namespace":"other"}]',
+    [{ namespace: "blue", name: "net1" }, { namespace: "other", name: "net2" }]],
   ['[{"NAME":"a","Interface":"eth1","deviceid":"d"}]', [{ ...a, ifName: "eth1", deviceId: "d" }]],
   [json({ interfaceRequest: "eth1" }), [{ ...a, ifName: "eth1" }]],
   [json({ interfaceRequest: "eth1", interface: "eth2" }), [{ ...a, ifName: "eth2" }]],
@@ -55,16 +59,21 @@ for (const [text, expected] of [
   [json({ "infiniband-guid": "02:00:5e:10:00:01" }), [{ ...a, infinibandGuid: "02:00:5e:10:00:01" }]],
   [json({ "default-route": [] }), [{ ...a, defaultRoute: [] }]],
   [json({ "default-route": ["2001:DB8::1", "10.0.0.1"] }), [{ ...a, defaultRoute: ["2001:db8::1", "10.0.0.1"] }]],
-  [json({ portMappings: [{ HOSTPORT: 1, ContainerPort: 2, hostip: "::1", x: 1 }] }), [{ ...a, portMappings: [{ hostPort: 1, containerPort: 2, hostIP: "::1", protocol: "tcp" }] }]],
-  [json({ portMappings: [{ hostPort: 70000, protocol: "icmp" }] }), [{ ...a, portMappings: [{ hostPort: 70000, protocol: "icmp" }] }]],
+  [json({ portMappings: [{ HOSTPORT: 1, ContainerPort: 2, hostip: "::1", x: 1 }] }),
+    [{ ...a, portMappings: [{ hostPort: 1, containerPort: 2, hostIP: "::1", protocol: "tcp" }] }]],
+  [json({ portMappings: [{ hostPort: 70000, protocol: "icmp" }] }),
+    [{ ...a, portMappings: [{ hostPort: 70000, protocol: "icmp" }] }]],
   [json({ bandwidth: { INGRESSRATE: 0, egressBurst: 5 } }), [{ ...a, bandwidth: { ingressRate: 0, egressBurst: 5 } }]],
   [json({ ips: ["10.0.0.1"], "ipam-claim-reference": "c" }), [{ ...a, ips: ["10.0.0.1"], ipamClaim: "c" }]],
-  [json({ "default-route": ["10.0.0.1"] }, { "default-route": ["10.0.1.1"] }), [{ ...a, defaultRoute: ["10.0.0.1"] }, { ...a, defaultRoute: ["10.0.1.1"] }]],
+  [json({ "default-route": ["10.0.0.1"] }, { "default-route": ["10.0.1.1"] }),
+    [{ ...a, defaultRoute: ["10.0.0.1"] }, { ...a, defaultRoute: ["10.0.1.1"] }]],
   [json({ "cni-args": {} }), [{ ...a, cniArgs: {} }]],
   [json(allKeys), [{
     namespace: "other", name: "storage", ifName: "data0", ips: ["10.1.2.3/24", "2001:db8::1"], mac: "02:00:00:00:00:01",
-    infinibandGuid: "02:00:00:00:00:00:00:01", portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "UDP", hostIP: "10.0.0.1" }],
-    bandwidth: { ingressRate: 1, ingressBurst: 2, egressRate: 3, egressBurst: 4 }, deviceId: "0000:01:00.1", cniArgs: { queue: [1] },
+    infinibandGuid: "02:00:00:00:00:00:00:01", portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "UDP",
+      hostIP: "10.0.0.1" }],
+    bandwidth: { ingressRate: 1, ingressBurst: 2, egressRate: 3, egressBurst: 4 }, deviceId: "0000:01:00.1",
+      cniArgs: { queue: [1] },
     defaultRoute: ["10.1.2.1"], ipamClaim: "claim",
   }]],
 ] as const) {
@@ -103,7 +112,8 @@ for (const [text, problem] of [
   [json({ ips: ["10.0.0.1", "10.0.0"] }), '"ips"[1] is "10.0.0", expected an address'],
   [json({ ips: ["10.0.0.1/33"] }), '"ips"[0] is "10.0.0.1/33"'],
   [json({ ips: [null] }), '"ips"[0] is null'],
-  [json({}, { name: "storage", mac: "zz" }), 'element 2 ("storage"): "mac" is "zz", expected 6, 8 or 20 bytes such as 02:00:00:00:00:01'],
+  [json({}, { name: "storage", mac: "zz" }),
+    'element 2 ("storage"): "mac" is "zz", expected 6, 8 or 20 bytes such as 02:00:00:00:00:01'],
   [json({ mac: ["02:00:00:00:00:01"] }), '"mac" is a list, expected a string'],
   [json({ "infiniband-guid": "1" }), '"infiniband-guid" is "1", expected 6, 8 or 20 bytes'],
   [json({ portMappings: {} }), '"portMappings" is {}, expected a list'],
@@ -141,8 +151,10 @@ for (const [text, problem] of [
 }
 
 selections("is bounded in size, elements and nesting", () => {
-  assert.ok(throws(() => parse(`["${"x".repeat(annotationLimits.charsMax)}"]`), code.decodingFailure).message.includes("expected at most 262144"));
-  assert.ok(throws(() => parse("a,".repeat(selectionsMax) + "a"), code.invalidConfig).message.includes("it has 1001 elements, expected at most 1000"));
+  assert.ok(throws(() => parse(`["${"x".repeat(annotationLimits.charsMax)}"]`),
+    code.decodingFailure).message.includes("expected at most 262144"));
+  assert.ok(throws(() => parse("a,".repeat(selectionsMax) + "a"),
+    code.invalidConfig).message.includes("it has 1001 elements, expected at most 1000"));
   assert.is(parse(`${"a,".repeat(selectionsMax - 1)}a`).length, selectionsMax);
   const nested = (depth: number): string => `[{"name":"a","cni-args":{"x":${"[".repeat(depth)}${"]".repeat(depth)}}}]`;
   assert.is(parse(nested(annotationLimits.depthMax - 3)).length, 1);
@@ -170,7 +182,8 @@ for (const [rule, text] of [
   ["4.1.2.1.7: a known protocol", json({ portMappings: [{ hostPort: 1, containerPort: 1, protocol: "icmp" }] })],
   ["4.1.2.1.8: a rate above 0", json({ bandwidth: { ingressRate: 0 } })],
   ["4.1.2.1.8: a burst with its rate", json({ bandwidth: { ingressRate: 1, egressBurst: 1 } })],
-  ["4.1.2.1.9: one attachment with an IPv4 default route", json({ "default-route": ["10.0.0.1"] }, { "default-route": ["10.0.1.1"] })],
+  ["4.1.2.1.9: one attachment with an IPv4 default route", json({ "default-route": ["10.0.0.1"] },
+    { "default-route": ["10.0.1.1"] })],
   ["4.1.2.1.10: a GUID of eight bytes", json({ "infiniband-guid": "02:00:5e:10:00:01" })],
   ["4.1.2.1.11: a claim or addresses", json({ ips: ["10.0.0.1"], "ipam-claim-reference": "c" })],
 ] as const) {
@@ -184,8 +197,10 @@ selections("strictly takes everything that the specification allows", () => {
   const { deviceID: _, "ipam-claim-reference": claim, ...rest } = allKeys;
   assert.equal(parse(json(rest), true), parse(json(rest)));
   assert.is(parse(json({ "ipam-claim-reference": claim }), true)[0]?.ipamClaim, "claim");
-  assert.is(parse(json({ "default-route": ["10.0.0.1"] }, { "default-route": ["2001:db8::1"] }, { "default-route": [] }), true).length, 3);
-  for (const protocol of ["TCP", "udp", "Sctp"]) assert.is(parse(json({ portMappings: [{ hostPort: 1, containerPort: 65535, protocol }] }), true).length, 1);
+  assert.is(parse(json({ "default-route": ["10.0.0.1"] }, { "default-route": ["2001:db8::1"] },
+    { "default-route": [] }), true).length, 3);
+  for (const protocol of ["TCP", "udp", "Sctp"]) assert.is(parse(json({ portMappings: [{ hostPort: 1,
+    containerPort: 65535, protocol }] }), true).length, 1);
 });
 
 selections.run();
@@ -201,7 +216,8 @@ reading("tells everything that is wrong, and gives what is not", () => {
 });
 
 reading("throws nothing, whatever the text", () => {
-  for (const text of ["{", '"', "[", ",", '[{"name":{}}]', "[[]]", "[{}]"]) assert.ok(readSelections(text, { namespace: "blue", strict: true }).problems.length > 0, text);
+  for (const text of ["{", '"', "[", ",", '[{"name":{}}]', "[[]]", "[{}]"]) assert.ok(readSelections(text,
+    { namespace: "blue", strict: true }).problems.length > 0, text);
 });
 
 reading("reports every key's wrong type under that key", () => {
@@ -214,7 +230,8 @@ reading("reports every key's wrong type under that key", () => {
 reading("is what parseSelections throws the first of", () => {
   const text = json({ mac: "zz" });
   const [problem] = readSelections(text, { namespace: "blue", strict: false }).problems;
-  assert.throws(() => parse(text), (error: unknown) => error instanceof CniError && error.message === `Cannot read ${subject}: ${problem?.text}`);
+  assert.throws(() => parse(text), (error: unknown) => error instanceof CniError
+    && error.message === `Cannot read ${subject}: ${problem?.text}`);
 });
 
 reading.run();

@@ -35,7 +35,8 @@ for (const [text, offset, expected] of [
 
 problems("agrees with JSON.parse on texts that were damaged at random", () => {
   const { seed, below } = random();
-  const whole = JSON.stringify([{ name: "a\u0041\n\"", ips: ["10.0.0.1"], n: [-1.5e-7, 0, true, false, null, {}, []] }, "x"], null, 1);
+  const whole = JSON.stringify([{ name: "a\u0041\n\"", ips: ["10.0.0.1"], n: [-1.5e-7, 0, true, false, null, {}, []] },
+    "x"], null, 1);
   const pieces = ['"', "\\", "{", "}", "[", "]", ",", ":", "0", "-", "e", ".", "t", "\n", "\u0001", " ", ""];
   for (let round = 0; round < 5000; round++) {
     const at = below(whole.length), length = below(3);
@@ -53,13 +54,17 @@ problems.run();
 
 const bounded = suite("parseBoundedJson");
 
-bounded("gives the value", () => assert.equal(parseBoundedJson(' {"a": [1]} ', "it", { charsMax: 100, depthMax: 2 }), { a: [1] }));
+bounded("gives the value", () => assert.equal(parseBoundedJson(' {"a": [1]} ', "it", { charsMax: 100, depthMax: 2 }),
+  { a: [1] }));
 bounded("names the text and the place", () => {
-  const { message } = throws(() => parseBoundedJson('{\n "a": oops}', "file x", { charsMax: 100, depthMax: 2 }), code.decodingFailure);
+  const { message } = throws(() => parseBoundedJson('{\n "a": oops}', "file x", { charsMax: 100, depthMax: 2 }),
+    code.decodingFailure);
   assert.is(message, 'Cannot read file x: it is not JSON at line 2, column 7 (near `{  "a": oops}`): found "o", expected a value');
 });
-bounded("says that nothing is there", () => assert.is(throws(() => parseBoundedJson(" \n", "x", { charsMax: 9, depthMax: 9 }), code.decodingFailure).message, "Cannot read x: it is empty, expected JSON"));
-bounded("refuses a text that is too long before reading it", () => void throws(() => parseBoundedJson("[[[[", "x", { charsMax: 3, depthMax: 9 }), code.decodingFailure));
+bounded("says that nothing is there", () => assert.is(throws(() => parseBoundedJson(" \n", "x", { charsMax: 9,
+  depthMax: 9 }), code.decodingFailure).message, "Cannot read x: it is empty, expected JSON"));
+bounded("refuses a text that is too long before reading it",
+  () => void throws(() => parseBoundedJson("[[[[", "x", { charsMax: 3, depthMax: 9 }), code.decodingFailure));
 
 bounded.run();
 

@@ -1,9 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  AddressError, addOffset, addressFromBytes, addressToInteger, compareAddresses, formatAddress, isAddress, isGlobalUnicast,
-  isLinkLocalUnicast, isLoopback, isMulticast, isUnspecified, parseAddress, sameAddress,
-} from "../../src/net/index.ts";
+import { AddressError, addOffset, addressFromBytes, addressToInteger, compareAddresses, formatAddress, isAddress, isGlobalUnicast, isLinkLocalUnicast, isLoopback, isMulticast, isUnspecified, parseAddress, sameAddress } from "../../src/net/index.ts";
 
 const parsing = suite("parseAddress");
 
@@ -35,18 +32,21 @@ for (const [text, canonical] of [
 for (const text of [
   "", " ", "10", "10.1", "10.1.2", "10.1.2.3.4", "10.1.2.256", "10.01.2.3", "010.1.2.3", "0x0a.1.2.3", "10.1.2.0x3",
   "4294967295", " 10.1.2.3", "10.1.2.3 ", "10.1.2.3\n", "10.1.2.-3", "10.1.2.3/24", "1e1.1.2.3", "１0.1.2.3",
-  ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2:3:4:5:6:7:8", "12345::", "g::", "fe80::1%eth0", "fe80::1%1",
+  ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2:3:4:5:6:7:8", "12345::", "g::", "fe80::1%eth0",
+    "fe80::1%1",
   "::ffff:010.1.2.3", "::ffff:10.1.2", "::10.1.2.3:1", "1:2:3:4:5:6:7:1.2.3.4", "10.1.2.3::", "::1/64", "[::1]",
   `${"0".repeat(5000)}::1`, ":".repeat(5000), "1:".repeat(5000),
 ]) {
   parsing(`refuses ${JSON.stringify(text.slice(0, 30))}`, () => {
     assert.is(isAddress(text), false);
-    assert.throws(() => parseAddress(text), (error: unknown) => error instanceof AddressError && error.text === text && error.message.length < 250);
+    assert.throws(() => parseAddress(text), (error: unknown) => error instanceof AddressError && error.text === text
+      && error.message.length < 250);
   });
 }
 
 parsing("names the text and what is expected", () => {
-  assert.throws(() => parseAddress("10.01.2.3"), 'Cannot read address "10.01.2.3": expected an IPv4 or IPv6 address such as 10.1.2.3 or 2001:db8::1');
+  assert.throws(() => parseAddress("10.01.2.3"),
+    'Cannot read address "10.01.2.3": expected an IPv4 or IPv6 address such as 10.1.2.3 or 2001:db8::1');
 });
 
 parsing.run();
@@ -73,7 +73,8 @@ bytes.run();
 const order = suite("compareAddresses");
 
 order("puts IPv4 before IPv6 and compares by value", () => {
-  const sorted = ["::", "10.0.0.10", "9.255.255.255", "10.0.0.9", "fe80::1", "::1"].map(parseAddress).sort(compareAddresses);
+  const sorted = ["::", "10.0.0.10", "9.255.255.255", "10.0.0.9", "fe80::1",
+    "::1"].map(parseAddress).sort(compareAddresses);
   assert.equal(sorted.map(formatAddress), ["9.255.255.255", "10.0.0.9", "10.0.0.10", "::", "::1", "fe80::1"]);
 });
 

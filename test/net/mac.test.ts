@@ -22,10 +22,12 @@ for (const [text, canonical] of [
 }
 
 for (const text of [
-  "", "02", "02:00:5e:10:00", "02:00:5e:10:00:01:02", "02:00-5e:10:00:01", "2:0:5e:10:0:1", "02005e100001", "0200:5e10:0001",
+  "", "02", "02:00:5e:10:00", "02:00:5e:10:00:01:02", "02:00-5e:10:00:01", "2:0:5e:10:0:1", "02005e100001",
+    "0200:5e10:0001",
   "02:00:5e:10:00:0g", " 02:00:5e:10:00:01", "02:00:5e:10:00:01:", "0200.5e10", "02.00.5e.10.00.01", `${infiniband}:00`,
 ]) {
-  mac(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseMac(text), (error: unknown) => error instanceof AddressError));
+  mac(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseMac(text),
+    (error: unknown) => error instanceof AddressError));
 }
 
 mac.run();

@@ -1,9 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  AddressError, bitsOf, broadcastOf, contains, formatAddress, formatPrefix, lastOf, networkOf, overlaps, parseAddress,
-  parseAddressOrPrefix, parsePrefix, samePrefix,
-} from "../../src/net/index.ts";
+import { AddressError, bitsOf, broadcastOf, contains, formatAddress, formatPrefix, lastOf, networkOf, overlaps, parseAddress, parseAddressOrPrefix, parsePrefix, samePrefix } from "../../src/net/index.ts";
 
 const parsing = suite("parsePrefix");
 
@@ -21,16 +18,20 @@ for (const [text, canonical] of [
 }
 
 for (const text of [
-  "", "/", "/24", "10.1.2.5", "10.1.2.5/", "10.1.2.5/33", "10.1.2.5/-1", "10.1.2.5/024", "10.1.2.5/+24", "10.1.2.5/24 ", "10.1.2.5/24/8",
-  "10.1.2.5/255.255.255.0", "10.1.2/24", "10.01.2.5/24", "::/129", "::1", "::ffff:10.0.0.1/24", "fe80::1%eth0/64", "10.1.2.5/1e1",
+  "", "/", "/24", "10.1.2.5", "10.1.2.5/", "10.1.2.5/33", "10.1.2.5/-1", "10.1.2.5/024", "10.1.2.5/+24", "10.1.2.5/24 ",
+    "10.1.2.5/24/8",
+  "10.1.2.5/255.255.255.0", "10.1.2/24", "10.01.2.5/24", "::/129", "::1", "::ffff:10.0.0.1/24", "fe80::1%eth0/64",
+    "10.1.2.5/1e1",
 ]) {
   parsing(`refuses ${JSON.stringify(text)}`, () => {
-    assert.throws(() => parsePrefix(text), (error: unknown) => error instanceof AddressError && error.message.includes(JSON.stringify(text)));
+    assert.throws(() => parsePrefix(text), (error: unknown) => error instanceof AddressError
+      && error.message.includes(JSON.stringify(text)));
   });
 }
 
 parsing("says which lengths the family has", () => {
-  assert.throws(() => parsePrefix("10.1.2.5/33"), 'Cannot read prefix "10.1.2.5/33": expected a prefix length from 0 to 32');
+  assert.throws(() => parsePrefix("10.1.2.5/33"),
+    'Cannot read prefix "10.1.2.5/33": expected a prefix length from 0 to 32');
 });
 
 parsing.run();
@@ -88,7 +89,8 @@ for (const [prefix, address, inside] of [
   ["2001:db8::/33", "2001:db8:7fff::1", true],
   ["2001:db8::/33", "2001:db8:8000::1", false],
 ] as const) {
-  containment(`${prefix} ${inside ? "holds" : "does not hold"} ${address}`, () => assert.is(contains(parsePrefix(prefix), parseAddress(address)), inside));
+  containment(`${prefix} ${inside ? "holds" : "does not hold"} ${address}`,
+    () => assert.is(contains(parsePrefix(prefix), parseAddress(address)), inside));
 }
 
 containment("overlaps looks both ways", () => {

@@ -76,19 +76,23 @@ table("data of an unknown kind stays bytes, and can be written so", () => {
 });
 
 table("a kind named like a property of every object is unknown", () => {
-  const value = decode(attrs({ kind: [1, stringz], data: [2, by("kind", { vlan })] }), encode(shape, { kind: "toString", data: Uint8Array.of(1) }));
+  const value = decode(attrs({ kind: [1, stringz], data: [2, by("kind", { vlan })] }),
+    encode(shape, { kind: "toString", data: Uint8Array.of(1) }));
   assert.equal(value.data, Uint8Array.of(1));
 });
 
 table("errors name the way to the attribute", () => {
   const outer = attrs({ inner: [7, vlan] });
-  assert.throws(() => encode(outer, { inner: { id: 70_000 } }), "Cannot encode inner.id.u16: expected a whole number from 0 to 65535, found 70000");
-  assert.throws(() => decode(outer, bytesOf("09 00 07 80  05 00 01 00  64 00 00 00")), "Cannot decode inner.id.u16: expected 2 bytes, found 1");
+  assert.throws(() => encode(outer, { inner: { id: 70_000 } }),
+    "Cannot encode inner.id.u16: expected a whole number from 0 to 65535, found 70000");
+  assert.throws(() => decode(outer, bytesOf("09 00 07 80  05 00 01 00  64 00 00 00")),
+    "Cannot decode inner.id.u16: expected 2 bytes, found 1");
 });
 
 table("lengths that lie are refused", () => {
   for (const bytes of ["03 00 03 00", "00 00 03 00", "ff ff 03 00 61 00 00 00"]) {
-    assert.throws(() => decode(shape, bytesOf(bytes)), (error: unknown) => error instanceof CodecError && error.act === "decode");
+    assert.throws(() => decode(shape, bytesOf(bytes)), (error: unknown) => error instanceof CodecError
+      && error.act === "decode");
   }
 });
 
@@ -125,6 +129,7 @@ fixed("refuses fewer bytes, takes more", () => {
 });
 
 fixed("errors name the field", () => {
-  assert.throws(() => encode(point, { x: 300, y: 0 }), "Cannot encode point.x.u8: expected a whole number from 0 to 255, found 300");
+  assert.throws(() => encode(point, { x: 300, y: 0 }),
+    "Cannot encode point.x.u8: expected a whole number from 0 to 255, found 300");
 });
 fixed.run();

@@ -8,7 +8,8 @@ function words(annotated: string): string[] {
 }
 
 function hex(bytes: Uint8Array): string[] {
-  return Array.from({ length: bytes.length / 4 }, (_, i) => Buffer.from(bytes.subarray(i * 4, i * 4 + 4)).toString("hex"));
+  return Array.from({ length: bytes.length / 4 }, (_, i) => Buffer.from(bytes.subarray(i * 4,
+    i * 4 + 4)).toString("hex"));
 }
 
 const entry = {
@@ -58,7 +59,8 @@ body("reads back what it writes", () => {
 body("refuses every truncation inside its tuple", () => {
   const bytes = Uint8Array.from(Buffer.from(entryWire.join(""), "hex"));
   for (let end = nfgenmsg.bytes + 4; end < 56; end += 4) {
-    assert.throws(() => conntrackBody.read(new DataView(bytes.buffer), 0, end), (error: Error) => error instanceof CodecError, `${end} bytes`);
+    assert.throws(() => conntrackBody.read(new DataView(bytes.buffer), 0, end),
+      (error: Error) => error instanceof CodecError, `${end} bytes`);
   }
 });
 

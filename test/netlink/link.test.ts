@@ -1,9 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  addressBody, bridgeVlanBody, bridgeVlanInfo, ifaddrmsg, ifinfomsg, linkBody, netnsIdBody, nlmsghdr, routeBody, rtgenmsg, rtmsg,
-  type Payload,
-} from "../../src/netlink/index.ts";
+import { addressBody, bridgeVlanBody, bridgeVlanInfo, ifaddrmsg, ifinfomsg, linkBody, netnsIdBody, nlmsghdr, routeBody, rtgenmsg, rtmsg, type Payload } from "../../src/netlink/index.ts";
 import { checkTruncations, checkWire, type WireRow } from "../helpers/wire.ts";
 
 const sizes = suite("structs have the kernel's sizes");
@@ -45,7 +42,8 @@ table("linkBody", linkBody, [
   },
   {
     name: "a bridge",
-    value: { header: link, attributes: { name: "cni0", mtu: 1400, linkInfo: { kind: "bridge", data: { vlanFiltering: true } } } },
+    value: { header: link, attributes: { name: "cni0", mtu: 1400,
+      linkInfo: { kind: "bridge", data: { vlanFiltering: true } } } },
     wire: `${linkHeader}
       09 00 03 00  IFLA_IFNAME
       63 6e 69 30  cni0
@@ -62,7 +60,8 @@ table("linkBody", linkBody, [
   },
   {
     name: "a macvlan on a parent in another namespace",
-    value: { header: link, attributes: { link: 2, linkInfo: { kind: "macvlan", data: { mode: "bridge", bcQueueLength: 500 } }, linkNetnsId: 0 } },
+    value: { header: link, attributes: { link: 2, linkInfo: { kind: "macvlan", data: { mode: "bridge",
+      bcQueueLength: 500 } }, linkNetnsId: 0 } },
     wire: `${linkHeader}
       08 00 05 00  IFLA_LINK
       02 00 00 00
@@ -84,7 +83,8 @@ table("linkBody", linkBody, [
       header: link,
       attributes: {
         mac: "02:00:00:00:00:01", name: "eth0",
-        linkInfo: { kind: "veth", data: { peer: { header: link, attributes: { name: "v1", txQueueLength: 0, netnsFd: 21 } } } },
+        linkInfo: { kind: "veth", data: { peer: { header: link, attributes: { name: "v1", txQueueLength: 0,
+          netnsFd: 21 } } } },
       },
     },
     wire: `${linkHeader}
@@ -113,7 +113,8 @@ table("linkBody", linkBody, [
   },
   {
     name: "a bridge port's flags",
-    value: { header: { ...link, index: 5 }, attributes: { linkInfo: { portKind: "bridge", portData: { hairpin: true, isolated: false } } } },
+    value: { header: { ...link, index: 5 }, attributes: { linkInfo: { portKind: "bridge", portData: { hairpin: true,
+      isolated: false } } } },
     wire: `
       00 00 00 00
       05 00 00 00
@@ -136,7 +137,8 @@ table("addressBody", addressBody, [
     name: "an IPv4 address",
     value: {
       header: { family: 2, prefixBits: 24, flags: 0, scope: 0, index: 5 },
-      attributes: { address: Uint8Array.of(10, 1, 2, 5), local: Uint8Array.of(10, 1, 2, 5), broadcast: Uint8Array.of(10, 1, 2, 255) },
+      attributes: { address: Uint8Array.of(10, 1, 2, 5), local: Uint8Array.of(10, 1, 2, 5),
+        broadcast: Uint8Array.of(10, 1, 2, 255) },
     },
     wire: `
       02 18 00 00  AF_INET, /24, flags, scope

@@ -10,7 +10,8 @@ const content = body(head, attrs({ id: [1, u16], index: [2, i32] }));
 const write = suite("writeMessage");
 write("puts messages end to end, each with its length and aligned", () => {
   const out = new Output(200);
-  writeMessage(out, { type: 0x12, flags: 0x305, sequence: 7 }, content, { header: { family: 2 }, attributes: { id: 9 } });
+  writeMessage(out, { type: 0x12, flags: 0x305, sequence: 7 }, content,
+    { header: { family: 2 }, attributes: { id: 9 } });
   writeMessage(out, { type: 0x13, flags: 1, sequence: 8 }, content, { header: {}, attributes: {} });
   assert.is(hex(out.bytes.slice(0, out.length)), wire(`
     1c 00 00 00  nlmsg_len 28
@@ -44,13 +45,16 @@ find("walks from message to message", () => {
   const input = view(two);
   const first = findMessage(input, 0, input.byteLength);
   assert.equal(first, { type: 0x12, flags: 2, sequence: 7, start: 16, end: 18, next: 20 });
-  assert.equal(findMessage(input, first.next, input.byteLength), { type: 3, flags: 0, sequence: 7, start: 36, end: 36, next: 36 });
+  assert.equal(findMessage(input, first.next, input.byteLength),
+    { type: 3, flags: 0, sequence: 7, start: 36, end: 36, next: 36 });
 });
 
 find("refuses messages that do not lie within", () => {
   const input = view(two);
-  for (const end of [0, 15, 17]) assert.throws(() => findMessage(input, 0, end), (error: unknown) => error instanceof CodecError);
-  assert.throws(() => findMessage(view("08 00 00 00\n00 00 00 00\n00 00 00 00\n00 00 00 00"), 0, 16), "Cannot decode nlmsghdr: expected 8 bytes, found 16");
+  for (const end of [0, 15, 17]) assert.throws(() => findMessage(input, 0, end),
+    (error: unknown) => error instanceof CodecError);
+  assert.throws(() => findMessage(view("08 00 00 00\n00 00 00 00\n00 00 00 00\n00 00 00 00"), 0, 16),
+    "Cannot decode nlmsghdr: expected 8 bytes, found 16");
 });
 find.run();
 
@@ -118,6 +122,7 @@ ack("the end of a dump may carry an error, or nothing", () => {
 });
 
 ack("a short one is refused", () => {
-  assert.throws(() => read("12 00 00 00\n02 00 00 00\n07 00 00 00\n00 00 00 00\n00 00 00 00"), "Cannot decode i32: expected 4 bytes, found 2");
+  assert.throws(() => read("12 00 00 00\n02 00 00 00\n07 00 00 00\n00 00 00 00\n00 00 00 00"),
+    "Cannot decode i32: expected 4 bytes, found 2");
 });
 ack.run();

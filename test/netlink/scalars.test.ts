@@ -1,8 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  bool, CodecError, i32, i32be, mac, named, Output, raw, string, stringz, u16, u16be, u32, u32be, u64, u64be, u8, type Payload,
-} from "../../src/netlink/index.ts";
+import { bool, CodecError, i32, i32be, mac, named, Output, raw, string, stringz, u16, u16be, u32, u32be, u64, u64be, u8, type Payload } from "../../src/netlink/index.ts";
 import { bytesOf, decode, encode, hex } from "../helpers/wire.ts";
 
 function row<T>(name: string, payload: Payload<T>, value: T, wire: string) {
@@ -39,9 +37,11 @@ for (const { name, check } of [
 }
 
 scalars("values that do not fit are refused", () => {
-  const refused = [() => encode(u8, 256), () => encode(u16, -1), () => encode(u32, 2 ** 32), () => encode(i32, 2 ** 31), () => encode(u32, Number.NaN),
+  const refused = [() => encode(u8, 256), () => encode(u16, -1), () => encode(u32, 2 ** 32), () => encode(i32, 2 ** 31),
+    () => encode(u32, Number.NaN),
     () => encode(u64, -1n), () => encode(mac, "02:00:zz:00:00:00"), () => encode(stringz, "a\0b")];
-  for (const work of refused) assert.throws(work, (error: unknown) => error instanceof CodecError && error.act === "encode");
+  for (const work of refused) assert.throws(work, (error: unknown) => error instanceof CodecError
+    && error.act === "encode");
 });
 
 scalars("too few bytes are refused with both lengths", () => {

@@ -1,5 +1,5 @@
-// Applies deploy/base/crd.yaml to a real server and prints what it answers to each of test/deploy/definitions.ts; status 1 when
-// an answer is not the one on record.
+// Applies deploy/base/crd.yaml to a real server and prints what it answers to each of test/deploy/definitions.ts;
+// status 1 when an answer is not the one on record.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,7 +22,8 @@ interface Answer {
 }
 
 async function send(method: string, path: string, body?: object): Promise<Answer> {
-  const answer = await fetch(`${server}${path}`, { method, headers: { "content-type": "application/json" }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  const answer = await fetch(`${server}${path}`, { method, headers: { "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   return { status: answer.status, body: await answer.json() };
 }
 
@@ -46,8 +47,10 @@ function causesOf({ body }: Answer): readonly string[] {
   return causes.filter(({ field }) => field === "spec.config").map(({ message }) => message.replace(/^Invalid value: "(?:[^"\\]|\\.)*": /, ""));
 }
 
-async function answerTo({ config, spec = config === undefined ? undefined : { config } }: Vector, index: number): Promise<201 | readonly string[]> {
-  const answer = await send("POST", networks, { apiVersion: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition", metadata: { name: `vector-${index}` }, ...(spec === undefined ? {} : { spec }) });
+async function answerTo({ config, spec = config === undefined ? undefined : { config } }: Vector,
+  index: number): Promise<201 | readonly string[]> {
+  const answer = await send("POST", networks, { apiVersion: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition",
+    metadata: { name: `vector-${index}` }, ...(spec === undefined ? {} : { spec }) });
   return answer.status === 201 ? 201 : causesOf(answer);
 }
 

@@ -1,4 +1,5 @@
-// src/store/device-info.ts: files about devices, which device plugins and CNI plugins of other makers read and write too.
+// src/store/device-info.ts: files about devices, which device plugins and CNI plugins of other makers read and write
+// too.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +31,8 @@ test("keeps nothing of copies that were killed a while ago", () => {
   removeInterruptedCopies(directory);
   const copies = join(directory, "cni");
   mkdirSync(copies);
-  for (const name of [".polynic-1-abc.tmp", ".polynic-2-abc.tmp", "blue-sriov-c1_net1"]) writeFileSync(join(copies, name), "{");
+  for (const name of [".polynic-1-abc.tmp", ".polynic-2-abc.tmp", "blue-sriov-c1_net1"]) writeFileSync(join(copies,
+    name), "{");
   const hourAgo = Date.now() / 1000 - 3600;
   for (const name of [".polynic-1-abc.tmp", "blue-sriov-c1_net1"]) utimesSync(join(copies, name), hourAgo, hourAgo);
   removeInterruptedCopies(directory);
@@ -69,7 +71,8 @@ test("that is there already stays, which is a problem in words", () => {
   writeFileSync(source, info);
   mkdirSync(join(directory, "cni"));
   writeFileSync(file, "older");
-  assert.is(copyDeviceInfo(device, file, directory), `Cannot copy ${source} to ${file}: it is there already, expected a free name`);
+  assert.is(copyDeviceInfo(device, file, directory),
+    `Cannot copy ${source} to ${file}: it is there already, expected a free name`);
   assert.is(readFileSync(file, "utf8"), "older");
   assert.equal(readdirSync(join(directory, "cni")), ["blue-sriov-c1_net1"]);
 });
@@ -81,7 +84,8 @@ test("that cannot be copied is a problem in words", () => {
   const long = deviceInfoPath({ ...attachment, name: "n".repeat(300) }, directory);
   assert.match(copyDeviceInfo(device, long, directory) ?? "", `Cannot copy ${source} to ${long}: `);
   writeFileSync(source, "x".repeat(256 * 1024 + 1));
-  assert.is(copyDeviceInfo(device, file, directory), `Cannot copy ${source} to ${file}: it has 262145 bytes, expected at most 262144`);
+  assert.is(copyDeviceInfo(device, file, directory),
+    `Cannot copy ${source} to ${file}: it has 262145 bytes, expected at most 262144`);
   rmSync(source);
   symlinkSync("/etc/hostname", source);
   assert.match(copyDeviceInfo(device, file, directory) ?? "", "ELOOP");
@@ -103,13 +107,15 @@ for (const [text, problem] of unreadable) {
   test(`that holds ${JSON.stringify(text)} is refused`, () => {
     mkdirSync(join(directory, "cni"));
     writeFileSync(file, text);
-    assert.is(throws(() => readDeviceInfo(file, directory), 6).message, `Cannot read the device information ${file}: ${problem}`);
+    assert.is(throws(() => readDeviceInfo(file, directory), 6).message,
+      `Cannot read the device information ${file}: ${problem}`);
   });
 }
 
 test("that is a link, a directory or too long is refused", () => {
   mkdirSync(file, { recursive: true });
-  assert.match(throws(() => readDeviceInfo(file, directory), 5).message, `Cannot read the device information ${file}: EISDIR`);
+  assert.match(throws(() => readDeviceInfo(file, directory), 5).message,
+    `Cannot read the device information ${file}: EISDIR`);
   rmSync(file, { recursive: true });
   symlinkSync("/etc/hostname", file);
   assert.match(throws(() => readDeviceInfo(file, directory), 5).message, "ELOOP");
@@ -149,10 +155,12 @@ test("elsewhere is neither read nor written nor removed", () => {
   const secret = join(top, "secret");
   writeFileSync(secret, '{"secret":true}');
   for (const path of [secret, join(directory, "cni", "..", "..", "secret"), `${directory}/cni/../../secret`, source]) {
-    assert.match(throws(() => readDeviceInfo(path, directory), 5).message, `expected a file in ${join(directory, "cni")}`);
+    assert.match(throws(() => readDeviceInfo(path, directory), 5).message,
+      `expected a file in ${join(directory, "cni")}`);
     removeDeviceInfo(path, directory);
   }
-  assert.match(copyDeviceInfo(device, join(top, "new"), directory) ?? "", `it is elsewhere, expected a file in ${join(directory, "cni")}`);
+  assert.match(copyDeviceInfo(device, join(top, "new"), directory) ?? "",
+    `it is elsewhere, expected a file in ${join(directory, "cni")}`);
   assert.equal(readdirSync(top).sort(), ["devinfo", "secret"]);
   assert.is(existsSync(source), true);
 });

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { lockFile } from "../../src/kernel/index.ts";
+import type { LeaseStore } from "../../src/ipam/index.ts";
 import { formatAddress, parseAddress } from "../../src/net/index.ts";
+import { lockFile } from "../../src/os/index.ts";
 import { hostLocal } from "../../src/plugins/host-local/index.ts";
-import type { LeaseStore } from "../../src/store/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
 import { rejects, throws } from "../helpers/errors.ts";
 import { add, check, del } from "../helpers/ipam.ts";
@@ -32,11 +32,14 @@ function cleanUp(): void {
 const owner = (containerId: string, ifName = "eth0") => ({ containerId, ifName });
 const lease = (text: string, set = 0) => ({ address: parseAddress(text), set });
 const directory = () => join(dataDir, "mynet");
-const reserved = () => (existsSync(directory()) ? readdirSync(directory()).filter((name) => /^[\d.]+$/.test(name)).sort() : []);
-const take = (id: string, ...texts: string[]) => store.exclusively("mynet", () => store.commit("mynet", texts.map((text, set) => lease(text, set)), owner(id)));
+const reserved = () => (existsSync(directory())
+  ? readdirSync(directory()).filter((name) => /^[\d.]+$/.test(name)).sort() : []);
+const take = (id: string, ...texts: string[]) => store.exclusively("mynet",
+  () => store.commit("mynet", texts.map((text, set) => lease(text, set)), owner(id)));
 const ipam = { type: "host-local", get dataDir() { return dataDir; }, subnet: "10.0.0.0/16" };
 const call = (containerId: string) => ({ containerId, conf: { ipam: { ...ipam } } });
-const mine = (id: string) => store.view("mynet", { owner: owner(id), spans: [], reserved: [], sets: 0 }).mine.map(formatAddress);
+const mine = (id: string) => store.view("mynet", { owner: owner(id), spans: [], reserved: [],
+  sets: 0 }).mine.map(formatAddress);
 
 const commit = suite("commit");
 commit.before.each(prepare);
@@ -90,12 +93,16 @@ release.run();
 const spoilers: readonly (readonly [string, (index: string) => void])[] = [
   ["gone", (index) => rmSync(index, { recursive: true })],
   ["without its stamp", (index) => rmSync(join(index, "stamp"))],
-  ["full of garbage", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name), "\u0000\u0001garbage\n10.0.0."))],
+  ["full of garbage", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name),
+    "\u0000\u0001garbage\n10.0.0."))],
   ["empty files", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name), ""))],
   ["made of directories", (index) => replaceFiles(index, () => true, (path) => mkdirSync(path))],
-  ["made of directories but for its stamp", (index) => replaceFiles(index, (name) => name !== "stamp", (path) => mkdirSync(path))],
-  ["made of symbolic links but for its stamp", (index) => replaceFiles(index, (name) => name !== "stamp", (path) => symlinkSync(path, path))],
-  ["made of pipes", (index) => replaceFiles(index, () => true, (path) => assert.is(spawnSync("mkfifo", [path]).status, 0))],
+  ["made of directories but for its stamp", (index) => replaceFiles(index, (name) => name !== "stamp",
+    (path) => mkdirSync(path))],
+  ["made of symbolic links but for its stamp", (index) => replaceFiles(index, (name) => name !== "stamp",
+    (path) => symlinkSync(path, path))],
+  ["made of pipes", (index) => replaceFiles(index, () => true,
+    (path) => assert.is(spawnSync("mkfifo", [path]).status, 0))],
 ];
 function replaceFiles(index: string, which: (name: string) => boolean, make: (path: string) => void): void {
   for (const path of readdirSync(index).filter(which).map((name) => join(index, name))) {
@@ -160,7 +167,8 @@ index("spares reading the reservations of others", async () => {
 
 index("holds owners of any name", async () => {
   for (const id of ["x".repeat(400), "a:b", "ü/../..", `y${"x".repeat(399)}`]) {
-    await store.exclusively("mynet", () => store.commit("mynet", [lease(`10.0.9.${reserved().length + 1}`)], owner(id)));
+    await store.exclusively("mynet", () => store.commit("mynet", [lease(`10.0.9.${reserved().length + 1}`)],
+      owner(id)));
     assert.is(mine(id).length, 1);
   }
   assert.is((await store.release("mynet", owner("x".repeat(400)))).length, 1);
@@ -247,12 +255,14 @@ race("never hold an address twice: five of ours and the reference", async () => 
 /** ADDs of the reference one after the other; the addresses it gave. */
 async function referenceAdds(count: number): Promise<string[]> {
   const given: string[] = [];
-  for (let i = 0; i < count; i++) given.push((await runReference("ADD", `ref-${i}`)).replace(/^.*"address":\s*"([\d.]+)\/16".*$/s, "$1"));
+  for (let i = 0; i < count; i++) given.push((await runReference("ADD",
+    `ref-${i}`)).replace(/^.*"address":\s*"([\d.]+)\/16".*$/s, "$1"));
   return given;
 }
 
 async function runReference(verb: string, containerId: string, conf: object = ipam): Promise<string> {
-  const env = { CNI_COMMAND: verb, CNI_CONTAINERID: containerId, CNI_NETNS: "/run/netns/none", CNI_IFNAME: "eth0", CNI_PATH: "/usr/lib/cni" };
+  const env = { CNI_COMMAND: verb, CNI_CONTAINERID: containerId, CNI_NETNS: "/run/netns/none", CNI_IFNAME: "eth0",
+    CNI_PATH: "/usr/lib/cni" };
   const child = run(reference, [], { env, timeout: 20_000 });
   child.child.stdin?.end(JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "bridge", ipam: conf }));
   return (await child).stdout;
@@ -270,7 +280,8 @@ race("survive being killed at any moment: DEL restores, nothing is lost or stuck
     child.kill("SIGKILL");
     await ended;
     const left = store.list("mynet").filter(({ owner: { containerId } }) => containerId !== "bystander");
-    assert.ok(left.every(({ owner: { containerId } }) => containerId.startsWith(`k${round}-`)), `seed ${any.seed}: every file is whole`);
+    assert.ok(left.every(({ owner: { containerId } }) => containerId.startsWith(`k${round}-`)),
+      `seed ${any.seed}: every file is whole`);
     for (const { owner: { containerId } } of left) await del(hostLocal, call(containerId));
     assert.equal(reserved(), ["10.0.0.2"], `seed ${any.seed}, round ${round}`);
   }
@@ -312,7 +323,8 @@ both("theirs gives up what ours took, and finds it", async () => {
 });
 
 both("print the same files for the same steps", async () => {
-  const conf = { type: "host-local", dataDir, ranges: [[{ subnet: "192.168.1.0/29" }, { subnet: "192.168.2.0/30" }], [{ subnet: "2001:db8:0:0:1::/80" }, { subnet: "fd00::/64" }]] };
+  const conf = { type: "host-local", dataDir, ranges: [[{ subnet: "192.168.1.0/29" }, { subnet: "192.168.2.0/30" }],
+    [{ subnet: "2001:db8:0:0:1::/80" }, { subnet: "fd00::/64" }]] };
   const ours = join(dataDir, "ours");
   const theirs = join(dataDir, "theirs");
   const any = random();
@@ -325,7 +337,8 @@ both("print the same files for the same steps", async () => {
     } else {
       const id = `c${step}`;
       const [mineOk, theirsOk] = [
-        await add(hostLocal, { containerId: id, conf: { ipam: { ...conf, dataDir: ours } } }).then(() => true, () => false),
+        await add(hostLocal, { containerId: id, conf: { ipam: { ...conf, dataDir: ours } } }).then(() => true,
+          () => false),
         await runReference("ADD", id, { ...conf, dataDir: theirs }).then(() => true, () => false),
       ];
       assert.is(mineOk, theirsOk, `seed ${any.seed}, step ${step}`);
@@ -338,7 +351,8 @@ both("print the same files for the same steps", async () => {
 function filesOf(directory: string): Record<string, string> {
   const network = join(directory, "mynet");
   if (!existsSync(network)) return {};
-  return Object.fromEntries(readdirSync(network).sort().map((name) => [name, readFileSync(join(network, name), "utf8")]));
+  return Object.fromEntries(readdirSync(network).sort().map((name) => [name,
+    readFileSync(join(network, name), "utf8")]));
 }
 
 async function assertFails(work: Promise<unknown>): Promise<void> {

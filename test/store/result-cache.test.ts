@@ -10,7 +10,8 @@ import { listResults, loadResult, removeResult, saveResult } from "../../src/sto
 
 const key = { networkName: "blue", containerId: "c1", ifName: "net1" };
 const entry: CachedAttachment = {
-  ...key, netns: "/run/netns/a", cniArgs: [["IgnoreUnknown", "1"], ["A", "b=c"]], capabilityArgs: { mac: "02:00:00:00:00:01" },
+  ...key, netns: "/run/netns/a", cniArgs: [["IgnoreUnknown", "1"], ["A", "b=c"]],
+    capabilityArgs: { mac: "02:00:00:00:00:01" },
   config: '{"name":"blue","type":"bridge"}', result: { cniVersion: "1.0.0", ips: [] },
   multiplexer: { network: "pods", ifName: "eth0", netns: "/run/netns/a", args: "" },
 };
@@ -37,18 +38,22 @@ test("writes the library's shape on one line", () => {
   const text = readFileSync(file(), "utf8");
   assert.is(text.includes("\n"), false);
   assert.equal(JSON.parse(text), {
-    kind: "cniCacheV1", containerId: "c1", config: Buffer.from(entry.config).toString("base64"), ifName: "net1", networkName: "blue",
-    netns: "/run/netns/a", cniArgs: [["IgnoreUnknown", "1"], ["A", "b=c"]], capabilityArgs: { mac: "02:00:00:00:00:01" },
+    kind: "cniCacheV1", containerId: "c1", config: Buffer.from(entry.config).toString("base64"), ifName: "net1",
+      networkName: "blue",
+    netns: "/run/netns/a", cniArgs: [["IgnoreUnknown", "1"], ["A", "b=c"]],
+      capabilityArgs: { mac: "02:00:00:00:00:01" },
     result: { cniVersion: "1.0.0", ips: [] }, polynic: entry.multiplexer,
   });
   saveResult(cniDir, bare);
-  assert.equal(Object.keys(JSON.parse(readFileSync(file(), "utf8"))), ["kind", "containerId", "config", "ifName", "networkName"]);
+  assert.equal(Object.keys(JSON.parse(readFileSync(file(), "utf8"))),
+    ["kind", "containerId", "config", "ifName", "networkName"]);
 });
 
 test("takes any other object for a result of an old library", () => {
   mkdirSync(join(cniDir, "results"));
   writeFileSync(file(), '{"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.2/24"}}');
-  assert.equal(loadResult(cniDir, key), { ...bare, config: "", result: { cniVersion: "0.2.0", ip4: { ip: "10.0.0.2/24" } } });
+  assert.equal(loadResult(cniDir, key), { ...bare, config: "",
+    result: { cniVersion: "0.2.0", ip4: { ip: "10.0.0.2/24" } } });
   assert.equal(listResults(cniDir), []);
 });
 
@@ -56,7 +61,8 @@ test("refuses what is no object, naming the file", () => {
   mkdirSync(join(cniDir, "results"));
   for (const content of ["{", "", "[]", "1"]) {
     writeFileSync(file(), content);
-    assert.throws(() => loadResult(cniDir, key), (error: unknown) => error instanceof CniError && error.code === 6 && error.message.includes(file()));
+    assert.throws(() => loadResult(cniDir, key), (error: unknown) => error instanceof CniError && error.code === 6
+      && error.message.includes(file()));
   }
 });
 
@@ -70,7 +76,8 @@ test("has nothing where there is nothing, and removing that is fine", () => {
 });
 
 test("lists one container's entries, not those whose names merely contain its id", () => {
-  const others = [{ ...entry, ifName: "eth0" }, { ...entry, containerId: "c12" }, { ...entry, networkName: "c1-x", containerId: "z" }];
+  const others = [{ ...entry, ifName: "eth0" }, { ...entry, containerId: "c12" },
+    { ...entry, networkName: "c1-x", containerId: "z" }];
   for (const one of [entry, ...others]) saveResult(cniDir, one);
   writeFileSync(file("blue-c1-broken"), "{");
   writeFileSync(file(".polynic-1-1.tmp"), readFileSync(file()));
@@ -79,13 +86,16 @@ test("lists one container's entries, not those whose names merely contain its id
 });
 
 test("needs all three names, well formed", () => {
-  for (const wrong of [{ networkName: "" }, { containerId: "" }, { ifName: "" }, { networkName: "../x" }, { containerId: "a/b" }, { ifName: "a/b" }]) {
-    assert.throws(() => saveResult(cniDir, { ...entry, ...wrong }), (error: unknown) => error instanceof CniError && error.code === 7);
+  for (const wrong of [{ networkName: "" }, { containerId: "" }, { ifName: "" }, { networkName: "../x" },
+    { containerId: "a/b" }, { ifName: "a/b" }]) {
+    assert.throws(() => saveResult(cniDir, { ...entry, ...wrong }),
+      (error: unknown) => error instanceof CniError && error.code === 7);
   }
 });
 
 test("says which path cannot be written", () => {
   writeFileSync(join(cniDir, "results"), "");
-  assert.throws(() => saveResult(cniDir, entry), (error: unknown) => error instanceof CniError && error.code === 5 && error.message.includes(file()));
+  assert.throws(() => saveResult(cniDir, entry), (error: unknown) => error instanceof CniError && error.code === 5
+    && error.message.includes(file()));
 });
 test.run();

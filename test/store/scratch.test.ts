@@ -16,7 +16,8 @@ const scratch: Scratch = {
   multiplexer,
   delegates: [
     { displayName: "one", config: single, list: false, fromFile: false, requests: {} },
-    { displayName: "ns/two", config: listed, list: true, fromFile: true, requests: { ifName: "blue", mac: "02:00:00:00:00:01", ips: ["10.0.0.9/24"] } },
+    { displayName: "ns/two", config: listed, list: true, fromFile: true,
+      requests: { ifName: "blue", mac: "02:00:00:00:00:01", ips: ["10.0.0.9/24"] } },
   ],
 };
 
@@ -46,7 +47,8 @@ test("reads back what it wrote", () => {
 
 test("keeps what other programs do not, beside what they read", () => {
   const own: Scratch = { multiplexer, delegates: scratch.delegates.map((delegate, index) => ({
-    ...delegate, strips: { v4: index === 0, v6: true }, own: { trusted: index === 1, capabilityArgs: { portMappings: [{ hostPort: 1 }] } },
+    ...delegate, strips: { v4: index === 0, v6: true }, own: { trusted: index === 1,
+      capabilityArgs: { portMappings: [{ hostPort: 1 }] } },
   })) };
   saveScratch(cniDir, key, own);
   assert.equal(loadScratch(cniDir, key), own);
@@ -62,15 +64,19 @@ test("writes the reference's shape, mode 0600, in a directory made 0700", () => 
   assert.equal(readdirSync(inner), ["c1"]);
   const [first, second] = JSON.parse(readFileSync(join(inner, "c1"), "utf8"));
   assert.equal(first, {
-    Conf: { cniVersion: "1.0.0", name: "one", type: "bridge", capabilities: { mac: true }, ipam: { type: "host-local" }, dns: {} },
+    Conf: { cniVersion: "1.0.0", name: "one", type: "bridge", capabilities: { mac: true }, ipam: { type: "host-local" },
+      dns: {} },
     ConfList: { plugins: null },
     Name: "one", IsFilterV4Gateway: false, IsFilterV6Gateway: false,
     Bytes: Buffer.from(single).toString("base64"),
     polynic: multiplexer,
   });
-  assert.equal(second.ConfList, { cniVersion: "1.0.0", name: "two", plugins: [{ type: "bridge", ipam: { type: "host-local" }, dns: {} }, { type: "portmap", ipam: {}, dns: {} }] });
-  assert.equal([second.ifnameRequest, second.macRequest, second.ipRequest], ["blue", "02:00:00:00:00:01", ["10.0.0.9/24"]]);
-  assert.is(Buffer.from(second.CNINetworkConfigList.Plugins[0].Bytes, "base64").toString(), '{"type":"bridge","bridge":"br1","ipam":{"type":"host-local"}}');
+  assert.equal(second.ConfList, { cniVersion: "1.0.0", name: "two",
+    plugins: [{ type: "bridge", ipam: { type: "host-local" }, dns: {} }, { type: "portmap", ipam: {}, dns: {} }] });
+  assert.equal([second.ifnameRequest, second.macRequest, second.ipRequest],
+    ["blue", "02:00:00:00:00:01", ["10.0.0.9/24"]]);
+  assert.is(Buffer.from(second.CNINetworkConfigList.Plugins[0].Bytes, "base64").toString(),
+    '{"type":"bridge","bridge":"br1","ipam":{"type":"host-local"}}');
 });
 
 test("takes the full plugins of a list from a file, whose Bytes hold standard fields only", () => {
@@ -78,12 +84,15 @@ test("takes the full plugins of a list from a file, whose Bytes hold standard fi
   const full = '{"type":"bridge","bridge":"br1","ipam":{"type":"host-local","subnet":"10.1.0.0/16"}}';
   writeFileSync(join(cniDir, "c1"), JSON.stringify([{
     Conf: { cniVersion: "0.4.0", name: "two", ipam: {}, dns: {} },
-    ConfList: { cniVersion: "0.4.0", name: "two", plugins: [{ type: "bridge", ipam: { type: "host-local" }, dns: {} }] },
-    CNINetworkConfigList: { Name: "two", CNIVersion: "0.4.0", DisableCheck: false, Plugins: [{ Network: { type: "bridge" }, Bytes: Buffer.from(full).toString("base64") }], Bytes: "" },
+    ConfList: { cniVersion: "0.4.0", name: "two", plugins: [{ type: "bridge", ipam: { type: "host-local" },
+      dns: {} }] },
+    CNINetworkConfigList: { Name: "two", CNIVersion: "0.4.0", DisableCheck: false,
+      Plugins: [{ Network: { type: "bridge" }, Bytes: Buffer.from(full).toString("base64") }], Bytes: "" },
     Name: "two", Bytes: Buffer.from(stripped).toString("base64"),
   }]));
   const loaded = loadScratch(cniDir, key);
-  assert.equal(JSON.parse(loaded?.delegates[0]?.config ?? ""), { cniVersion: "0.4.0", name: "two", plugins: [JSON.parse(full)] });
+  assert.equal(JSON.parse(loaded?.delegates[0]?.config ?? ""),
+    { cniVersion: "0.4.0", name: "two", plugins: [JSON.parse(full)] });
   assert.is(loaded?.multiplexer, undefined);
 });
 
@@ -93,22 +102,28 @@ test("writes what Multus can decode, whatever spelling and type of switch the co
   const [entry] = JSON.parse(readFileSync(join(cniDir, "c1"), "utf8"));
   const plugin = { type: "bridge", capabilities: { mac: true }, ipam: { type: "host-local" }, dns: {} };
   assert.equal(entry.Conf, { cniVersion: "1.1.0", name: "two", ipam: {}, dns: {} });
-  assert.equal(entry.ConfList, { cniVersion: "1.1.0", name: "two", disableCheck: true, disableGC: false, plugins: [plugin] });
+  assert.equal(entry.ConfList, { cniVersion: "1.1.0", name: "two", disableCheck: true, disableGC: false,
+    plugins: [plugin] });
   const { Plugins: [library], Bytes, ...rest } = entry.CNINetworkConfigList;
-  assert.equal(rest, { Name: "two", CNIVersion: "1.1.0", DisableCheck: true, DisableGC: false, LoadOnlyInlinedPlugins: false });
+  assert.equal(rest, { Name: "two", CNIVersion: "1.1.0", DisableCheck: true, DisableGC: false,
+    LoadOnlyInlinedPlugins: false });
   assert.equal([library.Network, Buffer.from(Bytes, "base64").toString()], [plugin, config]);
   assert.is(loadScratch(cniDir, key)?.delegates[0]?.config, config);
 });
 
 test("matches keys without case", () => {
-  writeFileSync(join(cniDir, "c1"), JSON.stringify([{ NAME: "one", bytes: Buffer.from(single).toString("base64"), IFNAMEREQUEST: "blue" }]));
-  assert.equal(loadScratch(cniDir, key)?.delegates, [{ displayName: "one", config: single, list: false, fromFile: false, requests: { ifName: "blue" } }]);
+  writeFileSync(join(cniDir, "c1"), JSON.stringify([{ NAME: "one", bytes: Buffer.from(single).toString("base64"),
+    IFNAMEREQUEST: "blue" }]));
+  assert.equal(loadScratch(cniDir, key)?.delegates, [{ displayName: "one", config: single, list: false, fromFile: false,
+    requests: { ifName: "blue" } }]);
 });
 
-for (const [name, content] of [["cut off", '[{"Conf"'], ["empty", ""], ["an empty list", "[]"], ["an object", "{}"], ["without Bytes", "[{}]"], ["with Bytes that are no JSON", '[{"Bytes":"YWJj"}]']] as const) {
+for (const [name, content] of [["cut off", '[{"Conf"'], ["empty", ""], ["an empty list", "[]"], ["an object", "{}"],
+  ["without Bytes", "[{}]"], ["with Bytes that are no JSON", '[{"Bytes":"YWJj"}]']] as const) {
   test(`refuses a file that is ${name}, naming it`, () => {
     writeFileSync(join(cniDir, "c1"), content);
-    assert.throws(() => loadScratch(cniDir, key), (error: unknown) => error instanceof CniError && error.code === 6 && error.message.includes(join(cniDir, "c1")));
+    assert.throws(() => loadScratch(cniDir, key), (error: unknown) => error instanceof CniError && error.code === 6
+      && error.message.includes(join(cniDir, "c1")));
     assert.equal(listScratch(cniDir), []);
     removeScratch(cniDir, key);
     assert.is(existsSync(join(cniDir, "c1")), false);
@@ -138,16 +153,20 @@ test("keeps two attachments of one container apart", () => {
 
 test("leaves its directory to well-formed container ids only", () => {
   for (const containerId of ["../c1", "", "a/b", ".", "-x"]) {
-    assert.throws(() => saveScratch(cniDir, { ...key, containerId }, scratch), (error: unknown) => error instanceof CniError && error.code === 4);
-    assert.throws(() => loadScratch(cniDir, { ...key, containerId }), (error: unknown) => error instanceof CniError && error.code === 4);
-    assert.throws(() => removeScratch(cniDir, { ...key, containerId }), (error: unknown) => error instanceof CniError && error.code === 4);
+    assert.throws(() => saveScratch(cniDir, { ...key, containerId }, scratch),
+      (error: unknown) => error instanceof CniError && error.code === 4);
+    assert.throws(() => loadScratch(cniDir, { ...key, containerId }),
+      (error: unknown) => error instanceof CniError && error.code === 4);
+    assert.throws(() => removeScratch(cniDir, { ...key, containerId }),
+      (error: unknown) => error instanceof CniError && error.code === 4);
   }
 });
 
 test("says which path cannot be written", () => {
   const file = join(cniDir, "file");
   writeFileSync(file, "");
-  assert.throws(() => saveScratch(file, key, scratch), (error: unknown) => error instanceof CniError && error.code === 5 && error.message.includes(join(file, "c1")));
+  assert.throws(() => saveScratch(file, key, scratch), (error: unknown) => error instanceof CniError && error.code === 5
+    && error.message.includes(join(file, "c1")));
 });
 
 test("lists sandboxes and nothing else", () => {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AddressList, formatAddress, parseAddress, takenView } from "../../src/net/index.ts";
-import { allocateFrame, callModule, checkAllocation, checkReview, codeLimits, defaultLimits, op, prepareModule, readAnswer, reviewFrame } from "../../src/wasm/index.ts";
 import type { AllocateRequest } from "../../src/wasm/index.ts";
+import { allocateFrame, callModule, checkAllocation, checkReview, codeLimits, defaultLimits, op, prepareModule, readAnswer, reviewFrame } from "../../src/wasm/index.ts";
 import { throws } from "../helpers/errors.ts";
 
 const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "abi.md"), "utf8");
@@ -27,9 +27,11 @@ const span = { first: parseAddress("10.0.0.1"), last: parseAddress("10.0.0.6") }
 const taken = new AddressList(1);
 for (const text of ["10.0.0.1", "10.0.0.2", "10.0.0.4"]) taken.addAddress(parseAddress(text));
 const request: AllocateRequest = {
-  attempt: 0, attachment: { containerId: "c1", ifName: "eth0", network: "blue", mac: null }, config: {}, requested: [], mine: [],
+  attempt: 0, attachment: { containerId: "c1", ifName: "eth0", network: "blue", mac: null }, config: {}, requested: [],
+    mine: [],
   pod: { namespace: "db", name: "pg-0", uid: "" }, node: { name: "n1", index: 3 }, seed: "0123456789abcdef",
-  ranges: [{ set: 0, ...span, gateway: span.first, cursor: parseAddress("10.0.0.2"), prefixBits: 29, subnet: "10.0.0.0/29", view: takenView(span, taken) }],
+  ranges: [{ set: 0, ...span, gateway: span.first, cursor: parseAddress("10.0.0.2"), prefixBits: 29,
+    subnet: "10.0.0.0/29", view: takenView(span, taken) }],
 };
 
 const abi = suite("docs/abi.md");
@@ -45,7 +47,8 @@ abi("shows the request the host sends, byte by byte", () => {
 
 abi("shows answers to it: one that is taken, one that refuses", () => {
   const [given = "", refused = ""] = block("json answer").trim().split("\n");
-  assert.equal(checkAllocation("page", readAnswer("page", given), request).ips.map(({ address }) => formatAddress(address)), ["10.0.0.3"]);
+  assert.equal(checkAllocation("page", readAnswer("page", given),
+    request).ips.map(({ address }) => formatAddress(address)), ["10.0.0.3"]);
   assert.match(throws(() => readAnswer("page", refused), 100).message, /all are taken/);
 });
 
@@ -62,10 +65,14 @@ abi("shows a module that lets everything pass", () => {
 
 abi("tells the limits as they are", () => {
   const number = (value: number | bigint) => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-  for (const limit of [codeLimits.localBlocks, codeLimits.localBlocksSum]) assert.ok(page.includes(number(limit)), String(limit));
-  assert.ok(page.includes(`${codeLimits.locals}, 128, ${codeLimits.loops}`) && page.includes(`${codeLimits.entries} each`));
-  assert.equal([codeLimits.functions, codeLimits.tableEntries, codeLimits.bodyBytes], [codeLimits.entries, codeLimits.entries, 32 * 1024]);
-  assert.ok(page.includes(`${defaultLimits.fuel / 1_000_000n} million instructions`) && page.includes(`${defaultLimits.memoryPages / 16} MiB`));
+  for (const limit of [codeLimits.localBlocks, codeLimits.localBlocksSum]) assert.ok(page.includes(number(limit)),
+    String(limit));
+  assert.ok(page.includes(`${codeLimits.locals}, 128, ${codeLimits.loops}`)
+    && page.includes(`${codeLimits.entries} each`));
+  assert.equal([codeLimits.functions, codeLimits.tableEntries, codeLimits.bodyBytes],
+    [codeLimits.entries, codeLimits.entries, 32 * 1024]);
+  assert.ok(page.includes(`${defaultLimits.fuel / 1_000_000n} million instructions`)
+    && page.includes(`${defaultLimits.memoryPages / 16} MiB`));
 });
 
 abi.run();

@@ -1,5 +1,5 @@
-// wasm-plugins/host-local and wasm-plugins/lowest against plain twins in TypeScript, on random requests; and the order of the
-// catalogue.
+// wasm-plugins/host-local and wasm-plugins/lowest against plain twins in TypeScript, on random requests; and the order
+// of the catalogue.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { instantiateSync } from "@assemblyscript/loader";
@@ -7,10 +7,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address, Span } from "../../src/net/index.ts";
 import { AddressList, addOffset, addressToInteger, formatAddress, parseAddress, takenBitmap, takenRuns, takenView } from "../../src/net/index.ts";
-import { encodeFrame } from "../../src/wasm/frame.ts";
-import { defaultFuel, op } from "../../src/wasm/sandbox.ts";
-import { random } from "../helpers/random.ts";
+import { encodeFrame } from "../../src/wasm/call/frame.ts";
+import { defaultFuel, op } from "../../src/wasm/call/sandbox.ts";
 import type { Random } from "../helpers/random.ts";
+import { random } from "../helpers/random.ts";
 import { builtModules } from "../helpers/wasm.ts";
 
 const hostLocal = readFileSync(join(builtModules, "host-local.wasm"));
@@ -74,8 +74,10 @@ function outcomeOf(text: string): Outcome {
 }
 
 function frameOf({ ranges, requested, mine }: Case, form: Form): Uint8Array {
-  const json = JSON.stringify({ op: "allocate", requested, mine: mine.map((address) => ({ address, state: "active" })), ranges: [] });
-  return encodeFrame(json, ranges.map(({ cursor, ...range }) => ({ ...range, ...(cursor === undefined ? {} : { cursor }), prefixBits: 24, view: viewOf(range, form) })));
+  const json = JSON.stringify({ op: "allocate", requested, mine: mine.map((address) => ({ address, state: "active" })),
+    ranges: [] });
+  return encodeFrame(json, ranges.map(({ cursor, ...range }) => ({ ...range, ...(cursor === undefined ? {}
+    : { cursor }), prefixBits: 24, view: viewOf(range, form) })));
 }
 
 function viewOf(range: Omit<TwinRange, "cursor">, form: Form) {
@@ -108,12 +110,14 @@ function twin({ ranges, requested, mine }: Case, order: Order): Outcome {
 function holds(range: Span, text: string): boolean {
   const address = parseAddress(text);
   const value = addressToInteger(address);
-  return address.family === range.first.family && addressToInteger(range.first) <= value && value <= addressToInteger(range.last);
+  return address.family === range.first.family && addressToInteger(range.first) <= value
+    && value <= addressToInteger(range.last);
 }
 
 /** Every address of the set, from the one behind the cursor around to the cursor itself. */
 function roundOf(ranges: readonly TwinRange[]): readonly string[] {
-  const all = ranges.flatMap((range) => addressesOf(range).map((text) => ({ text, isCursor: range.cursor !== undefined && formatAddress(range.cursor) === text })));
+  const all = ranges.flatMap((range) => addressesOf(range).map((text) => ({ text,
+    isCursor: range.cursor !== undefined && formatAddress(range.cursor) === text })));
   const start = all.findIndex(({ isCursor }) => isCursor) + 1;
   return [...all.slice(start), ...all.slice(0, start)].map(({ text }) => text);
 }
@@ -129,14 +133,16 @@ function addressesOf(span: Span): readonly string[] {
 }
 
 /** Small ranges at awkward places: word borders, the end of the family, next to each other. */
-const bases = ["10.1.2.0", "10.1.255.250", "192.168.0.1", "255.255.255.200", "0.0.0.1", "2001:db8::", "2001:db8::ffff:ffff:ffff:fff8", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00", "::1"];
+const bases = ["10.1.2.0", "10.1.255.250", "192.168.0.1", "255.255.255.200", "0.0.0.1", "2001:db8::",
+  "2001:db8::ffff:ffff:ffff:fff8", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00", "::1"];
 
 function randomCase(any: Random): Case {
   const sets = 1 + any.below(2);
   const ranges: TwinRange[] = [];
   for (let set = 0; set < sets; set++) {
     let from = parseAddress(any.pick(bases));
-    if (ranges.some((range) => range.first.family === from.family)) from = parseAddress(from.family === 4 ? "172.16.0.1" : "fd00::1");
+    if (ranges.some((range) => range.first.family === from.family)) from = parseAddress(from.family === 4 ? "172.16.0.1"
+      : "fd00::1");
     const inSet = 1 + any.below(3);
     const cursorIn = any.below(inSet + 1);
     for (let i = 0; i < inSet; i++) {
@@ -149,7 +155,8 @@ function randomCase(any: Random): Case {
       from = next;
     }
   }
-  const known = ranges.flatMap((range) => [formatAddress(range.first), formatAddress(range.last), any.pick(addressesOf(range))]);
+  const known = ranges.flatMap((range) => [formatAddress(range.first), formatAddress(range.last),
+    any.pick(addressesOf(range))]);
   return {
     ranges,
     requested: any.once(3) ? Array.from({ length: 1 + any.below(3) }, () => any.pick([...known, "10.99.0.1"])) : [],
@@ -164,7 +171,8 @@ function randomRange(any: Random, set: number, span: Span, withCursor: boolean):
   if (density === 4 && any.once(2)) taken.delete(any.pick(all));
   const gateway = any.pick(all);
   taken.add(gateway);
-  return { set, ...span, gateway: parseAddress(gateway), cursor: withCursor ? parseAddress(any.pick(all)) : undefined, taken };
+  return { set, ...span, gateway: parseAddress(gateway), cursor: withCursor ? parseAddress(any.pick(all)) : undefined,
+    taken };
 }
 
 const twins = suite("a built-in module and its twin");
@@ -179,7 +187,9 @@ for (const [name, bytes, order] of [["host-local", hostLocal, roundOf], ["lowest
       const expected = twin(test, order);
       codes.add("error" in expected ? expected.error : 0);
       for (const form of ["runs", "bitmap", "chosen"] as const) {
-        assert.equal(module(test, form), expected, `seed ${any.seed}, case ${i}, ${form}: ${JSON.stringify(test, (_, value: unknown) => (value instanceof Set ? [...value] : value))}`);
+        assert.equal(module(test, form), expected,
+          `seed ${any.seed}, case ${i}, ${form}: ` +
+            `${JSON.stringify(test, (_, value: unknown) => (value instanceof Set ? [...value] : value))}`);
       }
     }
     assert.equal([...codes].sort(), [0, 100, 101, 102], `seed ${any.seed} reaches every outcome`);
@@ -189,7 +199,8 @@ for (const [name, bytes, order] of [["host-local", hostLocal, roundOf], ["lowest
 twins.run();
 
 /** 17.5: one row is the taken addresses and the last one handed out; `.1` is the gateway. */
-const rows: readonly (readonly [string, readonly string[], string | undefined, readonly (readonly [string, string])[], string | number])[] = [
+const rows: readonly (readonly [string, readonly string[], string | undefined, readonly (readonly [string, string])[],
+  string | number])[] = [
   ["a fresh /29", [], undefined, [["192.168.1.1", "192.168.1.6"]], "192.168.1.2"],
   ["a fresh IPv6 /64", [], undefined, [["2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff"]], "2001:db8::2"],
   ["a fresh /30", [], undefined, [["192.168.1.1", "192.168.1.2"]], "192.168.1.2"],
@@ -200,8 +211,10 @@ const rows: readonly (readonly [string, readonly string[], string | undefined, r
   ["a last one outside", [], "10.9.9.9", [["192.168.1.1", "192.168.1.6"]], "192.168.1.2"],
   ["all taken but the last one", [".2", ".3", ".5", ".6"], ".4", [["192.168.1.1", "192.168.1.6"]], "192.168.1.4"],
   ["all taken", [".2", ".3", ".4", ".5", ".6"], ".4", [["192.168.1.1", "192.168.1.6"]], 100],
-  ["two /30 with the first full", [".2"], ".2", [["192.168.1.1", "192.168.1.2"], ["192.168.1.5", "192.168.1.6"]], "192.168.1.5"],
-  ["two /30 with the last of the second given", [], ".6", [["192.168.1.1", "192.168.1.2"], ["192.168.1.5", "192.168.1.6"]], "192.168.1.2"],
+  ["two /30 with the first full", [".2"], ".2", [["192.168.1.1", "192.168.1.2"], ["192.168.1.5", "192.168.1.6"]],
+    "192.168.1.5"],
+  ["two /30 with the last of the second given", [], ".6", [["192.168.1.1", "192.168.1.2"],
+    ["192.168.1.5", "192.168.1.6"]], "192.168.1.2"],
 ];
 
 const order = suite("host-local, order");
@@ -214,7 +227,9 @@ for (const [title, taken, last, spans, expected] of rows) {
       const span = { first: parseAddress(first), last: parseAddress(end) };
       const gateway = first.endsWith("1") ? first : "192.168.1.1";
       const within = [...all, gateway].filter((text) => holds(span, text));
-      return { set: 0, ...span, gateway: parseAddress(gateway), cursor: cursor !== undefined && holds(span, formatAddress(cursor)) ? cursor : undefined, taken: new Set(within) };
+      return { set: 0, ...span, gateway: parseAddress(gateway),
+        cursor: cursor !== undefined && holds(span, formatAddress(cursor)) ? cursor : undefined,
+        taken: new Set(within) };
     });
     const outcome = kit()({ ranges, requested: [], mine: [] }, "runs");
     assert.equal("error" in outcome ? outcome.error : outcome.ips[0]?.address, expected);
@@ -225,7 +240,8 @@ order.run();
 const frames = suite("host-local, frames");
 
 frames("cut at any byte is refused, not misread", () => {
-  const test: Case = { ranges: [{ set: 0, first: parseAddress("10.0.0.1"), last: parseAddress("10.0.0.9"), gateway: parseAddress("10.0.0.1"), cursor: undefined, taken: new Set(["10.0.0.1"]) }], requested: [], mine: [] };
+  const test: Case = { ranges: [{ set: 0, first: parseAddress("10.0.0.1"), last: parseAddress("10.0.0.9"),
+    gateway: parseAddress("10.0.0.1"), cursor: undefined, taken: new Set(["10.0.0.1"]) }], requested: [], mine: [] };
   const whole = frameOf(test, "runs");
   const exports = fresh();
   for (let length = 0; length < whole.length; length++) {
@@ -233,7 +249,8 @@ frames("cut at any byte is refused, not misread", () => {
     const at = exports.alloc(length);
     new Uint8Array(exports.memory.buffer).set(whole.subarray(0, length), at);
     const packed = BigInt.asUintN(64, exports.call(op.allocate, at, length));
-    const answer = new TextDecoder().decode(new Uint8Array(exports.memory.buffer, Number(packed >> 32n), Number(packed & 0xffff_ffffn)));
+    const answer = new TextDecoder().decode(new Uint8Array(exports.memory.buffer, Number(packed >> 32n),
+      Number(packed & 0xffff_ffffn)));
     assert.equal(outcomeOf(answer), { error: 7 }, `at ${length}`);
   }
 });

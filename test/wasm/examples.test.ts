@@ -3,8 +3,11 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { builtInSubject, parseCases, poolsOf, rangesOf, runCase, runKit, subjectOf } from "../../src/module-kit/index.ts";
-import type { Subject } from "../../src/module-kit/index.ts";
+import { rangesOf, runCase } from "../../src/commands/module/kit/case-run.ts";
+import { parseCases, poolsOf } from "../../src/commands/module/kit/case.ts";
+import { runKit } from "../../src/commands/module/kit/index.ts";
+import type { Subject } from "../../src/commands/module/kit/subject.ts";
+import { builtInSubject, subjectOf } from "../../src/commands/module/kit/subject.ts";
 import { configCheckOf } from "../../src/wasm/index.ts";
 import { random } from "../helpers/random.ts";
 import { moduleSources } from "../helpers/sdk.ts";
@@ -12,7 +15,8 @@ import { builtModules } from "../helpers/wasm.ts";
 
 const examples: readonly Example[] = [
   ...readdirSync(join(moduleSources, "examples")).map((name) => ({
-    folder: join(moduleSources, "examples", name), subject: subjectOf(readFileSync(join(builtModules, "examples", `${name}.wasm`))),
+    folder: join(moduleSources, "examples", name), subject: subjectOf(readFileSync(join(builtModules, "examples",
+      `${name}.wasm`))),
   })),
   { folder: join(moduleSources, "lowest"), subject: builtInSubject(readFileSync(join(builtModules, "lowest.wasm"))) },
 ];
@@ -23,7 +27,8 @@ interface Example {
 }
 
 function casesOf({ folder }: Example) {
-  return readdirSync(join(folder, "cases")).sort().flatMap((file) => parseCases(file, readJson(join(folder, "cases", file))));
+  return readdirSync(join(folder, "cases")).sort().flatMap((file) => parseCases(file,
+    readJson(join(folder, "cases", file))));
 }
 
 function readJson(file: string): unknown {
@@ -45,7 +50,8 @@ const kit = suite("the conformance kit, a share of it, on");
 for (const example of examples) {
   kit(example.subject.name, async () => {
     const pools = casesOf(example).filter(({ ranges }) => ranges !== undefined).flatMap((row) => poolsOf(rangesOf(row)));
-    for await (const { title, failure } of runKit(example.subject, { seed: random().seed, share: 0.005, pools })) assert.is(failure, undefined, `${title}: ${failure}`);
+    for await (const { title, failure } of runKit(example.subject,
+      { seed: random().seed, share: 0.005, pools })) assert.is(failure, undefined, `${title}: ${failure}`);
   });
 }
 kit.run();
@@ -63,7 +69,8 @@ for (const { folder, subject } of examples.filter(({ folder }) => existsSync(joi
     const shown = /```json\n(.*?)```/s.exec(page)?.[1] ?? "";
     assert.is(shown, readFileSync(join(folder, "network.conflist"), "utf8"));
     const { plugins } = JSON.parse(shown) as Network; // a file of ours; what is read of it is looked at below
-    const section = [...plugins, ...plugins.flatMap(({ ipam }) => ipam ?? [])].find(({ type }) => type === subject.name);
+    const section = [...plugins,
+      ...plugins.flatMap(({ ipam }) => ipam ?? [])].find(({ type }) => type === subject.name);
     assert.ok(section);
     const problem = (await configCheckOf(subject.name, subject.metadata.configSchema))(section.config ?? {});
     assert.is(problem, undefined, problem);

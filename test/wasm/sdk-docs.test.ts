@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { withMetadata } from "../../src/bin/module/compile.ts";
-import { parseCases, runCase, subjectOf } from "../../src/module-kit/index.ts";
+import { withMetadata } from "../../src/commands/module/compile.ts";
+import { runCase } from "../../src/commands/module/kit/case-run.ts";
+import { parseCases } from "../../src/commands/module/kit/case.ts";
+import { subjectOf } from "../../src/commands/module/kit/subject.ts";
 import { compileModuleSources } from "../helpers/sdk.ts";
 
 const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "sdk.md"), "utf8");
-const modules = [...page.matchAll(/```ts\n(.*?)```\n```json\n(.*?)```/gs)].map(([, source = "", cases = ""]) => ({ source, cases, name: /^class (\w+)/m.exec(source)?.[1] ?? "" }));
+const modules = [...page.matchAll(/```ts\n(.*?)```\n```json\n(.*?)```/gs)].map(([, source = "",
+  cases = ""]) => ({ source, cases, name: /^class (\w+)/m.exec(source)?.[1] ?? "" }));
 
 const docs = suite("docs/sdk.md");
 
@@ -22,7 +25,8 @@ for (const { name, source, cases } of modules) {
       writeFileSync(join(folder, "index.ts"), source);
       const kind = source.includes("extends Policy") ? "policy" : "ipam";
       const ops = kind === "policy" ? ["review"] : ["allocate", "release", "check"];
-      const subject = subjectOf(withMetadata(await compileModuleSources(folder, "index.ts"), { abi: 1, kind, name: name.toLowerCase(), version: "1", ops }));
+      const subject = subjectOf(withMetadata(await compileModuleSources(folder, "index.ts"),
+        { abi: 1, kind, name: name.toLowerCase(), version: "1", ops }));
       for (const row of parseCases("docs/sdk.md", JSON.parse(cases))) {
         const difference = await runCase(subject, row);
         assert.is(difference, undefined, `${row.title}: ${difference}`);

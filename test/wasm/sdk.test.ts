@@ -5,10 +5,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address } from "../../src/net/index.ts";
 import { AddressList, addressToInteger, formatAddress, isAddress, parseAddress, takenBitmap, takenRuns } from "../../src/net/index.ts";
-import type { FrameRange } from "../../src/wasm/frame.ts";
-import { encodeFrame } from "../../src/wasm/frame.ts";
-import { random } from "../helpers/random.ts";
+import type { FrameRange } from "../../src/wasm/call/frame.ts";
+import { encodeFrame } from "../../src/wasm/call/frame.ts";
 import type { Random } from "../helpers/random.ts";
+import { random } from "../helpers/random.ts";
 import { compileModuleSources, moduleSources } from "../helpers/sdk.ts";
 
 interface Pieces extends Record<string, unknown> {
@@ -41,7 +41,8 @@ function pieces() {
 const give = (text: string) => instance.exports.__newString(text);
 const take = (at: number) => instance.exports.__getString(at);
 const canonical = (text: string, family: number) => take(pieces().canonical(give(text), family));
-const calculate = (op: string, left: bigint, right: bigint) => take(pieces().calculate(give(op), give(digits(left)), give(digits(right))));
+const calculate = (op: string, left: bigint, right: bigint) => take(pieces().calculate(give(op), give(digits(left)),
+  give(digits(right))));
 
 function digits(value: bigint): string {
   return value.toString(16).padStart(32, "0");
@@ -56,13 +57,17 @@ function put(bytes: Uint8Array): number {
 const addr = suite("Addr");
 
 for (const [text, family] of [
-  ["0.0.0.0", 4], ["255.255.255.255", 4], ["10.1.2.30", 4], ["01.2.3.4", 4], ["1.2.3", 4], ["1.2.3.4.5", 4], ["1.2.3.", 4], [".1.2.3", 4], ["1..2.3", 4],
+  ["0.0.0.0", 4], ["255.255.255.255", 4], ["10.1.2.30", 4], ["01.2.3.4", 4], ["1.2.3", 4], ["1.2.3.4.5", 4],
+    ["1.2.3.", 4], [".1.2.3", 4], ["1..2.3", 4],
   ["256.1.1.1", 4], ["1.2.3.4 ", 4], ["", 4], ["::1", 4], ["1.2.3.-4", 4], ["1.2.3.00", 4],
-  ["::", 6], ["::1", 6], ["1::", 6], ["2001:db8::ffff:0:1", 6], ["1:2:3:4:5:6:7:8", 6], ["FF::a", 6], ["1:0:0:2:0:0:0:3", 6], ["1:2:3:4:5:6:7::", 6], ["::2:3:4:5:6:7:8", 6],
-  ["1:2:3:4:5:6:7", 6], ["1:2:3:4:5:6:7:8:9", 6], ["1::2::3", 6], [":::", 6], [":1::2", 6], ["1::2:", 6], ["12345::", 6], ["g::", 6], ["", 6], [":", 6], ["1:2:3:4:5:6:7:8::", 6], ["10.0.0.1", 6],
+  ["::", 6], ["::1", 6], ["1::", 6], ["2001:db8::ffff:0:1", 6], ["1:2:3:4:5:6:7:8", 6], ["FF::a", 6],
+    ["1:0:0:2:0:0:0:3", 6], ["1:2:3:4:5:6:7::", 6], ["::2:3:4:5:6:7:8", 6],
+  ["1:2:3:4:5:6:7", 6], ["1:2:3:4:5:6:7:8:9", 6], ["1::2::3", 6], [":::", 6], [":1::2", 6], ["1::2:", 6],
+    ["12345::", 6], ["g::", 6], ["", 6], [":", 6], ["1:2:3:4:5:6:7:8::", 6], ["10.0.0.1", 6],
 ] as const) {
   addr(`reads ${JSON.stringify(text)} as the host does`, () => {
-    const expected = isAddress(text) && parseAddress(text).family === family ? formatAddress(parseAddress(text)) : "none";
+    const expected = isAddress(text) && parseAddress(text).family === family ? formatAddress(parseAddress(text))
+      : "none";
     assert.is(canonical(text, family), expected);
   });
 }
@@ -98,15 +103,18 @@ addr("calculates as a number of 128 bits does", () => {
   const any = random();
   for (let i = 0; i < 3000; i++) {
     const a = wideNumber(any), b = any.once(10) ? a : wideNumber(any);
-    for (const [op, twin] of Object.entries(twins)) assert.is(calculate(op, a, b), twin(a, b), `seed ${any.seed}: ${op} ${digits(a)} ${digits(b)}`);
+    for (const [op, twin] of Object.entries(twins)) assert.is(calculate(op, a, b), twin(a, b),
+      `seed ${any.seed}: ${op} ${digits(a)} ${digits(b)}`);
     const [larger, smaller] = a > b ? [a, b] : [b, a];
     const distance = larger - smaller;
-    assert.is(calculate("distance", larger, smaller), (distance > low64(wide) ? low64(wide) : distance).toString(), `seed ${any.seed}: ${digits(larger)} - ${digits(smaller)}`);
+    assert.is(calculate("distance", larger, smaller), (distance > low64(wide) ? low64(wide) : distance).toString(),
+      `seed ${any.seed}: ${digits(larger)} - ${digits(smaller)}`);
   }
 });
 
 addr("can be kept in arrays and maps, and sorted", () => {
-  assert.is(take(pieces().sorted(give("10.0.0.9 10.0.0.10 9.255.255.255 10.0.0.9"))), "9.255.255.255 10.0.0.9 10.0.0.10");
+  assert.is(take(pieces().sorted(give("10.0.0.9 10.0.0.10 9.255.255.255 10.0.0.9"))),
+    "9.255.255.255 10.0.0.9 10.0.0.10");
 });
 
 /** Numbers with long runs of ones and zeros, where carries happen. */
@@ -121,26 +129,37 @@ addr.run();
 const spans = suite("Span and Prefix");
 const span = (text: string) => take(pieces().span(give(text)));
 for (const [text, expected] of [
-  ["10.1.2.3", "10.1.2.3-10.1.2.3 1"], ["10.1.2.3-10.1.2.9", "10.1.2.3-10.1.2.9 7"], ["10.1.2.3/24", "10.1.2.0-10.1.2.255 256"], ["10.1.2.3/32", "10.1.2.3-10.1.2.3 1"],
-  ["0.0.0.0/0", "0.0.0.0-255.255.255.255 4294967296"], ["2001:db8::9/126", "2001:db8::8-2001:db8::b 4"], ["::/64", "::-::ffff:ffff:ffff:ffff 18446744073709551615"],
+  ["10.1.2.3", "10.1.2.3-10.1.2.3 1"], ["10.1.2.3-10.1.2.9", "10.1.2.3-10.1.2.9 7"],
+    ["10.1.2.3/24", "10.1.2.0-10.1.2.255 256"], ["10.1.2.3/32", "10.1.2.3-10.1.2.3 1"],
+  ["0.0.0.0/0", "0.0.0.0-255.255.255.255 4294967296"], ["2001:db8::9/126", "2001:db8::8-2001:db8::b 4"],
+    ["::/64", "::-::ffff:ffff:ffff:ffff 18446744073709551615"],
   ["::/0", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 18446744073709551615"], ["fd00::1-fd00::2", "fd00::1-fd00::2 2"],
-  ["10.1.2.9-10.1.2.3", "none"], ["10.1.2.3-fd00::1", "none"], ["10.1.2.3/33", "none"], ["10.1.2.3/", "none"], ["10.1.2.3/+8", "none"], ["::/129", "none"], ["", "none"], ["-", "none"], ["ten", "none"],
+  ["10.1.2.9-10.1.2.3", "none"], ["10.1.2.3-fd00::1", "none"], ["10.1.2.3/33", "none"], ["10.1.2.3/", "none"],
+    ["10.1.2.3/+8", "none"], ["::/129", "none"], ["", "none"], ["-", "none"], ["ten", "none"],
 ] as const) {
   spans(`reads ${JSON.stringify(text)}`, () => assert.is(span(text), expected));
 }
 for (const [left, right, expected] of [
-  ["10.0.0.0/24", "10.0.0.128/25", "10.0.0.128-10.0.0.255"], ["10.0.0.10-10.0.0.20", "10.0.0.15-10.0.0.30", "10.0.0.15-10.0.0.20"], ["10.0.0.1", "10.0.0.1", "10.0.0.1-10.0.0.1"],
+  ["10.0.0.0/24", "10.0.0.128/25", "10.0.0.128-10.0.0.255"],
+    ["10.0.0.10-10.0.0.20", "10.0.0.15-10.0.0.30", "10.0.0.15-10.0.0.20"],
+    ["10.0.0.1", "10.0.0.1", "10.0.0.1-10.0.0.1"],
   ["10.0.0.1", "10.0.0.2", "none"], ["10.0.0.0/8", "fd00::/8", "none"], ["::a00:1", "10.0.0.1", "none"],
 ] as const) {
-  spans(`finds what ${left} and ${right} have in common`, () => assert.is(take(pieces().common(give(left), give(right))), expected));
+  spans(`finds what ${left} and ${right} have in common`, () => assert.is(take(pieces().common(give(left),
+    give(right))), expected));
 }
 for (const [cidr, index, bits, expected] of [
-  ["10.0.0.0/8", 0n, 24, "10.0.0.0/24 10.0.0.0-10.0.0.255"], ["10.0.0.0/8", 65_535n, 24, "10.255.255.0/24 10.255.255.0-10.255.255.255"], ["10.0.0.0/8", 65_536n, 24, "none"],
-  ["0.0.0.0/0", 4_294_967_295n, 32, "255.255.255.255/32 255.255.255.255-255.255.255.255"], ["10.0.0.0/24", 0n, 24, "10.0.0.0/24 10.0.0.0-10.0.0.255"], ["10.0.0.0/24", 1n, 24, "none"],
-  ["10.0.0.0/24", 0n, 23, "none"], ["10.0.0.0/24", 0n, 33, "none"], ["fd00::/48", 3n, 64, "fd00:0:0:3::/64 fd00:0:0:3::-fd00::3:ffff:ffff:ffff:ffff"],
-  ["fd00::/8", 0xffff_ffff_ffff_ffffn, 120, "fd00::ff:ffff:ffff:ffff:ff00/120 fd00::ff:ffff:ffff:ffff:ff00-fd00::ff:ffff:ffff:ffff:ffff"],
+  ["10.0.0.0/8", 0n, 24, "10.0.0.0/24 10.0.0.0-10.0.0.255"],
+    ["10.0.0.0/8", 65_535n, 24, "10.255.255.0/24 10.255.255.0-10.255.255.255"], ["10.0.0.0/8", 65_536n, 24, "none"],
+  ["0.0.0.0/0", 4_294_967_295n, 32, "255.255.255.255/32 255.255.255.255-255.255.255.255"],
+    ["10.0.0.0/24", 0n, 24, "10.0.0.0/24 10.0.0.0-10.0.0.255"], ["10.0.0.0/24", 1n, 24, "none"],
+  ["10.0.0.0/24", 0n, 23, "none"], ["10.0.0.0/24", 0n, 33, "none"],
+    ["fd00::/48", 3n, 64, "fd00:0:0:3::/64 fd00:0:0:3::-fd00::3:ffff:ffff:ffff:ffff"],
+  ["fd00::/8", 0xffff_ffff_ffff_ffffn, 120,
+    "fd00::ff:ffff:ffff:ffff:ff00/120 fd00::ff:ffff:ffff:ffff:ff00-fd00::ff:ffff:ffff:ffff:ffff"],
 ] as const) {
-  spans(`cuts ${cidr} into parts of ${bits} bits: number ${index}`, () => assert.is(take(pieces().part(give(cidr), index, bits)), expected));
+  spans(`cuts ${cidr} into parts of ${bits} bits: number ${index}`,
+    () => assert.is(take(pieces().part(give(cidr), index, bits)), expected));
 }
 spans.run();
 
@@ -152,7 +171,8 @@ interface Model {
   readonly taken: ReadonlySet<number>;
 }
 
-const starts = ["10.0.0.0", "10.0.0.63", "255.255.255.0", "0.0.0.0", "fd00::", "2001:db8::ffff:ffff:ffff:ffe0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00"].map(parseAddress);
+const starts = ["10.0.0.0", "10.0.0.63", "255.255.255.0", "0.0.0.0", "fd00::", "2001:db8::ffff:ffff:ffff:ffe0", "::",
+  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00"].map(parseAddress);
 
 function randomModel(any: Random): Model {
   const start = any.pick(starts), size = 1 + any.below(any.once(3) ? 256 : 70);
@@ -164,12 +184,14 @@ function randomModel(any: Random): Model {
 
 function addressOf({ family, first }: Model, index: number): Address {
   const value = first + BigInt(index);
-  const groups = Array.from({ length: 8 }, (_, i) => ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16)).join(":");
+  const groups = Array.from({ length: 8 }, (_,
+    i) => ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16)).join(":");
   const octets = Array.from({ length: 4 }, (_, i) => ((value >> BigInt(24 - 8 * i)) & 0xffn).toString()).join(".");
   return parseAddress(family === 4 ? octets : groups);
 }
 
-const text = (model: Model, index: number | undefined) => (index === undefined ? "none" : formatAddress(addressOf(model, index)));
+const text = (model: Model, index: number | undefined) => (index === undefined ? "none"
+  : formatAddress(addressOf(model, index)));
 
 function frameRange(model: Model, set: number, form: "runs" | "bitmap"): FrameRange {
   const list = new AddressList(model.size);
@@ -184,7 +206,8 @@ function open(models: readonly Model[], form: "runs" | "bitmap", json: object = 
   assert.ok(instance.exports.open(at, frame.length));
 }
 
-const ask = (fn: "look" | "search", op: string, range: number, value: bigint) => take(instance.exports[fn](give(op), range, give(digits(value & wide))));
+const ask = (fn: "look" | "search", op: string, range: number,
+  value: bigint) => take(instance.exports[fn](give(op), range, give(digits(value & wide))));
 
 const view = suite("View");
 view("finds what is free in both directions, whichever form it has", () => {
@@ -193,19 +216,24 @@ view("finds what is free in both directions, whichever form it has", () => {
     const model = randomModel(any);
     const free = Array.from({ length: model.size }, (_, index) => index).filter((index) => !model.taken.has(index));
     // from outside the range too, but not before zero or behind the last address of 128 bits
-    const at = [any.below(model.size), 0, model.size - 1, model.size + any.below(5), -1 - any.below(5)].filter((index) => model.first + BigInt(index) >= 0n && model.first + BigInt(index) <= wide);
+    const at = [any.below(model.size), 0, model.size - 1, model.size + any.below(5),
+      -1 - any.below(5)].filter((index) => model.first + BigInt(index) >= 0n && model.first + BigInt(index) <= wide);
     for (const form of ["runs", "bitmap"] as const) {
       open([model], form);
       const note = `seed ${any.seed}, round ${i}, ${form}`;
       assert.is(ask("look", "countFree", 0, 0n), String(free.length), note);
       for (const index of at) {
         const number = model.first + BigInt(index);
-        assert.is(ask("look", "nextFree", 0, number), text(model, free.find((other) => other >= index)), `${note}: nextFree ${index}`);
-        assert.is(ask("look", "freeAfter", 0, number), text(model, free.find((other) => other > index)), `${note}: freeAfter ${index}`);
-        assert.is(ask("look", "prevFree", 0, number), text(model, free.findLast((other) => other <= index)), `${note}: prevFree ${index}`);
+        assert.is(ask("look", "nextFree", 0, number), text(model, free.find((other) => other >= index)),
+          `${note}: nextFree ${index}`);
+        assert.is(ask("look", "freeAfter", 0, number), text(model, free.find((other) => other > index)),
+          `${note}: freeAfter ${index}`);
+        assert.is(ask("look", "prevFree", 0, number), text(model, free.findLast((other) => other <= index)),
+          `${note}: prevFree ${index}`);
         const mask = any.pick([1n, 3n, 31n, 63n, 127n]), value = BigInt(any.below(128)) & mask;
         const fits = (other: number) => other >= index && ((model.first + BigInt(other)) & mask) === value;
-        assert.is(ask("look", `matching ${mask} ${value}`, 0, number), text(model, free.find(fits)), `${note}: freeMatching ${index}, ${mask}, ${value}`);
+        assert.is(ask("look", `matching ${mask} ${value}`, 0, number), text(model, free.find(fits)),
+          `${note}: freeMatching ${index}, ${mask}, ${value}`);
         assert.is(ask("look", "isFree", 0, number), free.includes(index) ? "1" : "0", `${note}: isFree ${index}`);
       }
       for (const index of [0, free.length - 1, free.length, any.below(model.size)].filter((each) => each >= 0)) {
@@ -217,13 +245,15 @@ view("finds what is free in both directions, whichever form it has", () => {
 
 view("finds the same by runs whatever was looked for before: forth, back, and anywhere", () => {
   const any = random(), size = 600;
-  const model: Model = { family: 6, first: addressToInteger(parseAddress("2001:db8::ffff:ffff:ffff:fe00")), size, taken: new Set(Array.from({ length: size }, (_, i) => i).filter(() => any.once(2))) };
+  const model: Model = { family: 6, first: addressToInteger(parseAddress("2001:db8::ffff:ffff:ffff:fe00")), size,
+    taken: new Set(Array.from({ length: size }, (_, i) => i).filter(() => any.once(2))) };
   open([model], "runs");
   const free = Array.from({ length: size }, (_, index) => index).filter((index) => !model.taken.has(index));
   for (let i = 0, at = 0; i < 1500; i++) {
     at = (at + any.pick([1, 1, 2, size - 1, size - 3, any.below(size)])) % size;
     const number = model.first + BigInt(at), note = `seed ${any.seed}, look ${i} at ${at}`;
-    const [op, found] = any.pick([["freeAfter", free.find((other) => other > at)], ["nextFree", free.find((other) => other >= at)], ["prevFree", free.findLast((other) => other <= at)]] as const);
+    const [op, found] = any.pick([["freeAfter", free.find((other) => other > at)],
+      ["nextFree", free.find((other) => other >= at)], ["prevFree", free.findLast((other) => other <= at)]] as const);
     assert.is(ask("look", op, 0, number), text(model, found), `${note}: ${op}`);
   }
 });
@@ -258,15 +288,19 @@ view("keeps nothing but the addresses it finds, 16 bytes each", async () => {
   for (let i = 0; i < many; i++) list.add(0, 0, 0, 0x0a00_0002 + i * every);
   for (const taken of [takenRuns(span, list), takenBitmap(span, list)]) {
     // The exports of wasm-plugins/sdk-figures.
-    const { memory, alloc, open: opened, inARow } = new WebAssembly.Instance(figures, {}).exports as unknown as { readonly memory: WebAssembly.Memory; alloc(bytes: number): number; open(at: number, bytes: number): number; inARow(from: number, count: number): number };
+    const { memory, alloc, open: opened, inARow } = new WebAssembly.Instance(figures,
+      {}).exports as unknown as { readonly memory: WebAssembly.Memory; alloc(bytes: number): number; open(at: number,
+      bytes: number): number; inARow(from: number, count: number): number };
     const frame = encodeFrame("{}", [{ set: 0, ...span, prefixBits: 8, view: taken }]);
     const at = alloc(frame.length);
     new Uint8Array(memory.buffer).set(frame, at);
     assert.ok(opened(at, frame.length));
     // Every third is taken: two steps go three addresses on.
     assert.is(inARow(0x0a00_0001, many), 0x0a00_0001 + (many / 2) * every);
-    // The runtime doubles its memory when it is full, at most once here: 1.6 MB of addresses beside a frame of 2 MB or more.
-    assert.ok(memory.buffer.byteLength <= 2 * Math.ceil((frame.length + many * 16) / pageBytes + 2) * pageBytes, `${memory.buffer.byteLength} bytes`);
+    // The runtime doubles its memory when it is full, at most once here: 1.6 MB of addresses beside a frame of 2 MB or
+    // more.
+    assert.ok(memory.buffer.byteLength <= 2 * Math.ceil((frame.length + many * 16) / pageBytes + 2) * pageBytes,
+      `${memory.buffer.byteLength} bytes`);
   }
 });
 
@@ -288,9 +322,13 @@ const sets = suite("RangeSet");
 sets("goes round from anywhere, through every range", () => {
   const any = random();
   for (let i = 0; i < 400; i++) {
-    const models = Array.from({ length: 1 + any.below(3) }, (_, index) => ({ ...randomModel(any), family: 4 as const, first: 0x0a00_0000n + BigInt(index) * 0x10000n }));
-    const all = models.flatMap((model, range) => Array.from({ length: model.size }, (_, index) => ({ range, index, free: !model.taken.has(index) })));
-    const told = (found: { range: number; index: number } | undefined) => (found === undefined ? "none" : `${found.range} ${text(models[found.range] ?? models[0] as Model, found.index)}`); // every range has its model
+    const models = Array.from({ length: 1 + any.below(3) },
+      (_, index) => ({ ...randomModel(any), family: 4 as const, first: 0x0a00_0000n + BigInt(index) * 0x10000n }));
+    const all = models.flatMap((model, range) => Array.from({ length: model.size },
+      (_, index) => ({ range, index, free: !model.taken.has(index) })));
+    // Every range has its model
+    const told = (found: { range: number; index: number } | undefined) => (found === undefined ? "none"
+      : `${found.range} ${text(models[found.range] ?? models[0] as Model, found.index)}`);
     const position = any.below(all.length), from = all[position];
     assert.ok(from);
     open(models, any.pick(["runs", "bitmap"] as const));
@@ -312,15 +350,19 @@ const caller = (json: object) => {
 };
 request("tells who asks", () => {
   assert.is(caller({
-    attempt: 3, seed: "fedcba9876543210", attachment: { containerId: "c1", ifName: "net1", network: "blue", mac: "02:00:5E:10:00:ff" },
-    pod: { namespace: "shop", name: "db-0", uid: "u" }, node: { name: "node-2", index: 2 }, mine: [{ address: "10.0.0.2", state: "active" }, { address: "10.0.0.3", state: "held" }],
+    attempt: 3, seed: "fedcba9876543210", attachment: { containerId: "c1", ifName: "net1", network: "blue",
+      mac: "02:00:5E:10:00:ff" },
+    pod: { namespace: "shop", name: "db-0", uid: "u" }, node: { name: "node-2", index: 2 },
+      mine: [{ address: "10.0.0.2", state: "active" }, { address: "10.0.0.3", state: "held" }],
   }), `3 ${0xfedcba9876543210n} c1 net1 blue ${0x02005e1000ff} shop/db-0 node-2 2 10.0.0.2 active 10.0.0.3 held`);
 });
 request("has an answer where the host says nothing", () => {
-  assert.is(caller({ attachment: { containerId: "c1", ifName: "net1", network: "blue", mac: null }, pod: null, node: { name: "n", index: null } }), "0 0 c1 net1 blue -1 / n -1");
+  assert.is(caller({ attachment: { containerId: "c1", ifName: "net1", network: "blue", mac: null }, pod: null,
+    node: { name: "n", index: null } }), "0 0 c1 net1 blue -1 / n -1");
 });
 for (const mac of ["02:00:5e:10:00", "02-00-5e-10-00-01", "02:00:5e:10:00:0g", "02:00:5e:10:00:011", ""]) {
-  request(`knows no MAC address in ${JSON.stringify(mac)}`, () => assert.match(caller({ attachment: { mac } }), / -1 \/ /));
+  request(`knows no MAC address in ${JSON.stringify(mac)}`,
+    () => assert.match(caller({ attachment: { mac } }), / -1 \/ /));
 }
 request.run();
 
@@ -331,9 +373,12 @@ const read = (value: string) => {
   return take(instance.exports.read(at, bytes.length, give("value")));
 };
 for (const [value, expected] of [
-  ['"plain"', "plain|-7|0|1|0|"], [String.raw`"a\"\\\n\u00e9\ud83e\udd80é"`, 'a"\\\né\u{1f980}é|-7|0|1|0|'], ["12", "no text|12|0|1|0|"], ["-12", "no text|-12|0|1|0|"], ["0", "no text|0|0|1|0|"],
-  ["123456789012345678", "no text|123456789012345678|0|1|0|"], ["1234567890123456789", "no text|-7|0|1|0|"], ["1.0", "no text|-7|0|1|0|"], ["1e3", "no text|-7|0|1|0|"],
-  ["true", "no text|-7|1|1|0|"], ["false", "no text|-7|0|1|0|"], ["null", "no text|-7|0|0|0|"], ["[]", "no text|-7|0|1|0|"], ['["a",1,"b"]', "no text|-7|0|1|3|a,,b"], ['{"a":1}', "no text|-7|0|1|2|"],
+  ['"plain"', "plain|-7|0|1|0|"], [String.raw`"a\"\\\n\u00e9\ud83e\udd80é"`, 'a"\\\né\u{1f980}é|-7|0|1|0|'],
+    ["12", "no text|12|0|1|0|"], ["-12", "no text|-12|0|1|0|"], ["0", "no text|0|0|1|0|"],
+  ["123456789012345678", "no text|123456789012345678|0|1|0|"], ["1234567890123456789", "no text|-7|0|1|0|"],
+    ["1.0", "no text|-7|0|1|0|"], ["1e3", "no text|-7|0|1|0|"],
+  ["true", "no text|-7|1|1|0|"], ["false", "no text|-7|0|1|0|"], ["null", "no text|-7|0|0|0|"],
+    ["[]", "no text|-7|0|1|0|"], ['["a",1,"b"]', "no text|-7|0|1|3|a,,b"], ['{"a":1}', "no text|-7|0|1|2|"],
 ] as const) {
   json(`reads ${value}`, () => assert.is(read(value), expected));
 }
@@ -354,13 +399,15 @@ json("writes any text so that JSON.parse reads it again", () => {
 
 function quoted(plain: string): string {
   const packed = BigInt.asUintN(64, pieces().quoted(give(plain)));
-  return new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(instance.exports.memory.buffer, Number(packed >> 32n), Number(packed & 0xffff_ffffn)));
+  return new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(instance.exports.memory.buffer,
+    Number(packed >> 32n), Number(packed & 0xffff_ffffn)));
 }
 json.run();
 
 const hash = suite("hash64");
 hash("is FNV-1a with a finaliser", () => {
-  for (const key of ["", "a", "shop/db-0/net1", "é\u{1f980}"]) assert.is(BigInt.asUintN(64, pieces().hash64(give(key))), hashTwin(key));
+  for (const key of ["", "a", "shop/db-0/net1", "é\u{1f980}"]) assert.is(BigInt.asUintN(64, pieces().hash64(give(key))),
+    hashTwin(key));
 });
 hash("spreads the pods of a StatefulSet over a range", () => {
   const homes = new Map<number, number>();

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) for src/wasm/sha256.ts: not a module of the ABI, it is handed whole blocks and keeps its state here.
+// SHA-256 (FIPS 180-4) for src/wasm/code/sha256.ts: not a module of the ABI, it is handed whole blocks and keeps its state here.
 // Offsets of its memory: round constants 1024, state 1280, message schedule 1312, data from 2048.
 
 const roundConstants = memory.data<u32>([

@@ -1,9 +1,9 @@
+import { withContext } from "../../call/index.ts";
 import type { Result } from "../../cni/index.ts";
 import { withGateways } from "../../nad/index.ts";
 import type { Handles } from "../../plugins/index.ts";
-import { withContext } from "../cni-error.ts";
-import type { Network } from "../network.ts";
-import { describe } from "../network.ts";
+import type { Network } from "../networks/network.ts";
+import { describe } from "../networks/network.ts";
 import { applyGateways } from "./gateways.ts";
 
 /** Makes the default routes of a network's interface what the pod wants, in the kernel and in the result. */

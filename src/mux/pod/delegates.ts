@@ -3,9 +3,9 @@ import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
 import { declares, selectionCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
 import type { ScratchRequests } from "../../store/index.ts";
 import type { MuxConfig } from "../config.ts";
-import type { Delegate } from "../delegate.ts";
-import { parseDelegate } from "../delegate.ts";
-import { findByName } from "../network-files.ts";
+import type { Delegate } from "../networks/delegate.ts";
+import { parseDelegate } from "../networks/delegate.ts";
+import { findByName } from "../networks/network-files.ts";
 
 /** What a network is made with, for one pod. */
 export interface DelegateParts {
@@ -27,30 +27,51 @@ const heardAnyway: ReadonlySet<string> = new Set(["ips", "mac"]);
  * @param ignored  told what the pod asks for and no plugin of the network takes
  * @throws CniError 7 naming the definition and the key
  */
-export function delegateOf({ definition, selection, deviceId, isDefault = false }: DelegateParts, config: MuxConfig, ignored: (problem: CniError) => void): Delegate {
+export function delegateOf(
+  { definition, selection, deviceId, isDefault = false }: DelegateParts,
+  config: MuxConfig,
+  ignored: (problem: CniError) => void,
+): Delegate {
   const { displayName } = definition;
   const file = definition.config === undefined ? findByName(definition.name, config) : undefined;
-  const given = definition.config ?? parseJsonObject(file?.config ?? "{}", `the configuration file of network "${displayName}"`);
+  const given =
+    definition.config ?? parseJsonObject(file?.config ?? "{}", `the configuration file of network "${displayName}"`);
   const withArgs = selection?.cniArgs === undefined ? given : withCniArgs(given, selection.cniArgs);
   const conf = deviceId === undefined ? withArgs : withDevice(withArgs, deviceId);
   const asked = selection === undefined ? {} : selectionCapabilities(selection, deviceId);
   const delegate = parseDelegate(conf, {
-    subject: file === undefined ? `NetworkAttachmentDefinition "${displayName}"` : `the configuration file of network "${displayName}"`,
-    defaultVersion: config.cniVersion, displayName, capabilityArgs: isDefault ? {} : asked,
-    fromFile: file?.fromFile ?? false, trusted: file?.trusted ?? false,
+    subject:
+      file === undefined
+        ? `NetworkAttachmentDefinition "${displayName}"`
+        : `the configuration file of network "${displayName}"`,
+    defaultVersion: config.cniVersion,
+    displayName,
+    capabilityArgs: isDefault ? {} : asked,
+    fromFile: file?.fromFile ?? false,
+    trusted: file?.trusted ?? false,
     requests: requestsOf({ definition, selection, deviceId }),
   });
   // A device of the kubelet's is in the configuration itself.
-  const isHeard = (name: string): boolean => heardAnyway.has(name) || (name === "deviceID" && deviceId !== undefined) || (!isDefault && declares(delegate.network.plugins, name));
+  const isHeard = (name: string): boolean =>
+    heardAnyway.has(name) ||
+    (name === "deviceID" && deviceId !== undefined) ||
+    (!isDefault && declares(delegate.network.plugins, name));
   const unheard = Object.keys(asked).filter((name) => !isHeard(name));
   if (unheard.length > 0) ignored(unheardRequest(displayName, unheard, isDefault));
   return delegate;
 }
 
 function unheardRequest(network: string, names: readonly string[], isDefault: boolean): CniError {
-  return new CniError(code.invalidConfig, `Cannot give network "${network}" what the pod asks for: ${isDefault
-    ? `${names.join(", ")} of a pod's default network come from the runtime, expected none of them in the annotation`
-    : `no plugin of it declares the capability ${names.join(", ")}, expected "capabilities": {"${names[0]}": true} in one of them`}`);
+  return new CniError(
+    code.invalidConfig,
+    `Cannot give network "${network}" what the pod asks for: ${
+      isDefault
+        ? `${names.join(", ")} of a pod's default network come from the runtime, expected none of them in the ` +
+          "annotation"
+        : `no plugin of it declares the capability ${names.join(", ")}, expected "capabilities": {"${names[0]}": ` +
+          "true} in one of them"
+    }`,
+  );
 }
 
 function requestsOf({ definition, selection, deviceId }: DelegateParts): ScratchRequests {

@@ -21,6 +21,9 @@ export function deviceQueue(read: () => Promise<ReadonlyMap<string, readonly str
 }
 
 export function noDevice(network: string, resourceName: string): CniError {
-  return new CniError(code.tryAgainLater,
-    `Cannot use network "${network}": the kubelet has allocated no further device of resource "${resourceName}" to the pod, expected one for every network of that resource`);
+  return new CniError(
+    code.tryAgainLater,
+    `Cannot use network "${network}": the kubelet has allocated no further device of resource "${resourceName}" to ` +
+      "the pod, expected one for every network of that resource",
+  );
 }

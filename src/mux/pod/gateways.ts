@@ -21,7 +21,8 @@ const everything = { 4: parsePrefix("0.0.0.0/0"), 6: parsePrefix("::/0") } as co
 export function applyGateways(handles: Handles, ifName: string, plan: GatewayPlan): void {
   const { container } = handles;
   const gateways = plan.gateways.map(parseAddress);
-  const plans = ([4, 6] as const).map((family) => ({ family, own: gateways.filter((gateway) => gateway.family === family) }))
+  const plans = ([4, 6] as const)
+    .map((family) => ({ family, own: gateways.filter((gateway) => gateway.family === family) }))
     .filter(({ family, own }) => own.length > 0 || (family === 4 ? plan.stripV4 : plan.stripV6));
   if (plans.length === 0) return;
   const link = container.links.get(ifName);
@@ -40,7 +41,10 @@ function refuseAdvertised({ container, log }: Handles, { name }: Link): void {
   } catch (error) {
     // A kernel without IPv6 hears no advertisements either.
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
-    log.warn(`Cannot set ${setting} in the container: ${String(error)}; a router's advertisement may bring a default route back`);
+    log.warn(
+      `Cannot set ${setting} in the container: ${String(error)}; a router's advertisement may bring a default route ` +
+        "back",
+    );
   }
 }
 
@@ -62,7 +66,10 @@ function replaceDefaults(container: Namespace, link: Link, family: Family, gatew
   }
 }
 
-/** Every default route whose output is the interface, of any metric and origin; each gateway of a multipath one by itself. */
+/**
+ * Every default route whose output is the interface, of any metric and origin; each gateway of a multipath one by
+ * itself.
+ */
 function defaultsOf({ routes }: Namespace, { index }: Link, family: Family): readonly KernelRoute[] {
   return routes.list(family, { index, table: RT_TABLE_MAIN })
     .filter(({ dst }) => dst.prefixBits === 0 && dst.address.family === family);
@@ -70,11 +77,15 @@ function defaultsOf({ routes }: Namespace, { index }: Link, family: Family): rea
 
 function verifyDefaults(container: Namespace, link: Link, family: Family, gateways: readonly Address[]): void {
   const found = defaultsOf(container, link, family);
-  const isPlanned = found.length === gateways.length && gateways.every((gateway) => found.some((route) => isVia(route, gateway)));
+  const isPlanned =
+    found.length === gateways.length && gateways.every((gateway) => found.some((route) => isVia(route, gateway)));
   if (isPlanned) return;
   const wanted = gateways.map((gateway) => `default via ${formatAddress(gateway)}`).join(", ") || "none";
-  throw new CniError(code.kernel,
-    `Cannot set the IPv${family} default route of interface "${link.name}": the kernel has ${found.map(shown).join(", ") || "none"}, expected ${wanted}`);
+  throw new CniError(
+    code.kernel,
+    `Cannot set the IPv${family} default route of interface "${link.name}": the kernel has ` +
+      `${found.map(shown).join(", ") || "none"}, expected ${wanted}`,
+  );
 }
 
 function isVia(route: KernelRoute, gateway: Address): boolean {
@@ -84,12 +95,20 @@ function isVia(route: KernelRoute, gateway: Address): boolean {
 /** For a gateway that is in no network of the interface, or is its own address, which IPv6 refuses. */
 function unusable(container: Namespace, link: Link, gateway: Address, cause: NetlinkError): CniError {
   const { family } = gateway;
-  const addresses = container.addresses.list(link.index).filter(({ address }) => address.family === family).map(formatPrefix);
+  const addresses = container.addresses
+    .list(link.index)
+    .filter(({ address }) => address.family === family)
+    .map(formatPrefix);
   const routes = container.routes.list(family, { index: link.index, table: RT_TABLE_MAIN }).map(shown);
   const reason = `kernel said ${cause.errnoName}${cause.kernelText === undefined ? "" : ` (${cause.kernelText})`}`;
-  const there = `the interface ${link.up ? "has" : "is down and has"} IPv${family} ${listed("address", addresses)} and ${listed("route", routes)}`;
-  return new CniError(code.invalidConfig,
-    `Cannot set the default route via ${formatAddress(gateway)} on interface "${link.name}": ${reason}; ${there}, expected a neighbour in one of its networks`, { cause });
+  const there = `the interface ${link.up ? "has" : "is down and has"} IPv${family} ${listed("address", addresses)} ` +
+    `and ${listed("route", routes)}`;
+  return new CniError(
+    code.invalidConfig,
+    `Cannot set the default route via ${formatAddress(gateway)} on interface "${link.name}": ${reason}; ${there}, ` +
+      "expected a neighbour in one of its networks",
+    { cause },
+  );
 }
 
 function listed(what: string, texts: readonly string[]): string {

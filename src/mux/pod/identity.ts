@@ -1,6 +1,6 @@
 import { CniError, code } from "../../cni/index.ts";
 import type { Cluster, Pod, PodKey } from "../../kube/index.ts";
-import type { ArgPairs } from "../args.ts";
+import type { ArgPairs } from "../networks/args.ts";
 
 /** The pod CNI_ARGS name; undefined when they do not name one in full, as runtimes without a cluster do. */
 export function podKeyOf(args: ArgPairs): PodKey | undefined {
@@ -12,8 +12,9 @@ export function podKeyOf(args: ArgPairs): PodKey | undefined {
 /**
  * The pod as the API has it; undefined when the API has none.
  *
- * A pod of the same name with another UID came after the one that the runtime is about: its annotations are not for this
- * container. Static pods are the exception, as what the API has of them is an image the kubelet made, with a UID of its own.
+ * A pod of the same name with another UID came after the one that the runtime is about: its annotations are not for
+ * this container. Static pods are the exception, as what the API has of them is an image the kubelet made, with a UID
+ * of its own.
  *
  * @throws CniError 11 for another UID, or when the API cannot tell
  */
@@ -21,6 +22,9 @@ export async function findPod(cluster: Pick<Cluster, "getPod">, key: PodKey, arg
   const pod = await cluster.getPod(key);
   const uid = new Map(args).get("K8S_POD_UID") ?? "";
   if (pod === undefined || uid === "" || pod.isStatic || pod.uid === uid) return pod;
-  throw new CniError(code.tryAgainLater,
-    `Cannot use pod "${key.namespace}/${key.name}": the runtime's has UID ${uid}, the API's has ${pod.uid}, expected the same pod`);
+  throw new CniError(
+    code.tryAgainLater,
+    `Cannot use pod "${key.namespace}/${key.name}": the runtime's has UID ${uid}, the API's has ${pod.uid}, expected ` +
+      "the same pod",
+  );
 }

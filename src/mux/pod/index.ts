@@ -2,18 +2,18 @@
  * Containers that are pods of a cluster: who a container is, which networks its annotations ask for, and what is
  * published about it. A script of its own, loaded only where a cluster is configured.
  */
+import { toCniError } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Cluster, Pod, PodEvent } from "../../kube/index.ts";
 import { devicesOfPod, openCluster } from "../../kube/index.ts";
 import type { Log } from "../../plugins/index.ts";
-import type { ArgPairs } from "../args.ts";
-import type { Begun } from "../begun.ts";
-import { toCniError } from "../cni-error.ts";
+import type { Begun } from "../attachment/begun.ts";
+import { forgetDevice, provideDevice } from "../attachment/device-info.ts";
 import type { MuxCommand } from "../command.ts";
 import type { MuxConfig } from "../config.ts";
-import { forgetDevice, provideDevice } from "../device-info.ts";
+import type { ArgPairs } from "../networks/args.ts";
+import { UnusableNetwork } from "../networks/unusable-network.ts";
 import type { PodAttachment, Pods } from "../pods.ts";
-import { UnusableNetwork } from "../unusable-network.ts";
 import { withDefaultRoutes } from "./default-routes.ts";
 import { definitionsOf } from "./definitions.ts";
 import type { DeviceQueue } from "./devices.ts";
@@ -36,36 +36,59 @@ export interface PodsOptions {
   readonly reserveMs?: number;
 }
 
-/** Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be used. */
+/**
+ * Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be
+ * used.
+ */
 export function openPods({ config, env, version, log, ...times }: PodsOptions): Pods {
   const { kubeconfig } = config.cluster;
   const cluster = openCluster({ kubeconfig, env, version, ...times });
-  if (cluster === undefined) throw new CniError(code.invalidConfig, `Cannot use kubeconfig "${kubeconfig}": it leads to no cluster, expected the path of a client's configuration`);
+  if (cluster === undefined)
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use kubeconfig "${kubeconfig}": it leads to no cluster, expected the path of a client's configuration`,
+    );
   const find = definitionsOf(cluster);
-  const forNobody: Lookup = { config, find, devices: deviceQueue(async () => new Map()), ignored: ({ message }) => log.warn(message) };
+  const forNobody: Lookup = {
+    config,
+    find,
+    devices: deviceQueue(async () => new Map()),
+    ignored: ({ message }) => log.warn(message),
+  };
   return {
     find: findForNode(forNobody),
     async attach(args) {
       const key = podKeyOf(args);
       if (key === undefined) return undefined;
       const pod = await findPod(cluster, key, args);
-      return pod === undefined ? "gone" : attachmentOf(pod, { cluster, config, find, log, devices: deviceQueue(() => readDevices(pod, args, log)) });
+      return pod === undefined
+        ? "gone"
+        : attachmentOf(pod, { cluster, config, find, log, devices: deviceQueue(() => readDevices(pod, args, log)) });
     },
     async remembered(args) {
       const key = podKeyOf(args);
       const pod = key === undefined ? undefined : await findPod(cluster, key, args);
-      return pod === undefined ? undefined : await networksOfPod(pod, { ...forNobody, devices: devicesLeft(pod, args, log) });
+      return pod === undefined
+        ? undefined
+        : await networksOfPod(pod, { ...forNobody, devices: devicesLeft(pod, args, log) });
     },
     close: () => cluster.close(),
   };
 }
 
-function attachmentOf(pod: Pod, { cluster, config, find, devices, log }: Omit<Lookup, "ignored"> & { cluster: Cluster; log: Log }): PodAttachment {
+function attachmentOf(
+  pod: Pod,
+  { cluster, config, find, devices, log }: Omit<Lookup, "ignored"> & { cluster: Cluster; log: Log },
+): PodAttachment {
   const warnings: PodEvent[] = [];
   const ignored = (problem: CniError, kind: "request" | "device"): void => {
     if (kind === "device" ? config.cluster.requireDevices : config.cluster.strictSelections) throw problem;
     log.warn(problem.message);
-    warnings.push({ type: "Warning", reason: kind === "device" ? "NoDeviceAllocated" : "NetworkRequestIgnored", message: problem.message });
+    warnings.push({
+      type: "Warning",
+      reason: kind === "device" ? "NoDeviceAllocated" : "NetworkRequestIgnored",
+      message: problem.message,
+    });
   };
   return {
     delegates: () => networksOfPod(pod, { config, find, devices, ignored }),
@@ -89,7 +112,12 @@ function attachmentOf(pod: Pod, { cluster, config, find, devices, log }: Omit<Lo
 }
 
 /** The kubelet knows a static pod by the UID that it gave it itself, which the runtime has from it. */
-function readDevices(pod: Pod, args: ArgPairs, log: Log, options: { readonly limitMs?: number } = {}): ReturnType<typeof devicesOfPod> {
+function readDevices(
+  pod: Pod,
+  args: ArgPairs,
+  log: Log,
+  options: { readonly limitMs?: number } = {},
+): ReturnType<typeof devicesOfPod> {
   const uid = new Map(args).get("K8S_POD_UID") || pod.uid;
   return devicesOfPod({ ...pod, uid }, { ...options, skipped: (problem) => log.warn(problem) });
 }
@@ -105,5 +133,7 @@ function devicesLeft(pod: Pod, args: ArgPairs, log: Log): DeviceQueue {
 /** The network a failure is one of. */
 function placeOf(error: CniError, begun: Begun | undefined): Failure["at"] {
   if (error instanceof UnusableNetwork) return { displayName: error.displayName, ifName: "" };
-  return begun === undefined ? undefined : { displayName: begun.network.delegate.displayName, ifName: begun.network.attachment.ifName };
+  return begun === undefined
+    ? undefined
+    : { displayName: begun.network.delegate.displayName, ifName: begun.network.attachment.ifName };
 }

@@ -1,13 +1,20 @@
+import { withContext } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Pod, PodKey } from "../../kube/index.ts";
 import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
-import { annotation, parseGlobalNamespaces, parseSelections, planGateways, readSelections, refuseForeignNamespace } from "../../nad/index.ts";
-import { withContext } from "../cni-error.ts";
+import {
+  annotation,
+  parseGlobalNamespaces,
+  parseSelections,
+  planGateways,
+  readSelections,
+  refuseForeignNamespace,
+} from "../../nad/index.ts";
 import type { MuxConfig } from "../config.ts";
-import type { Delegate } from "../delegate.ts";
-import type { FindInCluster } from "../resolve.ts";
-import { auxiliaryChain, configuredDelegates, isReferenceByName } from "../resolve.ts";
-import { UnusableNetwork } from "../unusable-network.ts";
+import type { Delegate } from "../networks/delegate.ts";
+import type { FindInCluster } from "../networks/resolve.ts";
+import { auxiliaryChain, configuredDelegates, isReferenceByName } from "../networks/resolve.ts";
+import { UnusableNetwork } from "../networks/unusable-network.ts";
 import type { FindDefinition } from "./definitions.ts";
 import { MissingDefinition } from "./definitions.ts";
 import type { DelegateParts } from "./delegates.ts";
@@ -40,7 +47,9 @@ export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly 
   const asked = selectionsOf(pod, lookup);
   const isSystem = config.cluster.systemNamespaces.includes(pod.namespace);
   const node = isSystem ? { ...config, defaultNetworks: [] } : config;
-  const ofNode = [node.clusterNetwork, ...node.defaultNetworks].filter(isReferenceByName).map((name) => ({ namespace: config.cluster.multusNamespace, name }));
+  const ofNode = [node.clusterNetwork, ...node.defaultNetworks]
+    .filter(isReferenceByName)
+    .map((name) => ({ namespace: config.cluster.multusNamespace, name }));
   // Requests go out together; none must be a rejection that nobody waits for.
   for (const key of [...ofNode, ...asked]) lookup.find(key).catch(() => {});
   const configured = await configuredDelegates(node, findForNode(lookup));
@@ -53,33 +62,58 @@ export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly 
   return [...asked.length === 0 ? delegates : withGatewayPlans(delegates), ...auxiliaryChain(config)];
 }
 
-/** A configuration has some KiB. It is kept in memory and on disk for each network, and one definition of a megabyte may be asked for a thousand times. */
+/**
+ * A configuration has some KiB. It is kept in memory and on disk for each network, and one definition of a megabyte may
+ * be asked for a thousand times.
+ */
 const configCharsMax = 4 * 1024 * 1024;
 
 function refuseTooMuchText(delegates: readonly Delegate[]): void {
   const chars = delegates.reduce((sum, { config }) => sum + config.length, 0);
   if (chars <= configCharsMax) return;
   const { displayName } = delegates.at(-1) ?? { displayName: "" };
-  throw new UnusableNetwork(displayName, "refused", new CniError(code.invalidConfig,
-    `Cannot use network "${displayName}": with it the configurations of ${delegates.length} networks of the pod have ${chars} characters, expected at most ${configCharsMax}`));
+  throw new UnusableNetwork(
+    displayName,
+    "refused",
+    new CniError(
+      code.invalidConfig,
+      `Cannot use network "${displayName}": with it the configurations of ${delegates.length} networks of the pod ` +
+        `have ${chars} characters, expected at most ${configCharsMax}`,
+    ),
+  );
 }
 
 function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
   const { namespaceIsolation, globalNamespaces } = lookup.config.cluster;
   const selections = readAnnotation(pod, { key: annotation.networks, namespace: pod.namespace }, lookup);
-  const rule = { podNamespace: pod.namespace, isolated: namespaceIsolation, globalNamespaces: parseGlobalNamespaces(globalNamespaces) };
+  const rule = {
+    podNamespace: pod.namespace,
+    isolated: namespaceIsolation,
+    globalNamespaces: parseGlobalNamespaces(globalNamespaces),
+  };
   for (const selection of selections) refuseForeignNamespace(selection, rule);
   return selections;
 }
 
-/** What an annotation selects. What the multi-network specification forbids in it and Multus lets pass is told where it is let pass. */
-function readAnnotation(pod: Pod, { key, namespace }: { readonly key: string; readonly namespace: string }, { config, ignored }: Lookup): readonly NetworkSelection[] {
+/**
+ * What an annotation selects. What the multi-network specification forbids in it and Multus lets pass is told where it
+ * is let pass.
+ */
+function readAnnotation(
+  pod: Pod,
+  { key, namespace }: { readonly key: string; readonly namespace: string },
+  { config, ignored }: Lookup,
+): readonly NetworkSelection[] {
   const text = pod.annotations[key] ?? "";
   if (text.trim() === "") return [];
   const subject = subjectOf(key, pod), strict = config.cluster.strictSelections;
   const selections = parseSelections(text, { subject, namespace, strict });
   const problems = strict ? [] : readSelections(text, { namespace, strict: true }).problems;
-  for (const problem of problems) ignored(new CniError(problem.code, `Cannot hold ${subject} to the multi-network specification: ${problem.text}`), "request");
+  for (const problem of problems)
+    ignored(
+      new CniError(problem.code, `Cannot hold ${subject} to the multi-network specification: ${problem.text}`),
+      "request",
+    );
   return selections;
 }
 
@@ -89,7 +123,11 @@ async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | un
   if ((pod.annotations[key] ?? "").trim() === "") return undefined;
   const [selection, second] = readAnnotation(pod, { key, namespace: lookup.config.cluster.multusNamespace }, lookup);
   if (selection === undefined || second !== undefined) {
-    throw new CniError(code.invalidConfig, `Cannot read ${subjectOf(key, pod)}: it names ${selection === undefined ? "no network" : "more than one network"}, expected exactly one`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot read ${subjectOf(key, pod)}: it names ` +
+        `${selection === undefined ? "no network" : "more than one network"}, expected exactly one`,
+    );
   }
   return await delegateFor(selection, { selection, isDefault: true }, lookup);
 }
@@ -111,7 +149,8 @@ async function delegateFor(key: PodKey, wish: Wish, lookup: Lookup): Promise<Del
 async function usableDelegate(definition: NetworkDefinition, wish: Wish, lookup: Lookup): Promise<Delegate> {
   const { resourceName, displayName } = definition;
   const deviceId = resourceName === "" ? undefined : await nextDevice(resourceName, displayName, lookup);
-  if (resourceName !== "" && deviceId === undefined && wish.selection?.deviceId === undefined) lookup.ignored(noDevice(displayName, resourceName), "device");
+  if (resourceName !== "" && deviceId === undefined && wish.selection?.deviceId === undefined)
+    lookup.ignored(noDevice(displayName, resourceName), "device");
   return delegateOf({ definition, ...wish, deviceId }, lookup.config, (problem) => lookup.ignored(problem, "request"));
 }
 
@@ -124,7 +163,10 @@ async function nextDevice(resourceName: string, network: string, { devices }: Lo
 }
 
 function withGatewayPlans(delegates: readonly Delegate[]): readonly Delegate[] {
-  const plans = planGateways(delegates.map(({ requests }) => requests.defaultRoute), delegates.map(({ displayName }) => displayName));
+  const plans = planGateways(
+    delegates.map(({ requests }) => requests.defaultRoute),
+    delegates.map(({ displayName }) => displayName),
+  );
   return delegates.map((delegate, index) => {
     const gateways = plans?.[index];
     return gateways === undefined ? delegate : { ...delegate, gateways };

@@ -1,40 +1,63 @@
-import type { CniError, JsonObject } from "../../cni/index.ts";
+import { toCniError } from "../../call/index.ts";
+import type { CniError } from "../../cni/index.ts";
 import type { Cluster, Pod, PodEvent } from "../../kube/index.ts";
 import type { StatusInput } from "../../nad/index.ts";
 import { addedMessage, annotation, networkStatus } from "../../nad/index.ts";
 import type { Log } from "../../plugins/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
 import { readDeviceInfo } from "../../store/index.ts";
-import type { Begun } from "../begun.ts";
-import { toCniError } from "../cni-error.ts";
-import type { Delegate } from "../delegate.ts";
+import type { Begun } from "../attachment/begun.ts";
+import type { Delegate } from "../networks/delegate.ts";
+import { UnusableNetwork } from "../networks/unusable-network.ts";
 import type { FailedAdd } from "../pods.ts";
-import { UnusableNetwork } from "../unusable-network.ts";
 
 type Reporting = Pick<Cluster, "setNetworkStatus" | "recordEvent">;
 
-/** The pod's networks in its annotation, and beside it an event for each, in order; only the annotation must not be missing. */
-export async function reportAttached(cluster: Reporting, pod: Pod, networks: readonly Begun[], log: Log): Promise<void> {
+/**
+ * The pod's networks in its annotation, and beside it an event for each, in order; only the annotation must not be
+ * missing.
+ */
+export async function reportAttached(
+  cluster: Reporting,
+  pod: Pod,
+  networks: readonly Begun[],
+  log: Log,
+): Promise<void> {
   const told = networks.filter(({ network }) => network.delegate.auxiliary !== true);
   const status = networkStatus(told.map((one) => statusOf(one, one === networks[0], log)));
   const events = told.flatMap(({ network, result }): readonly PodEvent[] => {
     if (result === undefined || (result.interfaces.length === 0 && result.ips.length === 0)) return [];
-    return [{ type: "Normal", reason: "AddedInterface", message: addedMessage(network.attachment.ifName, result, network.delegate.displayName) }];
+    return [
+      {
+        type: "Normal",
+        reason: "AddedInterface",
+        message: addedMessage(network.attachment.ifName, result, network.delegate.displayName),
+      },
+    ];
   });
   const recording = recordEvents(cluster, pod, events, log);
   // Whatever comes of the status: what is told of it must come after what was told before.
   const outcome = await cluster.setNetworkStatus(pod, status).finally(() => recording);
-  if (outcome === "gone") log.warn(`pod "${pod.namespace}/${pod.name}" is gone from the API; its network-status is not written`);
+  if (outcome === "gone")
+    log.warn(`pod "${pod.namespace}/${pod.name}" is gone from the API; its network-status is not written`);
 }
 
 /**
- * Why the pod could not be attached: an event in one sentence, and the network's entry in the annotation with the reason.
- * Where it was none of the networks, the annotation at least does not tell of any that were there before.
+ * Why the pod could not be attached: an event in one sentence, and the network's entry in the annotation with the
+ * reason. Where it was none of the networks, the annotation at least does not tell of any that were there before.
  */
 export async function reportFailure(cluster: Reporting, pod: Pod, failure: Failure, log: Log): Promise<void> {
   const { error } = failure;
   const isNotFound = error instanceof UnusableNetwork && error.problem === "not found";
-  const event: PodEvent = { type: "Warning", reason: isNotFound ? "NoNetworkFound" : "FailedToAttachNetwork", message: error.message };
-  await Promise.all([recordEvents(cluster, pod, [event], log), writeFailure(cluster, pod, statusAfter(failure, pod), log)]);
+  const event: PodEvent = {
+    type: "Warning",
+    reason: isNotFound ? "NoNetworkFound" : "FailedToAttachNetwork",
+    message: error.message,
+  };
+  await Promise.all([
+    recordEvents(cluster, pod, [event], log),
+    writeFailure(cluster, pod, statusAfter(failure, pod), log),
+  ]);
 }
 
 /** The ADD has failed anyway, and the runtime waits to hear of it. */
@@ -51,7 +74,10 @@ async function writeFailure(cluster: Reporting, pod: Pod, status: string | undef
 
 function statusAfter({ error, at, isDefault, isPublished, isRunning }: Failure, pod: Pod): string | undefined {
   if (isRunning) return undefined;
-  if (at !== undefined) return networkStatus([{ displayName: at.displayName, isDefault, ifName: at.ifName, result: undefined, error: error.message }]);
+  if (at !== undefined)
+    return networkStatus([
+      { displayName: at.displayName, isDefault, ifName: at.ifName, result: undefined, error: error.message },
+    ]);
   return isPublished || (pod.annotations[annotation.networkStatus] ?? "") !== "" ? networkStatus([]) : undefined;
 }
 
@@ -64,9 +90,15 @@ export interface Failure extends Pick<FailedAdd, "isDefault" | "isPublished" | "
 /** More than people read. A pod may ask for very many networks, and each event is a write to the cluster's store. */
 const eventsMax = 20;
 
-/** One after the other, in the networks' order. What keeps one from being recorded would keep all, and nobody waits for that. */
+/**
+ * One after the other, in the networks' order. What keeps one from being recorded would keep all, and nobody waits for
+ * that.
+ */
 export async function recordEvents(cluster: Reporting, pod: Pod, events: readonly PodEvent[], log: Log): Promise<void> {
-  if (events.length > eventsMax) log.warn(`pod "${pod.namespace}/${pod.name}" has ${events.length} events; only the first ${eventsMax} are recorded`);
+  if (events.length > eventsMax)
+    log.warn(
+      `pod "${pod.namespace}/${pod.name}" has ${events.length} events; only the first ${eventsMax} are recorded`,
+    );
   for (const event of events.slice(0, eventsMax)) {
     const problem = await cluster.recordEvent(pod, event);
     if (problem === undefined) continue;
@@ -86,7 +118,11 @@ function statusOf({ network, answered }: Begun, isDefault: boolean, log: Log): S
 }
 
 /** What the device plugin or the CNI plugin wrote down about the network's device. */
-function deviceInfoOf({ displayName }: Delegate, { CNIDeviceInfoFile: file }: JsonObject, log: Log): JsonObject | undefined {
+function deviceInfoOf(
+  { displayName }: Delegate,
+  { CNIDeviceInfoFile: file }: JsonObject,
+  log: Log,
+): JsonObject | undefined {
   if (typeof file !== "string") return undefined;
   try {
     return readDeviceInfo(file);

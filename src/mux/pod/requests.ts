@@ -2,21 +2,25 @@ import type { Result } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import { declares } from "../../nad/index.ts";
 import { canonicalMac, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
-import type { Network } from "../network.ts";
-import { describe } from "../network.ts";
+import type { Network } from "../networks/network.ts";
+import { describe } from "../networks/network.ts";
 
 /**
- * What a pod asked of a network and did not get. Address and MAC reach plugins in CNI_ARGS too, so that one which declares
- * no capability may have heard of them all the same: the result tells.
+ * What a pod asked of a network and did not get. Address and MAC reach plugins in CNI_ARGS too, so that one which
+ * declares no capability may have heard of them all the same: the result tells.
  *
  * @returns undefined when nothing was asked, a plugin was handed it as a capability argument, or the result is as asked
  */
 export function unmetRequest(network: Network, result: Result): CniError | undefined {
   const { ips = [], mac } = network.delegate.requests;
-  const missing = isHandedOn(network, "ips") ? [] : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
+  const missing = isHandedOn(network, "ips")
+    ? []
+    : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
   if (missing.length > 0) return unmet(network, `address ${missing.join(", ")}`, "ips");
   if (mac === undefined || isHandedOn(network, "mac")) return undefined;
-  return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac)) ? undefined : unmet(network, `MAC ${mac}`, "mac");
+  return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac))
+    ? undefined
+    : unmet(network, `MAC ${mac}`, "mac");
 }
 
 /** The default network gets no capability arguments of its selection, whatever it declares. */
@@ -25,8 +29,11 @@ function isHandedOn({ delegate: { network, capabilityArgs } }: Network, capabili
 }
 
 function unmet(network: Network, what: string, capability: string): CniError {
-  return new CniError(code.invalidConfig,
-    `Cannot give ${describe(network)} the ${what} that the pod asks for: its plugins did not take it, expected a plugin that declares "capabilities": {"${capability}": true} or reads CNI_ARGS`);
+  return new CniError(
+    code.invalidConfig,
+    `Cannot give ${describe(network)} the ${what} that the pod asks for: its plugins did not take it, expected a ` +
+      `plugin that declares "capabilities": {"${capability}": true} or reads CNI_ARGS`,
+  );
 }
 
 /** Addresses alone count: a plugin knows its subnet better than a pod. */

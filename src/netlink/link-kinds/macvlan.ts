@@ -5,5 +5,6 @@ import { named, u32 } from "../scalars.ts";
 export const macvlanAttrs = attrs({
   // IFLA_MACVLAN_MODE: enum macvlan_mode, one bit each although they exclude each other
   mode:          [1, named(u32, { private: 1, vepa: 2, bridge: 4, passthru: 8, source: 16 })],
-  bcQueueLength: [7, u32], // IFLA_MACVLAN_BC_QUEUE_LEN: broadcasts waiting; the kernel uses the longest asked for on a parent
+  // IFLA_MACVLAN_BC_QUEUE_LEN: broadcasts waiting; the kernel uses the longest asked for on a parent
+  bcQueueLength: [7, u32],
 });

@@ -1,7 +1,7 @@
 import { attrs } from "../attrs.ts";
+import { ifinfomsg } from "../ifinfomsg.ts";
 import { body } from "../message.ts";
 import { mac, stringz, u32 } from "../scalars.ts";
-import { ifinfomsg } from "../ifinfomsg.ts";
 
 /** The IFLA_* a veth's peer is made with; a table of its own, because it cannot hold a peer in turn. */
 const peerAttrs = attrs({

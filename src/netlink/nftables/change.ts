@@ -25,6 +25,11 @@ export type NftChange =
   | ({ readonly do: "add chain"; readonly base?: BaseChain; readonly comment?: string } & ChainName)
   | ({ readonly do: "flush chain" } & ChainName)
   | ({ readonly do: "delete chain" } & ChainName)
-  | ({ readonly do: "add rule"; readonly expressions: readonly Expression[]; readonly comment?: string; readonly mark?: string } & ChainName)
+  | ({
+      readonly do: "add rule";
+      readonly expressions: readonly Expression[];
+      readonly comment?: string;
+      readonly mark?: string;
+    } & ChainName)
   | ({ readonly do: "delete rule"; readonly handle: bigint } & ChainName)
   | { readonly do: "delete table"; readonly family: NftFamily; readonly table: string };

@@ -20,17 +20,45 @@ export const transportProtocol = { tcp: 6, udp: 17, udplite: 136, dccp: 33, sctp
 /** One instruction, in the kernel's terms: attribute values are numbers and bytes as the wire has them. */
 export type Expression =
   | { readonly name: "meta"; readonly data: { readonly dreg?: number; readonly key: number; readonly sreg?: number } }
-  | { readonly name: "payload"; readonly data: { readonly dreg: number; readonly base: number; readonly offset: number; readonly len: number } }
+  | {
+      readonly name: "payload";
+      readonly data: { readonly dreg: number; readonly base: number; readonly offset: number; readonly len: number };
+    }
   | { readonly name: "cmp"; readonly data: { readonly sreg: number; readonly op: number; readonly data: NftData } }
-  | { readonly name: "range"; readonly data: { readonly sreg: number; readonly op: number; readonly from: NftData; readonly to: NftData } }
-  | { readonly name: "bitwise"; readonly data: { readonly sreg: number; readonly dreg: number; readonly len: number; readonly mask: NftData; readonly xor: NftData } }
+  | {
+      readonly name: "range";
+      readonly data: { readonly sreg: number; readonly op: number; readonly from: NftData; readonly to: NftData };
+    }
+  | {
+      readonly name: "bitwise";
+      readonly data: {
+        readonly sreg: number;
+        readonly dreg: number;
+        readonly len: number;
+        readonly mask: NftData;
+        readonly xor: NftData;
+      };
+    }
   | { readonly name: "immediate"; readonly data: { readonly dreg: number; readonly data: NftData } }
-  | { readonly name: "lookup"; readonly data: { readonly sreg: number; readonly flags?: number }; readonly set: AnonymousSet }
+  | {
+      readonly name: "lookup";
+      readonly data: { readonly sreg: number; readonly flags?: number };
+      readonly set: AnonymousSet;
+    }
   | { readonly name: "fib"; readonly data: { readonly dreg: number; readonly result: number; readonly flags: number } }
   | { readonly name: "ct"; readonly data: { readonly dreg: number; readonly key: number } }
   | { readonly name: "counter"; readonly data: { readonly bytes: bigint; readonly packets: bigint } }
   | { readonly name: "masq"; readonly data: Readonly<Record<never, never>> }
-  | { readonly name: "nat"; readonly data: { readonly type: number; readonly family: number; readonly addrMin: number; readonly protoMin?: number; readonly flags?: number } };
+  | {
+      readonly name: "nat";
+      readonly data: {
+        readonly type: number;
+        readonly family: number;
+        readonly addrMin: number;
+        readonly protoMin?: number;
+        readonly flags?: number;
+      };
+    };
 
 /** A value in a register, or a verdict (NFTA_DATA_*). */
 export interface NftData {
@@ -102,7 +130,8 @@ export function compare(op: keyof typeof cmpOp, value: Uint8Array): Expression {
 
 /** Goes on only when register 1 is outside of `from` to `to`. */
 export function outsideRange(from: Uint8Array, to: Uint8Array): Expression {
-  return { name: "range", data: { sreg: register.first, op: 1, from: { value: from }, to: { value: to } } }; // NFT_RANGE_NEQ
+  // NFT_RANGE_NEQ
+  return { name: "range", data: { sreg: register.first, op: 1, from: { value: from }, to: { value: to } } };
 }
 
 /** Register 1 = (register 1 & mask) ^ xor. */

@@ -1,8 +1,8 @@
 /** The fields a match reads, and how a comparison with one value, a prefix, a range or a set of them is put. */
 import type { SetKeyType, Span } from "./anonymous-set.ts";
 import { compareBytes, u16beBytes } from "./bytes.ts";
-import { compare, loadMeta, loadPayload, lookup, maskXor, metaKey, outsideRange, payloadBase } from "./expression.ts";
 import type { Expression } from "./expression.ts";
+import { compare, loadMeta, loadPayload, lookup, maskXor, metaKey, outsideRange, payloadBase } from "./expression.ts";
 import { NftExpressionError, type RulePart } from "./rule.ts";
 import { mergeSpans } from "./set.ts";
 
@@ -84,7 +84,10 @@ export function nameField(which: "iifname" | "oifname"): Field {
   return { name: which, bytes: ifNameBytes, keyType: keyTypes.ifName, load: () => loadMeta(metaKey[which]) };
 }
 
-/** `protocol` of `struct iphdr`, `nexthdr` of `struct ipv6hdr`: the next header, which for IPv6 need not be the transport's. */
+/**
+ * `protocol` of `struct iphdr`, `nexthdr` of `struct ipv6hdr`: the next header, which for IPv6 need not be the
+ * transport's.
+ */
 export function nextHeaderField(family: 4 | 6): Field {
   return {
     name: family === 4 ? "ip protocol" : "ip6 nexthdr",
@@ -144,7 +147,8 @@ function matchPrefix(field: Field, op: Operator, value: Uint8Array, bits: number
 function matchSet(field: Field, op: Operator, operands: readonly Operand[]): readonly Expression[] {
   if (operands.length > maxSetElements) {
     throw new NftExpressionError(
-      `Cannot match ${field.name} with a set of ${operands.length} elements: at most ${maxSetElements} are supported`, field.name,
+      `Cannot match ${field.name} with a set of ${operands.length} elements: at most ${maxSetElements} are supported`,
+      field.name,
     );
   }
   const spans = operands.map((operand) => span(field, operand));

@@ -10,8 +10,22 @@ export { NftExpressionError, rule } from "./rule.ts";
 export type { RulePart } from "./rule.ts";
 export type { Operator } from "./field.ts";
 export {
-  ctMark, ctState, ctStatus, daddr, dport, etherDaddr, etherSaddr, fibDaddrType, iifname, l4proto, mark, nextHeader, nfprotocol,
-  oifname, saddr, sport,
+  ctMark,
+  ctState,
+  ctStatus,
+  daddr,
+  dport,
+  etherDaddr,
+  etherSaddr,
+  fibDaddrType,
+  iifname,
+  l4proto,
+  mark,
+  nextHeader,
+  nfprotocol,
+  oifname,
+  saddr,
+  sport,
 } from "./matches.ts";
 export type { PortProtocol, Span } from "./matches.ts";
 export { accept, counter, dnat, drop, goto, jump, masquerade, returnVerdict } from "./statements.ts";

@@ -1,12 +1,34 @@
 /** The conditions of a rule, named as nft names them. */
 import type { Address, Prefix } from "../../net/index.ts";
 import { u32Bytes } from "./bytes.ts";
-import { compare, ctKey, loadCt, loadDestinationType, loadMeta, maskXor, metaKey, nfproto, transportProtocol } from "./expression.ts";
 import type { Expression } from "./expression.ts";
-import { addressField, equality, etherField, ifNameBytes, l4protoField, match, nameField, nextHeaderField, one, portBytes, portField } from "./field.ts";
+import {
+  compare,
+  ctKey,
+  loadCt,
+  loadDestinationType,
+  loadMeta,
+  maskXor,
+  metaKey,
+  nfproto,
+  transportProtocol,
+} from "./expression.ts";
 import type { Operand, Operator } from "./field.ts";
-import { NftExpressionError } from "./rule.ts";
+import {
+  addressField,
+  equality,
+  etherField,
+  ifNameBytes,
+  l4protoField,
+  match,
+  nameField,
+  nextHeaderField,
+  one,
+  portBytes,
+  portField,
+} from "./field.ts";
 import type { RulePart } from "./rule.ts";
+import { NftExpressionError } from "./rule.ts";
 
 /** The protocols whose header starts with a source and a destination port. */
 export type PortProtocol = "tcp" | "udp" | "udplite" | "dccp" | "sctp";
@@ -53,7 +75,14 @@ export function sport(protocol: PortProtocol, op: Operator, ...ports: readonly S
 
 /** `meta l4proto tcp`; later parts of the rule may read that protocol's header. */
 export function l4proto(op: Operator, ...protocols: readonly number[]): RulePart {
-  return { ...match(l4protoField, op, protocols.map((protocol) => one(Uint8Array.of(protocol)))), ...establishes(op, protocols) };
+  return {
+    ...match(
+      l4protoField,
+      op,
+      protocols.map((protocol) => one(Uint8Array.of(protocol))),
+    ),
+    ...establishes(op, protocols),
+  };
 }
 
 /** `ip protocol tcp` for family 4, `ip6 nexthdr tcp` for 6; later parts of the rule may read that protocol's header. */
@@ -132,13 +161,23 @@ function nameOperand(name: string): Operand {
   return wildcard ? { is: "prefix", value, bits: text.length * 8 } : one(value);
 }
 
-function matchAddresses(which: "saddr" | "daddr", op: Operator, addresses: readonly (Prefix | Span<Address>)[]): RulePart {
+function matchAddresses(
+  which: "saddr" | "daddr",
+  op: Operator,
+  addresses: readonly (Prefix | Span<Address>)[],
+): RulePart {
   const families = new Set(addresses.flatMap(familiesOf));
   const [family = 4] = families;
   if (families.size > 1) {
-    throw new NftExpressionError(`Cannot match ${which} with IPv4 and IPv6 addresses at once: expected one family`, which);
+    throw new NftExpressionError(
+      `Cannot match ${which} with IPv4 and IPv6 addresses at once: expected one family`,
+      which,
+    );
   }
-  return { needs: { layer: "network", protocol: family }, ...match(addressField(family, which), op, addresses.map(addressOperand)) };
+  return {
+    needs: { layer: "network", protocol: family },
+    ...match(addressField(family, which), op, addresses.map(addressOperand)),
+  };
 }
 
 function familiesOf(value: Prefix | Span<Address>): readonly (4 | 6)[] {
@@ -156,11 +195,21 @@ function addressOperand(value: Prefix | Span<Address>): Operand {
     : { is: "prefix", value: address.bytes, bits: prefixBits };
 }
 
-function matchPorts(which: "sport" | "dport", protocol: PortProtocol, op: Operator, ports: readonly Span<number>[]): RulePart {
-  const operands = ports.map((port): Operand => typeof port === "number"
-    ? one(portBytes(port))
-    : { is: "range", from: portBytes(port.from), to: portBytes(port.to) });
-  return { needs: { layer: "transport", protocol: transportProtocol[protocol] }, ...match(portField(which), op, operands) };
+function matchPorts(
+  which: "sport" | "dport",
+  protocol: PortProtocol,
+  op: Operator,
+  ports: readonly Span<number>[],
+): RulePart {
+  const operands = ports.map((port): Operand =>
+    typeof port === "number"
+      ? one(portBytes(port))
+      : { is: "range", from: portBytes(port.from), to: portBytes(port.to) },
+  );
+  return {
+    needs: { layer: "transport", protocol: transportProtocol[protocol] },
+    ...match(portField(which), op, operands),
+  };
 }
 
 function matchMark(load: Expression, op: Operator, value: number, mask: number | undefined): RulePart {
@@ -172,9 +221,17 @@ function matchMark(load: Expression, op: Operator, value: number, mask: number |
  * As nft does, any of the bits for ==, while != compares the field as a whole. With several bits that would always be
  * true for a state, the opposite of what it reads like, so it is refused.
  */
-function matchBits<Name extends string>(key: number, op: Operator, table: Readonly<Record<Name, number>>, names: readonly Name[]): RulePart {
+function matchBits<Name extends string>(
+  key: number,
+  op: Operator,
+  table: Readonly<Record<Name, number>>,
+  names: readonly Name[],
+): RulePart {
   if (op === "!=" && names.length > 1) {
-    throw new NftExpressionError(`Cannot match anything but "${names.join(",")}": expected one word after "!="`, names.join(","));
+    throw new NftExpressionError(
+      `Cannot match anything but "${names.join(",")}": expected one word after "!="`,
+      names.join(","),
+    );
   }
   const bits = u32Bytes(names.reduce((all, name) => all | table[name], 0));
   const comparison = op === "==" ? [maskXor(bits), compare("neq", u32Bytes(0))] : [compare("neq", bits)];

@@ -1,4 +1,7 @@
-/** The objects of nftables on the wire: tables, chains, rules and the sets rules bring along (linux/netfilter/nf_tables.h). */
+/**
+ * The objects of nftables on the wire: tables, chains, rules and the sets rules bring along
+ * (linux/netfilter/nf_tables.h).
+ */
 import { attrs, by, repeated } from "../attrs.ts";
 import { body } from "../message.ts";
 import { nfgenmsg, nfnetlinkSubsystem } from "../nfnetlink.ts";

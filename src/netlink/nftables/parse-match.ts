@@ -7,8 +7,27 @@ import { AddressError, parseAddress, parseMac, parsePrefix, type Address, type P
 import { transportProtocol, type NftFamily } from "./expression.ts";
 import type { Operator } from "./field.ts";
 import {
-  addressType, ctMark, ctState, ctStateBit, ctStatus, ctStatusBit, daddr, dport, etherDaddr, etherSaddr, fibDaddrType, iifname,
-  l4proto, mark, nextHeader, nfprotocol, oifname, saddr, sport, type PortProtocol, type Span,
+  addressType,
+  ctMark,
+  ctState,
+  ctStateBit,
+  ctStatus,
+  ctStatusBit,
+  daddr,
+  dport,
+  etherDaddr,
+  etherSaddr,
+  fibDaddrType,
+  iifname,
+  l4proto,
+  mark,
+  nextHeader,
+  nfprotocol,
+  oifname,
+  saddr,
+  sport,
+  type PortProtocol,
+  type Span,
 } from "./matches.ts";
 import { NftExpressionError, rule, type RulePart } from "./rule.ts";
 
@@ -103,7 +122,10 @@ function parseAddresses(text: string, family: 4 | 6): Prefix | Span<Address> {
     : text.includes("/") ? parsePrefix(text) : parseAddress(text));
   const addresses = "from" in value ? [value.from, value.to] : ["address" in value ? value.address : value];
   if (addresses.some((address) => address.family !== family)) {
-    throw refusal(text, family === 4 ? "an IPv4 address, prefix or range after ip" : "an IPv6 address, prefix or range after ip6");
+    throw refusal(
+      text,
+      family === 4 ? "an IPv4 address, prefix or range after ip" : "an IPv6 address, prefix or range after ip6",
+    );
   }
   return value;
 }

@@ -9,8 +9,8 @@
  * the check in front of the first field that needs it, unless the family or an earlier part has made it already.
  */
 import { u16beBytes, u16Bytes } from "./bytes.ts";
-import { compare, loadMeta, metaKey, nfproto, transportProtocol } from "./expression.ts";
 import type { Expression, NftFamily } from "./expression.ts";
+import { compare, loadMeta, metaKey, nfproto, transportProtocol } from "./expression.ts";
 
 /** One match or statement of a rule. */
 export interface RulePart {
@@ -69,7 +69,9 @@ function guardFor(
   if (present !== undefined) {
     const wanted = headerText(needs.layer, needs.protocol);
     throw new NftExpressionError(
-      `Cannot match ${wanted} in a rule of family "${family}": the packet is already known to be ${headerText(needs.layer, present)}`, wanted,
+      `Cannot match ${wanted} in a rule of family "${family}": the packet is already known to be ` +
+        `${headerText(needs.layer, present)}`,
+      wanted,
     );
   }
   known.set(needs.layer, needs.protocol);
@@ -83,7 +85,8 @@ function guardFor(
 /** Below the IP layer a packet's ethertype says what it is; in inet the hook it came by does. */
 function networkGuard(family: NftFamily, protocol: 4 | 6): readonly Expression[] {
   if (family === "bridge") {
-    return [loadMeta(metaKey.protocol), compare("eq", u16beBytes(protocol === 4 ? 0x0800 : 0x86dd))]; // ETH_P_IP, ETH_P_IPV6
+    // ETH_P_IP, ETH_P_IPV6
+    return [loadMeta(metaKey.protocol), compare("eq", u16beBytes(protocol === 4 ? 0x0800 : 0x86dd))];
   }
   return [loadMeta(metaKey.nfproto), compare("eq", Uint8Array.of(nfproto[protocol === 4 ? "ip" : "ip6"]))];
 }

@@ -12,7 +12,8 @@ export function mergeSpans(spans: readonly Span[]): { readonly elements: readonl
     const before = elements.at(-1);
     const joins = before !== undefined && reaches(before, span.first, interval);
     if (!joins) elements.push(span);
-    else if (compareBytes(before.last, span.last) < 0) elements[elements.length - 1] = { first: before.first, last: span.last };
+    else if (compareBytes(before.last, span.last) < 0)
+      elements[elements.length - 1] = { first: before.first, last: span.last };
   }
   return { elements, interval };
 }

@@ -1,14 +1,14 @@
 /** A list of changes as the messages of one nfnetlink transaction: begin, the changes, end. */
-import type { ValueOf } from "../payload.ts";
 import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, type Body } from "../message.ts";
 import { batchBody, NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, nfnetlinkSubsystem } from "../nfnetlink.ts";
+import type { ValueOf } from "../payload.ts";
 import type { AnonymousSet } from "./anonymous-set.ts";
 import type { BaseChain, ChainName, NftChange } from "./change.ts";
 import type { expressionAttrs } from "./expression-attrs.ts";
 import { nfproto, type NftFamily } from "./expression.ts";
 import { chainBody, nftMessage, ruleBody, setBody, setElementsBody, tableBody, type chainAttrs } from "./object.ts";
-import type { RuleUserdata } from "./userdata.ts";
 import { setElements, setFlags, setUserdata } from "./set.ts";
+import type { RuleUserdata } from "./userdata.ts";
 
 /** One message; `operation` says in words what it does, for errors. */
 export interface NftMessage<H = unknown, A = unknown> {
@@ -119,7 +119,13 @@ function addRule(change: Extract<NftChange, { do: "add rule" }>, ids: { next: nu
   })];
 }
 
-function addSet(operation: string, family: NftFamily, table: string, set: AnonymousSet, id: number): readonly NftMessage[] {
+function addSet(
+  operation: string,
+  family: NftFamily,
+  table: string,
+  set: AnonymousSet,
+  id: number,
+): readonly NftMessage[] {
   const list = setElements(set);
   return [
     message(operation, family, {

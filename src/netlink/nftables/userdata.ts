@@ -1,8 +1,8 @@
 /**
  * Comments. The kernel keeps a string of bytes with each object for user space; libnftnl fills it with entries of
  * type (1 byte), length (1 byte) and value, and `nft` shows the entry of type 0 (NFTNL_UDATA_RULE_COMMENT,
- * NFTNL_UDATA_TABLE_COMMENT, NFTNL_UDATA_CHAIN_COMMENT in libnftnl/udata.h) as `comment "..."`. Its NUL is part of the value.
- * Entries of types it does not know it passes over: a rule's mark is one of those.
+ * NFTNL_UDATA_TABLE_COMMENT, NFTNL_UDATA_CHAIN_COMMENT in libnftnl/udata.h) as `comment "..."`. Its NUL is part of the
+ * value. Entries of types it does not know it passes over: a rule's mark is one of those.
  */
 import { CodecError, copyBytes, type Output, type Payload } from "../payload.ts";
 
@@ -40,7 +40,11 @@ export const ruleUserdata: Payload<RuleUserdata> = {
 function writeText(out: Output, type: number, name: string, value: string): void {
   const text = new TextEncoder().encode(value);
   if (text.length > maxCommentBytes || text.includes(0)) {
-    throw new CodecError("encode", name, `expected at most ${maxCommentBytes} bytes without NUL, found ${text.length} bytes`);
+    throw new CodecError(
+      "encode",
+      name,
+      `expected at most ${maxCommentBytes} bytes without NUL, found ${text.length} bytes`,
+    );
   }
   const at = out.reserve(2 + text.length + 1);
   out.bytes.set([type, text.length + 1], at);
@@ -51,7 +55,8 @@ function readText(input: DataView, start: number, end: number, type: number): st
   for (let at = start; at + 2 <= end; ) {
     const stop = at + 2 + input.getUint8(at + 1);
     if (stop > end) return undefined;
-    if (input.getUint8(at) === type) return new TextDecoder().decode(copyBytes(input, at + 2, stop)).replace(/\0.*$/su, "");
+    if (input.getUint8(at) === type)
+      return new TextDecoder().decode(copyBytes(input, at + 2, stop)).replace(/\0.*$/su, "");
     at = stop;
   }
   return undefined;

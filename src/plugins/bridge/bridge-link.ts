@@ -1,7 +1,7 @@
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace, NewLink } from "../../kernel/index.ts";
-import { hasErrno } from "../errno.ts";
-import { ignoreRouterAdvertisements } from "../veth.ts";
+import { hasErrno } from "../contract/errno.ts";
+import { ignoreRouterAdvertisements } from "../interface/veth.ts";
 import type { BridgeSettings } from "./conf.ts";
 import { portVlans } from "./conf.ts";
 
@@ -18,11 +18,16 @@ export function ensureBridge(host: Namespace, settings: BridgeSettings): Link {
   const existing = host.links.find(name);
   const bridge = existing ?? createBridge(host, settings);
   if (bridge.info?.kind !== "bridge") {
-    throw new CniError(code.invalidConfig, `Cannot use bridge "${name}": the host's link of that name is ${bridge.info?.kind ?? "a physical one"}, expected a bridge`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use bridge "${name}": the host's link of that name is ${bridge.info?.kind ?? "a physical one"}, ` +
+        "expected a bridge",
+    );
   }
   const promiscuousNow = promiscuous && bridge.promiscuity === 0;
   ignoreRouterAdvertisements(host, name);
-  if (!bridge.up || promiscuousNow) host.links.set(bridge.index, { up: true, ...(promiscuousNow ? { promiscuous: true } : {}) });
+  if (!bridge.up || promiscuousNow)
+    host.links.set(bridge.index, { up: true, ...(promiscuousNow ? { promiscuous: true } : {}) });
   return bridge;
 }
 
@@ -41,7 +46,11 @@ function createBridge(host: Namespace, settings: BridgeSettings): Link {
 }
 
 /** Makes a port a member of its VLANs; its earlier ones go, unless asked to stay. */
-export function setPortVlans(host: Namespace, port: number, settings: Pick<BridgeSettings, "vlan" | "trunk" | "preserveDefaultVlan">): void {
+export function setPortVlans(
+  host: Namespace,
+  port: number,
+  settings: Pick<BridgeSettings, "vlan" | "trunk" | "preserveDefaultVlan">,
+): void {
   const vlans = portVlans(settings);
   if (vlans.length === 0) return;
   if (!settings.preserveDefaultVlan) {

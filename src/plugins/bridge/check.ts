@@ -1,12 +1,25 @@
 import type { Interface } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
-import { broken, checkAddressesAndRoutes, checkedLink, containerInterface, requirePrevResult } from "../check-interface.ts";
-import type { Call } from "../define.ts";
-import type { Handles } from "../plugin.ts";
+import type { Call } from "../contract/define.ts";
+import type { Handles } from "../contract/plugin.ts";
+import {
+  broken,
+  checkAddressesAndRoutes,
+  checkedLink,
+  containerInterface,
+  requirePrevResult,
+} from "../interface/check.ts";
 import type { BridgeConf, BridgeSettings } from "./conf.ts";
 
-/** Bridge, container end and host end are as prevResult says, joined to each other, with the addresses and routes it lists. */
-export function checkBridge(call: Call<BridgeConf>, settings: BridgeSettings, { host, container }: Pick<Handles, "host" | "container">): void {
+/**
+ * Bridge, container end and host end are as prevResult says, joined to each other, with the addresses and routes it
+ * lists.
+ */
+export function checkBridge(
+  call: Call<BridgeConf>,
+  settings: BridgeSettings,
+  { host, container }: Pick<Handles, "host" | "container">,
+): void {
   const result = requirePrevResult(call.prevResult, call.network);
   const bridge = checkBridgeLink(host, result.interfaces, settings);
   const link = checkedLink(container, containerInterface(result, call.attachment), "veth");
@@ -14,13 +27,21 @@ export function checkBridge(call: Call<BridgeConf>, settings: BridgeSettings, { 
   checkAddressesAndRoutes(container, link, result);
 }
 
-function checkBridgeLink(host: Namespace, interfaces: readonly Interface[], { bridge: name, promiscuous, isGateway }: BridgeSettings): Link {
+function checkBridgeLink(
+  host: Namespace,
+  interfaces: readonly Interface[],
+  { bridge: name, promiscuous, isGateway }: BridgeSettings,
+): Link {
   const entry = interfaces.find((candidate) => candidate.name === name && isOnHost(candidate));
   if (entry === undefined) throw broken(`Cannot check bridge "${name}": prevResult does not list it`);
-  // Only a bridge that holds a gateway has its MAC pinned; any other takes the lowest of its ports', and that is no fault.
+  // Only a bridge that holds a gateway has its MAC pinned; any other takes the lowest of its ports', and that is no
+  // fault.
   const bridge = checkedLink(host, isGateway ? entry : { name }, "bridge");
   if (bridge.promiscuity > 0 !== promiscuous) {
-    throw broken(`Cannot accept bridge "${name}": promiscuous mode is ${promiscuous ? "off" : "on"}, expected it ${promiscuous ? "on" : "off"}`);
+    throw broken(
+      `Cannot accept bridge "${name}": promiscuous mode is ${promiscuous ? "off" : "on"}, expected it ` +
+        `${promiscuous ? "on" : "off"}`,
+    );
   }
   return bridge;
 }
@@ -30,10 +51,13 @@ function checkHostEnd(host: Namespace, interfaces: readonly Interface[], bridge:
   const port = containerEnd.parent === undefined ? undefined : host.links.find(containerEnd.parent);
   const entry = interfaces.find((candidate) => candidate.name === port?.name && isOnHost(candidate));
   if (port === undefined || entry === undefined) {
-    throw broken(`Cannot find the host end of interface "${containerEnd.name}": ${port === undefined ? "it is gone" : `prevResult does not list "${port.name}"`}`);
+    throw broken(
+      `Cannot find the host end of interface "${containerEnd.name}": ${port === undefined ? "it is gone" : `prevResult does not list "${port.name}"`}`,
+    );
   }
   checkedLink(host, entry, "veth");
-  if (port.master !== bridge.index) throw broken(`Cannot accept host link "${port.name}": it is no port of bridge "${bridge.name}"`);
+  if (port.master !== bridge.index)
+    throw broken(`Cannot accept host link "${port.name}": it is no port of bridge "${bridge.name}"`);
 }
 
 function isOnHost({ sandbox = "" }: Interface): boolean {

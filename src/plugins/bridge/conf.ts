@@ -57,16 +57,30 @@ export interface BridgeSettings {
 
 /** @throws CniError 7 for settings that exclude each other */
 export function bridgeSettings(conf: BridgeConf, hasIpam: boolean): BridgeSettings {
-  const { hairpinMode = false, promiscMode = false, disableContainerInterface = false, isDefaultGateway = false, vlan = 0, vlanTrunk } = conf;
+  const {
+    hairpinMode = false,
+    promiscMode = false,
+    disableContainerInterface = false,
+    isDefaultGateway = false,
+    vlan = 0,
+    vlanTrunk,
+  } = conf;
   if (disableContainerInterface && hasIpam) {
-    throw new CniError(code.invalidConfig, 'Cannot use "disableContainerInterface" together with "ipam": an interface that stays down gets no address');
+    throw new CniError(
+      code.invalidConfig,
+      'Cannot use "disableContainerInterface" together with "ipam": an interface that stays down gets no address',
+    );
   }
   if (hairpinMode && promiscMode) {
-    throw new CniError(code.invalidConfig, 'Cannot use "hairpinMode" together with "promiscMode": expected at most one of them');
+    throw new CniError(
+      code.invalidConfig,
+      'Cannot use "hairpinMode" together with "promiscMode": expected at most one of them',
+    );
   }
   const bridge = bridgeName(conf);
   const problem = interfaceNameProblem(bridge);
-  if (problem !== undefined) throw new CniError(code.invalidConfig, `Cannot use bridge ${JSON.stringify(bridge)}: ${problem}`);
+  if (problem !== undefined)
+    throw new CniError(code.invalidConfig, `Cannot use bridge ${JSON.stringify(bridge)}: ${problem}`);
   return {
     bridge,
     isGateway: conf.isGateway === true || isDefaultGateway,
@@ -95,15 +109,25 @@ export function trunkIds(entries: readonly VlanTrunkEntry[]): readonly number[] 
     if (id !== undefined) ids.add(id);
     if (minID === undefined && maxID === undefined) continue;
     if (minID === undefined || maxID === undefined) {
-      throw new CniError(code.invalidConfig, `Cannot use vlanTrunk[${i}]: ${minID === undefined ? "minID" : "maxID"} is missing, expected both or neither`);
+      throw new CniError(
+        code.invalidConfig,
+        `Cannot use vlanTrunk[${i}]: ${minID === undefined ? "minID" : "maxID"} is missing, expected both or neither`,
+      );
     }
-    if (maxID < minID) throw new CniError(code.invalidConfig, `Cannot use vlanTrunk[${i}]: maxID ${maxID} is below minID ${minID}, expected it there or above`);
+    if (maxID < minID)
+      throw new CniError(
+        code.invalidConfig,
+        `Cannot use vlanTrunk[${i}]: maxID ${maxID} is below minID ${minID}, expected it there or above`,
+      );
     for (let member = minID; member <= maxID; member++) ids.add(member);
   }
   return [...ids].sort((a, b) => a - b);
 }
 
-/** The VLANs a port becomes a member of; none when neither is set. A trunk without a VLAN of its own has 1 as native one. */
+/**
+ * The VLANs a port becomes a member of; none when neither is set. A trunk without a VLAN of its own has 1 as native
+ * one.
+ */
 export function portVlans({ vlan, trunk }: Pick<BridgeSettings, "vlan" | "trunk">): readonly BridgeVlan[] {
   const native = vlan !== 0 ? vlan : trunk.length > 0 ? 1 : undefined;
   const tagged = trunk.filter((id) => id !== native).map((id) => ({ id, pvid: false, untagged: false }));

@@ -1,20 +1,37 @@
-/** The host's side of a bridge network with `isGateway`: which addresses are gateways, and where the host holds them. */
+/**
+ * The host's side of a bridge network with `isGateway`: which addresses are gateways, and where the host holds them.
+ */
 import type { IpConfig, Route } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
-import { addOffset, broadcastOf, formatAddress, formatPrefix, interfaceNameProblem, networkOf, overlaps, parseAddress, parsePrefix, samePrefix } from "../../net/index.ts";
+import {
+  addOffset,
+  broadcastOf,
+  formatAddress,
+  formatPrefix,
+  interfaceNameProblem,
+  networkOf,
+  overlaps,
+  parseAddress,
+  parsePrefix,
+  samePrefix,
+} from "../../net/index.ts";
 import { RT_TABLE_MAIN } from "../../netlink/index.ts";
-import { deleteLinkNamed } from "../delete-interface.ts";
-import { hasErrno } from "../errno.ts";
-import { addUnderSpareName, hostEnd, ignoreRouterAdvertisements, setHostEndUp } from "../veth.ts";
+import { hasErrno } from "../contract/errno.ts";
+import { deleteLinkNamed } from "../interface/delete.ts";
+import { addUnderSpareName, hostEnd, ignoreRouterAdvertisements, setHostEndUp } from "../interface/veth.ts";
 import { setPortVlans } from "./bridge-link.ts";
 import type { BridgeSettings } from "./conf.ts";
 
 /** The addresses with a gateway each: IPAM's, else with `isGateway` the first address of the network. */
 export function withGateways(ips: readonly IpConfig[], isGateway: boolean): readonly IpConfig[] {
   if (!isGateway) return ips;
-  return ips.map((ip) => (ip.gateway === undefined || ip.gateway === "" ? { ...ip, gateway: formatAddress(firstOf(parsePrefix(ip.address))) } : ip));
+  return ips.map((ip) =>
+    ip.gateway === undefined || ip.gateway === ""
+      ? { ...ip, gateway: formatAddress(firstOf(parsePrefix(ip.address))) }
+      : ip,
+  );
 }
 
 function firstOf(prefix: Prefix): Address {
@@ -41,7 +58,11 @@ export function withDefaultRoutes(routes: readonly Route[], ips: readonly IpConf
 function isDefaultOf(route: Route, dst: "0.0.0.0/0" | "::/0"): boolean {
   const { address, prefixBits } = parsePrefix(route.dst);
   // A default route in a table of its own leaves the main one without.
-  return prefixBits === 0 && (address.family === 4) === (dst === "0.0.0.0/0") && (route.table === undefined || route.table === RT_TABLE_MAIN);
+  return (
+    prefixBits === 0 &&
+    (address.family === 4) === (dst === "0.0.0.0/0") &&
+    (route.table === undefined || route.table === RT_TABLE_MAIN)
+  );
 }
 
 /** The gateways with the prefix of their network, each once, IPv4 before IPv6. */
@@ -70,8 +91,8 @@ export function holdGateways(host: Namespace, target: Link, gateways: readonly P
 }
 
 /**
- * Writing the MAC it has pins it: a bridge otherwise takes the lowest of its ports' and changes as ports come and go. One
- * whose last port had left had none when it was looked at; by now it has the new port's.
+ * Writing the MAC it has pins it: a bridge otherwise takes the lowest of its ports' and changes as ports come and go.
+ * One whose last port had left had none when it was looked at; by now it has the new port's.
  */
 function pinMac(host: Namespace, target: Link): void {
   const mac = target.mac === noMac ? host.links.get(target.index).mac : target.mac;
@@ -83,8 +104,11 @@ const noMac = "00:00:00:00:00:00";
 function replaceConflicts(host: Namespace, target: Link, present: Prefix[], wanted: Prefix, force: boolean): void {
   const conflicts = conflictsWith(present, wanted);
   if (conflicts.length > 0 && !force) {
-    throw new CniError(code.invalidConfig,
-      `Cannot add gateway ${formatPrefix(wanted)} to link "${target.name}": it holds ${conflicts.map(formatPrefix).join(", ")}, expected no other network there, or "forceAddress"`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot add gateway ${formatPrefix(wanted)} to link "${target.name}": it holds ` +
+        `${conflicts.map(formatPrefix).join(", ")}, expected no other network there, or "forceAddress"`,
+    );
   }
   for (const conflict of conflicts) {
     host.addresses.delete(target.index, conflict);
@@ -114,12 +138,19 @@ function enableForwarding(host: Namespace, family: 4 | 6): void {
   if (host.sysctl.get(name) !== "1") host.sysctl.set(name, "1");
 }
 
-/** The host's foothold in a VLAN of the bridge: `<bridge>.<vlan>`, one end of a veth pair whose other end is a port in that VLAN. */
+/**
+ * The host's foothold in a VLAN of the bridge: `<bridge>.<vlan>`, one end of a veth pair whose other end is a port in
+ * that VLAN.
+ */
 export function vlanGatewayName({ bridge, vlan }: Pick<BridgeSettings, "bridge" | "vlan">): string {
   const name = `${bridge}.${vlan}`;
   const problem = interfaceNameProblem(name);
   if (problem === undefined) return name;
-  throw new CniError(code.invalidConfig, `Cannot use vlan ${vlan} with "isGateway" on bridge "${bridge}": the host's link in it would be named "${name}", ${problem}`);
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use vlan ${vlan} with "isGateway" on bridge "${bridge}": the host's link in it would be named "${name}", ` +
+      `${problem}`,
+  );
 }
 
 /**

@@ -2,8 +2,9 @@
  * bridge: joins the container to a bridge of the host by a veth pair.
  *
  * ADD    ensures the bridge, makes the pair with its host end as a port of the bridge, sets the port up (hairpin,
- *        isolation, VLANs, spoof check), leases addresses and puts them on the container end; with `isGateway` the bridge
- *        (with `vlan` a link of its own in that VLAN) holds the gateways; with `ipMasq` the container's traffic is masqueraded.
+ *        isolation, VLANs, spoof check), leases addresses and puts them on the container end; with `isGateway` the
+ *        bridge (with `vlan` a link of its own in that VLAN) holds the gateways; with `ipMasq` the container's traffic
+ *        is masqueraded.
  * DEL    deletes the pair, removes spoof check and masquerading, releases the addresses. Bridge, gateways and vlan
  *        gateway links stay: they are shared, and no container owns them.
  * CHECK  compares bridge, pair, MACs, addresses and routes with prevResult.
@@ -17,22 +18,34 @@ import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/in
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
-import { configureInterface } from "../configure-interface.ts";
-import type { Call } from "../define.ts";
-import { definePlugin } from "../define.ts";
-import { deleteInterface } from "../delete-interface.ts";
-import { setupSpoofCheck, teardownSpoofCheck } from "../mac-spoof-check.ts";
-import { gcMasquerade, parseMasqueradeBackend, setupMasquerade, teardownMasquerade } from "../masquerade/index.ts";
-import type { AddContext, Attachment, DelContext } from "../plugin.ts";
-import { requestedMac } from "../requested-mac.ts";
-import { configuredOrLeasedDns } from "../result-dns.ts";
-import type { MadeVeth } from "../veth.ts";
-import { createVeth } from "../veth.ts";
+import type { Call } from "../contract/define.ts";
+import { definePlugin } from "../contract/define.ts";
+import type { AddContext, Attachment, DelContext } from "../contract/plugin.ts";
+import {
+  gcMasquerade,
+  parseMasqueradeBackend,
+  setupMasquerade,
+  teardownMasquerade,
+} from "../firewall/masquerade/index.ts";
+import { configureInterface } from "../interface/configure.ts";
+import { deleteInterface } from "../interface/delete.ts";
+import { configuredOrLeasedDns } from "../interface/dns.ts";
+import { requestedMac } from "../interface/mac.ts";
+import type { MadeVeth } from "../interface/veth.ts";
+import { createVeth } from "../interface/veth.ts";
 import { ensureBridge, setPortVlans } from "./bridge-link.ts";
 import { checkBridge } from "./check.ts";
 import type { BridgeConf, BridgeSettings } from "./conf.ts";
 import { bridgeSettings } from "./conf.ts";
-import { ensureVlanGateway, gatewayPrefixes, holdGateways, vlanGatewayName, withDefaultRoutes, withGateways } from "./gateway.ts";
+import {
+  ensureVlanGateway,
+  gatewayPrefixes,
+  holdGateways,
+  vlanGatewayName,
+  withDefaultRoutes,
+  withGateways,
+} from "./gateway.ts";
+import { setupSpoofCheck, teardownSpoofCheck } from "./mac-spoof-check.ts";
 
 export const bridge = definePlugin<BridgeConf>({
   type: "bridge",
@@ -52,14 +65,19 @@ export const bridge = definePlugin<BridgeConf>({
     const { containerId, ifName } = attachment;
     const settings = bridgeSettings(conf, ipam !== undefined);
     const backend = parseMasqueradeBackend(conf.ipMasqBackend);
-    const vlanGateway = ipam !== undefined && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined;
+    const vlanGateway =
+      ipam !== undefined && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined;
     const mac = macOf(call);
 
     const bridgeLink = ensureBridge(host, settings);
     const pair = createVeth({ ifName, mac, mtu: settings.mtu, master: bridgeLink.index }, context);
     setPort(host, pair.hostIndex, settings);
     if (conf.macspoofchk === true) {
-      setupSpoofCheck(host.nftables, { containerId, ifName, hostLink: pair.hostName, mac: pair.containerLink.mac ?? "" }, undo);
+      setupSpoofCheck(
+        host.nftables,
+        { containerId, ifName, hostLink: pair.hostName, mac: pair.containerLink.mac ?? "" },
+        undo,
+      );
     }
 
     const layer3 = ipam === undefined ? undefined : toLayer3(await ipam.add(context), settings);
@@ -68,7 +86,10 @@ export const bridge = definePlugin<BridgeConf>({
     } else {
       setAnnouncing(container, ifName, conf.enabledad === true);
       // The container end is named as its own result lists it; the final one has it at index 2 as well.
-      await configureInterface({ link: pair.containerLink, result: { ...layer3, interfaces: placeholders(pair), dns: {} } }, context);
+      await configureInterface(
+        { link: pair.containerLink, result: { ...layer3, interfaces: placeholders(pair), dns: {} } },
+        context,
+      );
       const gateways = settings.isGateway ? gatewayPrefixes(layer3.ips) : [];
       const holder = vlanGateway === undefined ? bridgeLink : ensureVlanGateway(host, bridgeLink, settings);
       holdGateways(host, holder, gateways, settings.forceAddress);
@@ -93,8 +114,10 @@ export const bridge = definePlugin<BridgeConf>({
     const { teardown } = context;
     const { containerId, ifName } = attachment;
     let held: readonly Prefix[] | undefined;
-    // What the host holds goes whether or not the namespace is still one; the addresses are released when nothing speaks of them any more.
-    if (conf.macspoofchk === true) teardown.after(`remove the spoof check of interface "${ifName}"`, () => removeSpoofCheck(attachment, context));
+    // What the host holds goes whether or not the namespace is still one; the addresses are released when nothing
+    // speaks of them any more.
+    if (conf.macspoofchk === true)
+      teardown.after(`remove the spoof check of interface "${ifName}"`, () => removeSpoofCheck(attachment, context));
     if (conf.ipMasq === true) {
       // Freeing nftables rules and deleting a link both wait for the kernel; in this order it does both at once.
       teardown.before(`stop masquerading interface "${ifName}"`, () => (
@@ -117,7 +140,12 @@ export const bridge = definePlugin<BridgeConf>({
 });
 
 function macOf({ attachment, conf }: Call<BridgeConf>): string | undefined {
-  return requestedMac({ configured: conf.args?.cni?.mac, args: attachment.args, runtimeConfig: conf.runtimeConfig?.mac, stronger: "configured" });
+  return requestedMac({
+    configured: conf.args?.cni?.mac,
+    args: attachment.args,
+    runtimeConfig: conf.runtimeConfig?.mac,
+    stronger: "configured",
+  });
 }
 
 /** A new port has neither flag, so only what is asked for is written. */
@@ -127,8 +155,13 @@ function setPort(host: Namespace, port: number, settings: BridgeSettings): void 
   setPortVlans(host, port, settings);
 }
 
-/** IPAM's answer with gateways and default routes; its addresses belong to the container end, number 2 in the result. */
-export function toLayer3(lease: Result, { isGateway, isDefaultGateway }: Pick<BridgeSettings, "isGateway" | "isDefaultGateway">): Omit<Result, "interfaces"> {
+/**
+ * IPAM's answer with gateways and default routes; its addresses belong to the container end, number 2 in the result.
+ */
+export function toLayer3(
+  lease: Result,
+  { isGateway, isDefaultGateway }: Pick<BridgeSettings, "isGateway" | "isDefaultGateway">,
+): Omit<Result, "interfaces"> {
   const ips = withGateways(lease.ips, isGateway).map((ip) => ({ ...ip, interface: 2 }));
   return { ips, routes: isDefaultGateway ? withDefaultRoutes(lease.routes, ips) : lease.routes, dns: lease.dns };
 }
@@ -138,11 +171,19 @@ function placeholders({ containerLink, hostName }: MadeVeth): readonly Interface
   return [{ name: "" }, { name: hostName }, { name: containerLink.name }];
 }
 
-/** The network learns of the addresses at once, and waits for no duplicate detection unless asked to. Best effort: a family may be off. */
+/**
+ * The network learns of the addresses at once, and waits for no duplicate detection unless asked to. Best effort: a
+ * family may be off.
+ */
 function setAnnouncing(container: Namespace, ifName: string, detectDuplicates: boolean): void {
   const ipv6 = `net/ipv6/conf/${ifName}`;
   const settings: readonly (readonly [string, string])[] = [
-    ...(detectDuplicates ? [[`${ipv6}/enhanced_dad`, "1"], [`${ipv6}/accept_dad`, "1"]] as const : [[`${ipv6}/accept_dad`, "0"]] as const),
+    ...(detectDuplicates
+      ? ([
+          [`${ipv6}/enhanced_dad`, "1"],
+          [`${ipv6}/accept_dad`, "1"],
+        ] as const)
+      : ([[`${ipv6}/accept_dad`, "0"]] as const)),
     [`net/ipv4/conf/${ifName}/arp_notify`, "1"],
   ];
   for (const [name, value] of settings) {
@@ -158,7 +199,10 @@ function setAnnouncing(container: Namespace, ifName: string, detectDuplicates: b
 const looksMs = [0, 1, 2, 5, 10, 20, 50, 100, 250, 550, 1550, 2550];
 
 /** The host end with carrier: without it the bridge drops what the container sends first. */
-async function waitUntilUp({ hostIndex, hostName }: MadeVeth, { host, sleep }: Pick<AddContext, "host" | "sleep">): Promise<Link> {
+async function waitUntilUp(
+  { hostIndex, hostName }: MadeVeth,
+  { host, sleep }: Pick<AddContext, "host" | "sleep">,
+): Promise<Link> {
   let waitedMs = 0;
   for (const lookMs of looksMs) {
     if (lookMs > waitedMs) await sleep(lookMs - waitedMs);
@@ -166,7 +210,10 @@ async function waitUntilUp({ hostIndex, hostName }: MadeVeth, { host, sleep }: P
     const link = host.links.get(hostIndex);
     if (link.operState === "up") return link;
   }
-  throw new CniError(code.tryAgainLater, `Cannot use bridge port "${hostName}": still without carrier after ${waitedMs} ms, expected it up`);
+  throw new CniError(
+    code.tryAgainLater,
+    `Cannot use bridge port "${hostName}": still without carrier after ${waitedMs} ms, expected it up`,
+  );
 }
 
 function hostInterface({ name, mac }: Link): Interface {

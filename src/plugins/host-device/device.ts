@@ -4,7 +4,7 @@ import { basename, join, normalize } from "node:path";
 import type { Dns } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Links } from "../../kernel/index.ts";
-import { parseMacOf } from "../requested-mac.ts";
+import { parseMacOf } from "../interface/mac.ts";
 
 export interface HostDeviceConf {
   readonly device?: string;
@@ -47,7 +47,10 @@ export function selectDevice(conf: HostDeviceConf, sysfs: string): SelectedDevic
 const userSpaceDrivers: ReadonlySet<string> = new Set(["vfio-pci", "uio_pci_generic", "igb_uio"]);
 
 /** `runtimeConfig.deviceID` replaces what the configuration says: it names a PCI device, else an auxiliary one. */
-function busAddress({ pciBusID = "", runtimeConfig }: HostDeviceConf, sysfs: string): { readonly pciBusID: string; readonly auxiliary: string } {
+function busAddress(
+  { pciBusID = "", runtimeConfig }: HostDeviceConf,
+  sysfs: string,
+): { readonly pciBusID: string; readonly auxiliary: string } {
   const deviceId = runtimeConfig?.deviceID ?? "";
   if (deviceId === "") return { pciBusID: busId("pciBusID", pciBusID), auxiliary: "" };
   const id = busId("runtimeConfig.deviceID", deviceId);
@@ -58,17 +61,25 @@ function busAddress({ pciBusID = "", runtimeConfig }: HostDeviceConf, sysfs: str
 
 /** A bus address becomes part of a path below sysfs; none may lead out of it. */
 function busId(key: string, id: string): string {
-  if (id.includes("/") || id === "." || id === "..") throw refused(`${key} ${JSON.stringify(id)}`, "expected a bus address such as 0000:00:1f.6");
+  if (id.includes("/") || id === "." || id === "..")
+    throw refused(`${key} ${JSON.stringify(id)}`, "expected a bus address such as 0000:00:1f.6");
   return id;
 }
 
-function toSelector({ device = "", hwaddr = "", kernelpath = "" }: HostDeviceConf, pciBusID: string, auxiliary: string): Selector {
+function toSelector(
+  { device = "", hwaddr = "", kernelpath = "" }: HostDeviceConf,
+  pciBusID: string,
+  auxiliary: string,
+): Selector {
   if (device !== "") return { by: "device", name: device };
   if (hwaddr !== "") return { by: "hwaddr", mac: parseMacOf("hwaddr", hwaddr) };
   if (kernelpath !== "") return { by: "kernelpath", path: deviceDirectory(kernelpath) };
   if (pciBusID !== "") return { by: "pciBusID", address: pciBusID };
   if (auxiliary !== "") return { by: "auxiliary", id: auxiliary };
-  throw new CniError(code.invalidConfig, 'Cannot choose a device: expected "device", "hwaddr", "kernelpath", "pciBusID" or "runtimeConfig.deviceID"');
+  throw new CniError(
+    code.invalidConfig,
+    'Cannot choose a device: expected "device", "hwaddr", "kernelpath", "pciBusID" or "runtimeConfig.deviceID"',
+  );
 }
 
 function deviceDirectory(path: string): string {

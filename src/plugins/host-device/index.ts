@@ -1,7 +1,8 @@
 /**
  * host-device: gives the container a link of the host as it is.
  *
- * ADD    finds the device (device, hwaddr, kernelpath, pciBusID, runtimeConfig.deviceID, first one given), moves it into
+ * ADD    finds the device (device, hwaddr, kernelpath, pciBusID, runtimeConfig.deviceID, first one given), moves it
+ * into
  *        the container as CNI_IFNAME with its old name as alias, leases addresses, brings it up.
  * DEL    moves it back under its old name, left down, and releases the addresses; already gone is success.
  * CHECK  compares MAC, addresses and routes with prevResult.
@@ -10,10 +11,10 @@
  */
 import type { Interface, Result } from "../../cni/index.ts";
 import { allVersions, confSchema } from "../../cni/index.ts";
-import { checkAddressesAndRoutes, checkedLink, containerInterface, requirePrevResult } from "../check-interface.ts";
-import { configureInterface } from "../configure-interface.ts";
-import { definePlugin } from "../define.ts";
-import type { Plugin } from "../plugin.ts";
+import { definePlugin } from "../contract/define.ts";
+import type { Plugin } from "../contract/plugin.ts";
+import { checkAddressesAndRoutes, checkedLink, containerInterface, requirePrevResult } from "../interface/check.ts";
+import { configureInterface } from "../interface/configure.ts";
 import type { HostDeviceConf } from "./device.ts";
 import { findDevice, selectDevice } from "./device.ts";
 import { moveIn, moveOut } from "./move.ts";
@@ -32,20 +33,29 @@ export function hostDeviceIn(sysfs: string): Plugin {
       const { host, container, undo } = context;
       const { ifName, netns: sandbox } = attachment;
       const { selector, pciBusID, dpdk } = selectDevice(conf, sysfs);
-      const link = dpdk ? undefined : moveIn({ device: findDevice(host.links, selector, sysfs), ifName }, host, container, undo);
-      const interfaces: Interface[] = [{
-        name: ifName,
-        ...(link?.mac === undefined ? {} : { mac: link.mac }),
-        sandbox,
-        ...(pciBusID === undefined ? {} : { pciID: pciBusID }),
-      }];
+      const link = dpdk
+        ? undefined
+        : moveIn({ device: findDevice(host.links, selector, sysfs), ifName }, host, container, undo);
+      const interfaces: Interface[] = [
+        {
+          name: ifName,
+          ...(link?.mac === undefined ? {} : { mac: link.mac }),
+          sandbox,
+          ...(pciBusID === undefined ? {} : { pciID: pciBusID }),
+        },
+      ];
 
       if (ipam === undefined) {
         if (link !== undefined) container.links.set(link.index, { up: true });
         return { interfaces, ips: [], routes: [], dns: {} };
       }
       const lease = await ipam.add(context);
-      const result: Result = { interfaces, ips: lease.ips.map((ip) => ({ ...ip, interface: 0 })), routes: lease.routes, dns: conf.dns ?? {} };
+      const result: Result = {
+        interfaces,
+        ips: lease.ips.map((ip) => ({ ...ip, interface: 0 })),
+        routes: lease.routes,
+        dns: conf.dns ?? {},
+      };
       if (link !== undefined) await configureInterface({ link, result }, context);
       return result;
     },

@@ -6,7 +6,7 @@
  */
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
-import type { Log, Undo } from "../plugin.ts";
+import type { Log, Undo } from "../contract/plugin.ts";
 
 /** A host link and the name it gets in the container. */
 export interface MoveIn {
@@ -15,13 +15,18 @@ export interface MoveIn {
 }
 
 /**
- * The device in the container: named ifName, still down, its alias the name it had on the host, by which DEL returns it.
+ * The device in the container: named ifName, still down, its alias the name it had on the host, by which DEL returns
+ * it.
  *
  * @throws CniError 7 when the container has an interface of that name; the device is then untouched
  */
 export function moveIn({ device, ifName }: MoveIn, host: Namespace, container: Namespace, undo: Undo): Link {
   if (container.links.find(ifName) !== undefined) {
-    throw new CniError(code.invalidConfig, `Cannot move link "${device.name}" to ${container.path} as "${ifName}": the container has an interface of that name already`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot move link "${device.name}" to ${container.path} as "${ifName}": the container has an interface of that ` +
+        "name already",
+    );
   }
   // Before the request: should it fail halfway, the link may be on either side.
   undo.add(`move link "${device.name}" back to the host`, () => restore(device, ifName, host, container));
@@ -32,14 +37,18 @@ export function moveIn({ device, ifName }: MoveIn, host: Namespace, container: N
 function restore(device: Link, ifName: string, host: Namespace, container: Namespace): void {
   const { name, alias = "", up } = device;
   // Without a rename that succeeded it arrived under its old name; its MAC tells it from a namesake.
-  const moved = [ifName, name].map((candidate) => container.links.find(candidate)).find((link) => link?.mac === device.mac && link?.info?.kind === device.info?.kind);
-  if (moved !== undefined && host.links.find(name) === undefined) container.links.set(moved.index, { namespace: host, name, alias });
+  const moved = [ifName, name]
+    .map((candidate) => container.links.find(candidate))
+    .find((link) => link?.mac === device.mac && link?.info?.kind === device.info?.kind);
+  if (moved !== undefined && host.links.find(name) === undefined)
+    container.links.set(moved.index, { namespace: host, name, alias });
   const back = host.links.find(name);
   if (back !== undefined && up) host.links.set(back.index, { up: true });
 }
 
 /**
- * The device back on the host under its old name, down, without alias. A link without an alias is none of ours and stays.
+ * The device back on the host under its old name, down, without alias. A link without an alias is none of ours and
+ * stays.
  *
  * @throws CniError 11 when the host has a link of the old name; the device then stays in the container as it is
  */
@@ -48,11 +57,17 @@ export function moveOut(ifName: string, host: Namespace, container: Namespace, l
   if (link === undefined) return;
   const { alias: name = "" } = link;
   if (name === "") {
-    log.warn(`Cannot return interface "${ifName}" to the host: its alias does not tell its name there; it stays where it is`);
+    log.warn(
+      `Cannot return interface "${ifName}" to the host: its alias does not tell its name there; it stays where it is`,
+    );
     return;
   }
   if (host.links.find(name) !== undefined) {
-    throw new CniError(code.tryAgainLater, `Cannot return interface "${ifName}" to the host as "${name}": the host has a link of that name, expected it gone`);
+    throw new CniError(
+      code.tryAgainLater,
+      `Cannot return interface "${ifName}" to the host as "${name}": the host has a link of that name, expected it ` +
+        "gone",
+    );
   }
   container.links.set(link.index, { namespace: host, name, alias: "" });
 }

@@ -35,21 +35,32 @@ export function dataDirOf(conf: HostLocalConf): string {
 /** The range sets in the order that numbers them: the runtime's, the one written directly in `ipam`, then `ranges`. */
 export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (readonly RangeConf[])[] {
   const { ipam, runtimeConfig } = conf;
-  if (ipam === undefined) throw new CniError(code.invalidConfig, `Cannot use network "${network}": it has no ipam, expected one with ranges`);
+  if (ipam === undefined)
+    throw new CniError(code.invalidConfig, `Cannot use network "${network}": it has no ipam, expected one with ranges`);
   const { subnet, rangeStart, rangeEnd, gateway } = ipam;
-  const direct = { subnet, ...(rangeStart === undefined ? {} : { rangeStart }), ...(rangeEnd === undefined ? {} : { rangeEnd }), ...(gateway === undefined ? {} : { gateway }) };
+  const direct = {
+    subnet,
+    ...(rangeStart === undefined ? {} : { rangeStart }),
+    ...(rangeEnd === undefined ? {} : { rangeEnd }),
+    ...(gateway === undefined ? {} : { gateway }),
+  };
   const sets = [
     ...(runtimeConfig?.ipRanges ?? []),
     ...(subnet === undefined || subnet === "" ? [] : [[{ ...direct, subnet }]]),
     ...(ipam.ranges ?? []),
   ];
-  if (sets.length === 0) throw new CniError(code.invalidConfig, `Cannot use network "${network}": it has no range, expected ipam.ranges or ipam.subnet`);
+  if (sets.length === 0)
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use network "${network}": it has no range, expected ipam.ranges or ipam.subnet`,
+    );
   return sets;
 }
 
 /**
- * The addresses asked for: CNI_ARGS (several with commas), `args.cni.ips`, then the runtime's; each once, as one that a pod
- * asks for arrives in two of these ways. A prefix length behind one is ignored. `otherKeys` of CNI_ARGS are known too.
+ * The addresses asked for: CNI_ARGS (several with commas), `args.cni.ips`, then the runtime's; each once, as one that a
+ * pod asks for arrives in two of these ways. A prefix length behind one is ignored. `otherKeys` of CNI_ARGS are known
+ * too.
  */
 export function requestedOf(conf: HostLocalConf, args: string, otherKeys: readonly string[] = []): readonly Address[] {
   const { IP = "" } = parseArgs<string>(args, ["IP", ...otherKeys]);
@@ -66,6 +77,10 @@ function requested(where: string, text: string, number: number = code.invalidCon
     return parseAddressOrPrefix(text).address;
   } catch (cause) {
     if (!(cause instanceof AddressError)) throw cause;
-    throw new CniError(number, `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.3 or 10.1.2.3/24`, { cause });
+    throw new CniError(
+      number,
+      `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.3 or 10.1.2.3/24`,
+      { cause },
+    );
   }
 }

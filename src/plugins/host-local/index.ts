@@ -1,10 +1,10 @@
 import { CniError, allVersions, code } from "../../cni/index.ts";
+import type { Lease } from "../../ipam/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
-import type { Lease } from "../../store/index.ts";
 import type { AllocateRequest } from "../../wasm/index.ts";
-import { configuredRoutes } from "../configured-routes.ts";
-import { definePlugin } from "../define.ts";
-import type { ValidAttachment } from "../plugin.ts";
+import { definePlugin } from "../contract/define.ts";
+import type { ValidAttachment } from "../contract/plugin.ts";
+import { configuredRoutes } from "../interface/routes.ts";
 import { dataDirOf, hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
 import { ownerOf } from "./owner.ts";
 import { normaliseRangeSets } from "./ranges.ts";
@@ -42,8 +42,10 @@ export const hostLocal = definePlugin({
     const { reserved } = await reserve({ store, network, owner, sets, requested, decide });
     context.undo.add("release the addresses", async () => void await store.release(network, owner));
 
-    const ips = reserved.map(({ address, range }) => (
-      { address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }), gateway: formatAddress(range.gateway) }));
+    const ips = reserved.map(({ address, range }) => ({
+      address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }),
+      gateway: formatAddress(range.gateway),
+    }));
     return { interfaces: [], ips, routes, dns };
   },
   async del({ conf, network, attachment }, context) {
@@ -52,8 +54,11 @@ export const hostLocal = definePlugin({
   async check({ conf, network, cniVersion, attachment }, handles) {
     normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
     if (handles.leases(dataDirOf(conf)).list(network, ownerOf(attachment)).length > 0) return;
-    throw new CniError(code.attachmentBroken,
-      `Cannot find an address of "${attachment.ifName}" in container "${attachment.containerId}" of network "${network}": none is reserved in ${dataDirOf(conf)}, expected one by ADD`);
+    throw new CniError(
+      code.attachmentBroken,
+      `Cannot find an address of "${attachment.ifName}" in container "${attachment.containerId}" of network ` +
+        `"${network}": none is reserved in ${dataDirOf(conf)}, expected one by ADD`,
+    );
   },
   async status({ conf }, handles) {
     const reason = handles.leases(dataDirOf(conf)).status();
@@ -62,7 +67,9 @@ export const hostLocal = definePlugin({
   async gc({ conf, network, validAttachments }, handles) {
     if (validAttachments === undefined) return;
     const store = handles.leases(dataDirOf(conf));
-    await store.collect(network, store.list(network), (lease) => validAttachments.some((valid) => isHeldBy(lease, valid)));
+    await store.collect(network, store.list(network), (lease) =>
+      validAttachments.some((valid) => isHeldBy(lease, valid)),
+    );
   },
 });
 

@@ -1,6 +1,19 @@
 import { CniError, code, compareVersions } from "../../cni/index.ts";
 import type { Address, Prefix, Span } from "../../net/index.ts";
-import { addOffset, bitsOf, compareAddresses, contains, formatAddress, formatPrefix, isAddress, lastOf, networkOf, parseAddress, parsePrefix, sameAddress } from "../../net/index.ts";
+import {
+  addOffset,
+  bitsOf,
+  compareAddresses,
+  contains,
+  formatAddress,
+  formatPrefix,
+  isAddress,
+  lastOf,
+  networkOf,
+  parseAddress,
+  parsePrefix,
+  sameAddress,
+} from "../../net/index.ts";
 import type { RangeConf } from "./conf.ts";
 
 /** A span of one subnet to give addresses from. */
@@ -30,7 +43,11 @@ export function normaliseRangeSets(confs: readonly (readonly RangeConf[])[], cni
 }
 
 export function spanHolds(span: Span, address: Address): boolean {
-  return span.first.family === address.family && compareAddresses(span.first, address) <= 0 && compareAddresses(address, span.last) <= 0;
+  return (
+    span.first.family === address.family &&
+    compareAddresses(span.first, address) <= 0 &&
+    compareAddresses(address, span.last) <= 0
+  );
 }
 
 /** `10.1.2.2-10.1.2.254`. */
@@ -43,12 +60,25 @@ function normaliseRange(place: string, conf: RangeConf): Range {
   const gateway = parseOptional(place, "gateway", conf.gateway) ?? step(subnet.address, 1);
   const last = parseOptional(place, "rangeEnd", conf.rangeEnd);
   const first = parseOptional(place, "rangeStart", conf.rangeStart);
-  for (const [key, address] of [["rangeStart", first], ["rangeEnd", last]] as const) {
-    if (address !== undefined && !contains(subnet, address)) throw refused(place, `${key} ${formatAddress(address)} is not in network ${formatPrefix(subnet)}`, "expected an address of it");
+  for (const [key, address] of [
+    ["rangeStart", first],
+    ["rangeEnd", last],
+  ] as const) {
+    if (address !== undefined && !contains(subnet, address))
+      throw refused(
+        place,
+        `${key} ${formatAddress(address)} is not in network ${formatPrefix(subnet)}`,
+        "expected an address of it",
+      );
   }
   const range = { subnet, gateway, first: first ?? step(subnet.address, 1), last: last ?? lastUsable(subnet) };
   if (compareAddresses(range.first, range.last) > 0) {
-    throw refused(place, `rangeStart ${formatAddress(range.first)} is not in network ${formatPrefix(subnet)} up to rangeEnd ${formatAddress(range.last)}`, "expected a start that is not behind the end");
+    throw refused(
+      place,
+      `rangeStart ${formatAddress(range.first)} is not in network ${formatPrefix(subnet)} up to rangeEnd ` +
+        `${formatAddress(range.last)}`,
+      "expected a start that is not behind the end",
+    );
   }
   return range;
 }
@@ -57,17 +87,24 @@ function normaliseRange(place: string, conf: RangeConf): Range {
 const spareBits = 2;
 
 function parseSubnet(place: string, text: string | undefined): Prefix {
-  if (text === undefined || text === "") throw refused(place, "subnet is missing", "expected a prefix such as 10.1.2.0/24");
+  if (text === undefined || text === "")
+    throw refused(place, "subnet is missing", "expected a prefix such as 10.1.2.0/24");
   let subnet: Prefix;
   try {
     subnet = parsePrefix(text);
   } catch (cause) {
-    throw new CniError(code.invalidConfig, `Cannot use ${place}: subnet is ${JSON.stringify(text)}, expected a prefix such as 10.1.2.0/24`, { cause });
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use ${place}: subnet is ${JSON.stringify(text)}, expected a prefix such as 10.1.2.0/24`,
+      { cause },
+    );
   }
   const longest = bitsOf(subnet.address) - spareBits;
-  if (subnet.prefixBits > longest) throw refused(place, `network ${text} is too small`, `expected /${longest} or shorter`);
+  if (subnet.prefixBits > longest)
+    throw refused(place, `network ${text} is too small`, `expected /${longest} or shorter`);
   const network = networkOf(subnet);
-  if (!sameAddress(network.address, subnet.address)) throw refused(place, `network ${text} has host bits set`, `expected ${formatPrefix(network)}`);
+  if (!sameAddress(network.address, subnet.address))
+    throw refused(place, `network ${text} has host bits set`, `expected ${formatPrefix(network)}`);
   return subnet;
 }
 
@@ -90,9 +127,24 @@ function step(address: Address, offset: number): Address {
 function refuseMixedSet(set: RangeSet, index: number): void {
   const [first, ...others] = set;
   const stranger = others.find((range) => range.first.family !== first?.first.family);
-  if (stranger !== undefined) throw refused(`ranges[${index}]`, `${formatSpan(stranger)} is of another family than ${first === undefined ? "" : formatSpan(first)}`, "expected one family in a set");
-  const pair = set.flatMap((a, i) => set.slice(i + 1).filter((b) => overlap(a, b)).map((b) => [a, b] as const))[0];
-  if (pair !== undefined) throw refused(`ranges[${index}]`, `${formatSpan(pair[0])} and ${formatSpan(pair[1])} overlap`, "expected ranges apart from each other");
+  if (stranger !== undefined)
+    throw refused(
+      `ranges[${index}]`,
+      `${formatSpan(stranger)} is of another family than ${first === undefined ? "" : formatSpan(first)}`,
+      "expected one family in a set",
+    );
+  const pair = set.flatMap((a, i) =>
+    set
+      .slice(i + 1)
+      .filter((b) => overlap(a, b))
+      .map((b) => [a, b] as const),
+  )[0];
+  if (pair !== undefined)
+    throw refused(
+      `ranges[${index}]`,
+      `${formatSpan(pair[0])} and ${formatSpan(pair[1])} overlap`,
+      "expected ranges apart from each other",
+    );
 }
 
 function refuseOverlappingSets(sets: readonly RangeSet[]): void {
@@ -107,12 +159,21 @@ function refuseOverlappingSets(sets: readonly RangeSet[]): void {
 function refuseSecondSet(sets: readonly RangeSet[], cniVersion: string): void {
   for (const family of [4, 6] as const) {
     const count = sets.filter((set) => set[0]?.first.family === family).length;
-    if (count > 1) throw refused("ranges", `it has ${count} sets of IPv${family}`, `expected at most one a family with cniVersion ${cniVersion}`);
+    if (count > 1)
+      throw refused(
+        "ranges",
+        `it has ${count} sets of IPv${family}`,
+        `expected at most one a family with cniVersion ${cniVersion}`,
+      );
   }
 }
 
 function overlap(a: Span, b: Span): boolean {
-  return a.first.family === b.first.family && compareAddresses(a.first, b.last) <= 0 && compareAddresses(b.first, a.last) <= 0;
+  return (
+    a.first.family === b.first.family &&
+    compareAddresses(a.first, b.last) <= 0 &&
+    compareAddresses(b.first, a.last) <= 0
+  );
 }
 
 function refused(place: string, is: string, expected: string): CniError {

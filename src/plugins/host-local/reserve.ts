@@ -1,7 +1,7 @@
 import { CniError, code } from "../../cni/index.ts";
+import type { LeaseStore, LeaseView, NewLease, Owner } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
-import type { LeaseStore, LeaseView, NewLease, Owner } from "../../store/index.ts";
 import type { AllocateDecision, AllocateRequest, LoadedModule, NodeIdentity, Pod } from "../../wasm/index.ts";
 import type { Range, RangeSet } from "./ranges.ts";
 import { spanHolds } from "./ranges.ts";
@@ -62,7 +62,8 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
       try {
         decision = request.decide(allocateRequest(request, places, view, attempt));
       } catch (error) {
-        if (!(error instanceof CniError) || error.code !== code.exhausted || yielding >= view.heldForOthers) throw error;
+        if (!(error instanceof CniError) || error.code !== code.exhausted || yielding >= view.heldForOthers)
+          throw error;
         yielding = Math.max(1, yielding * 2);
         continue;
       }
@@ -75,7 +76,11 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
       lost.push(...outcome.conflicts);
       attempt++;
     }
-    throw new CniError(code.tryAgainLater, `Cannot reserve an address in network "${network}": ${triesMax} proposals in a row were taken by others, expected a quieter moment`);
+    throw new CniError(
+      code.tryAgainLater,
+      `Cannot reserve an address in network "${network}": ${triesMax} proposals in a row were taken by others, ` +
+        "expected a quieter moment",
+    );
   });
 }
 
@@ -84,7 +89,12 @@ interface Place {
   readonly range: Range;
 }
 
-function allocateRequest(request: ReserveRequest, places: readonly Place[], view: LeaseView, attempt: number): AllocateRequest {
+function allocateRequest(
+  request: ReserveRequest,
+  places: readonly Place[],
+  view: LeaseView,
+  attempt: number,
+): AllocateRequest {
   const { owner, network, mac = null, pod, node, config = {}, seedOf } = request;
   return {
     attempt,

@@ -1,10 +1,10 @@
 /** The configuration of portmap, and what follows from it: which backend, which mappings, which address. */
-import { CniError, code } from "../../cni/index.ts";
 import type { Result } from "../../cni/index.ts";
-import { isUnspecified, parseAddress, parsePrefix } from "../../net/index.ts";
+import { CniError, code } from "../../cni/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
-import { parseFirewallBackend } from "../firewall-backend.ts";
-import type { FirewallBackend } from "../firewall-backend.ts";
+import { isUnspecified, parseAddress, parsePrefix } from "../../net/index.ts";
+import type { FirewallBackend } from "../firewall/backend.ts";
+import { parseFirewallBackend } from "../firewall/backend.ts";
 
 export interface PortmapConf {
   readonly backend?: string;
@@ -84,7 +84,10 @@ export function readForwarding(
 }
 
 /** Refuses (7) keys that are written in the words of the other backend, naming all of them. */
-export function refuseForeignStyle(backend: FirewallBackend, { externalSetMarkChain, conditions }: PortForwarding): void {
+export function refuseForeignStyle(
+  backend: FirewallBackend,
+  { externalSetMarkChain, conditions }: PortForwarding,
+): void {
   const styles = [
     { key: "externalSetMarkChain", style: externalSetMarkChain === undefined ? undefined : "iptables" },
     { key: "conditionsV4", style: styleOf(conditions[4]) },
@@ -92,7 +95,9 @@ export function refuseForeignStyle(backend: FirewallBackend, { externalSetMarkCh
   ];
   const foreign = styles.filter(({ style }) => style !== undefined && style !== backend).map(({ key }) => key);
   if (foreign.length > 0) {
-    throw refused(`Cannot use ${foreign.join(", ")} with backend ${backend}: written for the other one, expected ${backend === "iptables" ? "iptables options such as -s 10.0.0.0/8" : "nftables matches such as ip saddr 10.0.0.0/8"}`);
+    throw refused(
+      `Cannot use ${foreign.join(", ")} with backend ${backend}: written for the other one, expected ${backend === "iptables" ? "iptables options such as -s 10.0.0.0/8" : "nftables matches such as ip saddr 10.0.0.0/8"}`,
+    );
   }
 }
 
@@ -134,7 +139,11 @@ function parseHostIp(hostIP: string): Address {
   try {
     return parseAddress(hostIP);
   } catch (cause) {
-    throw new CniError(code.invalidConfig, `Cannot use hostIP ${JSON.stringify(hostIP)}: expected an IPv4 or IPv6 address`, { cause });
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use hostIP ${JSON.stringify(hostIP)}: expected an IPv4 or IPv6 address`,
+      { cause },
+    );
   }
 }
 

@@ -5,7 +5,8 @@
  *        localhost in (route_localnet). The result is prevResult.
  * DEL    removes the rules of both families; already gone is success.
  * CHECK  every rule is there.
- * GC     removes the chains of containers of this network that are no longer valid (iptables; the other backend's rules do
+ * GC     removes the chains of containers of this network that are no longer valid (iptables; the other backend's rules
+ * do
  *        not tell their network).
  * Refuses (7) conditions written for the other backend.     Without mappings it does nothing.
  */
@@ -14,15 +15,15 @@ import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/in
 import type { Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { formatAddress } from "../../net/index.ts";
-import type { Call } from "../define.ts";
-import { definePlugin } from "../define.ts";
-import { hasErrno } from "../errno.ts";
-import { onlyNftables, withBackend } from "../firewall-backend.ts";
-import type { FirewallBackend } from "../firewall-backend.ts";
-import type { Handles, Log } from "../plugin.ts";
-import { throwAll } from "../several-errors.ts";
-import { containerAddresses, readForwarding, refuseForeignStyle } from "./conf.ts";
+import type { Call } from "../contract/define.ts";
+import { definePlugin } from "../contract/define.ts";
+import { hasErrno } from "../contract/errno.ts";
+import type { Handles, Log } from "../contract/plugin.ts";
+import { throwAll } from "../contract/several-errors.ts";
+import type { FirewallBackend } from "../firewall/backend.ts";
+import { onlyNftables, withBackend } from "../firewall/backend.ts";
 import type { PortForwarding, PortmapConf } from "./conf.ts";
+import { containerAddresses, readForwarding, refuseForeignStyle } from "./conf.ts";
 import * as iptables from "./iptables.ts";
 import * as nftables from "./nftables.ts";
 
@@ -74,7 +75,11 @@ export const portmap = definePlugin<PortmapConf>({
           ? await iptables.missingPortmapRule(handles, address, forwarding)
           : nftables.missingPortmapRules(handles.host.nftables, address, forwarding);
         if (missing !== undefined) {
-          throw new CniError(code.attachmentBroken, `Cannot find the port mappings of container "${forwarding.containerId}" to ${formatAddress(address.address)}: ${missing}${chosen === "iptables" ? " is not in table nat" : ""}`);
+          throw new CniError(
+            code.attachmentBroken,
+            `Cannot find the port mappings of container "${forwarding.containerId}" to ` +
+              `${formatAddress(address.address)}: ${missing}${chosen === "iptables" ? " is not in table nat" : ""}`,
+          );
         }
       }
     });
@@ -82,7 +87,8 @@ export const portmap = definePlugin<PortmapConf>({
 
   async gc({ network, validAttachments }, handles) {
     if (validAttachments === undefined) return;
-    for (const family of [4, 6] as const) await iptables.collectPortmapChains(handles, family, network, validAttachments);
+    for (const family of [4, 6] as const)
+      await iptables.collectPortmapChains(handles, family, network, validAttachments);
   },
 });
 
@@ -94,21 +100,35 @@ function ownerOf({ network, attachment }: Call<never> | Call<Partial<PortmapConf
 
 function requirePrevResult({ prevResult, network }: Call<PortmapConf>): Result {
   if (prevResult !== undefined) return prevResult;
-  throw new CniError(code.invalidConfig, `Cannot map ports in network "${network}": prevResult is missing, expected portmap behind a plugin that makes the interface`);
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot map ports in network "${network}": prevResult is missing, expected portmap behind a plugin that makes ` +
+      "the interface",
+  );
 }
 
-async function addRules(handles: Pick<Handles, "host" | "iptables">, backend: FirewallBackend, address: Prefix, forwarding: PortForwarding): Promise<void> {
+async function addRules(
+  handles: Pick<Handles, "host" | "iptables">,
+  backend: FirewallBackend,
+  address: Prefix,
+  forwarding: PortForwarding,
+): Promise<void> {
   if (backend === "iptables") await iptables.addPortmapRules(handles, address, forwarding);
   else nftables.addPortmapRules(handles.host.nftables, address, forwarding);
 }
 
 /** Both families, the second even when the first fails. */
-async function teardown(handles: Pick<Handles, "host" | "iptables">, backend: FirewallBackend, owner: Owner): Promise<void> {
+async function teardown(
+  handles: Pick<Handles, "host" | "iptables">,
+  backend: FirewallBackend,
+  owner: Owner,
+): Promise<void> {
   const errors: unknown[] = [];
   for (const family of [4, 6] as const) {
     try {
       if (backend === "iptables") await iptables.deletePortmapRules(handles, family, owner);
-      else if (nftablesHolds(handles, owner)) nftables.deletePortmapRules(handles.host.nftables, family, owner.containerId);
+      else if (nftablesHolds(handles, owner))
+        nftables.deletePortmapRules(handles.host.nftables, family, owner.containerId);
     } catch (error) {
       errors.push(error);
     }

@@ -5,18 +5,19 @@
  *   CNI-HOSTPORT-SETMARK  marks what is to be masqueraded
  *   CNI-HOSTPORT-MASQ     from POSTROUTING, masquerades what is marked
  *
- * Each (network, container) has one of its own, which marks hairpin and localhost traffic and translates the destination.
+ * Each (network, container) has one of its own, which marks hairpin and localhost traffic and translates the
+ * destination.
  */
 import type { IptablesChange } from "../../exec/index.ts";
-import { bitsOf, formatAddress, formatPrefix, networkOf } from "../../net/index.ts";
 import type { Prefix } from "../../net/index.ts";
-import { hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf } from "../iptables-rule.ts";
-import { deleteNatChain, mayHoldChains, natChainTeardown } from "../nat-chain.ts";
-import type { NatHandles } from "../nat-chain.ts";
-import type { ValidAttachment } from "../plugin.ts";
-import { sha512Hex } from "../sha512.ts";
-import { mappingsOf, matchedHostAddress } from "./conf.ts";
+import { bitsOf, formatAddress, formatPrefix, networkOf } from "../../net/index.ts";
+import type { ValidAttachment } from "../contract/plugin.ts";
+import { hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf } from "../firewall/iptables-rule.ts";
+import type { NatHandles } from "../firewall/nat-chain.ts";
+import { deleteNatChain, mayHoldChains, natChainTeardown } from "../firewall/nat-chain.ts";
+import { sha512Hex } from "../firewall/sha512.ts";
 import type { PortForwarding, PortMapping } from "./conf.ts";
+import { mappingsOf, matchedHostAddress } from "./conf.ts";
 
 type Owner = Pick<PortForwarding, "network" | "containerId">;
 
@@ -49,8 +50,8 @@ export function entryComment({ network, containerId }: Owner): string {
 }
 
 /**
- * Adds what is absent, in one batch. While the shared chains are whole and the container is new, or nothing at all is there
- * yet (`sharedAbsent`, an optimistic hint), that is known by trying, and the table need not be read.
+ * Adds what is absent, in one batch. While the shared chains are whole and the container is new, or nothing at all is
+ * there yet (`sharedAbsent`, an optimistic hint), that is known by trying, and the table need not be read.
  */
 export function portmapChange(address: Prefix, forwarding: PortForwarding, sharedAbsent: boolean): IptablesChange {
   const own = containerRules(address, forwarding);
@@ -60,8 +61,11 @@ export function portmapChange(address: Prefix, forwarding: PortForwarding, share
   return {
     family: address.address.family, table: "nat",
     guess: [
-      ...(sharedAbsent ? [...sharedChains(forwarding).map((name) => `-N ${name}`), ...shared.map(added)] : shared.map(present)),
-      `-N ${chain}`, ...appended,
+      ...(sharedAbsent
+        ? [...sharedChains(forwarding).map((name) => `-N ${name}`), ...shared.map(added)]
+        : shared.map(present)),
+      `-N ${chain}`,
+      ...appended,
     ],
     decide: (saved) => [
       ...[...sharedChains(forwarding), chain].filter((name) => !hasChain(saved, name)).map((name) => `-N ${name}`),
@@ -81,9 +85,24 @@ export function sharedRules(forwarding: PortForwarding): readonly Rule[] {
   const mark = `0x${(2 ** forwarding.markBit).toString(16)}`;
   const local = ["-m", "addrtype", "--dst-type", "LOCAL", "-j", dnatChain];
   const marking = [
-    { chain: setMarkChain, words: ["-m", "comment", "--comment", "CNI portfwd masquerade mark", "-j", "MARK", "--set-xmark", `${mark}/${mark}`] },
+    {
+      chain: setMarkChain,
+      words: [
+        "-m",
+        "comment",
+        "--comment",
+        "CNI portfwd masquerade mark",
+        "-j",
+        "MARK",
+        "--set-xmark",
+        `${mark}/${mark}`,
+      ],
+    },
     { chain: masqueradeChain, words: ["-m", "mark", "--mark", `${mark}/${mark}`, "-j", "MASQUERADE"] },
-    { chain: "POSTROUTING", words: ["-m", "comment", "--comment", "CNI portfwd requiring masquerade", "-j", masqueradeChain] },
+    {
+      chain: "POSTROUTING",
+      words: ["-m", "comment", "--comment", "CNI portfwd requiring masquerade", "-j", masqueradeChain],
+    },
   ];
   return [
     ...(forwarding.snat && forwarding.externalSetMarkChain === undefined ? marking : []),
@@ -97,27 +116,46 @@ export function containerRules(address: Prefix, forwarding: PortForwarding): rea
   const { family } = address.address;
   const chain = containerChain(forwarding);
   return [
-    ...mappingsOf(family, forwarding.mappings).flatMap((mapping) => mappingRules(address, mapping, forwarding)).map((words) => ({ chain, words })),
+    ...mappingsOf(family, forwarding.mappings)
+      .flatMap((mapping) => mappingRules(address, mapping, forwarding))
+      .map((words) => ({ chain, words })),
     ...entryRules(family, forwarding),
   ];
 }
 
-function mappingRules(address: Prefix, mapping: PortMapping, { snat, masqAll, externalSetMarkChain }: PortForwarding): readonly (readonly string[])[] {
+function mappingRules(
+  address: Prefix,
+  mapping: PortMapping,
+  { snat, masqAll, externalSetMarkChain }: PortForwarding,
+): readonly (readonly string[])[] {
   const { family } = address.address;
   const { protocol, hostPort, containerPort } = mapping;
   const hostAddress = matchedHostAddress(mapping);
   // In the order the tool prints: source, destination, protocol.
   const matching = (...source: readonly string[]): readonly string[] => [
     ...source,
-    ...(hostAddress === undefined ? [] : ["-d", formatPrefix({ address: hostAddress, prefixBits: bitsOf(hostAddress) })]),
-    "-p", protocol, "-m", protocol, "--dport", `${hostPort}`,
+    ...(hostAddress === undefined
+      ? []
+      : ["-d", formatPrefix({ address: hostAddress, prefixBits: bitsOf(hostAddress) })]),
+    "-p",
+    protocol,
+    "-m",
+    protocol,
+    "--dport",
+    `${hostPort}`,
   ];
   const mark = ["-j", externalSetMarkChain ?? setMarkChain];
   const container = formatAddress(address.address);
   const rules: (readonly string[])[] = [];
   if (snat) rules.push([...matching(...(masqAll ? [] : ["-s", formatPrefix(networkOf(address))])), ...mark]);
   if (snat && family === 4 && !masqAll) rules.push([...matching("-s", "127.0.0.1/32"), ...mark]);
-  rules.push([...matching(), "-j", "DNAT", "--to-destination", `${family === 4 ? container : `[${container}]`}:${containerPort}`]);
+  rules.push([
+    ...matching(),
+    "-j",
+    "DNAT",
+    "--to-destination",
+    `${family === 4 ? container : `[${container}]`}:${containerPort}`,
+  ]);
   return rules;
 }
 
@@ -127,7 +165,9 @@ function entryRules(family: 4 | 6, forwarding: PortForwarding): readonly Rule[] 
   const chain = containerChain(forwarding);
   const protocols = [...new Set(forwarding.mappings.map(({ protocol }) => protocol))].sort();
   return protocols.flatMap((protocol) => {
-    const ports = forwarding.mappings.filter((mapping) => mapping.protocol === protocol).map(({ hostPort }) => hostPort);
+    const ports = forwarding.mappings
+      .filter((mapping) => mapping.protocol === protocol)
+      .map(({ hostPort }) => hostPort);
     return groups(ports, portsPerRuleMax).map((some) => ({
       chain: dnatChain,
       words: [
@@ -165,7 +205,11 @@ function present({ chain, words }: Rule): string {
 }
 
 /** Installs the rules of one family. */
-export async function addPortmapRules({ host, iptables }: NatHandles, address: Prefix, forwarding: PortForwarding): Promise<void> {
+export async function addPortmapRules(
+  { host, iptables }: NatHandles,
+  address: Prefix,
+  forwarding: PortForwarding,
+): Promise<void> {
   const family = address.address.family === 4 ? "ip" : "ip6";
   const usable = (chain: string): boolean => {
     try {
@@ -181,14 +225,22 @@ export async function addPortmapRules({ host, iptables }: NatHandles, address: P
 export async function deletePortmapRules(handles: NatHandles, family: 4 | 6, owner: Owner): Promise<void> {
   await deleteNatChain(handles, { family, chain: containerChain(owner), entryChains: [dnatChain] });
   try {
-    await deleteNatChain(handles, { family, chain: containerChain(owner).replace("CNI-DN-", "CNI-SN-"), entryChains: [legacySnatChain] });
+    await deleteNatChain(handles, {
+      family,
+      chain: containerChain(owner).replace("CNI-DN-", "CNI-SN-"),
+      entryChains: [legacySnatChain],
+    });
   } catch {
     return; // nothing made in this decade is in it, and no packet is translated by it any more
   }
 }
 
 /** The first rule of the container that is not there, as text; undefined when all are. */
-export async function missingPortmapRule({ iptables }: NatHandles, address: Prefix, forwarding: PortForwarding): Promise<string | undefined> {
+export async function missingPortmapRule(
+  { iptables }: NatHandles,
+  address: Prefix,
+  forwarding: PortForwarding,
+): Promise<string | undefined> {
   const rules = containerRules(address, forwarding).map(({ chain, words }) => ruleText(chain, words));
   return await iptables.missing(address.address.family, "nat", rules);
 }
@@ -200,16 +252,29 @@ export async function collectPortmapChains(
   if (!mayHoldChains(handles, family, dnatChain, "CNI-DN-")) return;
   const stale = stalePortmapChains(await handles.iptables.save(family, "nat"), network, valid);
   if (stale.length === 0) return;
-  await handles.iptables.change({ family, table: "nat", decide: (now) => stale.flatMap((chain) => natChainTeardown(now, chain)) });
+  await handles.iptables.change({
+    family,
+    table: "nat",
+    decide: (now) => stale.flatMap((chain) => natChainTeardown(now, chain)),
+  });
 }
 
-/** The comment names network and container; a cut one names neither surely. The chain's name, made from both, proves it. */
-export function stalePortmapChains(saved: readonly string[], network: string, valid: readonly ValidAttachment[]): readonly string[] {
+/**
+ * The comment names network and container; a cut one names neither surely. The chain's name, made from both, proves it.
+ */
+export function stalePortmapChains(
+  saved: readonly string[],
+  network: string,
+  valid: readonly ValidAttachment[],
+): readonly string[] {
   const kept = new Set(valid.map(({ containerID }) => containerID));
   const stale = rulesOf(saved, dnatChain).flatMap((rule) => {
-    const [, named = "", containerId = ""] = /^dnat name: "([^"\\]*)" id: "([^"\\]*)"$/.exec(optionOf(rule, "--comment") ?? "") ?? [];
+    const [, named = "", containerId = ""] =
+      /^dnat name: "([^"\\]*)" id: "([^"\\]*)"$/.exec(optionOf(rule, "--comment") ?? "") ?? [];
     const chain = jumpOf(rule);
-    return named === network && !kept.has(containerId) && chain === containerChain({ network, containerId }) ? [chain] : [];
+    return named === network && !kept.has(containerId) && chain === containerChain({ network, containerId })
+      ? [chain]
+      : [];
   });
   return [...new Set(stale)];
 }

@@ -1,16 +1,17 @@
 /**
- * Port mappings with nftables: in table `cni_hostport` of each family, one chain translates destinations for all containers
- * and one masquerades. A container's rules are found again by their comment, which is its id.
+ * Port mappings with nftables: in table `cni_hostport` of each family, one chain translates destinations for all
+ * containers and one masquerades. A container's rules are found again by their comment, which is its id.
  */
-import type { BaseChain, ChainName, NftChange, Nftables } from "../../kernel/index.ts";
-import type { Prefix } from "../../net/index.ts";
-import { nft } from "../../netlink/index.ts";
 import { CniError, code, messageOf } from "../../cni/index.ts";
-import type { FixedRule } from "../fixed-chain.ts";
-import { fixedChain, madeChain } from "../fixed-chain.ts";
-import { ruleComment } from "../rule-comment.ts";
-import { mappingsOf, matchedHostAddress } from "./conf.ts";
+import type { Nftables } from "../../kernel/index.ts";
+import type { Prefix } from "../../net/index.ts";
+import type { BaseChain, ChainName, NftChange } from "../../netlink/index.ts";
+import { nft } from "../../netlink/index.ts";
+import type { FixedRule } from "../firewall/fixed-chain.ts";
+import { fixedChain, madeChain } from "../firewall/fixed-chain.ts";
+import { ruleComment } from "../firewall/rule-comment.ts";
 import type { PortForwarding } from "./conf.ts";
+import { mappingsOf, matchedHostAddress } from "./conf.ts";
 
 const table = "cni_hostport";
 
@@ -37,16 +38,29 @@ export function portmapSetup(
     expressions: nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")),
   };
   const jumpTo = (name: string): FixedRule => ({ text: `jump ${name}`, expressions: nft.rule(family, nft.jump(name)) });
-  const filled = (name: string, rules: readonly FixedRule[], base?: BaseChain) => fixedChain(chain(name), nftables.rules(chain(name)), rules, base);
+  const filled = (name: string, rules: readonly FixedRule[], base?: BaseChain) =>
+    fixedChain(chain(name), nftables.rules(chain(name)), rules, base);
   const made = (name: string, base?: BaseChain) => madeChain(nftables, chain(name), base);
   return [
     { do: "add table", family, table, comment: "CNI port mappings" },
     ...["hostports", "hostip_hostports"].flatMap((name) => made(name)),
     ...filled("hostports_all", [jumpTo("hostip_hostports"), jumpTo("hostports")]),
-    ...(["prerouting", "output"] as const).flatMap((hook) => filled(hook, [entry], { type: "nat", hook, priority: -100 })),
+    ...(["prerouting", "output"] as const).flatMap((hook) =>
+      filled(hook, [entry], { type: "nat", hook, priority: -100 }),
+    ),
     ...(snat ? made("masquerading", { type: "nat", hook: "postrouting", priority: 100 }) : []),
-    ...translations(address, forwarding).map((expressions): NftChange => ({ do: "add rule", ...chain("hostports"), expressions, comment })),
-    ...(snat ? masquerades(address) : []).map((expressions): NftChange => ({ do: "add rule", ...chain("masquerading"), expressions, comment })),
+    ...translations(address, forwarding).map((expressions): NftChange => ({
+      do: "add rule",
+      ...chain("hostports"),
+      expressions,
+      comment,
+    })),
+    ...(snat ? masquerades(address) : []).map((expressions): NftChange => ({
+      do: "add rule",
+      ...chain("masquerading"),
+      expressions,
+      comment,
+    })),
   ];
 }
 
@@ -64,8 +78,11 @@ function translations(address: Prefix, { mappings }: PortForwarding): readonly (
 /** Hairpin, and for IPv4 what comes from localhost. */
 function masquerades({ address }: Prefix): readonly (readonly nft.Expression[])[] {
   const family = familyName({ address });
-  const from = (source: typeof address) => nft.rule(family, nft.saddr("==", source), nft.daddr("==", address), nft.masquerade());
-  return address.family === 4 ? [from(address), from({ family: 4, bytes: Uint8Array.of(127, 0, 0, 1) })] : [from(address)];
+  const from = (source: typeof address) =>
+    nft.rule(family, nft.saddr("==", source), nft.daddr("==", address), nft.masquerade());
+  return address.family === 4
+    ? [from(address), from({ family: 4, bytes: Uint8Array.of(127, 0, 0, 1) })]
+    : [from(address)];
 }
 
 /** Deletes the container's rules in one family. They do not tell the network, so those of all its networks go. */
@@ -78,11 +95,17 @@ export function deletePortmapRules(nftables: Nftables, family: 4 | 6, containerI
 
 /** Whether any rule is the container's. */
 export function holdsPortmapRules(nftables: Nftables, containerId: string): boolean {
-  return (["ip", "ip6"] as const).some((family) => containerChains.some((name) => countRules(nftables, chainsOf(family)(name), containerId) > 0));
+  return (["ip", "ip6"] as const).some((family) =>
+    containerChains.some((name) => countRules(nftables, chainsOf(family)(name), containerId) > 0),
+  );
 }
 
 /** Which chain has fewer of the container's rules than there should be, in words; undefined when none has. */
-export function missingPortmapRules(nftables: Nftables, address: Prefix, forwarding: PortForwarding): string | undefined {
+export function missingPortmapRules(
+  nftables: Nftables,
+  address: Prefix,
+  forwarding: PortForwarding,
+): string | undefined {
   const family = familyName(address);
   const wanted = {
     hostports: mappingsOf(address.address.family, forwarding.mappings).length,
@@ -91,7 +114,8 @@ export function missingPortmapRules(nftables: Nftables, address: Prefix, forward
   for (const name of ["hostports", "masquerading"] as const) {
     if (wanted[name] === 0) continue;
     const count = countRules(nftables, chainsOf(family)(name), forwarding.containerId);
-    if (count < wanted[name]) return `chain "${family} ${table} ${name}" has ${count} rules for it, expected ${wanted[name]}`;
+    if (count < wanted[name])
+      return `chain "${family} ${table} ${name}" has ${count} rules for it, expected ${wanted[name]}`;
   }
   return undefined;
 }
@@ -105,7 +129,11 @@ function parseConditions(family: FamilyName, { conditions }: PortForwarding): re
   try {
     return nft.parseMatch(conditions[version], family);
   } catch (cause) {
-    throw new CniError(code.invalidConfig, `Cannot use conditionsV${version} "${conditions[version].join(" ")}": ${messageOf(cause)}`, { cause });
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use conditionsV${version} "${conditions[version].join(" ")}": ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 

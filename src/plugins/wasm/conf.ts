@@ -1,10 +1,17 @@
 import { schema } from "../../../build/late-schemas/wasm.mjs";
 import type { Dns } from "../../cni/index.ts";
 import { CniError, code, confSchema, splitArgPairs } from "../../cni/index.ts";
-import type { AttachmentRequest, LimitsConf, LoadedModule, ModuleReference, NodeIdentity, Pod } from "../../wasm/index.ts";
+import type {
+  AttachmentRequest,
+  LimitsConf,
+  LoadedModule,
+  ModuleReference,
+  NodeIdentity,
+  Pod,
+} from "../../wasm/index.ts";
+import type { Attachment, PluginRequest } from "../contract/plugin.ts";
 import type { HostLocalConf } from "../host-local/conf.ts";
-import type { Attachment, PluginRequest } from "../plugin.ts";
-import { requestedMac } from "../requested-mac.ts";
+import { requestedMac } from "../interface/mac.ts";
 import { longForm } from "./long-form.ts";
 
 /** Which module, what for, and how much of the node it may use. */
@@ -35,7 +42,11 @@ export function referenceOf(section: ModuleConf & { readonly type?: string }, re
   const { type = "", sha256, limits } = section;
   const module = type === longForm ? section.module : type;
   if (module === undefined || module === "") {
-    throw new CniError(code.invalidConfig, `Cannot read network "${request.conf.name}": module is missing beside type "${longForm}", expected the name of an installed module`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot read network "${request.conf.name}": module is missing beside type "${longForm}", expected the name of ` +
+        "an installed module",
+    );
   }
   return { module, sha256, limits, trusted: request.trusted === true };
 }
@@ -46,7 +57,12 @@ export function referenceOf(section: ModuleConf & { readonly type?: string }, re
  * @param where  the section's path: "ipam.", or "" for a step
  * @throws CniError 7 naming the key
  */
-export async function refuseOtherConfig(module: LoadedModule, config: object, where: string, network: string): Promise<void> {
+export async function refuseOtherConfig(
+  module: LoadedModule,
+  config: object,
+  where: string,
+  network: string,
+): Promise<void> {
   const problem = await module.checkConfig(config);
   if (problem === undefined) return;
   const key = problem.startsWith("it ") ? `${where}config${problem.slice(2)}` : `${where}config.${problem}`;
@@ -55,15 +71,26 @@ export async function refuseOtherConfig(module: LoadedModule, config: object, wh
 
 /** The same for a module of another kind than the place asks for. */
 export function refuseOtherKind({ name, metadata }: LoadedModule, kind: LoadedModule["metadata"]["kind"]): void {
-  if (metadata.kind !== kind) throw new CniError(code.invalidConfig, `Cannot use module "${name}": it is of kind ${metadata.kind}, expected one of kind ${kind}`);
+  if (metadata.kind !== kind)
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use module "${name}": it is of kind ${metadata.kind}, expected one of kind ${kind}`,
+    );
 }
 
-/** What a module needs to know of a container and is not told by the runtime is a reason to refuse before it is asked. */
-export function refuseUnmetNeeds({ name, metadata }: LoadedModule, facts: { readonly pod: Pod | undefined; readonly mac: string | null; readonly node: NodeIdentity }): void {
+/**
+ * What a module needs to know of a container and is not told by the runtime is a reason to refuse before it is asked.
+ */
+export function refuseUnmetNeeds(
+  { name, metadata }: LoadedModule,
+  facts: { readonly pod: Pod | undefined; readonly mac: string | null; readonly node: NodeIdentity },
+): void {
   const { pod, mac, node } = facts;
   const missing = [
     ...(pod === undefined ? ["pod: CNI_ARGS holds no K8S_POD_NAMESPACE and K8S_POD_NAME"] : []),
-    ...(mac === null ? ["mac: no MAC is asked for, expected one in mac, args.cni.mac, runtimeConfig.mac or CNI_ARGS"] : []),
+    ...(mac === null
+      ? ["mac: no MAC is asked for, expected one in mac, args.cni.mac, runtimeConfig.mac or CNI_ARGS"]
+      : []),
     ...(node.name === "" ? ["node: it has no name, expected nodeName in the node's configuration"] : []),
   ].find((text) => metadata.needs.some((need) => text.startsWith(`${need}:`)));
   if (missing !== undefined) throw new CniError(code.invalidConfig, `Cannot use module "${name}": it needs ${missing}`);
@@ -78,17 +105,31 @@ export function podOf(args: string): Pod | undefined {
 
 /** The MAC the interface is asked to have; what the kernel draws by itself is not known yet. */
 export function macOf(conf: Partial<WasmConf>, attachment: Attachment): string | null {
-  const pairs = splitArgPairs(attachment.args).filter(([key]) => key === "MAC").map(([key, value]) => `${key}=${value}`);
-  return requestedMac({ configured: conf.args?.cni?.mac ?? conf.mac, args: pairs.join(";"), runtimeConfig: conf.runtimeConfig?.mac, stronger: "configured" }) ?? null;
+  const pairs = splitArgPairs(attachment.args)
+    .filter(([key]) => key === "MAC")
+    .map(([key, value]) => `${key}=${value}`);
+  return (
+    requestedMac({
+      configured: conf.args?.cni?.mac ?? conf.mac,
+      args: pairs.join(";"),
+      runtimeConfig: conf.runtimeConfig?.mac,
+      stronger: "configured",
+    }) ?? null
+  );
 }
 
-/** Who a container is to the store across its restarts: the pod's name and the interface's, without a pod the container. */
+/**
+ * Who a container is to the store across its restarts: the pod's name and the interface's, without a pod the container.
+ */
 export function ownerKeyOf({ containerId, ifName }: Attachment, pod: Pod | undefined): string {
   return pod === undefined ? `${containerId}/${ifName}` : `${pod.namespace}/${pod.name}/${ifName}`;
 }
 
 /** What each op is told of the container. */
-export function facts({ attachment, conf }: PluginRequest, mac: string | null): Pick<AttachmentRequest, "attachment" | "pod"> {
+export function facts(
+  { attachment, conf }: PluginRequest,
+  mac: string | null,
+): Pick<AttachmentRequest, "attachment" | "pod"> {
   const { containerId, ifName, args } = attachment;
   return { attachment: { containerId, ifName, network: conf.name, mac }, pod: podOf(args) };
 }

@@ -1,5 +1,5 @@
 import { allVersions } from "../../cni/index.ts";
-import type { Plugin, PluginRequest } from "../plugin.ts";
+import type { Plugin, PluginRequest } from "../contract/plugin.ts";
 import { longForm } from "./long-form.ts";
 
 /** A plugin whose addresses a WASM module chooses: see ipam.ts. */
@@ -13,8 +13,8 @@ export function wasmPolicy(type: string): Plugin {
 }
 
 /**
- * A type that was a module's, or may be: the modules installed cannot be read. What asks for it fails, and what takes away does
- * not wait for it: as a step of a chain it has nothing to take away, and addresses are known by their owner.
+ * A type that was a module's, or may be: the modules installed cannot be read. What asks for it fails, and what takes
+ * away does not wait for it: as a step of a chain it has nothing to take away, and addresses are known by their owner.
  */
 export function goneModule(type: string, why: Error): Plugin {
   const refuse = async (): Promise<never> => await Promise.reject(why);

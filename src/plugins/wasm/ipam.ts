@@ -1,23 +1,34 @@
 import type { Result } from "../../cni/index.ts";
 import { allVersions, messageOf, readConf } from "../../cni/index.ts";
+import type { HoldRequest, LeaseStore } from "../../ipam/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
-import type { HoldRequest, LeaseStore } from "../../store/index.ts";
+import type { LoadedModule } from "../../wasm/index.ts";
+import type { AddContext, DelContext, Handles, Plugin, PluginRequest } from "../contract/plugin.ts";
 import { dataDirOf, rangeSetsOf, requestedOf } from "../host-local/conf.ts";
 import { hostLocal } from "../host-local/index.ts";
 import { ownerOf } from "../host-local/owner.ts";
 import { normaliseRangeSets } from "../host-local/ranges.ts";
 import { reserve } from "../host-local/reserve.ts";
-import type { AddContext, DelContext, Handles, Plugin, PluginRequest } from "../plugin.ts";
-import type { LoadedModule } from "../../wasm/index.ts";
 import type { WasmConf } from "./conf.ts";
-import { facts, macOf, ownerKeyOf, podOf, referenceOf, refuseOtherConfig, refuseOtherKind, refuseUnmetNeeds, wasmSchema } from "./conf.ts";
+import {
+  facts,
+  macOf,
+  ownerKeyOf,
+  podOf,
+  referenceOf,
+  refuseOtherConfig,
+  refuseOtherKind,
+  refuseUnmetNeeds,
+  wasmSchema,
+} from "./conf.ts";
 
 /**
  * IPAM decided by a WASM module: ranges, files and locks are host-local's, which address it is the module says.
  *
  * ADD     checks the module's `config` by its schema, then asks it for one address of every range set; what it proposes
  *         is checked and reserved, all or none. Its routes come behind those of the configuration.
- * DEL     asks it what to hold for the pod's next container, then releases what the interface has: a module that is gone,
+ * DEL     asks it what to hold for the pod's next container, then releases what the interface has: a module that is
+ * gone,
  *         changed or broken holds nothing and keeps no address from being released.
  * CHECK   looks for a reservation, and asks the module.
  * STATUS  whether the module can be used and `dataDir` can be written.
@@ -48,8 +59,16 @@ export function wasmIpam(type: string): Plugin {
       await hostLocal.check(request, handles);
       const conf = readConf(wasmSchema, request.conf);
       const module = await usableModule(conf, request, handles);
-      const mine = handles.leases(dataDirOf(conf)).list(request.conf.name, ownerOf(request.attachment)).map(({ address }) => address);
-      module.check({ ...facts(request, macOf(conf, request.attachment)), config: conf.ipam?.config ?? {}, mine, prevResult: request.prevResult });
+      const mine = handles
+        .leases(dataDirOf(conf))
+        .list(request.conf.name, ownerOf(request.attachment))
+        .map(({ address }) => address);
+      module.check({
+        ...facts(request, macOf(conf, request.attachment)),
+        config: conf.ipam?.config ?? {},
+        mine,
+        prevResult: request.prevResult,
+      });
     },
     async status(request, handles) {
       await usableModule(readConf(wasmSchema, request.conf), request, handles);
@@ -66,7 +85,12 @@ async function usableModule(conf: WasmConf, request: PluginRequest, { modules }:
   return module;
 }
 
-async function allocate(module: LoadedModule, conf: WasmConf, request: PluginRequest, context: AddContext): Promise<Result> {
+async function allocate(
+  module: LoadedModule,
+  conf: WasmConf,
+  request: PluginRequest,
+  context: AddContext,
+): Promise<Result> {
   const { attachment } = request;
   const { name: network, cniVersion } = request.conf;
   const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
@@ -84,13 +108,19 @@ async function allocate(module: LoadedModule, conf: WasmConf, request: PluginReq
   });
   context.undo.add("release the addresses", async () => void await store.release(network, owner));
 
-  const ips = reserved.map(({ address, range }) => (
-    { address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }), gateway: formatAddress(range.gateway) }));
+  const ips = reserved.map(({ address, range }) => ({
+    address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }),
+    gateway: formatAddress(range.gateway),
+  }));
   return { interfaces: [], ips, routes: [...(conf.ipam?.routes ?? []), ...routes], dns: dns ?? conf.ipam?.dns ?? {} };
 }
 
 /** What a module may need to know, as far as it is known. */
-function needed(conf: WasmConf, { attachment }: PluginRequest, { modules }: Handles): Parameters<typeof refuseUnmetNeeds>[1] {
+function needed(
+  conf: WasmConf,
+  { attachment }: PluginRequest,
+  { modules }: Handles,
+): Parameters<typeof refuseUnmetNeeds>[1] {
   return { mac: macOf(conf, attachment), pod: podOf(attachment.args), node: modules.node };
 }
 
@@ -98,7 +128,12 @@ function needed(conf: WasmConf, { attachment }: PluginRequest, { modules }: Hand
 const podArgs = ["MAC", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID", "K8S_POD_UID"];
 
 /** What the module wants held. Nothing that can go wrong here is a reason to keep an address. */
-async function toHold(conf: Partial<WasmConf>, request: PluginRequest, context: DelContext, store: LeaseStore): Promise<HoldRequest | undefined> {
+async function toHold(
+  conf: Partial<WasmConf>,
+  request: PluginRequest,
+  context: DelContext,
+  store: LeaseStore,
+): Promise<HoldRequest | undefined> {
   const { attachment } = request;
   try {
     const module = await context.modules.load(referenceOf(conf.ipam ?? {}, request));

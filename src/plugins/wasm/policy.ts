@@ -1,8 +1,17 @@
-import { CniError, allVersions, code, readConf } from "../../cni/index.ts";
 import type { Result } from "../../cni/index.ts";
+import { CniError, allVersions, code, readConf } from "../../cni/index.ts";
 import type { LoadedModule } from "../../wasm/index.ts";
-import type { Handles, Plugin, PluginRequest } from "../plugin.ts";
-import { facts, macOf, podOf, referenceOf, refuseOtherConfig, refuseOtherKind, refuseUnmetNeeds, wasmSchema } from "./conf.ts";
+import type { Handles, Plugin, PluginRequest } from "../contract/plugin.ts";
+import {
+  facts,
+  macOf,
+  podOf,
+  referenceOf,
+  refuseOtherConfig,
+  refuseOtherKind,
+  refuseUnmetNeeds,
+  wasmSchema,
+} from "./conf.ts";
 
 /**
  * A step of a chain that a WASM module decides: it looks at the result so far and lets it pass, changes what the node's
@@ -17,7 +26,8 @@ export function wasmPolicy(type: string): Plugin {
   return {
     type,
     versions: allVersions,
-    prepare: async (request, handles) => refuseUnmetNeeds(await usableModule(request, handles), needed(request, handles)),
+    prepare: async (request, handles) =>
+      refuseUnmetNeeds(await usableModule(request, handles), needed(request, handles)),
     add: async (request, context) => await review(request, context),
     async del() {},
     check: async (request, handles) => void await review(request, handles),
@@ -30,7 +40,11 @@ async function review(request: PluginRequest, handles: Handles): Promise<Result>
   const { prevResult } = request;
   const module = await usableModule(request, handles);
   if (prevResult === undefined) {
-    throw new CniError(code.invalidConfig, `Cannot use module "${module.name}" in network "${request.conf.name}": prevResult is missing, expected a plugin before it in the list`);
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use module "${module.name}" in network "${request.conf.name}": prevResult is missing, expected a ` +
+        "plugin before it in the list",
+    );
   }
   const conf = readConf(wasmSchema, request.conf);
   const { mac, ...others } = needed(request, handles);

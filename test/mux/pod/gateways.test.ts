@@ -1,7 +1,7 @@
 // src/mux/pod/gateways.ts: the default routes of a pod's interfaces, as iproute2 shows them.
 import * as assert from "uvu/assert";
+import { openHandles } from "../../../src/call/index.ts";
 import { applyGateways } from "../../../src/mux/pod/gateways.ts";
-import { openHandles } from "../../../src/mux/index.ts";
 import type { GatewayPlan } from "../../../src/nad/index.ts";
 import { throws } from "../../helpers/errors.ts";
 import { ipJson, kernelSuite, makeNetns, type TestNetns } from "../../helpers/netns.ts";
@@ -16,7 +16,10 @@ let warnings: string[] = [];
 
 const test = kernelSuite("default routes of a pod's interfaces", import.meta.url, { needs: ["ipv6"] });
 
-/** A pod with eth0 in 10.0.0.0/24 and 2001:db8::/64, net1 in 10.1.0.0/24 and 2001:db8:1::/64, and a specific route on each. */
+/**
+ * A pod with eth0 in 10.0.0.0/24 and 2001:db8::/64, net1 in 10.1.0.0/24 and 2001:db8:1::/64, and a specific route on
+ * each.
+ */
 test.before.each(() => {
   netns = makeNetns();
   warnings = [];
@@ -47,9 +50,13 @@ function apply(ifName: string, plan: GatewayPlan): void {
 
 interface Shown { readonly dst: string; readonly gateway?: string; readonly dev?: string; readonly metric?: number; readonly protocol: string; readonly nexthops?: readonly Shown[] }
 
-/** Default routes, IPv4 first: "10.1.0.1 net1"; of a multipath route each gateway, metrics other than the usual after it. */
+/**
+ * Default routes, IPv4 first: "10.1.0.1 net1"; of a multipath route each gateway, metrics other than the usual after
+ * it.
+ */
 function defaults(): string[] {
-  return ([4, 6] as const).flatMap((family) => ipJson(`-${family} route show default`, netns).flatMap((route: Shown) => (
+  return ([4, 6] as const).flatMap((family) => ipJson(`-${family} route show default`,
+    netns).flatMap((route: Shown) => (
     (route.nexthops ?? [route]).map(({ gateway = "-", dev }) => (
       `${gateway} ${dev}${[undefined, 1024].includes(route.metric) ? "" : ` ${route.metric}`}`)))));
 }
@@ -61,7 +68,8 @@ function others(): string[] {
 }
 
 const beforeAndAfter: readonly {
-  readonly title: string; readonly given: readonly string[]; readonly plans: readonly (readonly [string, GatewayPlan])[]; readonly expected: readonly string[];
+  readonly title: string; readonly given: readonly string[]; readonly plans: readonly (readonly [string,
+    GatewayPlan])[]; readonly expected: readonly string[];
 }[] = [
   {
     title: "move from eth0 to net1, one of each family",
@@ -84,31 +92,39 @@ const beforeAndAfter: readonly {
   {
     title: "of families of their own go to interfaces of their own",
     given: ["route add default via 10.0.0.1", "-6 route add default via 2001:db8::1"],
-    plans: [["eth0", { stripV4: true, stripV6: false, gateways: ["2001:db8::2"] }], ["net1", { stripV4: false, stripV6: true, gateways: ["10.1.0.1"] }]],
+    plans: [["eth0", { stripV4: true, stripV6: false, gateways: ["2001:db8::2"] }],
+      ["net1", { stripV4: false, stripV6: true, gateways: ["10.1.0.1"] }]],
     expected: ["10.1.0.1 net1", "2001:db8::2 eth0"],
   },
-  { title: "are made where there was none", given: [], plans: [["net1", { ...keep, gateways: ["10.1.0.1", "2001:db8:1::1"] }]], expected: ["10.1.0.1 net1", "2001:db8:1::1 net1"] },
-  { title: "are made through a link-local gateway", given: [], plans: [["net1", { ...keep, gateways: ["fe80::1"] }]], expected: ["fe80::1 net1"] },
-  { title: "that are as planned already stay", given: ["route add default via 10.1.0.1"], plans: [["net1", toV4], ["net1", toV4]], expected: ["10.1.0.1 net1"] },
+  { title: "are made where there was none", given: [], plans: [["net1", { ...keep, gateways: ["10.1.0.1",
+    "2001:db8:1::1"] }]], expected: ["10.1.0.1 net1", "2001:db8:1::1 net1"] },
+  { title: "are made through a link-local gateway", given: [], plans: [["net1", { ...keep, gateways: ["fe80::1"] }]],
+    expected: ["fe80::1 net1"] },
+  { title: "that are as planned already stay", given: ["route add default via 10.1.0.1"],
+    plans: [["net1", toV4], ["net1", toV4]], expected: ["10.1.0.1 net1"] },
   {
     title: "of any metric are replaced",
-    given: [100, 200].flatMap((metric) => [`route add default via 10.1.0.7 metric ${metric}`, `-6 route add default via 2001:db8:1::7 metric ${metric}`]),
+    given: [100, 200].flatMap((metric) => [`route add default via 10.1.0.7 metric ${metric}`,
+      `-6 route add default via 2001:db8:1::7 metric ${metric}`]),
     plans: [["net1", { ...keep, gateways: ["10.1.0.1", "2001:db8:1::1"] }]],
     expected: ["10.1.0.1 net1", "2001:db8:1::1 net1"],
   },
   {
     title: "of any metric are stripped",
-    given: ["route add default via 10.1.0.7", "route add default via 10.1.0.1 metric 50", "-6 route add default via 2001:db8:1::1", "-6 route add default via 2001:db8:1::1 metric 50"],
+    given: ["route add default via 10.1.0.7", "route add default via 10.1.0.1 metric 50",
+      "-6 route add default via 2001:db8:1::1", "-6 route add default via 2001:db8:1::1 metric 50"],
     plans: [["net1", strip]], expected: [],
   },
   {
     title: "twice the same but for the gateway are stripped",
-    given: ["route add default via 10.1.0.7", "route append default via 10.1.0.8", "route prepend default via 10.0.0.1"],
+    given: ["route add default via 10.1.0.7", "route append default via 10.1.0.8",
+      "route prepend default via 10.0.0.1"],
     plans: [["net1", strip]], expected: ["10.0.0.1 eth0"],
   },
   {
     title: "with no gateway, or one of the other family, are stripped",
-    given: ["route add default dev net1", "-4 route add default via inet6 2001:db8:1::1 dev net1 metric 3", "-6 route add default dev net1"],
+    given: ["route add default dev net1", "-4 route add default via inet6 2001:db8:1::1 dev net1 metric 3",
+      "-6 route add default dev net1"],
     plans: [["net1", strip]], expected: [],
   },
   {
@@ -117,7 +133,8 @@ const beforeAndAfter: readonly {
   },
   {
     title: "that are multipath are stripped",
-    given: ["route add default nexthop via 10.1.0.7 nexthop via 10.1.0.8", "-6 route add default nexthop via 2001:db8:1::7 nexthop via 2001:db8:1::8"],
+    given: ["route add default nexthop via 10.1.0.7 nexthop via 10.1.0.8",
+      "-6 route add default nexthop via 2001:db8:1::7 nexthop via 2001:db8:1::8"],
     plans: [["net1", strip]], expected: [],
   },
   {
@@ -131,8 +148,10 @@ const beforeAndAfter: readonly {
   {
     title: "that go through a group of next hops are stripped",
     given: [
-      ...[7, 8].map((n) => `nexthop add id ${n} via 10.1.0.${n} dev net1`), "nexthop add id 10 group 7/8", "route add default nhid 10",
-      ...[17, 18].map((n) => `nexthop add id ${n} via 2001:db8:1::${n} dev net1`), "nexthop add id 20 group 17/18", "-6 route add default nhid 20",
+      ...[7, 8].map((n) => `nexthop add id ${n} via 10.1.0.${n} dev net1`), "nexthop add id 10 group 7/8",
+        "route add default nhid 10",
+      ...[17, 18].map((n) => `nexthop add id ${n} via 2001:db8:1::${n} dev net1`), "nexthop add id 20 group 17/18",
+        "-6 route add default nhid 20",
     ],
     plans: [["net1", strip]], expected: [],
   },
@@ -143,16 +162,19 @@ const beforeAndAfter: readonly {
   },
   {
     title: "stay where nothing is planned",
-    given: ["route add default via 10.1.0.7", "-6 route add default via 2001:db8:1::7"], plans: [["net1", keep]], expected: ["10.1.0.7 net1", "2001:db8:1::7 net1"],
+    given: ["route add default via 10.1.0.7", "-6 route add default via 2001:db8:1::7"], plans: [["net1", keep]],
+      expected: ["10.1.0.7 net1", "2001:db8:1::7 net1"],
   },
-  { title: "that are not there cannot be stripped, which is fine", given: [], plans: [["net1", strip], ["eth0", strip]], expected: [] },
+  { title: "that are not there cannot be stripped, which is fine", given: [], plans: [["net1", strip], ["eth0", strip]],
+    expected: [] },
 ];
 
 for (const { title, given, plans, expected } of beforeAndAfter) {
   test(title, () => {
     const untouched = others();
     for (const command of given) ip(command);
-    if (plans[0]?.[1] !== keep && given.length > 0 && title !== "that are as planned already stay") assert.not.equal(defaults(), expected);
+    if (plans[0]?.[1] !== keep && given.length > 0
+      && title !== "that are as planned already stay") assert.not.equal(defaults(), expected);
     for (const [ifName, plan] of plans) apply(ifName, plan);
     assert.equal(defaults(), expected);
     assert.equal(others(), untouched);
@@ -172,12 +194,14 @@ test("are what the kernel uses", () => {
   apply("eth0", strip);
   apply("net1", { ...keep, gateways: ["10.1.0.1", "2001:db8:1::1"] });
   for (const [to, gateway] of [["198.51.100.7", "10.1.0.1"], ["2001:db8:ffff::7", "2001:db8:1::1"]]) {
-    assert.equal(ipJson(`route get ${to}`, netns).map((route: Shown) => [route.gateway, route.dev]), [[gateway, "net1"]]);
+    assert.equal(ipJson(`route get ${to}`, netns).map((route: Shown) => [route.gateway, route.dev]),
+      [[gateway, "net1"]]);
   }
 });
 
 test("of IPv6 are no longer taken from router advertisements once they are planned", () => {
-  const accepted = (ifName: string): string => netns.exec("cat", `/proc/sys/net/ipv6/conf/${ifName}/accept_ra_defrtr`).trim();
+  const accepted = (ifName: string): string => netns.exec("cat",
+    `/proc/sys/net/ipv6/conf/${ifName}/accept_ra_defrtr`).trim();
   apply("net1", toV4);
   assert.equal(["eth0", "net1"].map(accepted), ["1", "1"]);
   apply("net1", toV6);
@@ -206,7 +230,8 @@ test("cannot be had on an interface without an address of the family", () => {
 
 test("cannot be had on an interface that is down", () => {
   ip("link set net1 down");
-  assert.match(throws(() => apply("net1", toV4), 7).message, "; the interface is down and has IPv4 address 10.1.0.5/24 and no route, ");
+  assert.match(throws(() => apply("net1", toV4), 7).message,
+    "; the interface is down and has IPv4 address 10.1.0.5/24 and no route, ");
 });
 
 test("cannot be had on an interface that is not there", () => {
@@ -221,10 +246,14 @@ test("that the kernel does not have in the end are an error that says what it ha
     const { container } = open;
     // As another program would that makes its own default route at this moment, or as a kernel that only says it did.
     const idle = { ...container, routes: { ...container.routes, deleteListed: () => {}, add: () => {} } };
-    const message = (plan: GatewayPlan): string => throws(() => applyGateways(Object.create(open, { container: { value: idle } }), "net1", plan), 110).message;
-    assert.is(message(strip), 'Cannot set the IPv4 default route of interface "net1": the kernel has default via 10.1.0.7, expected none');
-    assert.is(message(toV4), 'Cannot set the IPv4 default route of interface "net1": the kernel has default via 10.1.0.7, expected default via 10.1.0.1');
-    assert.is(message(toV6), 'Cannot set the IPv6 default route of interface "net1": the kernel has none, expected default via 2001:db8:1::1');
+    const message = (plan: GatewayPlan): string => throws(() => applyGateways(Object.create(open,
+      { container: { value: idle } }), "net1", plan), 110).message;
+    assert.is(message(strip),
+      'Cannot set the IPv4 default route of interface "net1": the kernel has default via 10.1.0.7, expected none');
+    assert.is(message(toV4),
+      'Cannot set the IPv4 default route of interface "net1": the kernel has default via 10.1.0.7, expected default via 10.1.0.1');
+    assert.is(message(toV6),
+      'Cannot set the IPv6 default route of interface "net1": the kernel has none, expected default via 2001:db8:1::1');
   } finally {
     open.close();
   }

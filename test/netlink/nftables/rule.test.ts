@@ -53,7 +53,8 @@ const refused: readonly [title: string, make: () => unknown, token: string][] = 
   ["a range across families", () => nft.saddr("==", { from: a("10.0.0.1"), to: a("fd00::1") }), "saddr"],
   ["a range that ends before it starts", () => nft.dport("tcp", "==", { from: 2, to: 1 }), "dport"],
   ["no operand", () => nft.iifname("=="), "iifname"],
-  ["more elements than a message should hold", () => nft.dport("tcp", "==", ...Array.from({ length: 1001 }, (_, i) => i)), "dport"],
+  ["more elements than a message should hold", () => nft.dport("tcp", "==",
+    ...Array.from({ length: 1001 }, (_, i) => i)), "dport"],
   ["an empty interface name", () => nft.iifname("==", ""), ""],
   ["a lone *", () => nft.iifname("==", "*"), "*"],
 ];

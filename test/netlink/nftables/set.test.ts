@@ -14,7 +14,8 @@ function spans(text: string) {
 function boundaries(text: string): string {
   const set = { keyType: { id: 12, byteOrder: "host" }, keyBytes: 1, ...mergeSpans(spans(text)) } as const;
   return setElements(set)
-    .map(({ key, flags = 0, userdata }) => `${flags === 1 ? "]" : ""}${key?.value?.[0]}${userdata === undefined ? "" : "+"}`)
+    .map(({ key, flags = 0,
+      userdata }) => `${flags === 1 ? "]" : ""}${key?.value?.[0]}${userdata === undefined ? "" : "+"}`)
     .join(" ");
 }
 

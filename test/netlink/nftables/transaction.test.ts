@@ -235,7 +235,8 @@ transaction("of nothing is nothing", () => {
 });
 
 transaction("asks for an answer to its last change only", () => {
-  const flags = nft.transaction([{ do: "add table", ...t }, { do: "flush chain", ...p }]).map((message) => message.flags ?? 0);
+  const flags = nft.transaction([{ do: "add table", ...t },
+    { do: "flush chain", ...p }]).map((message) => message.flags ?? 0);
   assert.equal(flags, [0, 0x400, 4, 0]);
 });
 
@@ -255,7 +256,8 @@ transaction("numbers the sets of all its rules apart", () => {
 
 transaction("refuses a comment nft would not take", () => {
   const long = { do: "add table", ...t, comment: "c".repeat(129) } as const;
-  assert.throws(() => wire([long]), (error: Error) => error instanceof CodecError && /at most 128 bytes/.test(error.message));
+  assert.throws(() => wire([long]), (error: Error) => error instanceof CodecError
+    && /at most 128 bytes/.test(error.message));
   assert.is(wire([{ ...long, comment: "c".repeat(128) }]).length, 3);
 });
 

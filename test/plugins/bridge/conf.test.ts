@@ -5,7 +5,8 @@ import type { BridgeConf, VlanTrunkEntry } from "../../../src/plugins/bridge/con
 import { bridgeSettings, portVlans, trunkIds } from "../../../src/plugins/bridge/conf.ts";
 import { throws } from "../../helpers/errors.ts";
 
-const read = (conf: object): BridgeConf => readConf(confSchema<BridgeConf>("bridge"), { cniVersion: "1.1.0", name: "blue", type: "bridge", ...conf });
+const read = (conf: object): BridgeConf => readConf(confSchema<BridgeConf>("bridge"),
+  { cniVersion: "1.1.0", name: "blue", type: "bridge", ...conf });
 
 const trunk = suite("trunkIds");
 
@@ -42,25 +43,32 @@ const settings = suite("bridgeSettings");
 
 settings("has the defaults of the reference", () => {
   assert.equal(bridgeSettings(read({}), true), {
-    bridge: "cni0", isGateway: false, isDefaultGateway: false, forceAddress: false, mtu: 0, hairpin: false, promiscuous: false,
+    bridge: "cni0", isGateway: false, isDefaultGateway: false, forceAddress: false, mtu: 0, hairpin: false,
+      promiscuous: false,
     isolated: false, vlan: 0, trunk: [], vlanFiltering: false, preserveDefaultVlan: false, containerUp: true,
   });
 });
-settings("takes isDefaultGateway for isGateway as well", () => assert.ok(bridgeSettings(read({ isDefaultGateway: true }), true).isGateway));
-settings("asks for VLAN filtering with a vlan", () => assert.ok(bridgeSettings(read({ vlan: 100 }), true).vlanFiltering));
-settings("asks for VLAN filtering with an empty trunk", () => assert.ok(bridgeSettings(read({ vlanTrunk: [] }), true).vlanFiltering));
+settings("takes isDefaultGateway for isGateway as well",
+  () => assert.ok(bridgeSettings(read({ isDefaultGateway: true }), true).isGateway));
+settings("asks for VLAN filtering with a vlan", () => assert.ok(bridgeSettings(read({ vlan: 100 }),
+  true).vlanFiltering));
+settings("asks for VLAN filtering with an empty trunk", () => assert.ok(bridgeSettings(read({ vlanTrunk: [] }),
+  true).vlanFiltering));
 settings("accepts vlan 0", () => assert.is(bridgeSettings(read({ vlan: 0 }), true).vlan, 0));
 
 const refusedSettings: readonly (readonly [string, object, boolean, RegExp])[] = [
-  ["IPAM with disableContainerInterface", { disableContainerInterface: true }, true, /"disableContainerInterface" together with "ipam"/],
-  ["hairpinMode with promiscMode", { hairpinMode: true, promiscMode: true }, false, /"hairpinMode" together with "promiscMode"/],
+  ["IPAM with disableContainerInterface", { disableContainerInterface: true }, true,
+    /"disableContainerInterface" together with "ipam"/],
+  ["hairpinMode with promiscMode", { hairpinMode: true, promiscMode: true }, false,
+    /"hairpinMode" together with "promiscMode"/],
   ["a bridge name with a slash", { bridge: "a/b" }, false, /bridge "a\/b"/],
   ["vlan -100", { vlan: -100 }, false, /vlan is -100, expected an integer from 0 to 4094/],
   ["vlan 5000", { vlan: 5000 }, false, /vlan is 5000/],
   ["mtu of a wrong type", { mtu: "1500" }, false, /mtu is "1500"/],
 ];
 for (const [name, conf, hasIpam, message] of refusedSettings) {
-  settings(`refuses ${name}`, () => assert.match(throws(() => bridgeSettings(read(conf), hasIpam), code.invalidConfig).message, message));
+  settings(`refuses ${name}`, () => assert.match(throws(() => bridgeSettings(read(conf), hasIpam),
+    code.invalidConfig).message, message));
 }
 settings.run();
 
@@ -75,5 +83,6 @@ const memberships: readonly (readonly [string, number, readonly number[], readon
   ["both", 100, [101], [tagged(101), native(100)]],
   ["a vlan inside the trunk once, untagged", 101, [100, 101], [tagged(100), native(101)]],
 ];
-for (const [name, vlan, ids, expected] of memberships) vlans(`gives ${name}`, () => assert.equal(portVlans({ vlan, trunk: ids }), expected));
+for (const [name, vlan, ids, expected] of memberships) vlans(`gives ${name}`,
+  () => assert.equal(portVlans({ vlan, trunk: ids }), expected));
 vlans.run();

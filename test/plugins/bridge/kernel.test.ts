@@ -3,11 +3,11 @@ import type { IpConfig, Result } from "../../../src/cni/index.ts";
 import { allVersions, code, compareVersions } from "../../../src/cni/index.ts";
 import { bridge } from "../../../src/plugins/bridge/index.ts";
 import { rejects } from "../../helpers/errors.ts";
+import { failures, kernelState } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, gc, reservations, status } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, ipJson, kernelSuite, makeNetns, nftJson, run } from "../../helpers/netns.ts";
-import { failures, kernelState } from "../../helpers/failing-handles.ts";
 
 let netns: TestNetns;
 
@@ -30,7 +30,8 @@ function driven(conf: object, more: Partial<Driven> = {}): Driven {
 const hostLink = (name: string) => ipJson("link show").find((link) => link.ifname === name);
 const hostNames = () => ipJson("link show").map((link) => link.ifname).sort();
 const globals = (where: TestNetns | undefined, link: string): string[] => (
-  ipJson(`addr show dev ${link}`, where)[0]?.addr_info.filter((info: any) => info.scope === "global").map((info: any) => `${info.local}/${info.prefixlen}`) ?? []);
+  ipJson(`addr show dev ${link}`,
+    where)[0]?.addr_info.filter((info: any) => info.scope === "global").map((info: any) => `${info.local}/${info.prefixlen}`) ?? []);
 
 const kernel = kernelSuite("bridge", import.meta.url);
 useFreshNetns(kernel);
@@ -38,15 +39,18 @@ useFreshNetns(kernel);
 const shapes: readonly (readonly [string, readonly IpConfig[], readonly string[], readonly string[]])[] = [
   ["IPv4", [{ address: "10.1.2.3/24" }], ["10.1.2.1/24"], ["10.1.2.1"]],
   ["IPv6", [{ address: "2001:db8::2/64" }], ["2001:db8::1/64"], ["2001:db8::1"]],
-  ["both families", [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }], ["10.1.2.1/24", "2001:db8::1/64"], ["10.1.2.1", "2001:db8::1"]],
-  ["IPv4 and two IPv6 networks", [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }, { address: "2001:db8:1::2/64" }],
+  ["both families", [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }], ["10.1.2.1/24", "2001:db8::1/64"],
+    ["10.1.2.1", "2001:db8::1"]],
+  ["IPv4 and two IPv6 networks", [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" },
+    { address: "2001:db8:1::2/64" }],
     ["10.1.2.1/24", "2001:db8::1/64", "2001:db8:1::1/64"], ["10.1.2.1", "2001:db8::1"]],
 ];
 
 for (const cniVersion of allVersions) {
   kernel(`ADD, CHECK and DEL with a default gateway, cniVersion ${cniVersion}`, async () => {
     for (const [shape, addresses, gateways, vias] of shapes) {
-      const one = driven({ isDefaultGateway: true, ipam: { type: "test", addresses, dns: { nameservers: ["192.0.2.53"] } } }, { cniVersion });
+      const one = driven({ isDefaultGateway: true, ipam: { type: "test", addresses,
+        dns: { nameservers: ["192.0.2.53"] } } }, { cniVersion });
       const result = await add(one);
       assertShape(result);
       assert.equal(result.ips.map((ip) => [ip.interface, ip.address]), addresses.map((ip) => [2, ip.address]), shape);
@@ -130,7 +134,8 @@ kernel("promiscMode makes the bridge promiscuous once, however many containers j
   await add(driven({ promiscMode: true }, { ifName: "eth1" }));
   assert.is(hostLink("br0").promiscuity, 1);
   await check(driven({ promiscMode: true }, { prevResult: first }));
-  assert.match((await rejects(check(driven({}, { prevResult: first })), code.attachmentBroken)).message, /promiscuous mode is on, expected it off/);
+  assert.match((await rejects(check(driven({}, { prevResult: first })), code.attachmentBroken)).message,
+    /promiscuous mode is on, expected it off/);
 });
 
 for (const [hairpin, isolated] of [[false, false], [true, false], [false, true], [true, true]]) {
@@ -144,7 +149,8 @@ for (const [hairpin, isolated] of [[false, false], [true, false], [false, true],
 const macs: readonly (readonly [string, object, string])[] = [
   ["CNI_ARGS", {}, "02:00:00:00:00:01"],
   ["args.cni over CNI_ARGS", { args: { cni: { mac: "02-00-00-00-00-02" } } }, "02:00:00:00:00:02"],
-  ["runtimeConfig over both, in any spelling", { args: { cni: { mac: "02:00:00:00:00:02" } }, RuntimeConfig: { mac: "0200.0000.0003" } }, "02:00:00:00:00:03"],
+  ["runtimeConfig over both, in any spelling", { args: { cni: { mac: "02:00:00:00:00:02" } },
+    RuntimeConfig: { mac: "0200.0000.0003" } }, "02:00:00:00:00:03"],
 ];
 for (const [name, conf, mac] of macs) {
   kernel(`the MAC comes from ${name}`, async () => {
@@ -180,7 +186,8 @@ const forced: readonly (readonly [string, string, string, boolean])[] = [
 for (const [name, first, second, conflict] of forced) {
   for (const forceAddress of [false, true]) {
     kernel(`${name} gateways, forceAddress ${forceAddress}`, async () => {
-      const conf = (address: string): object => ({ isGateway: true, forceAddress, ipam: { type: "test", addresses: [{ address }] } });
+      const conf = (address: string): object => ({ isGateway: true, forceAddress,
+        ipam: { type: "test", addresses: [{ address }] } });
       await add(driven(conf(first)));
       const before = globals(undefined, "br0");
       const next = add(driven(conf(second), { ifName: "eth1" }));
@@ -199,7 +206,8 @@ for (const [name, first, second, conflict] of forced) {
 kernel("forwarding is switched on for the families that have a gateway", async () => {
   run("sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0");
   await add(driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } }));
-  assert.equal([run("sysctl", "-n", "net.ipv4.ip_forward"), run("sysctl", "-n", "net.ipv6.conf.all.forwarding")], ["1\n", "0\n"]);
+  assert.equal([run("sysctl", "-n", "net.ipv4.ip_forward"), run("sysctl", "-n", "net.ipv6.conf.all.forwarding")],
+    ["1\n", "0\n"]);
 });
 
 kernel("IPv6 is switched on in a container that has it off, also on lo", async () => {
@@ -212,18 +220,21 @@ kernel("IPv6 is switched on in a container that has it off, also on lo", async (
 
 kernel("enabledad switches duplicate detection on and waits for it", async () => {
   netns.exec("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=1");
-  await add(driven({ isGateway: true, enabledad: true, ipam: { type: "test", addresses: [{ address: "2001:db8::2/64" }] } }));
+  await add(driven({ isGateway: true, enabledad: true, ipam: { type: "test",
+    addresses: [{ address: "2001:db8::2/64" }] } }));
   const info = ipJson("addr show dev eth0", netns)[0].addr_info.find((one: any) => one.scope === "global");
   assert.not("tentative" in info);
   assert.is(netns.exec("sysctl", "-n", "net.ipv6.conf.eth0.accept_dad"), "1\n");
 });
 
 kernel("an address somebody else has is found, and everything is undone", async () => {
-  const first = await add(driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "2001:db8::2/64" }] } }));
+  const first = await add(driven({ isGateway: true, ipam: { type: "test",
+    addresses: [{ address: "2001:db8::2/64" }] } }));
   assert.ok(first);
   const second = makeNetns();
   try {
-    const one = driven({ isGateway: true, enabledad: true, ipam: { type: "test", addresses: [{ address: "2001:db8::2/64" }] } }, { netns: second.path, containerId: "second" });
+    const one = driven({ isGateway: true, enabledad: true, ipam: { type: "test",
+      addresses: [{ address: "2001:db8::2/64" }] } }, { netns: second.path, containerId: "second" });
     assert.match((await rejects(add(one), code.tryAgainLater)).message, /duplicate address detection/);
     assert.is(ipJson("link show", second).length, 1);
     assert.is(ipJson("link show master br0").length, 1);
@@ -245,12 +256,14 @@ kernel("routes get table, metric, scope and metrics", async () => {
     { dst: "10.8.0.0/16", gw: "10.1.2.9", priority: 77, mtu: 1400, advmss: 1300 },
     { dst: "10.7.0.0/16", table: 1234, scope: 253, gw: "" },
   ];
-  const result = await add(driven({ ipam: { type: "test", addresses: [{ address: "10.1.2.3/24", gateway: "10.1.2.1" }], routes: routes.slice(0, 2) } }));
+  const result = await add(driven({ ipam: { type: "test", addresses: [{ address: "10.1.2.3/24", gateway: "10.1.2.1" }],
+    routes: routes.slice(0, 2) } }));
   assert.equal(result.routes, routes.slice(0, 2));
   const [plain, full] = ["10.9.0.0/16", "10.8.0.0/16"].map((dst) => ipJson(`route show ${dst}`, netns)[0]);
   assert.equal([plain.gateway, plain.protocol], ["10.1.2.1", "boot"]);
   assert.equal([full.gateway, full.metric, full.metrics], ["10.1.2.9", 77, [{ mtu: 1400, advmss: 1300 }]]);
-  await add(driven({ ipam: { type: "test", addresses: [{ address: "10.5.2.3/24" }], routes: routes.slice(2) } }, { ifName: "eth1" }));
+  await add(driven({ ipam: { type: "test", addresses: [{ address: "10.5.2.3/24" }], routes: routes.slice(2) } },
+    { ifName: "eth1" }));
   assert.is(ipJson("route show table 1234", netns)[0].dst, "10.7.0.0/16");
 });
 
@@ -264,17 +277,20 @@ kernel("macspoofchk: rules while attached, none after DEL", async () => {
   const one = driven({ macspoofchk: true });
   const result = await add(one);
   const rules = (): string[] => nftJson("list table bridge nat").filter((entry) => "rule" in entry).map((entry) => entry.rule.chain);
-  assert.equal(rules().sort(), ["PREROUTING", "cni-br-iface-test-container-eth0", "cni-br-iface-test-container-eth0-mac", "cni-br-iface-test-container-eth0-mac"]);
+  assert.equal(rules().sort(), ["PREROUTING", "cni-br-iface-test-container-eth0",
+    "cni-br-iface-test-container-eth0-mac", "cni-br-iface-test-container-eth0-mac"]);
   await del({ ...one, prevResult: result });
   assert.equal(rules(), []);
 });
 
 for (const ipMasqBackend of ["nftables", "iptables"]) {
   kernel(`ipMasq with ${ipMasqBackend}: a rule for the address while attached, none after DEL`, async () => {
-    const one = driven({ ipMasq: true, ipMasqBackend, isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+    const one = driven({ ipMasq: true, ipMasqBackend, isGateway: true,
+      ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
     const rules = (): number => (ipMasqBackend === "nftables"
       ? nftJson("list chain inet cni_plugins_masquerade masq_checks").filter((entry) => "rule" in entry).length
-      : run("iptables-save", "-t", "nat").split("\n").filter((line) => line.startsWith("-A POSTROUTING") && line.includes("10.1.2.3")).length);
+      : run("iptables-save", "-t", "nat").split("\n").filter((line) => line.startsWith("-A POSTROUTING")
+        && line.includes("10.1.2.3")).length);
     const result = await add(one);
     assert.is(rules(), 1);
     await del({ ...one, prevResult: result });
@@ -301,8 +317,10 @@ kernel("DEL with a path that is no namespace is an error, and releases the addre
 });
 
 kernel("GC stops masquerading what is no longer valid, and without a list nothing", async () => {
-  const one = driven({ ipMasq: true, ipMasqBackend: "nftables", ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
-  const other = driven({ ...one.conf, ipam: { type: "test", addresses: [{ address: "10.1.2.4/24" }] } }, { ifName: "eth1" });
+  const one = driven({ ipMasq: true, ipMasqBackend: "nftables",
+    ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+  const other = driven({ ...one.conf, ipam: { type: "test", addresses: [{ address: "10.1.2.4/24" }] } },
+    { ifName: "eth1" });
   await add(one);
   await add(other);
   const rules = (): string[] => nftJson("list chain inet cni_plugins_masquerade masq_checks").filter((entry) => "rule" in entry).map((entry) => entry.rule.comment);
@@ -316,7 +334,8 @@ kernel("GC stops masquerading what is no longer valid, and without a list nothin
 });
 
 kernel("CHECK finds what is broken", async () => {
-  const one = driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }], routes: [{ dst: "10.9.0.0/16" }] } });
+  const one = driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }],
+    routes: [{ dst: "10.9.0.0/16" }] } });
   const checked = { ...one, prevResult: await add(one) };
   await check(checked);
   await rejects(check(one), code.invalidConfig);
@@ -335,7 +354,8 @@ kernel("CHECK finds what is broken", async () => {
 kernel("an interface name that the container has is refused, and stays", async () => {
   const result = await add(driven({}));
   const before = kernelState(netns);
-  assert.match((await rejects(add(driven({ ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } })), code.invalidConfig)).message, /"eth0".*has one of that name already/);
+  assert.match((await rejects(add(driven({ ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } })),
+    code.invalidConfig)).message, /"eth0".*has one of that name already/);
   assert.equal(kernelState(netns), before);
   assert.is(reservations.size, 0);
   await check(driven({}, { prevResult: result }));
@@ -344,13 +364,15 @@ kernel("an interface name that the container has is refused, and stays", async (
 kernel("an answer of IPAM without addresses is refused and released", async () => {
   run("ip", "link", "add", "br0", "up", "address", "02:00:00:00:00:99", "type", "bridge");
   const before = kernelState(netns);
-  assert.match((await rejects(add(driven({ ipam: { type: "test" } })), code.invalidConfig)).message, /holds no address/);
+  assert.match((await rejects(add(driven({ ipam: { type: "test" } })), code.invalidConfig)).message,
+    /holds no address/);
   assert.equal(kernelState(netns), before);
   assert.is(reservations.size, 0);
 });
 
 kernel("a missing namespace is an error naming it, and nothing is made", async () => {
-  assert.match((await rejects(add(driven({}, { netns: "/run/netns/none" })), code.invalidNetns)).message, /\/run\/netns\/none/);
+  assert.match((await rejects(add(driven({}, { netns: "/run/netns/none" })), code.invalidNetns)).message,
+    /\/run\/netns\/none/);
   assert.equal(hostNames(), ["lo"]);
 });
 

@@ -62,19 +62,26 @@ interface SeenVlans {
 function look(): Seen {
   const output = run("sh", "-c", `bridge -j vlan show && ip -j -d addr show && ip -n ${netns.name} -j -d addr show`);
   // One list a command, see ip-address(8) and bridge(8).
-  const [vlans = [], host = [], container = []] = output.trim().split("\n").map((line) => JSON.parse(line)) as [SeenVlans[], SeenLink[], SeenLink[]];
-  return { host, container, vlans: Object.fromEntries(vlans.map((entry) => [entry.ifname, entry.vlans.flatMap(toIds)])) };
+  const [vlans = [], host = [],
+    container = []] = output.trim().split("\n").map((line) => JSON.parse(line)) as [SeenVlans[], SeenLink[],
+    SeenLink[]];
+  return { host, container, vlans: Object.fromEntries(vlans.map((entry) => [entry.ifname,
+    entry.vlans.flatMap(toIds)])) };
 }
 
 function toIds({ vlan, vlanEnd = vlan, flags = [] }: SeenVlans["vlans"][number]): readonly string[] {
-  const native = flags.includes("PVID") && flags.includes("Egress Untagged") ? "*" : flags.length > 0 ? `(${flags.join()})` : "";
+  const native = flags.includes("PVID") && flags.includes("Egress Untagged") ? "*" : flags.length > 0
+    ? `(${flags.join()})` : "";
   return Array.from({ length: vlanEnd - vlan + 1 }, (_, i) => `${vlan + i}${native}`);
 }
 
-const linkOf = (links: readonly SeenLink[], name: string): SeenLink | undefined => links.find(({ ifname }) => ifname === name);
+const linkOf = (links: readonly SeenLink[],
+  name: string): SeenLink | undefined => links.find(({ ifname }) => ifname === name);
 const globals = (links: readonly SeenLink[], name: string): readonly string[] => (
-  linkOf(links, name)?.addr_info.filter(({ scope }) => scope === "global").map(({ local, prefixlen }) => `${local}/${prefixlen}`).sort() ?? []);
-const portsOf = ({ host }: Seen, name = "br0"): readonly string[] => host.filter(({ master }) => master === name).map(({ ifname }) => ifname);
+  linkOf(links, name)?.addr_info.filter(({ scope }) => scope === "global").map(({ local,
+    prefixlen }) => `${local}/${prefixlen}`).sort() ?? []);
+const portsOf = ({ host }: Seen,
+  name = "br0"): readonly string[] => host.filter(({ master }) => master === name).map(({ ifname }) => ifname);
 
 const shapes: readonly (readonly [string, readonly IpConfig[], readonly string[]])[] = [
   ["br4", [{ address: "10.1.2.3/24" }], ["10.1.2.1/24"]],
@@ -85,7 +92,8 @@ const shapes: readonly (readonly [string, readonly IpConfig[], readonly string[]
 for (const cniVersion of allVersions) {
   kernel(`vlan 100 with a default gateway, cniVersion ${cniVersion}`, async () => {
     for (const [name, addresses, gateways] of shapes) {
-      const one = driven({ bridge: name, vlan: 100, isDefaultGateway: true, ipam: { type: "test", addresses } }, { cniVersion });
+      const one = driven({ bridge: name, vlan: 100, isDefaultGateway: true, ipam: { type: "test", addresses } },
+        { cniVersion });
       const result = await add(one);
       const { interfaces } = result;
       const seen = look();
@@ -107,7 +115,8 @@ for (const cniVersion of allVersions) {
 
       await del({ ...one, prevResult: result });
       const after = look();
-      assert.equal(portsOf(after, name), ports.filter((port) => port !== interfaces[1]?.name), "only the gateway's port stays");
+      assert.equal(portsOf(after, name), ports.filter((port) => port !== interfaces[1]?.name),
+        "only the gateway's port stays");
       assert.is(linkOf(after.host, `${name}.100`)?.ifindex, gateway?.ifindex);
       assert.equal(after.container.map(({ ifname }) => ifname), ["lo"]);
       await del({ ...one, prevResult: result });
@@ -116,7 +125,8 @@ for (const cniVersion of allVersions) {
 }
 
 kernel("containers of one VLAN share its gateway, those of another have their own", async () => {
-  const conf = (vlan: number, address: string): object => ({ vlan, isGateway: true, mtu: 1400, preserveDefaultVlan: vlan === 200, ipam: { type: "test", addresses: [{ address }] } });
+  const conf = (vlan: number, address: string): object => ({ vlan, isGateway: true, mtu: 1400,
+    preserveDefaultVlan: vlan === 200, ipam: { type: "test", addresses: [{ address }] } });
   await add(driven(conf(100, "10.1.2.3/24")));
   const [first] = look().host.filter(({ ifname }) => ifname === "br0.100");
   await add(driven(conf(100, "10.1.2.4/24"), { ifName: "eth1" }));
@@ -124,7 +134,8 @@ kernel("containers of one VLAN share its gateway, those of another have their ow
   const seen = look();
   assert.is(linkOf(seen.host, "br0.100")?.ifindex, first?.ifindex);
   assert.equal(["br0.100", "br0.200"].map((name) => globals(seen.host, name)), [["10.1.2.1/24"], ["10.1.3.1/24"]]);
-  assert.equal(portsOf(seen).map((port) => (seen.vlans[port] ?? []).join()).sort(), ["1,200*", "1,200*", "100*", "100*", "100*"].map(preserved).sort());
+  assert.equal(portsOf(seen).map((port) => (seen.vlans[port] ?? []).join()).sort(),
+    ["1,200*", "1,200*", "100*", "100*", "100*"].map(preserved).sort());
   for (const { ifname, mtu } of seen.host.filter(({ ifname: name }) => name !== "lo")) assert.is(mtu, 1400, ifname);
 });
 
@@ -134,13 +145,15 @@ function preserved(vlans: string): string {
 }
 
 kernel("traffic reaches the gateway and the containers of its own VLAN, and no others", async () => {
-  const conf = (vlan: number, address: string): object => ({ vlan, isGateway: vlan === 100, ipam: { type: "test", addresses: [{ address }] } });
+  const conf = (vlan: number, address: string): object => ({ vlan, isGateway: vlan === 100,
+    ipam: { type: "test", addresses: [{ address }] } });
   const [neighbour, stranger] = [makeNetns(), makeNetns()];
   try {
     await add(driven(conf(100, "10.1.2.3/24")));
     await add(driven(conf(100, "10.1.2.4/24"), { netns: neighbour.path }));
     await add(driven(conf(200, "10.1.2.5/24"), { netns: stranger.path }));
-    const answers = (address: string, seconds: number): boolean => attempt("ip", "netns", "exec", netns.name, "ping", "-c1", `-W${seconds}`, address).status === 0;
+    const answers = (address: string, seconds: number): boolean => attempt("ip", "netns", "exec", netns.name, "ping",
+      "-c1", `-W${seconds}`, address).status === 0;
     assert.equal([answers("10.1.2.1", 5), answers("10.1.2.4", 5), answers("10.1.2.5", 1)], [true, true, false]);
   } finally {
     for (const each of [neighbour, stranger]) each.remove();
@@ -159,7 +172,8 @@ const layer2: readonly (readonly [string, object, readonly string[]])[] = [
   ["a trunk, default VLAN preserved", { vlanTrunk: trunk, preserveDefaultVlan: true }, ["1*", "101", ...range]],
   ["a trunk that lists 1", { vlanTrunk: [{ minID: 1, maxID: 3 }] }, ["1*", "2", "3"]],
   ["a trunk and vlan 100", { vlan: 100, vlanTrunk: trunk }, ["100*", "101", ...range]],
-  ["a trunk and vlan 100, default VLAN preserved", { vlan: 100, vlanTrunk: trunk, preserveDefaultVlan: true }, ["1(Egress Untagged)", "100*", "101", ...range]],
+  ["a trunk and vlan 100, default VLAN preserved", { vlan: 100, vlanTrunk: trunk, preserveDefaultVlan: true },
+    ["1(Egress Untagged)", "100*", "101", ...range]],
   ["a trunk that lists its vlan", { vlan: 101, vlanTrunk: [{ id: 100 }, { id: 101 }] }, ["100", "101*"]],
   ["an empty trunk", { vlanTrunk: [] }, ["1*"]],
   ["vlan 0", { vlan: 0 }, ["1*"]],
@@ -200,12 +214,14 @@ kernel("an existing bridge keeps its own VLAN filtering", async () => {
 });
 
 kernel("a failure at any step leaves links and VLANs as before", async () => {
-  const one = driven({ vlan: 100, isDefaultGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+  const one = driven({ vlan: 100, isDefaultGateway: true, ipam: { type: "test",
+    addresses: [{ address: "10.1.2.3/24" }] } });
   const result = await add(one);
   await del({ ...one, prevResult: result });
   const state = (): unknown => {
     const { vlans, host, container } = look();
-    return { vlans, links: [host, container].map((links) => links.map(({ ifname, address }) => [ifname, address, globals(links, ifname)])) };
+    return { vlans, links: [host, container].map((links) => links.map(({ ifname, address }) => [ifname, address,
+      globals(links, ifname)])) };
   };
   const count = await failures(one, state, { times: 1 });
   assert.ok(count > 10, `only ${count} steps were made to fail`);
@@ -219,7 +235,8 @@ kernel("a vlan gateway link that cannot be finished is taken away", async () => 
       get host() {
         const { host } = handles;
         let additions = 0;
-        return { ...host, bridgeVlans: { ...host.bridgeVlans, add: (...args: Parameters<typeof host.bridgeVlans.add>) => {
+        return { ...host, bridgeVlans: { ...host.bridgeVlans,
+          add: (...args: Parameters<typeof host.bridgeVlans.add>) => {
           if (++additions === 2) throw new Error("made to fail");
           host.bridgeVlans.add(...args);
         } } };
@@ -238,7 +255,8 @@ const references: readonly (readonly [release: string, readonly object[]])[] = [
   ["1.9", [{ vlan: 100 }, { vlan: 100, vlanTrunk: trunk, preserveDefaultVlan: true }, { vlanTrunk: trunk }]],
 ];
 for (const [release, confs] of references) {
-  const directory = referencePlugins().find((one) => one.release === release && existsSync(join(one.directory, "bridge")))?.directory;
+  const directory = referencePlugins().find((one) => one.release === release
+    && existsSync(join(one.directory, "bridge")))?.directory;
   for (const conf of confs) {
     const title = `the kernel holds what reference ${release} leaves there with ${JSON.stringify(conf)}`;
     if (directory === undefined) {
@@ -248,7 +266,8 @@ for (const [release, confs] of references) {
     kernel(title, async () => {
       const addresses = [{ address: "10.1.2.3/24" }, { address: "2001:db8::2/64" }];
       const common = { bridge: "br0", isDefaultGateway: true, ...conf };
-      const call = (command: string): void => callReference(directory, command, { ...common, ipam: { type: "static", addresses } });
+      const call = (command: string): void => callReference(directory, command,
+        { ...common, ipam: { type: "static", addresses } });
       call("ADD");
       const theirs = summary(look());
       call("DEL");
@@ -268,16 +287,20 @@ for (const [release, confs] of references) {
 function callReference(directory: string, command: string, conf: object): void {
   const { status, stdout, stderr } = spawnSync(join(directory, "bridge"), {
     input: JSON.stringify({ cniVersion: "1.0.0", name: "testnet", type: "bridge", ...conf }),
-    env: { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "test-container", CNI_NETNS: netns.path, CNI_IFNAME: "eth0", CNI_PATH: directory },
+    env: { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "test-container", CNI_NETNS: netns.path,
+      CNI_IFNAME: "eth0", CNI_PATH: directory },
     encoding: "utf8", timeout: 60_000,
   });
   if (status !== 0) throw new Error(`${command} of the reference: ${stdout}${stderr}`);
 }
 
-/** What does not differ from one call to the next: without MACs, indexes and carrier, with every random name as "veth". */
+/**
+ * What does not differ from one call to the next: without MACs, indexes and carrier, with every random name as "veth".
+ */
 function summary({ host, container, vlans }: Seen): unknown {
   const nameOf = (name: string): string => name.replace(/^veth[0-9a-f]{8}$/, "veth");
-  const describe = (links: readonly SeenLink[]): readonly string[] => links.map(({ ifname, mtu, master, linkinfo }) => JSON.stringify([
+  const describe = (links: readonly SeenLink[]): readonly string[] => links.map(({ ifname, mtu, master,
+    linkinfo }) => JSON.stringify([
     nameOf(ifname), mtu, master, globals(links, ifname), linkinfo?.info_data?.vlan_filtering,
     linkinfo?.info_slave_data?.hairpin, linkinfo?.info_slave_data?.isolated, vlans[ifname],
   ])).sort();

@@ -30,7 +30,8 @@ kernel.after.each(() => {
   reservations.clear();
 });
 
-const ipam = { type: "test", addresses: [{ address: "10.1.2.3/24", gateway: "10.1.2.1" }], routes: [{ dst: "0.0.0.0/0" }] };
+const ipam = { type: "test", addresses: [{ address: "10.1.2.3/24", gateway: "10.1.2.1" }],
+  routes: [{ dst: "0.0.0.0/0" }] };
 
 function driven(conf: object, more: Partial<Driven> = {}): Driven {
   return { plugin: hostDevice, netns: netns.path, conf: { device: "dev0", ...conf }, ...more };
@@ -46,7 +47,8 @@ for (const cniVersion of allVersions.filter((version) => compareVersions(version
     const result = await add(one);
     assert.equal(result.interfaces, [{ name: "eth0", mac, sandbox: netns.path }]);
     assert.equal(names(), ["far0", "lo"]);
-    assert.equal([linkOf("eth0", netns).address, linkOf("eth0", netns).ifalias, isUp("eth0", netns)], [mac, "dev0", true]);
+    assert.equal([linkOf("eth0", netns).address, linkOf("eth0", netns).ifalias, isUp("eth0", netns)],
+      [mac, "dev0", true]);
     if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult: result });
     await del({ ...one, prevResult: result });
     assert.equal(names(netns), ["lo"]);
@@ -85,7 +87,8 @@ const selections: readonly (readonly [string, string, object])[] = [
   ["hwaddr", "", { hwaddr: mac.toUpperCase() }],
   ["kernelpath", "devices/pci0/0000:00:03.0/net/dev0", { kernelpath: "/sys/devices/pci0/0000:00:03.0" }],
   ["pciBusID", "bus/pci/devices/0000:00:03.0/net/dev0", { pciBusID: "0000:00:03.0" }],
-  ["an auxiliary device's id", "bus/auxiliary/devices/mlx5_core.sf.4/net/dev0", { runtimeConfig: { deviceID: "mlx5_core.sf.4" } }],
+  ["an auxiliary device's id", "bus/auxiliary/devices/mlx5_core.sf.4/net/dev0",
+    { runtimeConfig: { deviceID: "mlx5_core.sf.4" } }],
 ];
 for (const [name, folder, conf] of selections) {
   kernel(`by ${name}`, async () => {
@@ -156,7 +159,8 @@ kernel("DEL without namespace, and with one that is gone, releases the addresses
 kernel("CHECK finds another MAC", async () => {
   const prevResult = await add(driven({}));
   netns.exec("ip", "link", "set", "eth0", "address", "02:00:00:00:0a:77");
-  assert.match((await rejects(check(driven({}, { prevResult })), code.attachmentBroken)).message, /its MAC is 02:00:00:00:0a:77/);
+  assert.match((await rejects(check(driven({}, { prevResult })), code.attachmentBroken)).message,
+    /its MAC is 02:00:00:00:0a:77/);
 });
 
 for (const up of [false, true]) {

@@ -6,8 +6,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { hostLocal } from "../../../src/plugins/host-local/index.ts";
 import { rejects } from "../../helpers/errors.ts";
-import { add, addAndUndo, check, del, gc, status } from "../../helpers/ipam.ts";
 import type { IpamCall } from "../../helpers/ipam.ts";
+import { add, addAndUndo, check, del, gc, status } from "../../helpers/ipam.ts";
 
 let dataDir = "";
 const test = suite("host-local");
@@ -20,14 +20,17 @@ const call = (ipam: object, rest: Partial<IpamCall> & { more?: object } = {}): I
 };
 const subnet = { subnet: "10.1.2.0/24" };
 const file = (name: string, network = "mynet") => join(dataDir, network, name);
-const reservations = (network = "mynet") => (existsSync(join(dataDir, network)) ? readdirSync(join(dataDir, network)).filter((name) => /^[\d.]+$|:/.test(name)) : []);
+const reservations = (network = "mynet") => (existsSync(join(dataDir, network))
+  ? readdirSync(join(dataDir, network)).filter((name) => /^[\d.]+$|:/.test(name)) : []);
 const addresses = async (request: IpamCall) => (await add(hostLocal, request)).ips.map(({ address }) => address);
 
 test("gives one address a set, with routes and DNS as they are written, and takes them away", async () => {
   const resolvConf = join(dataDir, "resolv.conf");
   writeFileSync(resolvConf, "nameserver 192.0.2.3\nsearch example.com\n");
-  const routes = [{ dst: "0.0.0.0/0" }, { dst: "::/0" }, { dst: "192.168.0.0/16", gw: "1.1.1.1" }, { dst: "2001:db8:2::/64", gw: "2001:db8:3::1" }];
-  const request = call({ resolvConf, routes, ranges: [[{ subnet: "10.1.2.0/24" }, { subnet: "10.2.2.0/24" }], [{ subnet: "2001:db8:1::0/64" }]] });
+  const routes = [{ dst: "0.0.0.0/0" }, { dst: "::/0" }, { dst: "192.168.0.0/16", gw: "1.1.1.1" },
+    { dst: "2001:db8:2::/64", gw: "2001:db8:3::1" }];
+  const request = call({ resolvConf, routes, ranges: [[{ subnet: "10.1.2.0/24" }, { subnet: "10.2.2.0/24" }],
+    [{ subnet: "2001:db8:1::0/64" }]] });
   assert.equal(await add(hostLocal, request), {
     interfaces: [],
     ips: [{ address: "10.1.2.2/24", gateway: "10.1.2.1" }, { address: "2001:db8:1::2/64", gateway: "2001:db8:1::1" }],
@@ -39,7 +42,8 @@ test("gives one address a set, with routes and DNS as they are written, and take
   assert.is(readFileSync(file("last_reserved_ip.0"), "utf8"), "10.1.2.2");
   assert.is(readFileSync(file("last_reserved_ip.1"), "utf8"), "2001:db8:1::2");
   assert.is(statSync(file("10.1.2.2")).mode & 0o777, 0o600);
-  assert.equal(readdirSync(join(dataDir, "mynet")).sort(), ["10.1.2.2", "2001:db8:1::2", "last_reserved_ip.0", "last_reserved_ip.1", "lock"]);
+  assert.equal(readdirSync(join(dataDir, "mynet")).sort(), ["10.1.2.2", "2001:db8:1::2", "last_reserved_ip.0",
+    "last_reserved_ip.1", "lock"]);
   await check(hostLocal, request);
   await del(hostLocal, request);
   assert.equal(reservations(), []);
@@ -99,7 +103,8 @@ test("DEL makes nothing where nothing is, and needs no more than the name and da
   assert.equal(reservations(), []);
 });
 
-for (const [title, name] of [["a path", "../evil"], ["an absolute path", "/etc"], ["dots", ".."], ["our own directory", ".polynic"], ["nothing", ""]] as const) {
+for (const [title, name] of [["a path", "../evil"], ["an absolute path", "/etc"], ["dots", ".."],
+  ["our own directory", ".polynic"], ["nothing", ""]] as const) {
   test(`refuses ${title} as a network's name`, async () => {
     await rejects(add(hostLocal, call(subnet, { network: name })), 7);
     await rejects(del(hostLocal, call(subnet, { network: name })), 7);
@@ -132,14 +137,16 @@ for (const [title, more, args, expected] of requests) {
 }
 
 test("gives the addresses asked for in each set, whatever the order", async () => {
-  const ranges = [[{ subnet: "172.16.1.0/24" }, { subnet: "10.1.2.0/24" }], [{ subnet: "2001:db8:1::/24" }].map(() => ({ subnet: "2001:db8:1::/48" }))];
+  const ranges = [[{ subnet: "172.16.1.0/24" }, { subnet: "10.1.2.0/24" }],
+    [{ subnet: "2001:db8:1::/24" }].map(() => ({ subnet: "2001:db8:1::/48" }))];
   const request = call({ ranges }, { more: { args: { cni: { ips: ["2001:db8:1::999", "10.1.2.88"] } } } });
   assert.equal(await addresses(request), ["10.1.2.88/24", "2001:db8:1::999/48"]);
   await rejects(add(hostLocal, { ...request, containerId: "other" }), 101);
 });
 
 test("keeps nothing when a later set is full", async () => {
-  const request = (containerId: string) => call({ ranges: [[{ subnet: "10.1.2.0/24" }], [{ subnet: "10.1.3.0/30" }]] }, { containerId });
+  const request = (containerId: string) => call({ ranges: [[{ subnet: "10.1.2.0/24" }], [{ subnet: "10.1.3.0/30" }]] },
+    { containerId });
   await add(hostLocal, request("a"));
   const error = await rejects(add(hostLocal, request("b")), 100);
   assert.match(error.message, /10\.1\.3\.1-10\.1\.3\.2: all 2 are taken/);
@@ -153,13 +160,15 @@ test("is released by the undo step of an ADD that fails later", async () => {
 
 test("reads resolvConf before it takes anything", async () => {
   let failed: unknown;
-  await add(hostLocal, call({ ...subnet, resolvConf: join(dataDir, "missing") })).catch((error: unknown) => { failed = error; });
+  await add(hostLocal, call({ ...subnet, resolvConf: join(dataDir,
+    "missing") })).catch((error: unknown) => { failed = error; });
   assert.ok(failed instanceof Error);
   assert.equal(readdirSync(dataDir), []);
 });
 
 test("orders range sets: the runtime's, the direct one, the listed ones", async () => {
-  const request = call({ subnet: "10.2.0.0/24", ranges: [[{ subnet: "10.3.0.0/24" }]] }, { more: { runtimeConfig: { ipRanges: [[{ subnet: "10.1.0.0/24" }]] } } });
+  const request = call({ subnet: "10.2.0.0/24", ranges: [[{ subnet: "10.3.0.0/24" }]] },
+    { more: { runtimeConfig: { ipRanges: [[{ subnet: "10.1.0.0/24" }]] } } });
   assert.equal(await addresses(request), ["10.1.0.2/24", "10.2.0.2/24", "10.3.0.2/24"]);
   assert.is(readFileSync(file("last_reserved_ip.2"), "utf8"), "10.3.0.2");
 });
@@ -174,7 +183,8 @@ test("goes round a /29 and never gives the broadcast address", async () => {
   assert.equal(await addresses(small("f")), ["192.168.1.3/29"]);
 });
 
-for (const [title, content] of [["empty", ""], ["half a line", "10.1."], ["garbage", "\u0000\uffff"], ["another network's", "192.0.2.1"]] as const) {
+for (const [title, content] of [["empty", ""], ["half a line", "10.1."], ["garbage", "\u0000\uffff"],
+  ["another network's", "192.0.2.1"]] as const) {
   test(`starts over when last_reserved_ip is ${title}`, async () => {
     await add(hostLocal, call(subnet));
     writeFileSync(file("last_reserved_ip.0"), content);
@@ -225,7 +235,8 @@ test("needs ipam, and a range in it", async () => {
 });
 
 test("serves two ADDs of one process at once, and many", async () => {
-  const given = await Promise.all(Array.from({ length: 40 }, (_, i) => addresses(call(subnet, { containerId: `c${i}` }))));
+  const given = await Promise.all(Array.from({ length: 40 },
+    (_, i) => addresses(call(subnet, { containerId: `c${i}` }))));
   assert.is(new Set(given.flat()).size, 40);
 });
 

@@ -6,7 +6,8 @@ import type { RangeConf } from "../../../src/plugins/host-local/conf.ts";
 import { normaliseRangeSets } from "../../../src/plugins/host-local/ranges.ts";
 import { throws } from "../../helpers/errors.ts";
 
-const texts = (conf: RangeConf) => normaliseRangeSets([[conf]], "1.1.0").flat().map(({ subnet, first, last, gateway }) =>
+const texts = (conf: RangeConf) => normaliseRangeSets([[conf]],
+  "1.1.0").flat().map(({ subnet, first, last, gateway }) =>
   `${formatPrefix(subnet)} ${formatAddress(first)}-${formatAddress(last)} via ${formatAddress(gateway)}`)[0];
 
 const ranges = suite("normaliseRangeSets");
@@ -17,12 +18,16 @@ const defaults: readonly (readonly [RangeConf, string])[] = [
   [{ subnet: "192.0.2.0/30" }, "192.0.2.0/30 192.0.2.1-192.0.2.2 via 192.0.2.1"],
   [{ subnet: "2001:DB8:1::/64" }, "2001:db8:1::/64 2001:db8:1::1-2001:db8:1:0:ffff:ffff:ffff:ffff via 2001:db8:1::1"],
   [{ subnet: "2001:db8:1::/126" }, "2001:db8:1::/126 2001:db8:1::1-2001:db8:1::3 via 2001:db8:1::1"],
-  [{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.40", rangeEnd: "192.0.2.50", gateway: "192.0.2.254" }, "192.0.2.0/24 192.0.2.40-192.0.2.50 via 192.0.2.254"],
+  [{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.40", rangeEnd: "192.0.2.50", gateway: "192.0.2.254" },
+    "192.0.2.0/24 192.0.2.40-192.0.2.50 via 192.0.2.254"],
   [{ subnet: "192.0.2.0/24", gateway: "198.51.100.1" }, "192.0.2.0/24 192.0.2.1-192.0.2.254 via 198.51.100.1"],
-  [{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.0", rangeEnd: "192.0.2.255" }, "192.0.2.0/24 192.0.2.0-192.0.2.255 via 192.0.2.1"],
-  [{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.9", rangeEnd: "192.0.2.9" }, "192.0.2.0/24 192.0.2.9-192.0.2.9 via 192.0.2.1"],
+  [{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.0", rangeEnd: "192.0.2.255" },
+    "192.0.2.0/24 192.0.2.0-192.0.2.255 via 192.0.2.1"],
+  [{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.9", rangeEnd: "192.0.2.9" },
+    "192.0.2.0/24 192.0.2.9-192.0.2.9 via 192.0.2.1"],
   [{ subnet: "0.0.0.0/0" }, "0.0.0.0/0 0.0.0.1-255.255.255.254 via 0.0.0.1"],
-  [{ subnet: "192.0.2.0/24", rangeStart: "", rangeEnd: "", gateway: "" }, "192.0.2.0/24 192.0.2.1-192.0.2.254 via 192.0.2.1"],
+  [{ subnet: "192.0.2.0/24", rangeStart: "", rangeEnd: "", gateway: "" },
+    "192.0.2.0/24 192.0.2.1-192.0.2.254 via 192.0.2.1"],
 ];
 for (const [conf, expected] of defaults) ranges(`makes ${expected}`, () => assert.is(texts(conf), expected));
 
@@ -35,11 +40,13 @@ const refused: readonly (readonly [string, RangeConf, RegExp])[] = [
   ["host bits of a /23", { subnet: "192.0.3.0/23" }, /expected 192\.0\.2\.0\/23/],
   ["host bits of IPv6", { subnet: "2001:db8:1::1/64" }, /expected 2001:db8:1::\/64/],
   ["host bits of a /63", { subnet: "2001:db8:0:1::/63" }, /expected 2001:db8::\/63/],
-  ["a start before the subnet", { subnet: "192.0.2.0/24", rangeStart: "192.0.1.255" }, /rangeStart 192\.0\.1\.255 is not in network 192\.0\.2\.0\/24/],
+  ["a start before the subnet", { subnet: "192.0.2.0/24", rangeStart: "192.0.1.255" },
+    /rangeStart 192\.0\.1\.255 is not in network 192\.0\.2\.0\/24/],
   ["a start behind the subnet", { subnet: "192.0.2.0/24", rangeStart: "192.0.3.0" }, /rangeStart/],
   ["an end behind the subnet", { subnet: "192.0.2.0/24", rangeEnd: "192.0.3.0" }, /rangeEnd 192\.0\.3\.0/],
   ["a start of the other family", { subnet: "192.0.2.0/24", rangeStart: "2001:db8::1" }, /rangeStart/],
-  ["a start behind the end", { subnet: "192.0.2.0/24", rangeStart: "192.0.2.50", rangeEnd: "192.0.2.40" }, /rangeStart 192\.0\.2\.50 is not in network/],
+  ["a start behind the end", { subnet: "192.0.2.0/24", rangeStart: "192.0.2.50", rangeEnd: "192.0.2.40" },
+    /rangeStart 192\.0\.2\.50 is not in network/],
   ["a gateway that is no address", { subnet: "192.0.2.0/24", gateway: "one" }, /gateway is "one"/],
 ];
 for (const [title, conf, message] of refused) {
@@ -74,7 +81,8 @@ ranges("accepts one set a family below cniVersion 0.3.0", () => {
   const four = [{ subnet: "192.0.2.0/24" }];
   const six = [{ subnet: "2001:db8::/64" }];
   assert.is(normaliseRangeSets([four, six], "0.2.0").length, 2);
-  assert.match(throws(() => normaliseRangeSets([four, [{ subnet: "198.51.100.0/24" }]], "0.2.0"), 7).message, /2 sets of IPv4/);
+  assert.match(throws(() => normaliseRangeSets([four, [{ subnet: "198.51.100.0/24" }]], "0.2.0"), 7).message,
+    /2 sets of IPv4/);
 });
 
 ranges.run();

@@ -11,14 +11,21 @@ const prevResult = { interfaces: [], ips: [{ address: "10.0.0.2/24" }], routes: 
 const mapping = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
 
 const addresses = suite("containerAddresses");
-const interfaces = [{ name: "host" }, { name: "eth0", sandbox: "netns" }, { name: "eth0" }, { name: "eth1", sandbox: "netns" }];
+const interfaces = [{ name: "host" }, { name: "eth0", sandbox: "netns" }, { name: "eth0" },
+  { name: "eth1", sandbox: "netns" }];
 for (const [title, ips, expected] of [
-  ["are the container's, not the host's", [{ interface: 0, address: "10.0.0.1/24" }, { interface: 1, address: "10.0.0.2/24" }, { interface: 1, address: "2001:db8:1::2/64" }], ["10.0.0.2/24", "2001:db8:1::2/64"]],
-  ["are the first of each family, IPv4 first", [{ address: "fd00::1/64" }, { address: "10.0.0.2/24" }, { address: "10.0.0.3/24" }], ["10.0.0.2/24", "fd00::1/64"]],
-  ["may belong to no interface, or to one out of range", [{ address: "10.0.0.2/24" }, { interface: 9, address: "fd00::1/64" }], ["10.0.0.2/24", "fd00::1/64"]],
-  ["are not those of an interface without sandbox, or of another name", [{ interface: 2, address: "10.0.0.2/24" }, { interface: 3, address: "10.0.0.3/24" }], []],
+  ["are the container's, not the host's", [{ interface: 0, address: "10.0.0.1/24" },
+    { interface: 1, address: "10.0.0.2/24" }, { interface: 1, address: "2001:db8:1::2/64" }],
+    ["10.0.0.2/24", "2001:db8:1::2/64"]],
+  ["are the first of each family, IPv4 first", [{ address: "fd00::1/64" }, { address: "10.0.0.2/24" },
+    { address: "10.0.0.3/24" }], ["10.0.0.2/24", "fd00::1/64"]],
+  ["may belong to no interface, or to one out of range", [{ address: "10.0.0.2/24" },
+    { interface: 9, address: "fd00::1/64" }], ["10.0.0.2/24", "fd00::1/64"]],
+  ["are not those of an interface without sandbox, or of another name",
+    [{ interface: 2, address: "10.0.0.2/24" }, { interface: 3, address: "10.0.0.3/24" }], []],
 ] as const) {
-  addresses(title, () => assert.equal(containerAddresses({ interfaces, ips, routes: [], dns: {} }, "eth0").map(formatPrefix), expected));
+  addresses(title, () => assert.equal(containerAddresses({ interfaces, ips, routes: [], dns: {} },
+    "eth0").map(formatPrefix), expected));
 }
 addresses.run();
 
@@ -26,10 +33,12 @@ const reading = suite("readForwarding");
 reading("has defaults", () => {
   const { backend, forwarding } = readForwarding({}, owner);
   assert.is(backend, undefined);
-  assert.equal(forwarding, { ...owner, mappings: [], snat: true, masqAll: false, markBit: 13, conditions: { 4: [], 6: [] } });
+  assert.equal(forwarding, { ...owner, mappings: [], snat: true, masqAll: false, markBit: 13,
+    conditions: { 4: [], 6: [] } });
 });
 reading("takes protocols in any case and an empty hostIP as absent", () => {
-  const { forwarding } = readForwarding({ runtimeConfig: { portMappings: [{ ...mapping, protocol: "TCP", hostIP: "" }] } }, owner);
+  const { forwarding } = readForwarding({ runtimeConfig: { portMappings: [{ ...mapping, protocol: "TCP",
+    hostIP: "" }] } }, owner);
   assert.equal(forwarding.mappings, [mapping]);
 });
 for (const [title, conf] of [
@@ -48,10 +57,13 @@ reading.run();
 const style = suite("refuseForeignStyle");
 for (const [title, backend, conf, refused] of [
   ["nftables words with nftables", "nftables", { conditionsV4: ["ip", "saddr", "10.0.0.0/8"] }, undefined],
-  ["iptables options with iptables", "iptables", { conditionsV4: ["!", "-s", "10.0.0.0/8"], conditionsV6: ["-s", "::1"], externalSetMarkChain: "X" }, undefined],
+  ["iptables options with iptables", "iptables", { conditionsV4: ["!", "-s", "10.0.0.0/8"], conditionsV6: ["-s", "::1"],
+    externalSetMarkChain: "X" }, undefined],
   ["empty conditions with either", "nftables", { conditionsV4: [], conditionsV6: [""] }, undefined],
-  ["nftables words with iptables", "iptables", { conditionsV4: ["ip", "saddr"], conditionsV6: ["ip6"] }, "conditionsV4, conditionsV6"],
-  ["iptables options with nftables", "nftables", { conditionsV6: ["-s"], conditionsV4: ["!"], externalSetMarkChain: "X" }, "externalSetMarkChain, conditionsV4, conditionsV6"],
+  ["nftables words with iptables", "iptables", { conditionsV4: ["ip", "saddr"], conditionsV6: ["ip6"] },
+    "conditionsV4, conditionsV6"],
+  ["iptables options with nftables", "nftables", { conditionsV6: ["-s"], conditionsV4: ["!"],
+    externalSetMarkChain: "X" }, "externalSetMarkChain, conditionsV4, conditionsV6"],
 ] as const) {
   style(title, () => {
     const check = () => refuseForeignStyle(backend, readForwarding(conf, owner).forwarding);
@@ -76,10 +88,12 @@ for (const [title, portMappings, key] of [
   });
 }
 plugin("refuses ADD and CHECK without a prevResult", async () => {
-  for (const verb of ["add", "check"] as const) await rejects(call(portmap, verb, { conf: { runtimeConfig: { portMappings: [mapping] } } }), 7);
+  for (const verb of ["add", "check"] as const) await rejects(call(portmap, verb,
+    { conf: { runtimeConfig: { portMappings: [mapping] } } }), 7);
 });
 plugin("passes without mappings, and on DEL without anything", async () => {
   for (const verb of ["add", "check"] as const) await call(portmap, verb, { prevResult });
-  for (const conf of [{}, { backend: "nonsense" }, { runtimeConfig: { portMappings: "broken" } }]) await call(portmap, "del", { conf });
+  for (const conf of [{}, { backend: "nonsense" }, { runtimeConfig: { portMappings: "broken" } }]) await call(portmap,
+    "del", { conf });
 });
 plugin.run();

@@ -8,8 +8,8 @@ import * as assert from "uvu/assert";
 import { portmap } from "../../../src/plugins/portmap/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { call, firewallContext, natTable, requestOf } from "../../helpers/firewall.ts";
-import { attempt, kernelSuite, makeNetns, nftJson, run, until } from "../../helpers/netns.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
+import { attempt, kernelSuite, makeNetns, nftJson, run, until } from "../../helpers/netns.ts";
 
 const references = {
   "Debian's release": "/usr/lib/cni/portmap",
@@ -34,9 +34,12 @@ const prevResult = {
 /** Both nat tables without the rules and chains of containers: what may stay after DEL. */
 const containerLines = () => [...natTable(4), ...natTable(6)].filter((line) => /CNI-DN-|CNI-SN-/.test(line));
 
-function callReference(executable: string, command: "ADD" | "DEL" | "CHECK", extra: Readonly<Record<string, unknown>> = {}): void {
-  const stdin = JSON.stringify({ cniVersion: "1.0.0", name: "test", type: "portmap", ...conf, ...extra, prevResult: { cniVersion: "1.0.0", ...prevResult } });
-  const env = { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "1234", CNI_NETNS: "/run/netns/reference", CNI_IFNAME: "eth0", CNI_PATH: "/usr/lib/cni" };
+function callReference(executable: string, command: "ADD" | "DEL" | "CHECK", extra: Readonly<Record<string,
+  unknown>> = {}): void {
+  const stdin = JSON.stringify({ cniVersion: "1.0.0", name: "test", type: "portmap", ...conf, ...extra,
+    prevResult: { cniVersion: "1.0.0", ...prevResult } });
+  const env = { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "1234", CNI_NETNS: "/run/netns/reference",
+    CNI_IFNAME: "eth0", CNI_PATH: "/usr/lib/cni" };
   if (!existsSync(env.CNI_NETNS)) makeNetns("reference");
   const { status, stdout } = spawnSync(executable, { input: stdin, env, encoding: "utf8", timeout: 20_000 });
   if (status !== 0) throw new Error(`${command}: ${stdout}`);
@@ -50,9 +53,11 @@ const rules = kernelSuite("portmap rules", import.meta.url, { needs: ["nft_nat"]
 
 /** Handles of the skeleton's rules, which tell whether they were replaced. */
 const skeleton = (): readonly string[] => nftJson("list table ip cni_hostport")
-  .flatMap(({ rule }) => rule !== undefined && ["hostports_all", "prerouting", "output"].includes(rule.chain) ? [`${rule.chain} ${rule.handle}`] : []);
+  .flatMap(({ rule }) => rule !== undefined && ["hostports_all", "prerouting", "output"].includes(rule.chain)
+    ? [`${rule.chain} ${rule.handle}`] : []);
 
-rules("nftables: a skeleton that is right stays as it is, another program's or other conditions' is made anew", async () => {
+rules("nftables: a skeleton that is right stays as it is, another program's or other conditions' is made anew",
+  async () => {
   const nftConf = { ...conf, backend: "nftables" };
   await call(portmap, "add", { conf: nftConf, prevResult });
   const first = skeleton();
@@ -67,8 +72,10 @@ rules("nftables: a skeleton that is right stays as it is, another program's or o
   assert.equal(repaired.filter((line) => first.includes(line)).length, 3);
 
   await call(portmap, "add", { conf: { ...nftConf, conditionsV4: ["iifname", "eth9"] }, prevResult });
-  assert.equal(skeleton().filter((line) => repaired.includes(line)).map((line) => line.split(" ")[0]), ["hostports_all", "hostports_all"]);
-  assert.match(run("nft", "list", "chain", "ip", "cni_hostport", "prerouting"), 'iifname "eth9" fib daddr type local jump hostports_all');
+  assert.equal(skeleton().filter((line) => repaired.includes(line)).map((line) => line.split(" ")[0]),
+    ["hostports_all", "hostports_all"]);
+  assert.match(run("nft", "list", "chain", "ip", "cni_hostport", "prerouting"),
+    'iifname "eth9" fib daddr type local jump hostports_all');
   await call(portmap, "del", { conf: nftConf });
   for (const family of ["ip", "ip6"]) run("nft", `delete table ${family} cni_hostport`);
 });
@@ -98,16 +105,19 @@ rules("what an administrator removed from the shared chains comes back, once", a
   await call(portmap, "add", { conf, prevResult });
   await call(portmap, "add", { conf: { ...conf, markMasqBit: 5 }, prevResult, containerId: "5678" });
   const table = natTable(4);
-  for (const line of ["-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT", "-A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT"]) {
+  for (const line of ["-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
+    "-A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT"]) {
     assert.is(table.filter((one) => one === line).length, 1, line);
   }
-  assert.equal(table.filter((line) => line.startsWith("-A CNI-HOSTPORT-SETMARK")).map((line) => line.split(" ").at(-1)), ["0x2000/0x2000", "0x20/0x20"]);
+  assert.equal(table.filter((line) => line.startsWith("-A CNI-HOSTPORT-SETMARK")).map((line) => line.split(" ").at(-1)),
+    ["0x2000/0x2000", "0x20/0x20"]);
   for (const containerId of ["1234", "5678"]) await call(portmap, "del", { conf, containerId });
   assert.equal(containerLines(), []);
 });
 
 rules("foreign rules stay, also in the entry chain", async () => {
-  run("iptables", "-t", "nat", "-A", "CNI-HOSTPORT-DNAT", "-p", "tcp", "-m", "comment", "--comment", `not "ours"`, "-j", "RETURN");
+  run("iptables", "-t", "nat", "-A", "CNI-HOSTPORT-DNAT", "-p", "tcp", "-m", "comment", "--comment", `not "ours"`, "-j",
+    "RETURN");
   const before = natTable(4);
   await call(portmap, "add", { conf, prevResult });
   await call(portmap, "del", { conf });
@@ -123,7 +133,8 @@ rules("a failing ADD leaves nothing of the container in either family", async ()
 });
 
 rules("conditions cannot bring lines of their own", async () => {
-  await rejects(call(portmap, "add", { conf: { ...conf, conditionsV4: ["-s", "10.0.0.0/8\nCOMMIT\n*filter"] }, prevResult }), 7);
+  await rejects(call(portmap, "add", { conf: { ...conf, conditionsV4: ["-s", "10.0.0.0/8\nCOMMIT\n*filter"] },
+    prevResult }), 7);
   assert.equal(containerLines(), []);
 });
 
@@ -140,14 +151,16 @@ rules("an external mark chain is used and ours are not made", async () => {
 
 rules("a chain of releases before 0.8 goes with DEL", async () => {
   const legacy = "CNI-SN-2bbe0c48b91a7d1b8a675";
-  for (const args of [["-N", "CNI-HOSTPORT-SNAT"], ["-N", legacy], ["-A", "CNI-HOSTPORT-SNAT", "-j", legacy]]) run("iptables", "-t", "nat", ...args);
+  for (const args of [["-N", "CNI-HOSTPORT-SNAT"], ["-N", legacy],
+    ["-A", "CNI-HOSTPORT-SNAT", "-j", legacy]]) run("iptables", "-t", "nat", ...args);
   await call(portmap, "del", { conf });
   assert.equal(containerLines(), []);
 });
 
 rules("iptables-legacy: the same rules, where only that tool sees them", async () => {
   for (const tool of ["iptables", "ip6tables"]) {
-    for (const suffix of ["", "-save", "-restore"]) run("ln", "-s", `/usr/sbin/${tool}-legacy${suffix}`, `/run/${tool}${suffix}`);
+    for (const suffix of ["", "-save", "-restore"]) run("ln", "-s", `/usr/sbin/${tool}-legacy${suffix}`,
+      `/run/${tool}${suffix}`);
   }
   flush();
   await call(portmap, "add", { conf, prevResult });
@@ -175,7 +188,8 @@ rules("nftables: the exact rules, the skeleton after DEL, and CHECK at every ste
   await call(portmap, "del", { conf: plain });
   await call(portmap, "add", { conf: backend, prevResult });
   await call(portmap, "check", { conf: backend, prevResult });
-  const mapped = (chain: string, family = "ip") => run("nft", "list", "chain", family, "cni_hostport", chain).split("\n").slice(2, -3).map((line) => line.trim());
+  const mapped = (chain: string, family = "ip") => run("nft", "list", "chain", family, "cni_hostport",
+    chain).split("\n").slice(2, -3).map((line) => line.trim());
   assert.equal(mapped("hostports"), [
     `tcp dport 8080 dnat to 10.0.0.2:80 comment "1234"`,
     `tcp dport 8081 dnat to 10.0.0.2:80 comment "1234"`,
@@ -187,7 +201,8 @@ rules("nftables: the exact rules, the skeleton after DEL, and CHECK at every ste
     `ip6 daddr 2001:db8:a::1 tcp dport 8085 dnat to [2001:db8::2]:85 comment "1234"`,
     `tcp dport 8086 dnat to [2001:db8::2]:86 comment "1234"`,
   ]);
-  const skeleton = (chain: string, family = "ip") => mapped(chain, family).filter((line) => line !== "" && !line.startsWith("type nat"));
+  const skeleton = (chain: string, family = "ip") => mapped(chain,
+    family).filter((line) => line !== "" && !line.startsWith("type nat"));
   assert.equal(skeleton("prerouting"), [`iifname != "lo" fib daddr type local jump hostports_all`]);
   assert.equal(skeleton("output", "ip6"), ["fib daddr type local jump hostports_all"]);
   assert.equal(skeleton("hostports_all"), ["jump hostip_hostports", "jump hostports"]);
@@ -195,15 +210,19 @@ rules("nftables: the exact rules, the skeleton after DEL, and CHECK at every ste
     `ip saddr 10.0.0.2 ip daddr 10.0.0.2 masquerade comment "1234"`,
     `ip saddr 127.0.0.1 ip daddr 10.0.0.2 masquerade comment "1234"`,
   ]);
-  assert.equal(skeleton("masquerading", "ip6"), [`ip6 saddr 2001:db8::2 ip6 daddr 2001:db8::2 masquerade comment "1234"`]);
+  assert.equal(skeleton("masquerading", "ip6"),
+    [`ip6 saddr 2001:db8::2 ip6 daddr 2001:db8::2 masquerade comment "1234"`]);
   for (let i = 0; i < 2; i++) await call(portmap, "del", { conf: backend });
-  const rulesLeft = nftJson("list ruleset").flatMap(({ rule }) => rule?.table === "cni_hostport" ? [`${rule.family} ${rule.chain}`] : []);
-  assert.equal(rulesLeft, ["ip hostports_all", "ip hostports_all", "ip prerouting", "ip output", "ip6 hostports_all", "ip6 hostports_all", "ip6 prerouting", "ip6 output"]);
+  const rulesLeft = nftJson("list ruleset").flatMap(({ rule }) => rule?.table === "cni_hostport"
+    ? [`${rule.family} ${rule.chain}`] : []);
+  assert.equal(rulesLeft, ["ip hostports_all", "ip hostports_all", "ip prerouting", "ip output", "ip6 hostports_all",
+    "ip6 hostports_all", "ip6 prerouting", "ip6 output"]);
   await rejects(call(portmap, "check", { conf: backend, prevResult }), 111);
 });
 
 rules("a word nftables does not know is refused by name", async () => {
-  const error = await rejects(call(portmap, "add", { conf: { ...conf, backend: "nftables", conditionsV4: ["ip", "colour", "blue"] }, prevResult }), 7);
+  const error = await rejects(call(portmap, "add", { conf: { ...conf, backend: "nftables", conditionsV4: ["ip",
+    "colour", "blue"] }, prevResult }), 7);
   assert.match(error.message, /conditionsV4 "ip colour blue".*colour/);
 });
 
@@ -214,7 +233,8 @@ rules("GC removes containers that are no longer valid", async () => {
   const before = natTable(4);
   await portmap.gc({ ...requestOf(portmap, { conf }), validAttachments: undefined }, context);
   assert.equal(natTable(4), before);
-  await portmap.gc({ ...requestOf(portmap, { conf }), validAttachments: [{ containerID: "kept", ifname: "eth0" }] }, context);
+  await portmap.gc({ ...requestOf(portmap, { conf }), validAttachments: [{ containerID: "kept", ifname: "eth0" }] },
+    context);
   context.close();
   const comments = new Set(natTable(4).flatMap((line) => /dnat name: \\"(\w+)\\" id: \\"(\w+)\\"/.exec(line)?.slice(1).join(" ") ?? []));
   assert.equal(comments, new Set(["test kept", "other gone"]));
@@ -255,7 +275,8 @@ for (const [release, executable] of Object.entries(references)) {
 
   rules(`nftables: makes the same tables as ${release}, and either removes the other's rules`, async () => {
     const backend = { ...conf, backend: "nftables" };
-    const tables = () => ["ip", "ip6"].map((family) => run("nft", "list", "table", family, "cni_hostport").replace(/\tcomment ".*"\n/g, ""));
+    const tables = () => ["ip", "ip6"].map((family) => run("nft", "list", "table", family,
+      "cni_hostport").replace(/\tcomment ".*"\n/g, ""));
     for (const family of ["ip", "ip6"]) attempt("nft", "delete", "table", family, "cni_hostport");
     callReference(executable, "ADD", backend);
     const theirs = tables();
@@ -281,7 +302,8 @@ async function atOnce(verb: "add" | "del", containerIds: readonly string[]): Pro
     import { portmap } from ${JSON.stringify(import.meta.resolve("../../../src/plugins/portmap/index.ts"))};
     import { call } from ${JSON.stringify(import.meta.resolve("../../helpers/firewall.ts"))};
     await call(portmap, "${verb}", { conf: ${JSON.stringify(conf)}, prevResult: ${JSON.stringify(prevResult)}, containerId: process.argv[1] });`;
-  const children = containerIds.map((id) => spawn(process.execPath, ["--input-type=module", "-e", script, id], { stdio: ["ignore", "ignore", "pipe"] }));
+  const children = containerIds.map((id) => spawn(process.execPath, ["--input-type=module", "-e", script, id],
+    { stdio: ["ignore", "ignore", "pipe"] }));
   const outcomes = await Promise.all(children.map(async (child) => {
     let said = "";
     child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -295,7 +317,8 @@ races("ADDs of eight containers make each shared rule once and lose no entry", a
   const ids = Array.from({ length: 8 }, (_, i) => `c${i}`);
   await atOnce("add", ids);
   const table = natTable(4);
-  for (const [line, count] of [[/^-A PREROUTING .*CNI-HOSTPORT-DNAT/, 1], [/^-A OUTPUT .*CNI-HOSTPORT-DNAT/, 1], [/^-A POSTROUTING /, 1], [/^-A CNI-HOSTPORT-MASQ /, 1], [/^-A CNI-HOSTPORT-DNAT /, 16]] as const) {
+  for (const [line, count] of [[/^-A PREROUTING .*CNI-HOSTPORT-DNAT/, 1], [/^-A OUTPUT .*CNI-HOSTPORT-DNAT/, 1],
+    [/^-A POSTROUTING /, 1], [/^-A CNI-HOSTPORT-MASQ /, 1], [/^-A CNI-HOSTPORT-DNAT /, 16]] as const) {
     assert.is(table.filter((one) => line.test(one)).length, count, String(line));
   }
   await atOnce("del", ids);
@@ -337,19 +360,25 @@ live.before(async () => {
     serve("c", "TCP-LISTEN:80,fork,reuseaddr", "container"),
     serve("c", "UDP-LISTEN:53,fork,reuseaddr", "container"),
   );
-  await until("the server listens", () => container.exec("ss", "-tuln").includes(":80 ") && container.exec("ss", "-tuln").includes(":53 "));
+  await until("the server listens", () => container.exec("ss", "-tuln").includes(":80 ") && container.exec("ss",
+    "-tuln").includes(":53 "));
 });
 
 live.after(() => {
   for (const server of servers) server.kill("SIGKILL");
 });
 
-/** Answers everyone with a word, once it has read a line: a connection closed over unread bytes is reset, its answer lost. */
+/**
+ * Answers everyone with a word, once it has read a line: a connection closed over unread bytes is reset, its answer
+ * lost.
+ */
 function serve(netns: string, address: string, word: string): ChildProcess {
   return spawn("ip", ["netns", "exec", netns, "socat", address, `SYSTEM:read line; echo ${word}`], { stdio: "ignore" });
 }
 
-/** The word the server says, "" when nobody answers. A busy machine gets time: a refused connection needs none of it. */
+/**
+ * The word the server says, "" when nobody answers. A busy machine gets time: a refused connection needs none of it.
+ */
 function ask(address: string, netns?: TestNetns): string {
   const waitSeconds = address.startsWith("UDP") ? 1 : 5;
   const socat = ["sh", "-c", `echo hello | timeout 10 socat -t${waitSeconds} - ${address}`];
@@ -358,8 +387,10 @@ function ask(address: string, netns?: TestNetns): string {
 }
 
 for (const backend of ["iptables", "nftables"] as const) {
-  const mapped = { backend, runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }, { hostPort: 5353, containerPort: 53, protocol: "udp" }] } };
-  const own = { interfaces: [{ name: "eth0", sandbox: "/run/netns/c" }], ips: [{ interface: 0, address: "10.0.0.2/24" }], routes: [], dns: {} };
+  const mapped = { backend, runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" },
+    { hostPort: 5353, containerPort: 53, protocol: "udp" }] } };
+  const own = { interfaces: [{ name: "eth0", sandbox: "/run/netns/c" }],
+    ips: [{ interface: 0, address: "10.0.0.2/24" }], routes: [], dns: {} };
 
   live(`${backend}: reaches the container from outside, the host, localhost and itself, until DEL`, async () => {
     assert.is(ask("TCP:10.7.0.1:8080,connect-timeout=5", client), "");

@@ -2,9 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parsePrefix } from "../../../src/net/index.ts";
-import { ruleText } from "../../../src/plugins/iptables-rule.ts";
-import { readForwarding } from "../../../src/plugins/portmap/conf.ts";
+import { ruleText } from "../../../src/plugins/firewall/iptables-rule.ts";
 import type { PortForwarding, PortmapConf } from "../../../src/plugins/portmap/conf.ts";
+import { readForwarding } from "../../../src/plugins/portmap/conf.ts";
 import { containerChain, containerRules, entryComment, portmapChange, sharedRules, stalePortmapChains } from "../../../src/plugins/portmap/iptables.ts";
 import { portmapSetup } from "../../../src/plugins/portmap/nftables.ts";
 import { throws } from "../../helpers/errors.ts";
@@ -34,8 +34,10 @@ function rules(address: string, conf: PortmapConf = {}): string[] {
 }
 
 /** Mark, mark from localhost, translate. */
-function ipv4Rules(match: string, to: number, snat: readonly string[] = ["-s 10.0.0.0/24 ", "-s 127.0.0.1/32 "]): string[] {
-  return [...snat.map((source) => `${chain} ${source}${match} -j CNI-HOSTPORT-SETMARK`), `${chain} ${match} -j DNAT --to-destination 10.0.0.2:${to}`];
+function ipv4Rules(match: string, to: number, snat: readonly string[] = ["-s 10.0.0.0/24 ",
+  "-s 127.0.0.1/32 "]): string[] {
+  return [...snat.map((source) => `${chain} ${source}${match} -j CNI-HOSTPORT-SETMARK`),
+    `${chain} ${match} -j DNAT --to-destination 10.0.0.2:${to}`];
 }
 
 const port = (protocol: string, number: number) => `-p ${protocol} -m ${protocol} --dport ${number}`;
@@ -47,7 +49,8 @@ const entries = [
 const comments = suite("nftables comments");
 comments("refuse a container id they have no room for", () => {
   const long = { ...forwarding(), containerId: "x".repeat(129) };
-  assert.match(throws(() => portmapSetup(missing, parsePrefix("10.0.0.2/24"), long), 4).message, /CNI_CONTAINERID.* 129 bytes, expected at most 128/);
+  assert.match(throws(() => portmapSetup(missing, parsePrefix("10.0.0.2/24"), long), 4).message,
+    /CNI_CONTAINERID.* 129 bytes, expected at most 128/);
   portmapSetup(missing, parsePrefix("10.0.0.2/24"), { ...long, containerId: "x".repeat(128) });
 });
 comments.run();
@@ -101,7 +104,8 @@ content("an external chain marks instead of ours", () => {
 });
 
 content("the shared chains, by default and with another bit", () => {
-  const shared = (conf: PortmapConf) => sharedRules(forwarding(conf)).map(({ chain: name, words }) => ruleText(name, words));
+  const shared = (conf: PortmapConf) => sharedRules(forwarding(conf)).map(({ chain: name, words }) => ruleText(name,
+    words));
   const withMark = (mark: string) => [
     `CNI-HOSTPORT-SETMARK -m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark ${mark}/${mark}`,
     `CNI-HOSTPORT-MASQ -m mark --mark ${mark}/${mark} -j MASQUERADE`,
@@ -116,7 +120,8 @@ content("the shared chains, by default and with another bit", () => {
 
 content("conditions stand before the jump, and at most 15 ports in a rule", () => {
   const many = Array.from({ length: 17 }, (_, i) => ({ hostPort: 9000 + i, containerPort: 80, protocol: "tcp" }));
-  const found = rules("10.0.0.2/24", { conditionsV4: ["!", "-s", "10.9.0.0/16"], runtimeConfig: { portMappings: many } }).slice(-2);
+  const found = rules("10.0.0.2/24", { conditionsV4: ["!", "-s", "10.9.0.0/16"],
+    runtimeConfig: { portMappings: many } }).slice(-2);
   assert.match(found[0] ?? "", / --dports 9000,.*,9014 ! -s 10\.9\.0\.0\/16 -j CNI-DN-/);
   assert.match(found[1] ?? "", / --dports 9015,9016 ! -s 10\.9\.0\.0\/16 -j CNI-DN-/);
 });
@@ -144,19 +149,25 @@ change("guesses whole shared chains, or none, and fails where that is wrong", ()
 
 change("adds only what a read table lacks, and renews the entries", () => {
   const { decide, guess } = portmapChange(parsePrefix("10.0.0.2/24"), forwarding(small), true);
-  assert.equal(decide([]), guess?.filter((line) => line.startsWith("-N")).concat(guess.filter((line) => !line.startsWith("-N"))));
-  const saved = (guess ?? []).map((line) => line.replace(/^-N (.*)$/, ":$1 - [0:0]").replace("-I POSTROUTING 1", "-A POSTROUTING"));
+  assert.equal(decide([]),
+    guess?.filter((line) => line.startsWith("-N")).concat(guess.filter((line) => !line.startsWith("-N"))));
+  const saved = (guess ?? []).map((line) => line.replace(/^-N (.*)$/, ":$1 - [0:0]").replace("-I POSTROUTING 1",
+    "-A POSTROUTING"));
   const entry = own.at(-1) ?? "";
   assert.equal(decide(saved), [entry.replace("-A", "-D"), entry]);
-  assert.equal(decide(saved.filter((line) => !line.includes("PREROUTING"))).slice(0, 1), ["-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT"]);
+  assert.equal(decide(saved.filter((line) => !line.includes("PREROUTING"))).slice(0, 1),
+    ["-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT"]);
 });
 change.run();
 
 const stale = suite("portmap GC");
 stale("takes chains of the network whose name proves the owner, unless the comment was cut", () => {
   const entry = (network: string, containerId: string, target = containerChain({ network, containerId })) =>
-    `-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "${entryComment({ network, containerId }).replaceAll('"', '\\"')}" -m multiport --dports 1 -j ${target}`;
-  const saved = [entry("test", "gone"), entry("test", "gone"), entry("test", "kept"), entry("other", "gone"), entry("test", "forged", "OTHER"), entry("test", "c".repeat(300))];
-  assert.equal(stalePortmapChains(saved, "test", [{ containerID: "kept", ifname: "eth0" }]), [containerChain({ network: "test", containerId: "gone" })]);
+    "-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment " +
+      `"${entryComment({ network, containerId }).replaceAll('"', '\\"')}" -m multiport --dports 1 -j ${target}`;
+  const saved = [entry("test", "gone"), entry("test", "gone"), entry("test", "kept"), entry("other", "gone"),
+    entry("test", "forged", "OTHER"), entry("test", "c".repeat(300))];
+  assert.equal(stalePortmapChains(saved, "test", [{ containerID: "kept", ifname: "eth0" }]),
+    [containerChain({ network: "test", containerId: "gone" })]);
 });
 stale.run();

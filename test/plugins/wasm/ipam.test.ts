@@ -1,4 +1,5 @@
-// src/plugins/wasm/ipam.ts: addresses a foreign module chooses, and what becomes of modules that do not play by the rules.
+// src/plugins/wasm/ipam.ts: addresses a foreign module chooses, and what becomes of modules that do not play by the
+// rules.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,10 +8,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError } from "../../../src/cni/index.ts";
 import { hostLocal } from "../../../src/plugins/host-local/index.ts";
-import { wasm } from "../../../src/plugins/wasm/index.ts";
-import { wasmIpam } from "../../../src/plugins/wasm/index.ts";
-import { installModule, openModules, sha256Hex } from "../../../src/wasm/index.ts";
+import { wasm, wasmIpam } from "../../../src/plugins/wasm/index.ts";
 import type { NodeModules } from "../../../src/wasm/index.ts";
+import { installModule, openModules, sha256Hex } from "../../../src/wasm/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import type { IpamCall } from "../../helpers/ipam.ts";
 import { add, check, del, gc, status } from "../../helpers/ipam.ts";
@@ -34,12 +34,14 @@ const pod = (name: string, namespace = "shop") => `IgnoreUnknown=1;K8S_POD_NAMES
 /** A call of a module installed in `directory`, through a host of its own as each command has one. */
 function call(ipam: object, rest: Partial<IpamCall> & { readonly node?: NodeModules } = {}): IpamCall {
   const { node, ...others } = rest;
-  return { ...others, modules: openModules(builtModules, { directory, ...node }), conf: { type: "bridge", ipam: { type: "test", dataDir, ranges, ...ipam } } };
+  return { ...others, modules: openModules(builtModules, { directory, ...node }),
+    conf: { type: "bridge", ipam: { type: "test", dataDir, ranges, ...ipam } } };
 }
 
 const test = wasmIpam("test");
 const reserved = (network = "mynet"): readonly string[] =>
-  (existsSync(join(dataDir, network)) ? readdirSync(join(dataDir, network)).filter((name) => /^\d+\.|:/.test(name)).sort() : []);
+  (existsSync(join(dataDir, network)) ? readdirSync(join(dataDir,
+    network)).filter((name) => /^\d+\.|:/.test(name)).sort() : []);
 const addressOf = (result: { readonly ips: readonly { readonly address: string }[] }): string | undefined => result.ips[0]?.address;
 const answering = (answer: object): Assembly => ({ answer: JSON.stringify(answer) });
 const taking = (address: string): Assembly => answering({ ips: [{ range: 0, address }] });
@@ -54,7 +56,8 @@ ipam.after.each(cleanUp);
 
 ipam("chooses the address, which is reserved as host-local's are and released by owner", async () => {
   const routes = [{ dst: "10.9.0.0/16" }];
-  await installModule({ directory, bytes: describedModule(answering({ ips: [{ range: 0, address: "10.1.2.77" }], routes: [{ dst: "0.0.0.0/0", gw: "10.1.2.1" }], dns: { domain: "example" } })) });
+  await installModule({ directory, bytes: describedModule(answering({ ips: [{ range: 0, address: "10.1.2.77" }],
+    routes: [{ dst: "0.0.0.0/0", gw: "10.1.2.1" }], dns: { domain: "example" } })) });
   const request = call({ routes });
   assert.equal(await add(test, request), {
     interfaces: [], ips: [{ address: "10.1.2.77/24", gateway: "10.1.2.1" }],
@@ -103,11 +106,14 @@ ipam("is reached by the long form too, by name or by path", async () => {
 });
 
 ipam("gets a configuration that fits its schema, or none at all", async () => {
-  const configSchema = { type: "object", properties: { pools: { type: "object", additionalProperties: { type: "array", items: { type: "string" } } } }, additionalProperties: false };
+  const configSchema = { type: "object", properties: { pools: { type: "object", additionalProperties: { type: "array",
+    items: { type: "string" } } } }, additionalProperties: false };
   await installModule({ directory, bytes: describedModule(taking("10.1.2.9"), { configSchema }) });
   for (const verb of [add, status]) {
-    assert.match((await rejects(verb(test, call({ config: { pools: { blue: 7 } } })), 7)).message, /^Cannot read network "mynet" for module "test": ipam\.config\.pools\.blue is 7, expected a list$/);
-    assert.match((await rejects(verb(test, call({ config: { polls: {} } })), 7)).message, /ipam\.config\.polls is unknown, expected pools/);
+    assert.match((await rejects(verb(test, call({ config: { pools: { blue: 7 } } })), 7)).message,
+      /^Cannot read network "mynet" for module "test": ipam\.config\.pools\.blue is 7, expected a list$/);
+    assert.match((await rejects(verb(test, call({ config: { polls: {} } })), 7)).message,
+      /ipam\.config\.polls is unknown, expected pools/);
   }
   await add(test, call({ config: { pools: { blue: [] } } }));
   await del(test, call({ config: { pools: 7 } }));
@@ -122,7 +128,8 @@ ipam("is not asked when the runtime does not tell what it needs", async () => {
   assert.match((await rejects(add(test, call({}, { containerId: "c2" })), 7)).message, /needs mac/);
   await installModule({ directory, bytes: describedModule(taking("10.1.2.10"), { needs: ["mac", "node"] }) });
   await rejects(add(test, call({}, { containerId: "c2", args: "MAC=02:00:5e:10:00:01" })), 7);
-  await add(test, call({}, { containerId: "c2", args: "MAC=02:00:5e:10:00:01", node: { node: { name: "a", index: null } } }));
+  await add(test, call({}, { containerId: "c2", args: "MAC=02:00:5e:10:00:01",
+    node: { node: { name: "a", index: null } } }));
 });
 
 ipam("of another kind is refused", async () => {
@@ -162,7 +169,8 @@ holds.after.each(cleanUp);
 
 const sticky = wasmIpam("sticky");
 const stickyCall = (name: string, rest: Partial<IpamCall> = {}, more: object = {}) =>
-  call({ type: "sticky", config: { holdSeconds: 600 }, ...more }, { containerId: `${name}-1`, args: pod(name), ...rest });
+  call({ type: "sticky", config: { holdSeconds: 600 }, ...more },
+    { containerId: `${name}-1`, args: pod(name), ...rest });
 const tiny = { ranges: [[{ subnet: "10.1.2.0/24", rangeStart: "10.1.2.10", rangeEnd: "10.1.2.13" }]] };
 
 holds("comes back to the pod's next container, and looks free to the reference", async () => {
@@ -199,7 +207,8 @@ holds("ends with its time, and a damaged file holds nothing", async () => {
   await installModule({ directory, bytes: describedModule(taking("10.1.2.9")) });
   const path = join(dataDir, ".polynic", "mynet", "holds");
   mkdirSync(join(dataDir, ".polynic", "mynet"), { recursive: true });
-  for (const content of [`10.1.2.9 ${Date.now() - 1000} "shop/a/eth0"\n`, "10.1.2.9 x\n", '10.1.2.9 99999999999999 "half', "\u0000\n", `300.1.2.9 ${Date.now() + 1e6} "k"\n`]) {
+  for (const content of [`10.1.2.9 ${Date.now() - 1000} "shop/a/eth0"\n`, "10.1.2.9 x\n",
+    '10.1.2.9 99999999999999 "half', "\u0000\n", `300.1.2.9 ${Date.now() + 1e6} "k"\n`]) {
     writeFileSync(path, content);
     assert.is(addressOf(await add(test, call({}))), "10.1.2.9/24");
     await del(test, call({}));
@@ -208,7 +217,8 @@ holds("ends with its time, and a damaged file holds nothing", async () => {
   await rejects(add(test, call({})), 146);
   // host-local knows of holds too, and takes a held address only when nothing else is left.
   const one = { ranges: [[{ subnet: "10.1.2.0/24", rangeStart: "10.1.2.9", rangeEnd: "10.1.2.9" }]] };
-  assert.is(addressOf(await add(hostLocal, { conf: { ipam: { type: "host-local", dataDir, ...one } } })), "10.1.2.9/24");
+  assert.is(addressOf(await add(hostLocal, { conf: { ipam: { type: "host-local", dataDir, ...one } } })),
+    "10.1.2.9/24");
 });
 
 const noFile: readonly (readonly [string, (path: string) => void])[] = [
@@ -229,7 +239,8 @@ for (const [title, make] of noFile) {
     assert.is(addressOf(await add(sticky, stickyCall("db-0", {}, one))), "10.1.2.10/24");
     await del(sticky, stickyCall("db-0", {}, one));
     assert.equal(reserved(), []);
-    assert.is(addressOf(await add(hostLocal, { containerId: "c", conf: { ipam: { type: "host-local", dataDir, ...one } } })), "10.1.2.10/24");
+    assert.is(addressOf(await add(hostLocal, { containerId: "c",
+      conf: { ipam: { type: "host-local", dataDir, ...one } } })), "10.1.2.10/24");
     assert.is(readFileSync(join(directory, "theirs"), "utf8"), theirs);
   });
 }
@@ -242,16 +253,22 @@ const ips = (address: unknown, range: unknown = 0) => answering({ ips: [{ range,
 const hostile: readonly (readonly [string, Assembly, number])[] = [
   ["loops for ever", { call: [...endless, ...dead] }, 143],
   ["loops for ever in its start function", { start: endless }, 143],
-  ["loops around calls through a table", { table: [0x70, 0, 1], sections: [], call: [0x03, 0x40, ...i32Const(0), 0x11, 4, 0, 0x0c, 0, 0x0b, ...dead] }, 144],
-  ["loops around a fill of its memory", { memory: [0, 0x80, 2], call: [0x03, 0x40, ...i32Const(0), ...i32Const(0), ...i32Const(16 * 1024 * 1024), 0xfc, 11, 0, 0x0c, 0, 0x0b, ...dead] }, 143],
-  ["fills its memory 2,000 times without a loop", { memory: [0, 0x80, 2], call: [...Array.from({ length: 2000 }, () => [...i32Const(0), ...i32Const(0), ...i32Const(16 * 1024 * 1024), 0xfc, 11, 0]).flat(), ...dead] }, 143],
+  ["loops around calls through a table", { table: [0x70, 0, 1], sections: [],
+    call: [0x03, 0x40, ...i32Const(0), 0x11, 4, 0, 0x0c, 0, 0x0b, ...dead] }, 144],
+  ["loops around a fill of its memory", { memory: [0, 0x80, 2],
+    call: [0x03, 0x40, ...i32Const(0), ...i32Const(0), ...i32Const(16 * 1024 * 1024), 0xfc, 11, 0, 0x0c, 0, 0x0b,
+    ...dead] }, 143],
+  ["fills its memory 2,000 times without a loop", { memory: [0, 0x80, 2],
+    call: [...Array.from({ length: 2000 }, () => [...i32Const(0), ...i32Const(0), ...i32Const(16 * 1024 * 1024), 0xfc,
+    11, 0]).flat(), ...dead] }, 143],
   ["grows its memory for ever", { call: [0x03, 0x40, ...i32Const(1), 0x40, 0, 0x1a, 0x0c, 0, 0x0b, ...dead] }, 143],
   ["recurs for ever", { call: [0x20, 0, 0x20, 1, 0x20, 2, 0x10, 2] }, 144],
   ["calls itself by its tail", { call: [0x20, 0, 0x20, 1, 0x20, 2, 0x12, 2] }, 142],
   ["makes GC arrays", { call: [0xfb, 7, 0, ...dead] }, 142],
   ["has a table of 10 million entries", { table: [0x70, 0, 0x80, 0xad, 0xe2, 4] }, 142],
   ["has 50,000 locals", { locals: [[50_000, 0x7f]], call: dead }, 142],
-  ["has 200 locals in 7,000 blocks", { locals: [[200, 0x7f]], call: [...Array.from({ length: 7000 }, () => [0x02, 0x40, 0x0b]).flat(), ...dead] }, 142],
+  ["has 200 locals in 7,000 blocks", { locals: [[200, 0x7f]],
+    call: [...Array.from({ length: 7000 }, () => [0x02, 0x40, 0x0b]).flat(), ...dead] }, 142],
   ["reads the fuel by its index", { call: [0x23, 0, 0xa7, 0x1a, ...dead] }, 142],
   ["exports the name of a prototype's member", { exports: ["constructor#x"] }, 142],
   ["does not compile", { call: [0x20, 0] }, 142],
@@ -277,10 +294,13 @@ const hostile: readonly (readonly [string, Assembly, number])[] = [
   ["gives an address in a form of its own", ips("010.1.2.9"), 145],
   ["names a range that is not there", ips("10.1.2.9", 1), 145],
   ["names a range of another type", ips("10.1.2.9", "0"), 145],
-  ["gives two addresses of one set", answering({ ips: [{ range: 0, address: "10.1.2.9" }, { range: 0, address: "10.1.2.10" }] }), 146],
-  ["gives 65 addresses", answering({ ips: Array.from({ length: 65 }, (_, i) => ({ range: 0, address: `10.1.2.${i + 2}` })) }), 145],
+  ["gives two addresses of one set", answering({ ips: [{ range: 0, address: "10.1.2.9" }, { range: 0,
+    address: "10.1.2.10" }] }), 146],
+  ["gives 65 addresses", answering({ ips: Array.from({ length: 65 }, (_, i) => ({ range: 0,
+    address: `10.1.2.${i + 2}` })) }), 145],
   ["adds a key", answering({ ips: [{ range: 0, address: "10.1.2.9" }], sysctl: {} }), 145],
-  ["gives a route that is none", answering({ ips: [{ range: 0, address: "10.1.2.9" }], routes: [{ dst: "everywhere" }] }), 146],
+  ["gives a route that is none", answering({ ips: [{ range: 0, address: "10.1.2.9" }],
+    routes: [{ dst: "everywhere" }] }), 146],
 ];
 
 const enemies = suite("a hostile module");

@@ -1,4 +1,5 @@
-// src/plugins/wasm/policy.ts: a module that reviews the result so far; and the module that merges in place of the built-in one.
+// src/plugins/wasm/policy.ts: a module that reviews the result so far; and the module that merges in place of the
+// built-in one.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,8 +7,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Result } from "../../../src/cni/index.ts";
 import { wasm, wasmPolicy } from "../../../src/plugins/wasm/index.ts";
-import { installModule, openModules } from "../../../src/wasm/index.ts";
 import type { NodeModules, PolicyChange } from "../../../src/wasm/index.ts";
+import { installModule, openModules } from "../../../src/wasm/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import type { IpamCall } from "../../helpers/ipam.ts";
 import { add, check, del, gc, status } from "../../helpers/ipam.ts";
@@ -31,7 +32,8 @@ function call(more: { readonly conf?: object; readonly prevResult?: Result; read
 }
 
 const test = wasmPolicy("test");
-const answering = (answer: object) => plant(directory, "test", describedModule({ answer: JSON.stringify(answer) }, { kind: "policy" }), { kind: "policy" });
+const answering = (answer: object) => plant(directory, "test",
+  describedModule({ answer: JSON.stringify(answer) }, { kind: "policy" }), { kind: "policy" });
 const allowing = (...changes: PolicyChange[]): NodeModules => ({ policyAllow: { test: changes } });
 
 const policy = suite("a policy module");
@@ -59,7 +61,8 @@ policy("refuses with its own code and words", async () => {
 /** A change, what the node must allow for it, and the result then. */
 const changes: readonly (readonly [string, object, PolicyChange, Partial<Result>])[] = [
   ["takes a route away", { routes: [before.routes[1]] }, "routes", { routes: before.routes.slice(1) }],
-  ["adds a route", { routes: [...before.routes, { dst: "10.8.0.0/16", gw: "10.1.2.1" }] }, "routes", { routes: [...before.routes, { dst: "10.8.0.0/16", gw: "10.1.2.1" }] }],
+  ["adds a route", { routes: [...before.routes, { dst: "10.8.0.0/16", gw: "10.1.2.1" }] }, "routes",
+    { routes: [...before.routes, { dst: "10.8.0.0/16", gw: "10.1.2.1" }] }],
   ["takes an address away", { ips: [before.ips[0]] }, "ips-remove", { ips: before.ips.slice(0, 1) }],
   ["changes DNS", { dns: { domain: "example" } }, "dns", { dns: { domain: "example" } }],
 ];
@@ -114,7 +117,8 @@ policy("single-default refuses a second default route of a family, by its own co
   assert.equal(await add(single, call()), before);
   const twice = { ...before, routes: [...before.routes, { dst: "0.0.0.0/0", gw: "10.1.2.2" }] };
   await rejects(add(single, call({ prevResult: twice })), 110);
-  assert.match((await rejects(add(single, call({ conf: { config: { most: "one" } } })), 7)).message, /: config\.most is "one", expected an integer$/);
+  assert.match((await rejects(add(single, call({ conf: { config: { most: "one" } } })), 7)).message,
+    /: config\.most is "one", expected an integer$/);
 });
 
 policy.run();
@@ -128,7 +132,8 @@ merging("and may choose, not invent", async () => {
     return { directory, merge: { module: "mine", config: {} } };
   };
   const inputs = [{ network: "a", ifName: "eth0", default: true, routesClaimed: null, result: before }];
-  assert.equal(await openModules(builtModules, node({ result: { interfaces: before.interfaces } })).merge(inputs), { interfaces: before.interfaces, ips: [], routes: [], dns: {} });
+  assert.equal(await openModules(builtModules, node({ result: { interfaces: before.interfaces } })).merge(inputs),
+    { interfaces: before.interfaces, ips: [], routes: [], dns: {} });
   await rejects(openModules(builtModules, node({ result: { interfaces: [{ name: "eth7" }] } })).merge(inputs), 146);
   plant(directory, "mine", describedModule());
   await rejects(openModules(builtModules, { directory, merge: { module: "mine", config: {} } }).merge(inputs), 7);

@@ -1,0 +1,59 @@
+import type { Result } from "../cni/index.ts";
+import { CniError, allVersions, code, parseJson, parseResult, toWireResult } from "../cni/index.ts";
+import { runExecutable } from "../exec/index.ts";
+import type { GcRequest, Plugin, PluginRequest } from "../plugins/index.ts";
+
+/**
+ * An executable on CNI_PATH as a plugin like the built-in ones.
+ *
+ * Its ADD is undone by its DEL, also when it was the ADD that failed: nobody else knows what it had done by then. It
+ * runs in the namespace of this process, as every plugin does.
+ */
+export function executedPlugin(type: string, file: string): Plugin {
+  const run = (
+    command: string,
+    request: PluginRequest,
+    more: Readonly<Record<string, unknown>> = {},
+  ): Promise<string> => {
+    const { attachment, conf, prevResult } = request;
+    const stdin = {
+      ...conf,
+      ...(prevResult === undefined ? {} : { prevResult: toWireResult(prevResult, conf.cniVersion) }),
+      ...more,
+    };
+    return runExecutable({ file, type, command, ...attachment, stdin: JSON.stringify(stdin) });
+  };
+  return {
+    type,
+    // It refuses by itself what it does not speak; asking first (VERSION) would double what it costs to run it.
+    versions: allVersions,
+    async add(request, { undo }) {
+      undo.add(`undo plugin "${type}"`, async () => { await run("DEL", request); });
+      return readResult(await run("ADD", request), type, request);
+    },
+    async del(request) { await run("DEL", request); },
+    async check(request) { await run("CHECK", request); },
+    async status(request) { await run("STATUS", request); },
+    async gc(request) { await run("GC", request, attachmentsOf(request)); },
+  };
+}
+
+/** What an ADD printed; a result without cniVersion is of the configuration's, and nothing at all is an empty one. */
+function readResult(stdout: string, type: string, { conf }: PluginRequest): Result {
+  const subject = `the result of plugin "${type}"`;
+  const json = stdout.trim() === "" ? null : parseJson(stdout, subject);
+  const empty = typeof json === "object" && json !== null && "cniVersion" in json && json.cniVersion === "";
+  try {
+    return parseResult(empty ? { ...json, cniVersion: conf.cniVersion } : json, conf.cniVersion, subject);
+  } catch (error) {
+    if (error instanceof CniError) throw error;
+    throw new CniError(code.executable, `Cannot read ${subject}: ${String(error)}`, { cause: error });
+  }
+}
+
+/** Twice: readers older than the specification's name know the second. */
+function attachmentsOf({ validAttachments }: GcRequest): Readonly<Record<string, unknown>> {
+  return validAttachments === undefined
+    ? {}
+    : { "cni.dev/valid-attachments": validAttachments, "cni.dev/attachments": validAttachments };
+}

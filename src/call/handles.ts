@@ -1,0 +1,187 @@
+import { readFileSync } from "node:fs";
+import { CniError, code, messageOf } from "../cni/index.ts";
+import { findExecutable, openIptables } from "../exec/index.ts";
+import type { LeaseStore } from "../ipam/index.ts";
+import type { Namespace } from "../kernel/index.ts";
+import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
+import { lockFile, runProgram, readBoundedText } from "../os/index.ts";
+import type { Handles, Log, Plugin } from "../plugins/index.ts";
+import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
+import { openFileLeases } from "../store/index.ts";
+import type { ModuleHost, NodeModules } from "../wasm/index.ts";
+import { openModules } from "../wasm/index.ts";
+import { executedPlugin } from "./executed-plugin.ts";
+import { passthru } from "./passthru.ts";
+
+/** Handles with a lifetime: sockets and descriptors of one container. */
+export interface OpenHandles extends Handles {
+  close(): void;
+}
+
+/**
+ * Where modules are and what they may do: `moduleDir`, `moduleLimits`, `policyAllow`, `mergeModule`, `mergeConfig`,
+ * `moduleRecordings`, `nodeName`, `nodeIndex`.
+ */
+export interface ModulesConfig extends Pick<
+  NodeModules,
+  "directory" | "limits" | "policyAllow" | "merge" | "recordings"
+> {
+  /** "" for the host's name. */
+  readonly nodeName: string;
+  readonly nodeIndex: number | null;
+}
+
+export interface HandlesOptions {
+  /** CNI_NETNS; "" when the container has none any more. */
+  readonly netns: string;
+  /** Where executables are looked for. */
+  readonly path: readonly string[];
+  /** Types to be run as executables although they are built in, or true for every type. */
+  readonly execute: true | readonly string[];
+  /** Directory of the built-in WASM modules, or a host of them that outlives the handles and keeps what it compiled. */
+  readonly modules: string | ModuleHost;
+  /** What the node's configuration says about modules; absent: nothing. A host that is given has its own. */
+  readonly moduleSettings?: ModulesConfig;
+  readonly log: Log;
+  /** The host's namespace where it outlives the handles, which then leave it open; opened for them when absent. */
+  readonly host?: Namespace;
+}
+
+/** One process of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
+const iptablesLock = { path: "/run/polynic-iptables.lock", timeoutMs: 60_000 };
+
+/** Everything plugins may touch, each part opened when it is first looked at. */
+export function openHandles(options: HandlesOptions): OpenHandles {
+  const { netns, log } = options;
+  const opened: Namespace[] = [];
+  const keep = (namespace: Namespace): Namespace => {
+    opened.push(namespace);
+    return namespace;
+  };
+  const host = once(() => options.host ?? keep(openOwnNamespace()));
+  const container = once(() => keep(openNamespace(netns)));
+  const present = once(() => {
+    const namespace = container.known() ?? openNamespaceIfPresent(netns);
+    return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
+  });
+  const iptables = once(() => openIptables({ run: runProgram, exclusive: alone }));
+  const modules = once(() =>
+    typeof options.modules === "string" ? openNodeModules(options.modules, options) : options.modules,
+  );
+  const leases = new Map<string, LeaseStore>();
+  const plugins = new Map<string, Plugin>();
+  return {
+    get host() { return host.value(); },
+    get container() { return present.known() ?? container.value(); },
+    get containerIfPresent() { return present.value(); },
+    get iptables() { return iptables.value(); },
+    get modules() { return modules.value(); },
+    leases: (dataDir) => remembered(leases, dataDir, () => openFileLeases({ dataDir, lockFile })),
+    readText,
+    plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
+    log,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    close() {
+      for (const namespace of opened.splice(0)) namespace.close();
+    },
+  };
+}
+
+/** The handles and one thing more. Not a copy: handles open what they stand for when they are first looked at. */
+export function handlesWith<T extends object>(handles: Handles, more: T): Handles & T {
+  // True because the new object inherits every handle and is given the rest.
+  return Object.assign(Object.create(handles) as Handles, more);
+}
+
+function openNodeModules(directory: string, { moduleSettings, log }: HandlesOptions): ModuleHost {
+  const { nodeName = "", nodeIndex = null, ...rest } = moduleSettings ?? {};
+  return openModules(directory, {
+    ...rest,
+    get node() { return { name: nodeName || hostName(), index: nodeIndex }; },
+    log: (line) => log.debug(line),
+  });
+}
+
+/** What gethostname(2) says; "" when it cannot be had. */
+function hostName(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/hostname", "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** Built in, else a module, else an executable. */
+function findPlugin(type: string, { path, execute }: HandlesOptions, modules: () => ModuleHost): Plugin {
+  const forced = execute === true || execute.includes(type);
+  const own = type === passthru.type ? passthru : builtIn.get(type);
+  if (own !== undefined && !forced) return own;
+  const module = forced ? undefined : modulePlugin(type, modules());
+  if (module !== undefined) return module;
+  const file = findExecutable(type, path);
+  if (file !== undefined) return executedPlugin(type, file);
+  const why = forced ? undefined : modules().whyGone(type);
+  if (why !== undefined) return goneModule(type, why);
+  // The head of an auxiliary chain needs no program, whatever is to be executed.
+  if (type === passthru.type) return passthru;
+  throw new CniError(
+    code.executable,
+    `Cannot find plugin "${type}": ` +
+      `${forced ? "it is to be executed" : "it is not built in, no module of that name is installed"} and no file of ` +
+      `that name is in ${path.join(", ") || "CNI_PATH, which is empty"}`,
+  );
+}
+
+function modulePlugin(type: string, modules: ModuleHost): Plugin | undefined {
+  switch (kindIn(modules, type)) {
+    case "ipam": return wasmIpam(type);
+    case "policy": return wasmPolicy(type);
+    default: return undefined; // one that merges is no plugin
+  }
+}
+
+/** Modules that cannot be read keep nobody from an executable: `whyGone` tells of them where there is none. */
+function kindIn(modules: ModuleHost, type: string): ReturnType<ModuleHost["kindOf"]> {
+  try {
+    return modules.kindOf(type);
+  } catch {
+    return undefined;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readBoundedText(path, textBytesMax);
+  } catch (error) {
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** More than a file of name servers ever has. */
+const textBytesMax = 1024 * 1024;
+
+function alone<T>(work: () => T): T {
+  const lock = lockFile(iptablesLock.path, iptablesLock);
+  try {
+    return work();
+  } finally {
+    lock.close();
+  }
+}
+
+/** A value made when it is first asked for; a failure is not kept. */
+function once<T>(make: () => T): { value(): T; known(): T | undefined } {
+  let made: { readonly value: T } | undefined;
+  return {
+    value: () => (made ??= { value: make() }).value,
+    known: () => made?.value,
+  };
+}
+
+function remembered<K, T>(map: Map<K, T>, key: K, make: () => T): T {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

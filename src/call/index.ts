@@ -1,0 +1,12 @@
+/**
+ * The tools of one call: handles on everything a plugin may touch, undo and teardown, the log, errors with their codes,
+ * and executables as plugins.
+ */
+export { joinErrors, problemOf, toCniError, withContext, withUndoProblems } from "./error.ts";
+export { handlesWith, openHandles } from "./handles.ts";
+export type { HandlesOptions, ModulesConfig, OpenHandles } from "./handles.ts";
+export { openLog } from "./log.ts";
+export type { LogOptions } from "./log.ts";
+export { teardownGroup } from "./teardown.ts";
+export { undoSteps } from "./undo.ts";
+export type { FailedStep, UndoSteps } from "./undo.ts";

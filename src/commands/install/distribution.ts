@@ -1,0 +1,66 @@
+/** Where each Kubernetes distribution has its runtime look for configurations and plugins. */
+import { UsageError } from "../errors.ts";
+import type { NodeFiles } from "./files.ts";
+import { seenBelow } from "./place.ts";
+
+export interface Distribution {
+  readonly confDir: string;
+  /** The first one that is there. */
+  readonly binDirs: readonly string[];
+  /** A path that only such a node has; none where the directories are the usual ones anyway. */
+  readonly sign?: string;
+}
+
+/** Why polynic cannot be there at all: a configuration that names it would leave every new pod without a network. */
+const refusals: Readonly<Record<string, string>> = {
+  // Plugins run on the host, and Talos Linux has no programs but its own there.
+  talos: "its nodes have no shell and no glibc for the executable to run with",
+};
+
+const usual: Distribution = { confDir: "/etc/cni/net.d", binDirs: ["/opt/cni/bin"] };
+
+const distributions: Readonly<Record<string, Distribution>> = {
+  // docs.k3s.io/networking/multus-ipams: data/cni since the releases of October 2024, data/current/bin before.
+  k3s: {
+    confDir: "/var/lib/rancher/k3s/agent/etc/cni/net.d",
+    binDirs: ["/var/lib/rancher/k3s/data/cni", "/var/lib/rancher/k3s/data/current/bin"],
+    sign: "/var/lib/rancher/k3s/agent",
+  },
+  // canonical/microk8s, default-args/containerd-template.toml: ${SNAP_DATA}/args/cni-network and
+  // ${SNAP_DATA}/opt/cni/bin.
+  microk8s: {
+    confDir: "/var/snap/microk8s/current/args/cni-network",
+    binDirs: ["/var/snap/microk8s/current/opt/cni/bin"],
+    sign: "/var/snap/microk8s/current",
+  },
+  // rancher/rke2-charts, rke2-multus: the upstream defaults.
+  rke2: usual,
+  kubeadm: usual,
+};
+
+/**
+ * The distribution of a name; with `auto` the one whose sign can be seen.
+ *
+ * @throws UsageError for any other name
+ */
+export function distributionOf(
+  name: string,
+  root: string,
+  files: NodeFiles,
+): { readonly confDir: string; readonly binDir: string } {
+  const refusal = Object.hasOwn(refusals, name) ? refusals[name] : undefined;
+  if (refusal !== undefined)
+    throw new UsageError(
+      `Cannot use --distribution ${name}: ${refusal}, expected a node with /bin/sh, glibc and libstdc++`,
+    );
+  const isHere = (path: string) => files.kind(seenBelow(root, path)) !== undefined;
+  const detected = Object.values(distributions).find(({ sign }) => sign !== undefined && isHere(sign)) ?? usual;
+  const named = Object.hasOwn(distributions, name) ? distributions[name] : undefined;
+  const found = name === "auto" ? detected : named;
+  if (found === undefined)
+    throw new UsageError(
+      `Cannot use --distribution ${name}: expected ${["auto", ...Object.keys(distributions)].join(", ")}`,
+    );
+  const { confDir, binDirs } = found;
+  return { confDir, binDir: binDirs.find(isHere) ?? binDirs[0] ?? "" };
+}

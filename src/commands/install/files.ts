@@ -1,0 +1,113 @@
+/**
+ * What installing does to a node's file system, one system call's worth in each function. Everything goes through
+ * these, so that a test can end the process between any two of them and look at what is left.
+ */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+
+export interface NodeFiles {
+  /** The text of a file; undefined when there is none. */
+  read(path: string): string | undefined;
+  /** Names in a directory in byte order; none when there is no such directory. */
+  names(directory: string): readonly string[];
+  /** What stands there, links not followed; undefined: nothing. */
+  kind(path: string): Kind | undefined;
+  /** When it was last changed, in milliseconds since the epoch; 0 for what is not there. */
+  changedAt(path: string): number;
+  linkTarget(path: string): string;
+  makeDirectory(path: string, mode: number): void;
+  /** Makes a new file, on the disk when this returns; half of it may be there when it throws. */
+  create(path: string, content: string, mode: number): void;
+  /** The same with another file's content and permissions. */
+  copy(from: string, to: string): void;
+  /** A second name for the same file. */
+  link(from: string, to: string): void;
+  symlink(target: string, path: string): void;
+  /** Replaces what stands at `to` in one go. */
+  rename(from: string, to: string): void;
+  /** Removes a file, a link or an empty directory. */
+  remove(path: string): void;
+  /** Names made, changed and removed in this directory so far survive a power cut. */
+  sync(directory: string): void;
+}
+
+export type Kind = "file" | "directory" | "link" | "other";
+
+/** The machine's own file system. */
+export const nodeFiles: NodeFiles = {
+  read: (path) => orAbsent(() => readFileSync(path, "utf8"), undefined),
+  names: (directory) => orAbsent(() => readdirSync(directory).sort(byBytes), []),
+  kind: (path) => orAbsent(() => kindOf(path), undefined),
+  changedAt: (path) => orAbsent(() => lstatSync(path).mtimeMs, 0),
+  linkTarget: (path) => readlinkSync(path),
+  makeDirectory: (path, mode) => mkdirSync(path, { mode }),
+  create(path, content, mode) {
+    const fd = openSync(path, "wx", mode);
+    try {
+      const bytes = Buffer.from(content);
+      for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  },
+  copy(from, to) {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    syncPath(to);
+  },
+  link: (from, to) => linkSync(from, to),
+  symlink: (target, path) => symlinkSync(target, path),
+  rename: (from, to) => renameSync(from, to),
+  remove(path) {
+    if (kindOf(path) === "directory") rmdirSync(path);
+    else unlinkSync(path);
+  },
+  sync: syncPath,
+};
+
+/** File names as bytes compare, which is how runtimes and Multus sort them. */
+export function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function syncPath(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function kindOf(path: string): Kind {
+  const facts = lstatSync(path);
+  if (facts.isFile()) return "file";
+  if (facts.isDirectory()) return "directory";
+  return facts.isSymbolicLink() ? "link" : "other";
+}
+
+function orAbsent<T>(look: () => T, absent: T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return absent;
+    throw error;
+  }
+}

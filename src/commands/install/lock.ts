@@ -1,0 +1,39 @@
+import { dirname } from "node:path";
+import { FileLockError, lockFile } from "../../os/index.ts";
+import { CommandError } from "../errors.ts";
+import type { NodeFiles } from "./files.ts";
+import { makeDirectories } from "./step.ts";
+
+/** A run that copies the tree to a slow disk may take some of it. */
+const limitMs = 10_000;
+
+/**
+ * Does something while no other polynic changes the node.
+ *
+ * @param path  the lock; undefined: there is nobody to be kept away
+ * @throws CommandError when somebody else has been at it for ten seconds
+ */
+export function underLock<T>(path: string | undefined, files: NodeFiles, work: () => T): T {
+  if (path === undefined) return work();
+  makeDirectories(files, dirname(path));
+  const lock = taken(path);
+  try {
+    return work();
+  } finally {
+    lock.close();
+  }
+}
+
+function taken(path: string): { close(): void } {
+  try {
+    return lockFile(path, { timeoutMs: limitMs });
+  } catch (cause) {
+    if (cause instanceof FileLockError)
+      throw new CommandError(
+        `Cannot change this node: another polynic install or uninstall is at it, ${path} has been locked for ` +
+          `${limitMs} ms`,
+        { cause },
+      );
+    throw cause;
+  }
+}

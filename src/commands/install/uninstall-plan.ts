@@ -1,0 +1,91 @@
+/**
+ * Taking everything back. What others had comes first, so that the runtime has a configuration at every moment; what
+ * running commands may still need, the trees, goes last but for the record itself.
+ */
+import { dirname, join } from "node:path";
+import type { NodeFiles } from "./files.ts";
+import { setAside } from "./moves.ts";
+import type { Place } from "./place.ts";
+import { placeOf } from "./place.ts";
+import type { UninstallRequest } from "./request.ts";
+import type { Area, InstallState, Made, Move } from "./state.ts";
+import { lockName, ownFolder, readState, stateName } from "./state.ts";
+import type { Step } from "./step.ts";
+import { removeEmptyStep, removeStep, staleSteps } from "./step.ts";
+import { giveBackSteps, removeMadeSteps } from "./take-back.ts";
+
+export interface UninstallPlan {
+  readonly steps: readonly Step[];
+  readonly notes: readonly string[];
+}
+
+/** @throws CommandError when the record of what was done cannot be read */
+export function planUninstall({ conf, bin, root, stem }: UninstallRequest, files: NodeFiles): UninstallPlan {
+  const state = readState(join(conf.seen, stateName), files) ?? guessedState({ conf, bin, root, stem }, files);
+  const { directories } = state;
+  const primary = directories.primary === directories.conf ? conf.seen : placeOf(directories.primary, root).seen;
+  const seen: Readonly<Record<Area, string>> = { conf: conf.seen, bin: binOf(state, { bin, root, files }), primary };
+  const at = (area: Area, name: string) => join(seen[area], name);
+  const back = state.moved.map((move) => giveBackSteps(files, move, { at, made: [] }));
+  const remove = (made: readonly Made[]) => made.flatMap((one) => removeMadeSteps(files, one, { at, state }));
+  const isConfig = ({ area, name }: Made) => area === "conf" && dirname(name) === ".";
+  const isTree = ({ area, name }: Made) => area === "bin" && dirname(name) === ownFolder;
+  const folders = [
+    ...new Set([...state.made.filter(({ area }) => area === "conf").map(({ name }) => dirname(name)), ownFolder]),
+  ].filter((folder) => folder !== ".");
+  const steps = [
+    ...back.flatMap(({ steps }) => steps),
+    // The configuration goes before what it names.
+    ...remove(state.made.filter(isConfig)),
+    ...remove(state.made.filter((one) => !isConfig(one) && !isTree(one))),
+    ...remove(state.made.filter(isTree)),
+    ...[seen.conf, ...folders.map((folder) => at("conf", folder)), seen.bin, at("bin", ownFolder)].flatMap(
+      (directory) => staleSteps(files, directory),
+    ),
+    ...removeStep(files, at("conf", stateName)),
+    ...removeStep(files, at("conf", lockName)),
+    ...[at("bin", ownFolder), ...folders.map((folder) => at("conf", folder))].flatMap((directory) =>
+      removeEmptyStep(files, directory),
+    ),
+  ];
+  return { steps, notes: back.flatMap(({ notes }) => notes) };
+}
+
+/** Where we are. The record may be a container's, whose mounts had other names than the node's directories. */
+function binOf(
+  { directories }: InstallState,
+  { bin, root, files }: { readonly bin: Place; readonly root: string; readonly files: NodeFiles },
+): string {
+  const recorded = placeOf(directories.bin, root).seen;
+  return files.kind(join(recorded, ownFolder)) === undefined ? bin.seen : recorded;
+}
+
+/** Without a record: what has our names, and what carries the mark of having been set aside. */
+function guessedState({ conf, bin, stem }: UninstallRequest, files: NodeFiles): InstallState {
+  const aside = (area: Area, directory: string): Move[] =>
+    files
+      .names(directory)
+      .filter((name) => name.endsWith(setAside))
+      .map((to) => ({ area, to, from: to.slice(0, -setAside.length), why: "replaced" }));
+  const folder = files
+    .names(join(conf.seen, ownFolder))
+    .map((name) => join(ownFolder, name))
+    .filter((name) => name !== lockName);
+  const links = files
+    .names(bin.seen)
+    .filter(
+      (name) =>
+        files.kind(join(bin.seen, name)) === "link" &&
+        files.linkTarget(join(bin.seen, name)).startsWith(`${ownFolder}/`),
+    );
+  const trees = files.names(join(bin.seen, ownFolder)).map((name) => join(ownFolder, name));
+  const made = (area: Area) => (name: string): Made => ({ area, name });
+  return {
+    directories: { conf: conf.host, bin: bin.host, primary: conf.host },
+    made: [
+      ...[`${stem}.conf`, `${stem}.conflist`, ...folder].map(made("conf")),
+      ...[...links, ...trees].map(made("bin")),
+    ],
+    moved: [...aside("conf", conf.seen), ...aside("bin", bin.seen)],
+  };
+}

@@ -1,0 +1,157 @@
+import type { NetworkConfig, NetworkPlugin } from "../../cni/index.ts";
+import { allVersions, CniError, enabledArgs, requestConf, requireVersion } from "../../cni/index.ts";
+import type { Delegate } from "../../mux/index.ts";
+import { parseDelegate } from "../../mux/index.ts";
+import type { Handles, Plugin } from "../../plugins/index.ts";
+import { builtIn } from "../../plugins/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
+import { blame } from "./blame.ts";
+import type { Report } from "./finding.ts";
+import type { Spot } from "./spot.ts";
+import { keyTables, reportUnknownKeys } from "./unknown-keys.ts";
+
+/** What is around a network's configuration. */
+export interface NetworkContext {
+  readonly spot: Spot;
+  readonly report: Report;
+  /** The node's own, which may name files of the node. */
+  readonly trusted: boolean;
+  /** Types that are run as executables although they are built in. */
+  readonly execute?: true | readonly string[];
+  /** The kubelet's device is laid into the configuration before anybody reads it. */
+  readonly hasDevice?: boolean;
+  /** What a pod asks its plugins for. */
+  readonly capabilityArgs?: JsonObject;
+}
+
+/** Checks one network as ADD reads it; undefined when it cannot be read. */
+export function checkNetwork(
+  config: JsonObject,
+  context: NetworkContext & { readonly defaultVersion: string },
+): Delegate | undefined {
+  const { spot, report, defaultVersion, trusted } = context;
+  const delegate = refused(config, spot, report, () =>
+    parseDelegate(config, { subject: "it", defaultVersion, trusted }),
+  );
+  if (delegate === undefined) return undefined;
+  checkPlugins(delegate.network, delegate.list ? { json: config, context } : { json: undefined, context });
+  return delegate;
+}
+
+/** Checks every plugin of a network; `json` is there when it is a list. */
+export function checkPlugins(
+  network: NetworkConfig,
+  { json, context }: { readonly json: JsonObject | undefined; readonly context: NetworkContext },
+): void {
+  const { spot, report } = context;
+  if (json !== undefined) reportUnknownKeys({ ...json, plugins: [] }, keyTables(["network-list"]), spot, report);
+  if (!allVersions.some((version) => version === network.cniVersion)) {
+    report(
+      "error",
+      spot.at("cniVersion"),
+      `it is ${JSON.stringify(network.cniVersion)}, expected one of ${allVersions.join(", ")}`,
+    );
+    return;
+  }
+  network.plugins.forEach((plugin, index) =>
+    checkPlugin(plugin, network, { ...context, spot: json === undefined ? spot : spot.at("plugins", index) }),
+  );
+}
+
+/** What `work` gives; an error of ADD's is reported where it points to, and the answer is undefined. */
+export function refused<T>(config: JsonObject, spot: Spot, report: Report, work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isForHost(error)) return undefined;
+    if (!(error instanceof CniError)) throw error;
+    const { spot: place, message } = blame(error.message, config, spot);
+    report("error", place, message);
+    return undefined;
+  }
+}
+
+function checkPlugin(plugin: NetworkPlugin, network: NetworkConfig, context: NetworkContext): void {
+  const { type } = plugin;
+  const { spot, report, execute = [], trusted, hasDevice = false, capabilityArgs = {} } = context;
+  if (type === "passthru" || execute === true || execute.includes(type)) return;
+  const known = builtIn.get(type);
+  if (known === undefined) {
+    report("warning", spot.at("type"), notBuiltIn(type));
+    return;
+  }
+  refused(plugin, spot, report, () => requireVersion("ADD", network.cniVersion, known.versions));
+  const conf = requestConf({ network, plugin: withNodesDevice(plugin, hasDevice), capabilityArgs });
+  refused(plugin, spot, report, () =>
+    known.validate?.({ attachment, conf, prevResult: undefined, trusted }, offlineHandles),
+  );
+  const ipamType = ipamTypeOf(plugin);
+  if (ipamType !== undefined && !builtIn.has(ipamType))
+    report("warning", spot.at("ipam", "type"), notBuiltIn(ipamType));
+  // Another program's keys are its own business.
+  const shown = ipamType !== undefined && !builtIn.has(ipamType) ? { ...plugin, ipam: {} } : plugin;
+  if (type !== "wasm")
+    reportUnknownKeys(
+      shown,
+      keyTables(["plugin-conf", type, ...(ipamType === undefined ? [] : [ipamType])]),
+      spot,
+      report,
+    );
+}
+
+/**
+ * Whether a device is there only its node knows; which one it is makes no difference to the rest of a configuration.
+ */
+function withNodesDevice(plugin: NetworkPlugin, hasDevice: boolean): NetworkPlugin {
+  const byBus = Object.entries(plugin).some(
+    ([key, value]) => key.toLowerCase() === "pcibusid" && typeof value === "string" && value !== "",
+  );
+  const promised = Object.hasOwn(enabledArgs(plugin, { deviceID: true }), "deviceID");
+  if (plugin.type !== "host-device" || !(hasDevice || byBus || promised)) return plugin;
+  const rest = Object.entries(plugin).filter(([key]) => key.toLowerCase() !== "pcibusid");
+  return { ...Object.fromEntries(rest), type: plugin.type, device: "eth0" };
+}
+
+function ipamTypeOf(plugin: NetworkPlugin): string | undefined {
+  const [, ipam] = Object.entries(plugin).findLast(([key]) => key.toLowerCase() === "ipam") ?? [];
+  const [, type] =
+    Object.entries(isJsonObject(ipam) ? ipam : {}).findLast(([key]) => key.toLowerCase() === "type") ?? [];
+  return typeof type === "string" && type !== "" ? type : undefined;
+}
+
+function notBuiltIn(type: string): string {
+  return `it is ${JSON.stringify(type)}, which is not built in: a module or a program of that name must be on every ` +
+    "node";
+}
+
+const attachment = { containerId: "lint", netns: "", ifName: "net1", args: "", path: [] };
+
+/** What only a node can tell. */
+class NeedsHost extends Error {
+  override readonly name = "NeedsHost";
+}
+
+function isForHost(error: unknown): boolean {
+  return error instanceof NeedsHost || (error instanceof Error && error.cause !== undefined && isForHost(error.cause));
+}
+
+/** A plugin that checks a configuration touches nothing; one that would want to is not asked any further. */
+const offlineHandles: Handles = {
+  get host(): never { throw new NeedsHost(); },
+  get container(): never { throw new NeedsHost(); },
+  get containerIfPresent(): never { throw new NeedsHost(); },
+  get iptables(): never { throw new NeedsHost(); },
+  get modules(): never { throw new NeedsHost(); },
+  leases() { throw new NeedsHost(); },
+  readText() { throw new NeedsHost(); },
+  plugin: (type) => builtIn.get(type) ?? absent(type),
+  log: { error() {}, warn() {}, debug() {} },
+  async sleep() {},
+};
+
+/** Stands in for a program, which nobody can ask about its configuration. */
+function absent(type: string): Plugin {
+  const never = async (): Promise<never> => { throw new NeedsHost(); };
+  return { type, versions: allVersions, add: never, del: never, check: never, status: never, gc: never };
+}

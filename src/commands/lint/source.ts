@@ -1,0 +1,107 @@
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { extname, join } from "node:path";
+import { CniError, code, jsonDepthMax, messageOf } from "../../cni/index.ts";
+import type { YamlDocument } from "../../kube/index.ts";
+import { parseYamlDocuments } from "../../kube/index.ts";
+import { findJsonProblem, jsonProblemText, lineAndColumn } from "../../nad/index.ts";
+import { readStdin } from "../../program/index.ts";
+import type { Level, Report } from "./finding.ts";
+import type { Spot } from "./spot.ts";
+import { fixed, spotOf } from "./spot.ts";
+
+/** A file somebody named, or one of a directory somebody named. */
+export interface Source {
+  readonly file: string;
+  readonly fromDirectory: boolean;
+}
+
+/** One document of a file. */
+export interface SourceDocument {
+  readonly source: Source;
+  readonly value: unknown;
+  readonly spot: Spot;
+}
+
+/** `-` among the files. */
+const stdinName = "stdin";
+
+/**
+ * The files that names stand for; a directory for those in it and below that end as configurations and manifests do.
+ *
+ * @throws CniError 5 naming the path
+ */
+export function sourcesOf(name: string): readonly Source[] {
+  if (name === "-") return [{ file: stdinName, fromDirectory: false }];
+  if (!looked(name, () => statSync(name)).isDirectory()) return [{ file: name, fromDirectory: false }];
+  const found = looked(name, () => readdirSync(name, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && extensions.has(extname(entry.name)))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  if (found.length > filesMax)
+    throw new CniError(
+      code.ioFailure,
+      `Cannot read ${name}: it holds ${found.length} files, expected at most ${filesMax}`,
+    );
+  return found.map((file) => ({ file, fromDirectory: true }));
+}
+
+/**
+ * The documents of a file; one that is neither JSON nor YAML is a finding.
+ *
+ * @throws CniError 5 when it cannot be read
+ */
+export async function documentsOf(source: Source, report: Report): Promise<readonly SourceDocument[]> {
+  const text = readText(source.file);
+  const isJson = jsonExtensions.has(extname(source.file));
+  const problem = isJson ? findJsonProblem(text, jsonDepthMax) : undefined;
+  if (problem !== undefined) {
+    report("error", fixed(source.file, "", lineAndColumn(text, problem.offset)), jsonProblemText(text, problem));
+    return [];
+  }
+  const documents = await parseYamlDocuments(text);
+  // In JSON a key may be there twice, and the last one counts.
+  if (isJson)
+    return documents
+      .slice(0, 1)
+      .flatMap((document) => readDocument({ ...document, value: JSON.parse(text) }, "warning", source, report));
+  return documents.flatMap((document) => readDocument(document, "error", source, report));
+}
+
+function readDocument(document: YamlDocument, level: Level, source: Source, report: Report): readonly SourceDocument[] {
+  const { file } = source;
+  for (const { message, line, column } of document.errors)
+    report(level, fixed(file, "", { line, column }), lowerFirst(message));
+  return document.errors.length > 0 && level === "error"
+    ? []
+    : [{ source, value: document.value, spot: spotOf(file, document) }];
+}
+
+function lowerFirst(text: string): string {
+  return `${text.slice(0, 1).toLowerCase()}${text.slice(1)}`;
+}
+
+const jsonExtensions: ReadonlySet<string> = new Set([".json", ".conf", ".conflist"]);
+const extensions: ReadonlySet<string> = new Set([...jsonExtensions, ".yaml", ".yml"]);
+
+/** A directory of more is one that was not meant. */
+const filesMax = 10_000;
+const fileBytesMax = 16 * 1024 * 1024;
+
+function readText(file: string): string {
+  if (file === stdinName) return readStdin();
+  return looked(file, () => {
+    const { size } = statSync(file);
+    if (size > fileBytesMax)
+      throw new CniError(code.ioFailure, `Cannot read ${file}: it has ${size} bytes, expected at most ${fileBytesMax}`);
+    return readFileSync(file, "utf8");
+  });
+}
+
+function looked<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof CniError) throw cause;
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,208 @@
+import { CniError, code } from "../../cni/index.ts";
+import type { World } from "../../os/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import type { Access, Credentials } from "./access.ts";
+import type { Answer, Errand } from "./answer.ts";
+import { excerpt, isPassing, refusal, statusMessage, toAnswer } from "./answer.ts";
+import { Budget } from "./budget.ts";
+import { Connection, ConnectionError } from "./connection.ts";
+
+/**
+ * The API answers within milliseconds; one that hangs is left for another try, or another server behind the same name.
+ */
+export const tryTimeoutMs = 5_000;
+/** The deadline ends them earlier; this is for a world whose clock stands still. */
+const triesMax = 30;
+/** Between tries: a random time up to this, doubled each try, up to the other. */
+const backoffMs = 100, backoffMaxMs = 4_000;
+
+export interface ApiRequest extends Errand {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  readonly body?: JsonObject;
+  /** Less than what the command has left. */
+  readonly limitMs?: number;
+}
+
+export interface ApiSettings {
+  readonly access: () => Promise<Access>;
+  readonly budget: Budget;
+  /** Of the budget, kept for requests that have a limit of their own: there must be time to tell what went wrong. */
+  readonly reserveMs: number;
+  readonly tryTimeoutMs: number;
+  readonly userAgent: string;
+  readonly world: World;
+}
+
+/** Requests to the cluster's API, each tried until there is an answer that means something, or time is up. */
+export class Api {
+  private readonly settings: ApiSettings;
+  private access: Promise<Access> | undefined;
+  /** One for every client certificate we have had. */
+  private readonly connections: Connection[] = [];
+  private closed = false;
+
+  constructor(settings: ApiSettings) {
+    this.settings = settings;
+  }
+
+  /**
+   * The API's answer, of whatever status: refusals and conflicts are answers.
+   *
+   * @throws CniError 11 when there was none in time, 7 for a broken kubeconfig, 120 for a server we cannot trust
+   */
+  async send(request: ApiRequest): Promise<Answer> {
+    const { budget, reserveMs, world } = this.settings;
+    return budget.count(() => {
+      const own = new Budget(
+        request.limitMs === undefined ? budget.leftMs() - reserveMs : Math.min(request.limitMs, budget.leftMs()),
+        world,
+      );
+      return own.count(() =>
+        this.sendUntilAnswered(request, own, request.limitMs === undefined ? budget.limitMs - reserveMs : own.limitMs),
+      );
+    });
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const connection of this.connections) connection.close();
+  }
+
+  /** @param limitMs  for the message */
+  private async sendUntilAnswered(request: ApiRequest, budget: Budget, limitMs: number): Promise<Answer> {
+    const { world, tryTimeoutMs } = this.settings;
+    const access = await (this.access ??= this.settings.access());
+    let refused = false, renewed = false;
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.tryOnce(request, {
+        access,
+        refused,
+        timeoutMs: Math.min(tryTimeoutMs, budget.leftMs()),
+      });
+      if ("problem" in outcome) {
+        const waitMs = Math.max(outcome.waitMs, world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries - 1)));
+        if (tries === triesMax || waitMs >= budget.leftMs() || this.closed)
+          throw unanswered(request, { access, outcome, tries, limitMs });
+        await world.sleep(waitMs);
+      } else if (outcome.answer.status !== 401) {
+        return outcome.answer;
+      } else if (renewed) {
+        throw refusal(outcome.answer, request);
+      } else {
+        // A service account's token is replaced while it is in use: the file has the new one.
+        renewed = true;
+      }
+      refused = "answer" in outcome;
+    }
+  }
+
+  private async tryOnce(request: ApiRequest, { access, refused, timeoutMs }: Try): Promise<Outcome> {
+    const credentials = await access.credentials({ refused, timeoutMs });
+    try {
+      const answer = await this.connectionAs(credentials, access).send({
+        method: request.method,
+        path: request.path,
+        headers: this.headersFor(request, credentials),
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        timeoutMs,
+      });
+      const said = toAnswer(answer);
+      if (!isPassing(answer.status)) return { answer: said };
+      return {
+        problem: `it said ${statusMessage(said) ?? excerpt(said)}`,
+        waitMs: this.askedWaitMs(answer.retryAfter),
+      };
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      if (error.code === "EMSGSIZE")
+        throw new CniError(
+          code.cluster,
+          `Cannot ${request.act}: ${error.message}, expected an object of the cluster's API`,
+        );
+      if (isDistrust(error.code)) throw distrusted(request, { access, error });
+      return { problem: error.message, waitMs: 0 };
+    }
+  }
+
+  /** The connection of these credentials; a certificate belongs to it, so another one needs a new connection. */
+  private connectionAs({ certificate }: Credentials, access: Access): Connection {
+    if (this.closed) throw new ConnectionError("ECANCELED", "the client was closed");
+    const known = this.connections.find(
+      (one) => one.certificate?.chain === certificate?.chain && one.certificate?.key === certificate?.key,
+    );
+    if (known !== undefined) return known;
+    const connection = new Connection(access, certificate);
+    this.connections.push(connection);
+    return connection;
+  }
+
+  private headersFor({ body }: ApiRequest, { authorization }: Credentials): Record<string, string> {
+    return {
+      accept: "application/json",
+      "user-agent": this.settings.userAgent,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(authorization === undefined ? {} : { authorization }),
+    };
+  }
+
+  /** Retry-After is in seconds, or a date. */
+  private askedWaitMs(retryAfter: string | undefined): number {
+    if (retryAfter === undefined) return 0;
+    const ms = /^\d+$/.test(retryAfter)
+      ? Number(retryAfter) * 1000
+      : Date.parse(retryAfter) - this.settings.world.wallMs();
+    return Number.isFinite(ms) ? Math.max(0, ms) : 0;
+  }
+}
+
+interface Try {
+  readonly access: Access;
+  readonly refused: boolean;
+  readonly timeoutMs: number;
+}
+
+/** An answer, or why there is none that counts. */
+type Outcome = { readonly answer: Answer } | Unanswered;
+
+interface Unanswered {
+  readonly problem: string;
+  /** What the server asked for; 0 when it did not. */
+  readonly waitMs: number;
+}
+
+function unanswered(
+  { act }: ApiRequest,
+  {
+    access,
+    outcome,
+    tries,
+    limitMs,
+  }: { readonly access: Access; readonly outcome: Unanswered; readonly tries: number; readonly limitMs: number },
+): CniError {
+  const count = tries === 1 ? "1 try" : `${tries} tries`;
+  return new CniError(
+    code.tryAgainLater,
+    `Cannot ${act}: ${outcome.problem} (${count}), expected an answer of the cluster's API at ${access.server} ` +
+      `within ${limitMs} ms`,
+  );
+}
+
+/** OpenSSL's and Node's codes for a certificate that is not accepted, by either side, or for no TLS at all. */
+function isDistrust(errorCode: string): boolean {
+  return /^(CERT_|DEPTH_ZERO|ERR_TLS_|ERR_SSL_|ERR_OSSL_|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(
+    errorCode,
+  );
+}
+
+function distrusted(
+  { act }: ApiRequest,
+  { access, error }: { readonly access: Access; readonly error: ConnectionError },
+): CniError {
+  const reason = `there is no trusted connection to ${access.server}: ${error.message} (${error.code})`;
+  return new CniError(
+    code.cluster,
+    `Cannot ${act}: ${reason}, expected a certificate that the authority of ${access.source} signed for that host`,
+    { cause: error },
+  );
+}

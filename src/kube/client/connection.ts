@@ -1,0 +1,150 @@
+import { Agent as PlainAgent, request as requestPlain } from "node:http";
+import { Agent, request as requestTls } from "node:https";
+import { getCACertificates } from "node:tls";
+import type { IncomingMessage } from "node:http";
+import { messageOf } from "../../cni/index.ts";
+import type { Access, ClientCertificate } from "./access.ts";
+
+/** What an object of the API can be, several times over: etcd takes 1.5 MiB. */
+const bodyBytesMax = 8 * 1024 * 1024;
+/** Each costs a handshake, 3 ms of this process, and saves the wait for an answer; see docs/dependencies.md. */
+const connectionsMax = 3;
+
+export interface HttpRequest {
+  readonly method: string;
+  /** With its query, below the server's own path. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** From the first byte to the last, connecting included. */
+  readonly timeoutMs: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Seconds or a date, as it was sent. */
+  readonly retryAfter: string | undefined;
+  readonly body: string;
+}
+
+/** A failure below HTTP. `code` is Node's or OpenSSL's: ECONNREFUSED, ETIMEDOUT, CERT_HAS_EXPIRED. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** Connections to one server as one client, kept open between requests. */
+export class Connection {
+  readonly certificate: ClientCertificate | undefined;
+  private readonly url: URL;
+  private readonly agent: Agent | PlainAgent;
+
+  constructor(access: Access, certificate: ClientCertificate | undefined) {
+    this.certificate = certificate;
+    this.url = new URL(access.server);
+    this.agent = this.url.protocol === "https:" ? tlsAgent(access, certificate) : new PlainAgent(kept);
+  }
+
+  /**
+   * One request, tried once.
+   *
+   * @throws ConnectionError when there is no whole answer
+   */
+  send(request: HttpRequest): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      const { method, headers, timeoutMs, body } = request;
+      const options = {
+        method,
+        agent: this.agent,
+        ...this.address(request.path),
+        headers: { ...headers, ...lengthOf(body) },
+      };
+      const call = this.url.protocol === "https:" ? requestTls(options) : requestPlain(options);
+      const timer = setTimeout(() => {
+        call.destroy(new ConnectionError("ETIMEDOUT", `there was no whole answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+      const fail = (error: unknown): void => {
+        clearTimeout(timer);
+        reject(toConnectionError(error));
+      };
+      call.on("error", fail);
+      call.on("response", (response) => {
+        readBody(response).then((text) => {
+          clearTimeout(timer);
+          resolve(toAnswer(response, text));
+        }, (error: unknown) => {
+          call.destroy();
+          fail(call.errored ?? error);
+        });
+      });
+      call.end(body);
+    });
+  }
+
+  /** Drops all connections, those in use too. */
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private address(path: string): { host: string; port: string; path: string } {
+    const { hostname, port, pathname, protocol } = this.url;
+    const defaultPort = protocol === "https:" ? "443" : "80";
+    return {
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: port === "" ? defaultPort : port,
+      path: pathname.replace(/\/$/, "") + path,
+    };
+  }
+}
+
+const kept = { keepAlive: true, maxSockets: connectionsMax };
+
+function tlsAgent({ trust, proxy }: Access, certificate: ClientCertificate | undefined): Agent {
+  return new Agent({
+    ...kept,
+    // Reading this machine's own authorities costs 10 ms and more, so they are asked for only where no other is named.
+    ca: trust.authority ?? (trust.skipVerify ? [] : getCACertificates("system")),
+    rejectUnauthorized: !trust.skipVerify,
+    ...(trust.serverName === undefined ? {} : { servername: trust.serverName }),
+    ...(certificate === undefined ? {} : { cert: certificate.chain, key: certificate.key }),
+    ...(proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: proxy } }),
+  });
+}
+
+function lengthOf(body: string | undefined): Record<string, string> {
+  return body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+}
+
+function readBody(response: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes > bodyBytesMax)
+        reject(new ConnectionError("EMSGSIZE", `the answer is longer than ${bodyBytesMax} bytes`));
+    });
+    response.on("error", reject);
+    response.on("end", () => resolve(Buffer.concat(chunks).toString()));
+    response.on("close", () => reject(new ConnectionError("ECONNRESET", "the answer ended too early")));
+  });
+}
+
+function toAnswer(response: IncomingMessage, body: string): HttpAnswer {
+  const { statusCode = 0, headers } = response;
+  return { status: statusCode, retryAfter: headers["retry-after"], body };
+}
+
+function toConnectionError(error: unknown): ConnectionError {
+  if (error instanceof ConnectionError) return error;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  // Where several addresses of one name were tried, Node says why only in the parts.
+  const parts = error instanceof AggregateError ? error.errors.map(messageOf).join(", ") : "";
+  return new ConnectionError(code, parts === "" ? messageOf(error) : parts, error);
+}

@@ -1,0 +1,149 @@
+import { execFile } from "node:child_process";
+import type { ExecFileException } from "node:child_process";
+import { isAbsolute, join } from "node:path";
+import { messageOf } from "../../cni/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import type { Access, Credentials } from "./access.ts";
+import type { Environment } from "./environment.ts";
+import { jsonObjectIn } from "./json-object.ts";
+import { Settings } from "./settings.ts";
+import { tokenOf } from "./token.ts";
+
+const apiVersions = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
+const outputBytesMax = 1024 * 1024;
+
+/** What a user of a kubeconfig is told of the rest of it. */
+export interface UserContext {
+  readonly cluster: Settings;
+  readonly env: Environment;
+  readonly server: string;
+}
+
+/**
+ * Credentials from a program, which is run at the first need and again when the API refused what it gave.
+ *
+ * @throws CniError 7 naming the key that is wrong, at use also for a program that fails
+ * @see k8s.io/client-go/pkg/apis/clientauthentication/v1, ExecCredential
+ */
+export function execCredentials(exec: Settings, context: UserContext): Access["credentials"] {
+  const apiVersion = exec.text("apiVersion");
+  if (apiVersion === undefined || !apiVersions.includes(apiVersion))
+    return exec.refuse("apiVersion", apiVersions.join(" or "));
+  if (exec.text("interactiveMode") === "Always")
+    return exec.refuse("interactiveMode", "Never or IfAvailable: nobody is there to be asked");
+  const program = programOf(exec);
+  const args = exec.texts("args");
+  const env = {
+    ...context.env,
+    ...variablesOf(exec),
+    KUBERNETES_EXEC_INFO: JSON.stringify(infoFor(exec, { apiVersion, context })),
+  };
+  let remembered: Promise<Credentials> | undefined;
+  return ({ refused, timeoutMs }) => {
+    if (refused) remembered = undefined;
+    return (remembered ??= run(program, args, { env, timeoutMs }).then(
+      (output) => toCredentials(exec, { output, apiVersion, program }),
+      (error: unknown) => {
+        throw exec.refusal(
+          `${exec.pathTo("command")} ${program} failed: ${messageOf(error)}`,
+          `an ExecCredential within ${timeoutMs} ms`,
+        );
+      },
+    ));
+  };
+}
+
+/** One without a slash is looked for on PATH, a relative one starts from the kubeconfig's folder. */
+function programOf(exec: Settings): string {
+  const command = exec.text("command") ?? exec.refuse("command", "a program");
+  return command.includes("/") && !isAbsolute(command) ? join(exec.folder, command) : command;
+}
+
+function variablesOf(exec: Settings): Record<string, string> {
+  return Object.fromEntries(
+    exec
+      .objects("env")
+      .map((variable) => [
+        variable.text("name") ?? variable.refuse("name", "a variable's name"),
+        variable.text("value") ?? "",
+      ]),
+  );
+}
+
+function infoFor(
+  exec: Settings,
+  { apiVersion, context: { cluster, server } }: { readonly apiVersion: string; readonly context: UserContext },
+): JsonObject {
+  const shown = exec.flag("provideClusterInfo") ? { cluster: clusterInfo(cluster, server) } : {};
+  return { kind: "ExecCredential", apiVersion, spec: { ...shown, interactive: false } };
+}
+
+function clusterInfo(cluster: Settings, server: string): JsonObject {
+  const authority = cluster.pem("certificate-authority");
+  const serverName = cluster.text("tls-server-name");
+  return {
+    server,
+    ...(serverName === undefined ? {} : { "tls-server-name": serverName }),
+    ...(cluster.flag("insecure-skip-tls-verify") ? { "insecure-skip-tls-verify": true } : {}),
+    ...(authority === undefined ? {} : { "certificate-authority-data": Buffer.from(authority).toString("base64") }),
+    config: null,
+  };
+}
+
+interface RunOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly timeoutMs: number;
+}
+
+function run(program: string, args: readonly string[], { env, timeoutMs }: RunOptions): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      env: { ...env },
+      encoding: "utf8",
+      timeout: Math.max(1, Math.trunc(timeoutMs)),
+      killSignal: "SIGKILL",
+      maxBuffer: outputBytesMax,
+    } as const;
+    const child = execFile(program, [...args], options, (error, stdout, stderr) =>
+      error === null ? resolve(stdout) : reject(new Error(howItEnded(error, stderr))),
+    );
+    // It is told that nobody will answer; one that reads all the same must not wait.
+    child.stdin?.on("error", () => {}).end();
+  });
+}
+
+/** Not in Node's words, which are the whole command line: arguments may be secrets. */
+function howItEnded({ code, signal, killed }: ExecFileException, stderr: string): string {
+  const end = typeof code === "number" ? `it ended with status ${code}`
+    : code != null ? `it could not be run (${code})`
+    : killed ? "it was still running and was ended" : `it was ended by ${signal ?? "nobody knows what"}`;
+  const [said = ""] = stderr.trim().split("\n");
+  return said === "" ? end : `${end} and said ${JSON.stringify(said.slice(0, saidCharsMax))}`;
+}
+
+const saidCharsMax = 200;
+
+function toCredentials(
+  exec: Settings,
+  { output, apiVersion, program }: { readonly output: string; readonly apiVersion: string; readonly program: string },
+): Credentials {
+  const answer = new Settings(jsonObjectIn(output) ?? {}, {
+    subject: `${exec.subject}: the answer of ${exec.pathTo("command")} ${program}`,
+    path: "",
+    folder: exec.folder,
+  });
+  if (answer.text("kind") !== "ExecCredential") return answer.refuse("kind", "ExecCredential");
+  if (answer.text("apiVersion") !== apiVersion) return answer.refuse("apiVersion", JSON.stringify(apiVersion));
+  const status = answer.object("status") ?? answer.refuse("status", "an object with a token or a client certificate");
+  const token = status.text("token");
+  const chain = status.text("clientCertificateData"),
+    key = status.text("clientKeyData");
+  if ((chain === undefined) !== (key === undefined))
+    throw status.refusal(`${status.path} has only one of clientCertificateData and clientKeyData`, "both or none");
+  if (token === undefined && chain === undefined)
+    return status.refuse("token", "a token or a client certificate", undefined);
+  return {
+    ...(token === undefined ? {} : { authorization: `Bearer ${tokenOf(status, token)}` }),
+    ...(chain === undefined || key === undefined ? {} : { certificate: { chain, key } }),
+  };
+}

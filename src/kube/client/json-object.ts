@@ -1,0 +1,37 @@
+import type { JsonObject } from "../../schema/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
+
+/**
+ * The JSON object of a text that may be anything; undefined when it is none. Integers beyond what a number holds keep
+ * their digits: an object is written back as it was read, and the API refuses one whose int64 has become another.
+ */
+export function jsonObjectIn(text: string): JsonObject | undefined {
+  try {
+    const value = longNumber.test(text) ? exactJson.parse(text, keepDigits) : JSON.parse(text) as unknown;
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Number.MAX_SAFE_INTEGER has 16 digits. */
+const longNumber = /\d{16}/;
+
+/** JSON.parse with source text access, ECMAScript 2026, which TypeScript's library does not have yet and Node has. */
+interface ExactJson {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  /** What JSON.stringify puts out as it is. */
+  rawJSON(text: string): unknown;
+}
+
+// True of the engine this is bundled with.
+const exactJson = JSON as unknown as ExactJson;
+
+function keepDigits(_key: string, value: unknown, { source = "" }: { readonly source?: string }): unknown {
+  return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)
+    ? exactJson.rawJSON(source)
+    : value;
+}

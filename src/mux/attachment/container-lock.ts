@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { CniError, code, messageOf } from "../../cni/index.ts";
+import type { LockFile } from "../../os/index.ts";
+import { takeLock } from "../../os/index.ts";
+
+/**
+ * Containers share this many locks: a lock file can stay for ever, and removing one would race with whoever waits for
+ * it.
+ */
+const lockCount = 256;
+/** Runtimes give up on a container after two to four minutes. */
+const waitMs = 120_000;
+
+/**
+ * Runs `work` while no other process works on that container, nor on the few others that share its lock.
+ *
+ * @throws CniError 11 when the lock is not had within two minutes, 5 when its file cannot be used
+ */
+export async function withContainerLock<T>(
+  {
+    cniDir,
+    containerId,
+    lockFile,
+  }: { readonly cniDir: string; readonly containerId: string; readonly lockFile: LockFile },
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = take(join(cniDir, ".polynic", `lock-${lockOf(containerId)}`), lockFile, containerId);
+  try {
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
+
+function take(path: string, lockFile: LockFile, containerId: string): { close(): void } {
+  try {
+    return takeLock(lockFile, path, { timeoutMs: waitMs, mode: 0o700 });
+  } catch (error) {
+    const reason = messageOf(error);
+    const busy = error instanceof Error && !("code" in error);
+    throw new CniError(
+      busy ? code.tryAgainLater : code.ioFailure,
+      `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${reason}`,
+      { cause: error },
+    );
+  }
+}
+
+/** FNV-1a over the id's characters. */
+function lockOf(containerId: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of containerId) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0;
+  return hash % lockCount;
+}

@@ -1,0 +1,34 @@
+import { CniError, code } from "../../cni/index.ts";
+import { interfaceNameProblem } from "../../net/index.ts";
+import type { Delegate } from "./delegate.ts";
+import { UnusableNetwork } from "./unusable-network.ts";
+
+/**
+ * The interface name of each network, in order: what its selection asked for, else the runtime's name for the default
+ * network and `net<position>` for the others. A network with a name of its own still uses up its number, and DEL
+ * computes the same again, so the order must be that of ADD.
+ */
+export function interfaceNames(delegates: readonly Delegate[], ifName: string): readonly string[] {
+  return delegates.map((delegate, index) => delegate.requests.ifName ?? (index === 0 ? ifName : `net${index}`));
+}
+
+/** @throws CniError 7 when two networks of one container would have the same interface, or a name is no interface name */
+export function refuseNameClash(delegates: readonly Delegate[], names: readonly string[]): void {
+  names.forEach((name, index) => {
+    const network = delegates[index]?.displayName ?? "",
+      problem = interfaceNameProblem(name);
+    if (problem !== undefined)
+      throw refusal(network, `Cannot use interface name "${name}" for network "${network}": ${problem}`);
+    const first = names.indexOf(name);
+    if (first === index) return;
+    throw refusal(
+      network,
+      `Cannot use interface name "${name}" for network "${network}": network ` +
+        `"${delegates[first]?.displayName ?? ""}" has it already, expected one name per network`,
+    );
+  });
+}
+
+function refusal(network: string, message: string): UnusableNetwork {
+  return new UnusableNetwork(network, "refused", new CniError(code.invalidConfig, message));
+}

@@ -1,0 +1,92 @@
+import { formatArgPairs } from "../../cni/index.ts";
+import type { Attachment } from "../../plugins/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import type { DeviceInfoKey, ResultKey } from "../../store/index.ts";
+import { deviceInfoPath } from "../../store/index.ts";
+import type { MuxConfig } from "../config.ts";
+import type { ArgPairs } from "./args.ts";
+import { networkArgs } from "./args.ts";
+import type { Delegate } from "./delegate.ts";
+import { interfaceNames } from "./naming.ts";
+
+/** One network of one container: which plugins, as which interface, with which arguments. */
+export interface Network {
+  readonly delegate: Delegate;
+  readonly attachment: Attachment;
+  readonly argPairs: ArgPairs;
+  readonly capabilityArgs: JsonObject;
+}
+
+/**
+ * The networks of one container in order, the default one first.
+ *
+ * Only the default network gets the runtime's capability arguments and its wishes in CNI_ARGS about address and MAC
+ * (multi-network specification 1.3, 7.5), unless the configuration asks for Multus's way of giving them to all. The
+ * others get what their selections ask for; in CNI_ARGS, for plugins that know no capabilities, when they are added
+ * only.
+ */
+export function planNetworks(
+  delegates: readonly Delegate[],
+  attachment: Attachment,
+  config: MuxConfig,
+  args: ArgPairs,
+  { adding = false }: { readonly adding?: boolean } = {},
+): readonly Network[] {
+  const names = interfaceNames(delegates, attachment.ifName);
+  const path = pluginPath(attachment, config);
+  return delegates.map((delegate, index) => {
+    const everything = index === 0 || config.runtimeConfigToAll;
+    const argPairs = networkArgs(args, { everything, asked: adding ? askedOfInterface(delegate.requests) : [] });
+    // GC and STATUS are about no interface.
+    const ifName = attachment.ifName === "" ? "" : (names[index] ?? "");
+    const capabilityArgs = {
+      ...(everything ? withoutEmpty(config.runtimeConfig) : {}),
+      ...(index === 0 ? {} : delegate.capabilityArgs),
+    };
+    return {
+      delegate, argPairs,
+      attachment: { ...attachment, ifName, args: formatArgPairs(argPairs), path },
+      capabilityArgs: withDeviceInfo(capabilityArgs, {
+        name: delegate.displayName,
+        containerId: attachment.containerId,
+        ifName,
+      }),
+    };
+  });
+}
+
+/** The deprecated way; some IPAM plugins still read it. */
+function askedOfInterface({ mac, ips = [] }: Delegate["requests"]): ArgPairs {
+  return [
+    ...(mac === undefined ? [] : [["MAC", mac] as const]),
+    ...(ips.length === 0 ? [] : [["IP", ips.join(",")] as const]),
+  ];
+}
+
+/** A network with a device is told the file where it is, or may be, described. */
+function withDeviceInfo(capabilityArgs: JsonObject, attachment: DeviceInfoKey): JsonObject {
+  return "deviceID" in capabilityArgs
+    ? { ...capabilityArgs, CNIDeviceInfoFile: deviceInfoPath(attachment) }
+    : capabilityArgs;
+}
+
+/** Where executables are looked for: binDir first, then CNI_PATH. */
+export function pluginPath(attachment: Pick<Attachment, "path">, config: Pick<MuxConfig, "binDir">): readonly string[] {
+  return [...new Set([config.binDir, ...attachment.path])];
+}
+
+export function resultKey({ delegate, attachment }: Network): ResultKey {
+  return { networkName: delegate.network.name, containerId: attachment.containerId, ifName: attachment.ifName };
+}
+
+/** For messages: `network "blue" (interface "net1")`. */
+export function describe({ delegate, attachment }: Network): string {
+  return attachment.ifName === ""
+    ? `network "${delegate.displayName}"`
+    : `network "${delegate.displayName}" (interface "${attachment.ifName}")`;
+}
+
+function withoutEmpty(args: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) =>
+    value !== null && value !== undefined && value !== "" && !(Array.isArray(value) && value.length === 0)));
+}

@@ -1,0 +1,187 @@
+/**
+ * Files of ours: written whole or not at all, read without following links, made with their directories.
+ *
+ * Nothing waits for the disk. A power cut ends the containers and all the kernel holds for them, so a file lost or
+ * emptied by it is no more than GC collects anyway; and fsync of content and name would take two flushes a file, 0.4 ms
+ * on a virtual disk and ten times that on others, of seven files for three networks.
+ */
+import {
+  closeSync,
+  constants,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+
+/** How a file is written whole or not at all. */
+export interface WholeFileOptions {
+  /** Permission bits, before the umask; 0600 when absent. */
+  readonly mode?: number;
+  /** Directory of the temporary file, on the same file system; the file's own when absent. */
+  readonly temporaryDirectory?: string;
+}
+
+/**
+ * Writes a file so that every reader sees the old content or the new one, whole: temporary file, then rename(2).
+ *
+ * @throws the file system's error (ENOENT when the directory is missing); the temporary file is gone then
+ */
+export function writeWholeFile(path: string, content: string | Uint8Array, options: WholeFileOptions = {}): void {
+  const temporary = writeTemporary(path, content, options);
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    discard(temporary);
+    throw error;
+  }
+}
+
+/**
+ * Creates a file that must not exist yet, whole or not at all: temporary file, then link(2), which never replaces.
+ * O_EXCL and a write would leave an empty file behind when the process dies in between.
+ *
+ * @returns false when the name is taken; true once the file is there, even when its temporary name cannot be removed
+ */
+export function createWholeFile(path: string, content: string | Uint8Array, options: WholeFileOptions = {}): boolean {
+  const temporary = writeTemporary(path, content, options);
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  } finally {
+    discard(temporary);
+  }
+  return true;
+}
+
+/** Deletes temporary files in a directory that a process left when it died: older than a minute. */
+export function removeStaleTemporaries(directory: string): void {
+  const oldest = Date.now() - staleAfterMs;
+  for (const name of readdirSync(directory).filter((name) => temporaryPattern.test(name))) {
+    const path = join(directory, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined && stat.mtimeMs < oldest) removeIfPresent(path);
+  }
+}
+
+/**
+ * Makes a directory and those above it; one that is there is fine, also when another process makes it at this moment.
+ */
+export function makeDirectory(path: string, mode: number): void {
+  // Not by mkdir's "recursive": where the file system refuses with ENOENT, as procfs does, it tries for ever.
+  if (isMade(path, mode)) return;
+  makeDirectory(dirname(path), mode);
+  // What refuses now though all above is there says why by itself.
+  if (!isMade(path, mode)) mkdirSync(path, { mode });
+}
+
+/** False when the system says that something above is missing. */
+function isMade(path: string, mode: number): boolean {
+  try {
+    mkdirSync(path, { mode });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return true;
+    if (errnoOf(error) !== "ENOENT") throw error;
+    return false;
+  }
+}
+
+/**
+ * What stands where a file of ours should be is neither waited for, as a pipe would be, nor followed elsewhere, as a
+ * link would be.
+ */
+const oursOnly = constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/** The text of a file of ours; throws the file system's error, ELOOP for a symbolic link. */
+export function readText(path: string): string {
+  return readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | oursOnly });
+}
+
+/** The same as bytes. */
+export function readBytes(path: string): Buffer {
+  return readFileSync(path, { flag: constants.O_RDONLY | oursOnly });
+}
+
+/** Writes a file of ours in place, mode 0600, which only a help to ourselves may be: a reader may see half of it. */
+export function writeInPlace(path: string, text: string, how: "append" | "replace"): void {
+  const flag =
+    constants.O_WRONLY | constants.O_CREAT | (how === "append" ? constants.O_APPEND : constants.O_TRUNC) | oursOnly;
+  const fd = openSync(path, flag, 0o600);
+  try {
+    writeAll(fd, Buffer.from(text));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Deletes a file; false when there was none, or can be none of that name. A directory is none of ours. */
+export function removeIfPresent(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error) || errnoOf(error) === "EISDIR") return false;
+    throw error;
+  }
+}
+
+/**
+ * Whether a file system error says that there is no such file, and cannot be one: a name may be longer than names can
+ * be.
+ */
+export function isAbsent(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(errnoOf(error) ?? "");
+}
+
+/** The errno name of a file system error ("ENOENT"), or undefined for any other value. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+function writeTemporary(path: string, content: string | Uint8Array, options: WholeFileOptions): string {
+  const temporary = `${options.temporaryDirectory ?? dirname(path)}/${temporaryName()}`;
+  const fd = openSync(temporary, "wx", options.mode ?? 0o600);
+  try {
+    writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
+  } catch (error) {
+    closeSync(fd);
+    discard(temporary);
+    throw error;
+  }
+  closeSync(fd);
+  return temporary;
+}
+
+/** One that stays is only litter, which GC removes: what became of the file itself matters more. */
+function discard(temporary: string): void {
+  try {
+    removeIfPresent(temporary);
+  } catch {
+    return;
+  }
+}
+
+/** No write takes so long. */
+const staleAfterMs = 60_000;
+const temporaryPattern = /^\.polynic-[0-9]+-[0-9a-f]+\.tmp$/;
+
+/** A process id alone would not do: writers may live in different PID namespaces. */
+function temporaryName(): string {
+  const random = Math.floor(Math.random() * 2 ** 48).toString(16);
+  return `.polynic-${process.pid}-${random}.tmp`;
+}
+
+/** write(2) may take less than it is given. */
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+}

@@ -1,0 +1,132 @@
+import type { Result } from "../../cni/index.ts";
+import type { Iptables } from "../../exec/index.ts";
+import type { LeaseStore } from "../../ipam/index.ts";
+import type { Namespace, Link } from "../../kernel/index.ts";
+import type { ModuleHost } from "../../wasm/index.ts";
+
+/** One (container, interface) pair and how the runtime reached it. Fields a verb does not carry are "". */
+export interface Attachment {
+  readonly containerId: string;
+  /** Path as given; "" on a DEL whose namespace is gone. */
+  readonly netns: string;
+  readonly ifName: string;
+  /** CNI_ARGS verbatim. */
+  readonly args: string;
+  /** CNI_PATH, split. */
+  readonly path: readonly string[];
+}
+
+/** A plugin's configuration as JSON: the known generic keys typed, all others untouched. */
+export interface PluginConf {
+  readonly cniVersion: string;
+  /** The network's name. */
+  readonly name: string;
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+/** One call of a plugin. `conf` holds `runtimeConfig` where the runtime gave one, but never `prevResult`. */
+export interface PluginRequest {
+  readonly attachment: Attachment;
+  readonly conf: PluginConf;
+  readonly prevResult: Result | undefined;
+  /**
+   * The configuration is the node's own; absent, somebody with rights in one namespace of a cluster may have written
+   * it.
+   */
+  readonly trusted?: boolean;
+}
+
+/**
+ * GC: the attachments of this network that are valid; undefined means that the runtime gave no list: remove nothing.
+ */
+export interface GcRequest extends PluginRequest {
+  readonly validAttachments: readonly ValidAttachment[] | undefined;
+}
+
+export interface ValidAttachment {
+  readonly containerID: string;
+  readonly ifname: string;
+}
+
+/** Everything a plugin may touch, opened at first use. One set serves all plugins of one command. */
+export interface Handles {
+  /** The namespace this process runs in. */
+  readonly host: Namespace;
+  /** The container's namespace; throws (ADD, CHECK) when the path is no namespace. */
+  readonly container: Namespace;
+  /** The same, or undefined when the path is empty or nothing is there any more (DEL). */
+  readonly containerIfPresent: Namespace | undefined;
+  readonly iptables: Iptables;
+  readonly modules: ModuleHost;
+  /** Address reservations below a host-local `dataDir`. */
+  leases(dataDir: string): LeaseStore;
+  /** The text of a file that a configuration names (resolv.conf); CniError 5 when it cannot be read. */
+  readText(path: string): string;
+  /** The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither. */
+  plugin(type: string): Plugin;
+  readonly log: Log;
+  /** Waits without blocking the event loop for longer than needed. */
+  sleep(ms: number): Promise<void>;
+}
+
+export interface AddContext extends Handles {
+  readonly undo: Undo;
+}
+
+export interface DelContext extends Handles {
+  readonly teardown: Teardown;
+}
+
+/** Steps that take back what an ADD has done so far; run newest first when the ADD fails. */
+export interface Undo {
+  /** `what` names the step in the imperative: "delete the link". */
+  add(what: string, step: () => void | Promise<void>): void;
+}
+
+/** Gathers a DEL's work so that the links of all networks go in one request (deleting a link waits for RCU). */
+export interface Teardown {
+  /** The link is deleted when the command's plugins have all been asked. */
+  deleteLink(namespace: Namespace, link: Link): void;
+  /** Runs before the gathered links go, for what the kernel frees by itself while it waits for them: firewall rules. */
+  before(what: string, step: () => void | Promise<void>): void;
+  /**
+   * Runs after the gathered links are gone; an error, here as before, does not stop the others and is reported at the
+   * end.
+   */
+  after(what: string, step: () => void | Promise<void>): void;
+}
+
+/** Lines for people, on stderr or in the configured file. */
+export interface Log {
+  error(message: string): void;
+  warn(message: string): void;
+  debug(message: string): void;
+}
+
+/**
+ * A CNI plugin as a value: built in, or an executable wrapped to look the same.
+ *
+ * ADD stops at its first error and has registered an undo step for everything it did. DEL treats missing as success
+ * and carries on past errors. CHECK changes nothing. Errors are CniError, or the kernel's NetlinkError.
+ */
+export interface Plugin {
+  readonly type: string;
+  /** cniVersions accepted, oldest first. */
+  readonly versions: readonly string[];
+  /**
+   * Refuses a configuration that ADD would refuse, as far as that can be known from the configuration alone. It has no
+   * `prevResult` yet and touches nothing. Absent for executables: the specification has no such verb.
+   */
+  validate?(request: PluginRequest, handles: Handles): void;
+  /**
+   * The same for what has to be read first: a module, and the schema it comes with. Runs after every `validate`,
+   * touches nothing. Absent where there is nothing of the kind.
+   */
+  prepare?(request: PluginRequest, handles: Handles): Promise<void>;
+  add(request: PluginRequest, context: AddContext): Promise<Result>;
+  del(request: PluginRequest, context: DelContext): Promise<void>;
+  check(request: PluginRequest, handles: Handles): Promise<void>;
+  status(request: PluginRequest, handles: Handles): Promise<void>;
+  gc(request: GcRequest, handles: Handles): Promise<void>;
+}

@@ -1,0 +1,136 @@
+import type { Dns, IpConfig, Result, Route } from "../../cni/index.ts";
+import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../../cni/index.ts";
+import type { Address, Prefix } from "../../net/index.ts";
+import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix } from "../../net/index.ts";
+import type { Call } from "../contract/define.ts";
+import { definePlugin } from "../contract/define.ts";
+import { requirePrevResult } from "../interface/check.ts";
+import { configuredRoutes } from "../interface/routes.ts";
+
+interface StaticConf {
+  readonly ipam?: {
+    readonly addresses?: readonly { readonly address?: string; readonly gateway?: string }[];
+    readonly routes?: readonly Route[];
+    readonly dns?: Dns;
+  };
+  readonly args?: { readonly cni?: { readonly ips?: readonly string[] } };
+  readonly runtimeConfig?: { readonly ips?: readonly string[] };
+}
+
+/**
+ * static: the addresses the configuration names, kept nowhere.
+ *
+ * Addresses are those of `ipam.addresses` with those of CNI_ARGS behind them (IP, with the GATEWAY inside its subnet);
+ * `args.cni.ips` replaces them all, and `runtimeConfig.ips` replaces that.
+ *
+ * ADD     answers with addresses, routes and dns; no address at all is left to the caller to judge.
+ * DEL     has nothing to do.
+ * CHECK   compares the gateway of each address that prevResult still has.
+ * Refuses (7, in CNI_ARGS 4) an address without its prefix length, and two of a family below cniVersion 0.3.0.
+ */
+export const staticPlugin = definePlugin({
+  type: "static",
+  versions: allVersions,
+  schema: confSchema<StaticConf>("static"),
+  validate(call) {
+    addressesOf(call);
+    configuredRoutes(call.conf.ipam?.routes);
+  },
+  async add(call): Promise<Result> {
+    const ips = addressesOf(call).map(({ address, gateway }): IpConfig => (
+      { address: formatPrefix(address), ...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }) }));
+    return { interfaces: [], ips, routes: configuredRoutes(call.conf.ipam?.routes), dns: call.conf.ipam?.dns ?? {} };
+  },
+  async del() {},
+  async check(call) {
+    const { network } = call;
+    const prevResult = requirePrevResult(call.prevResult, network);
+    for (const { address, gateway } of addressesOf(call)) {
+      const found = prevResult.ips.find((ip) => ip.address === formatPrefix(address));
+      if (found === undefined || gateway === undefined || found.gateway === formatAddress(gateway)) continue;
+      throw new CniError(
+        code.attachmentBroken,
+        `Cannot accept address ${found.address} of network "${network}": its gateway is ` +
+          `${found.gateway ?? "absent"}, expected ${formatAddress(gateway)}`,
+      );
+    }
+  },
+});
+
+/** One address of the configuration; host bits are kept. */
+interface StaticAddress {
+  readonly address: Prefix;
+  readonly gateway?: Address;
+}
+
+function addressesOf({ conf, network, cniVersion, attachment }: Call<StaticConf>): readonly StaticAddress[] {
+  if (conf.ipam === undefined)
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use network "${network}": it has no ipam, expected one with addresses`,
+    );
+  const configured = conf.ipam.addresses ?? [];
+  // What is replaced must be right nevertheless, as it is in the reference.
+  const written = [
+    ...configured.map(({ address = "", gateway = "" }, index) => ({
+      address: cidr(`ipam.addresses[${index}].address`, address),
+      ...(gateway === "" ? {} : { gateway: ip(`ipam.addresses[${index}].gateway`, gateway) }),
+    })),
+    ...addressesOfArgs(attachment.args),
+  ];
+  const fromArgs = conf.args?.cni?.ips ?? [];
+  const fromRuntime = conf.runtimeConfig?.ips ?? [];
+  const replacements = [
+    fromArgs.map((text) => ({ address: cidr("args.cni.ips", text) })),
+    fromRuntime.map((text) => ({ address: cidr("runtimeConfig.ips", text) })),
+  ];
+  const addresses = replacements.findLast((list) => list.length > 0) ?? written;
+  if (compareVersions(cniVersion, "0.3.0") < 0) refuseSecondOfFamily(addresses, cniVersion);
+  return addresses;
+}
+
+/** `IP=cidr[,cidr...]`, each with the `GATEWAY=ip[,ip...]` that its subnet contains. */
+function addressesOfArgs(args: string): readonly StaticAddress[] {
+  const { IP = "", GATEWAY = "" } = parseArgs(args, ["IP", "GATEWAY"]);
+  const gateways = listed(GATEWAY).map((text) => ip("CNI_ARGS GATEWAY", text, code.invalidEnvironment));
+  return listed(IP).map((text) => {
+    const address = cidr("CNI_ARGS IP", text, code.invalidEnvironment);
+    const gateway = gateways.findLast((candidate) => contains(address, candidate));
+    return { address, ...(gateway === undefined ? {} : { gateway }) };
+  });
+}
+
+function listed(text: string): readonly string[] {
+  return text === "" ? [] : text.split(",").map((entry) => entry.trim());
+}
+
+function cidr(where: string, text: string, number: number = code.invalidConfig): Prefix {
+  try {
+    return parsePrefix(text);
+  } catch (cause) {
+    throw new CniError(
+      number,
+      `Cannot use ${where}: ${JSON.stringify(text)} is no CIDR, expected one such as 10.1.2.3/24`,
+      { cause },
+    );
+  }
+}
+
+function ip(where: string, text: string, number: number = code.invalidConfig): Address {
+  if (isAddress(text)) return parseAddress(text);
+  throw new CniError(
+    number,
+    `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.1`,
+  );
+}
+
+function refuseSecondOfFamily(addresses: readonly StaticAddress[], cniVersion: string): void {
+  for (const family of [4, 6] as const) {
+    const count = addresses.filter(({ address }) => address.address.family === family).length;
+    if (count > 1)
+      throw new CniError(
+        code.invalidConfig,
+        `Cannot use ${count} addresses of IPv${family}: expected at most one a family with cniVersion ${cniVersion}`,
+      );
+  }
+}

@@ -1,0 +1,46 @@
+import type { Command, Environment, PluginRequestInput } from "../cni/index.ts";
+import { CniError, code, requireCommand, requireVersion } from "../cni/index.ts";
+import { isOwnNetns } from "../kernel/index.ts";
+import type { Attachment } from "../plugins/index.ts";
+
+/** One call by a runtime, checked as far as every plugin's is. */
+export interface Call {
+  readonly command: Command;
+  readonly environment: Environment;
+  readonly input: PluginRequestInput;
+}
+
+/**
+ * The checks between reading a call and serving it, in the reference's order, but for one: the namespace of this very
+ * process is refused before the work, not after it.
+ *
+ * @throws CniError 4 for an unknown verb, 1 for a version, 8 for our own namespace
+ */
+export function checkedCall(environment: Environment, input: PluginRequestInput, versions: readonly string[]): Call {
+  const command = requireCommand(environment.command);
+  requireVersion(command, input.conf.cniVersion, versions);
+  if (command === "ADD" || command === "DEL") refuseOwnNetns(environment);
+  return { command, environment, input };
+}
+
+export function attachmentOf({ containerId, netns, ifName, args, path }: Environment): Attachment {
+  return { containerId, netns, ifName, args, path };
+}
+
+function refuseOwnNetns({ netns, netnsOverride }: Environment): void {
+  if (netnsOverride || netns === "" || !isOwn(netns)) return;
+  throw new CniError(
+    code.invalidNetns,
+    `Cannot use CNI_NETNS "${netns}": it is the network namespace this plugin runs in, expected the container's ` +
+      "(CNI_NETNS_OVERRIDE=1 allows it)",
+  );
+}
+
+/** A path that cannot be looked at is told where it is opened, and tolerated by DEL. */
+function isOwn(netns: string): boolean {
+  try {
+    return isOwnNetns(netns);
+  } catch {
+    return false;
+  }
+}

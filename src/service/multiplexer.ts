@@ -1,0 +1,59 @@
+import { openHandles, openLog } from "../call/index.ts";
+import { CniError, code, prevResultOf } from "../cni/index.ts";
+import { insideVariable } from "../exec/index.ts";
+import type { MuxCommand } from "../mux/index.ts";
+import { add, check, del, gc, parseMuxConfig, pluginPath, status, withContainerLock } from "../mux/index.ts";
+import { lockFile } from "../os/index.ts";
+import { moduleDirectory, version } from "../program/index.ts";
+import type { Call } from "./call.ts";
+import { attachmentOf } from "./call.ts";
+
+/** Serves one call of the multiplexer; returns what goes to stdout. */
+export async function runMultiplexer(invokedAs: string, { command: verb, environment, input }: Call): Promise<string> {
+  refuseInside(invokedAs);
+  const config = parseMuxConfig(input.conf, { invokedAs, verb });
+  // It serves no purpose in a multiplexer, but one that cannot be read means that something is wrong.
+  if (verb === "ADD" || verb === "CHECK") prevResultOf(input);
+  const log = openLog(config.log);
+  const attachment = attachmentOf(environment);
+  const path = pluginPath(attachment, config);
+  const command: MuxCommand = {
+    config, attachment,
+    validAttachments: input.validAttachments,
+    env: process.env,
+    version,
+    openHandles: (netns) =>
+      openHandles({
+        netns,
+        path,
+        execute: config.execute,
+        modules: moduleDirectory,
+        moduleSettings: config.modules,
+        log,
+      }),
+    exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
+  };
+  switch (verb) {
+    case "ADD": return JSON.stringify(await add(command), null, 4);
+    case "DEL": await del(command); break;
+    case "CHECK": await check(command); break;
+    case "STATUS": await status(command); break;
+    case "GC": await gc(command); break;
+    case "VERSION": break;
+  }
+  return "";
+}
+
+/**
+ * A plugin that we run may run others which its configuration names, and that may be anybody's: with the multiplexer
+ * among them, it could choose which files are executed.
+ */
+function refuseInside(invokedAs: string): void {
+  const plugin = process.env[insideVariable];
+  if (plugin === undefined) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot run ${invokedAs} inside plugin "${plugin}": a multiplexer ran that plugin, expected a configuration that ` +
+      "does not lead back to one",
+  );
+}

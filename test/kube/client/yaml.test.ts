@@ -1,0 +1,80 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { parseYamlDocuments } from "../../../src/kube/index.ts";
+
+const documents = suite("parseYamlDocuments");
+
+documents("reads every document, and leaves empty ones out", async () => {
+  const found = await parseYamlDocuments("a: 1\n---\n---\n# nothing\n---\n- x\n");
+  assert.equal(found.map(({ value }) => value), [{ a: 1 }, ["x"]]);
+  assert.equal(await parseYamlDocuments(""), []);
+});
+
+documents("reads JSON, tabs included", async () => {
+  const [found] = await parseYamlDocuments('{\n\t"a": [1,\n\t\t{"b": 2}]\n}');
+  assert.equal(found?.value, { a: [1, { b: 2 }] });
+  assert.equal(found?.positionOf(["a", 1, "b"]), { line: 3, column: 4 });
+});
+
+documents("tells where keys, items and the whole are, counted over all documents", async () => {
+  const [, found] = await parseYamlDocuments("x: 1\n---\na:\n  - b\n  - c: d\n");
+  assert.equal(found?.positionOf([]), { line: 3, column: 1 });
+  assert.equal(found?.positionOf(["a"]), { line: 3, column: 1 });
+  assert.equal(found?.positionOf(["a", 1]), { line: 5, column: 5 });
+  assert.equal(found?.positionOf(["a", 1, "c"]), { line: 5, column: 5 });
+  assert.is(found?.positionOf(["a", 2]), undefined);
+  assert.is(found?.positionOf(["b", "c"]), undefined);
+});
+
+documents("says what is no YAML, and where", async () => {
+  const [first, second] = await parseYamlDocuments("a: [1\n---\nb: 2\n");
+  assert.is(first?.value, undefined);
+  assert.is(first?.errors[0]?.line, 2);
+  assert.equal(second?.value, { b: 2 });
+  const [twice] = await parseYamlDocuments("a: 1\na: 2\n");
+  assert.ok(twice?.errors[0]?.message.includes("unique"));
+});
+
+documents("bounds what aliases may grow to", async () => {
+  const levels = Array.from({ length: 12 }, (_,
+    i) => `l${i}: &l${i} [${i === 0 ? "x" : Array(9).fill(`*l${i - 1}`).join(", ")}]`);
+  const [found] = await parseYamlDocuments(levels.join("\n"));
+  assert.is(found?.value, undefined);
+  assert.is(found?.errors.length, 1);
+});
+
+for (const [title, text, problem] of [
+  ["nested too deeply", "[".repeat(100_000), "it is nested too deeply"],
+  ["held by itself", "a: &a [*a]", "an alias stands for what holds it"],
+] as const) {
+  documents(`refuses what is ${title}`, async () => {
+    const [found] = await parseYamlDocuments(text);
+    assert.is(found?.value, undefined);
+    assert.ok(found?.errors.some(({ message }) => message === problem), found?.errors[0]?.message);
+  });
+}
+
+for (const [title, text, index, expected] of [
+  ["in a literal block", 'a: |\n  [\n    "x"\n  ]\n', 4, { line: 3, column: 5 }],
+  ["in an indented literal block with a keeping header", 'a: |+\n      xy\n       z\n', 4, { line: 3, column: 8 }],
+  ["in a plain string", "a: net1,net2\n", 5, { line: 1, column: 9 }],
+  ["in single quotes, past a doubled one", "a: 'it''s'\n", 3, { line: 1, column: 9 }],
+  ["in double quotes, past escapes", 'a: "\\"x\\u0041y"\n', 3, { line: 1, column: 14 }],
+  ["at a folded block, where nobody can tell", "a: >\n  x\n  y\n", 2, { line: 1, column: 1 }],
+  ["at a string over two lines", 'a: "x\n  y"\n', 2, { line: 1, column: 1 }],
+] as const) {
+  documents(`tells a character's place ${title}`, async () => {
+    const [found] = await parseYamlDocuments(text);
+    assert.equal(found?.positionIn(["a"], index), expected);
+  });
+}
+
+documents("tells places inside a string that is a document itself", async () => {
+  const [found] = await parseYamlDocuments('x: 1\na: |\n  [\n    {"name": "b",\n     "mac": 1}]\n');
+  const inside = found?.inside(["a"]);
+  assert.equal(inside?.value, [{ name: "b", mac: 1 }]);
+  assert.equal(inside?.positionOf([0, "mac"]), { line: 5, column: 6 });
+  assert.is(found?.inside(["x"]), undefined);
+});
+
+documents.run();

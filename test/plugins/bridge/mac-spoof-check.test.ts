@@ -1,0 +1,115 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Nftables } from "../../../src/kernel/index.ts";
+import { openOwnNamespace } from "../../../src/kernel/index.ts";
+import type { NftChange } from "../../../src/netlink/index.ts";
+import { setupSpoofCheck, spoofCheckSetup, teardownSpoofCheck } from "../../../src/plugins/bridge/mac-spoof-check.ts";
+import { throws } from "../../helpers/errors.ts";
+import { attempt, kernelSuite, makeNetns, nftJson, run } from "../../helpers/netns.ts";
+
+const check = { containerId: "abc", ifName: "eth0", hostLink: "veth1", mac: "02:00:00:00:00:01" };
+const noUndo = { add: (): void => {} };
+
+/** An nftables that fails where it is told to. */
+function failing(...where: readonly ("read" | "jump" | "chains")[]): Nftables {
+  const fail = (what: string): never => {
+    throw new Error(`${what} failed`);
+  };
+  const commit = (changes: readonly NftChange[]): void => {
+    const what = changes[0]?.do === "delete rule" ? "jump" : "chains";
+    if (where.includes(what)) fail(what);
+  };
+  return {
+    commit,
+    update: (plan) => commit(plan()),
+    rules: ({ chain }) => chain === "PREROUTING" && where.includes("read") ? fail("read")
+      : [{ handle: 1n, comment: "macspoofchk-abc-eth0" }],
+    exists: () => true,
+    usable: () => true,
+  };
+}
+
+const unit = suite("spoof check");
+
+unit("refuses a container id that leaves no room in a rule's comment, and can still be taken down", () => {
+  const long = { ...check, containerId: "x".repeat(200) };
+  const error = throws(() => spoofCheckSetup([], long), 4);
+  assert.match(error.message, /CNI_CONTAINERID.* 217 bytes, expected at most 128/);
+  teardownSpoofCheck(failing(), long);
+});
+
+for (const where of [["read"], ["jump"], ["chains"], ["read", "chains"], ["jump", "chains"]] as const) {
+  unit(`teardown reports what failed: ${where.join(" and ")}`, () => {
+    try {
+      teardownSpoofCheck(failing(...where), check);
+    } catch (error) {
+      assert.instance(error, Error);
+      // The instance was just checked.
+      assert.is((error as Error).message, where.map((what) => `${what} failed`).join("\n"));
+      return;
+    }
+    assert.unreachable();
+  });
+}
+
+unit("setup fails when its transaction does, and names a bad MAC", () => {
+  assert.throws(() => setupSpoofCheck({ ...failing(), update: () => { throw new Error("refused"); } }, check, noUndo),
+    /refused/);
+  assert.throws(() => spoofCheckSetup([], { ...check, mac: "nonsense" }), /nonsense/);
+});
+
+unit("setup replaces the jump an earlier call has made", () => {
+  const deleted = spoofCheckSetup([{ handle: 3n, comment: "macspoofchk-abc-eth0" },
+    { handle: 4n, comment: "macspoofchk-abc-eth1" }], check)
+    .filter((change) => change.do === "delete rule");
+  assert.equal(deleted.map(({ handle }) => handle), [3n]);
+});
+
+unit.run();
+
+const kernel = kernelSuite("spoof check in the kernel", import.meta.url, { needs: ["nft_nat"] });
+
+/** How many rules nft lists in a chain of table bridge nat; undefined without the chain. */
+function count(chain: string): number | undefined {
+  const objects = nftJson("list ruleset");
+  if (!objects.some((one) => one.chain?.family === "bridge" && one.chain.name === chain)) return undefined;
+  return objects.filter(({ rule }) => rule?.family === "bridge" && rule.chain === chain).length;
+}
+
+const chains = ["PREROUTING", "cni-br-iface-abc-eth0", "cni-br-iface-abc-eth0-mac"];
+
+kernel("makes one jump, one rule and two, even when repeated, and takes them back", () => {
+  const host = openOwnNamespace();
+  assert.equal(chains.map(count), [undefined, undefined, undefined]);
+  for (let i = 0; i < 2; i++) setupSpoofCheck(host.nftables, check, noUndo);
+  assert.equal(chains.map(count), [1, 1, 2]);
+  const listing = run("nft", "list", "table", "bridge", "nat");
+  assert.ok(listing.includes("type filter hook prerouting priority dstnat; policy accept;"));
+  assert.ok(listing.includes(`iifname "veth1" jump cni-br-iface-abc-eth0 comment "macspoofchk-abc-eth0"`));
+  assert.ok(listing.includes(`ether saddr 02:00:00:00:00:01 return comment "macspoofchk-abc-eth0"`));
+  for (let i = 0; i < 2; i++) teardownSpoofCheck(host.nftables, check);
+  assert.equal(chains.map(count), [0, undefined, undefined]);
+  host.close();
+});
+
+kernel("drops frames with another MAC and passes those with the container's", () => {
+  const host = openOwnNamespace();
+  const [a, b] = [makeNetns(), makeNetns()];
+  run("ip", "link", "add", "br0", "up", "type", "bridge");
+  for (const [i, netns] of [a, b].entries()) {
+    run("ip", "link", "add", `v${i}`, "up", "master", "br0", "type", "veth", "peer", "name", "eth0", "netns",
+      netns.name);
+    netns.exec("ip", "link", "set", "eth0", "address", `02:00:00:00:00:0${i + 1}`, "up");
+    netns.exec("ip", "addr", "add", `10.5.0.${i + 1}/24`, "dev", "eth0");
+  }
+  const ping = () => attempt("ip", "netns", "exec", a.name, "busybox", "ping", "-c1", "-W1", "10.5.0.2").status === 0;
+  setupSpoofCheck(host.nftables, { ...check, hostLink: "v0", mac: "02:00:00:00:00:07" }, noUndo);
+  assert.is(ping(), false);
+  a.exec("ip", "link", "set", "eth0", "address", "02:00:00:00:00:07");
+  assert.is(ping(), true);
+  teardownSpoofCheck(host.nftables, check);
+  assert.is(ping(), true);
+  host.close();
+});
+
+kernel.run();

@@ -1,0 +1,185 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { allVersions, code, compareVersions } from "../../../src/cni/index.ts";
+import type { Namespace } from "../../../src/kernel/index.ts";
+import type { MacvlanConf } from "../../../src/plugins/macvlan/index.ts";
+import { macvlan, macvlanLink, refuseMtuAbove } from "../../../src/plugins/macvlan/index.ts";
+import { rejects, throws } from "../../helpers/errors.ts";
+import { failures, kernelState } from "../../helpers/failing-handles.ts";
+import type { Driven } from "../../helpers/handles.ts";
+import { add, check, del, reservations } from "../../helpers/handles.ts";
+import type { TestNetns } from "../../helpers/netns.ts";
+import { attempt, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
+
+const link = suite("macvlanLink");
+
+// Only passed on.
+const host = {} as Namespace;
+const place = { ifName: "net1", mac: undefined, master: 7, parentNamespace: host };
+const rows: readonly (readonly [string, MacvlanConf, object])[] = [
+  ["mode bridge by default", {}, { info: { kind: "macvlan", mode: "bridge" }, parentNamespace: host }],
+  ["mode bridge for an empty one", { mode: "" }, { info: { kind: "macvlan", mode: "bridge" }, parentNamespace: host }],
+  ["the mode asked for", { mode: "vepa" }, { info: { kind: "macvlan", mode: "vepa" }, parentNamespace: host }],
+  ["an MTU, where one is asked for", { mtu: 1300 }, { info: { kind: "macvlan", mode: "bridge" }, mtu: 1300,
+    parentNamespace: host }],
+  ["a queue length, where one is asked for", { mtu: 0, bcqueuelen: 2000 },
+    { info: { kind: "macvlan", mode: "bridge", bcQueueLength: 2000 }, parentNamespace: host }],
+  ["a master in the container", { linkInContainer: true }, { info: { kind: "macvlan", mode: "bridge" } }],
+];
+for (const [name, conf, expected] of rows) {
+  link(`has ${name}`, () => assert.equal(macvlanLink(conf, place), { name: "net1", parent: 7, ...expected }));
+}
+link("has the MAC asked for", () => assert.is(macvlanLink({}, { ...place, mac: "02:00:00:00:00:01" }).mac,
+  "02:00:00:00:00:01"));
+link.run();
+
+const mtu = suite("refuseMtuAbove");
+mtu("takes the master's, less, and 0", () => {
+  for (const value of [0, 1400, 1500, undefined]) refuseMtuAbove({ name: "eth0", mtu: 1500 }, value);
+});
+mtu("refuses more than the master's", () => {
+  assert.match(throws(() => refuseMtuAbove({ name: "eth0", mtu: 1500 }, 1501), code.invalidConfig).message,
+    /mtu 1501: master "eth0" has 1500/);
+});
+mtu.run();
+
+const kernel = kernelSuite("macvlan", import.meta.url, { needs: ["macvlan"] });
+
+let netns: TestNetns;
+kernel.before.each(() => {
+  netns = makeNetns();
+  for (const ip of [(...words: readonly string[]) => run("ip", ...words),
+    (...words: readonly string[]) => netns.exec("ip", ...words)]) {
+    ip("link", "add", "up0", "type", "veth", "peer", "far0");
+    ip("link", "set", "up0", "up");
+    ip("link", "set", "far0", "up");
+  }
+});
+kernel.after.each(() => {
+  netns.remove();
+  for (const one of ipJson("link show")) if (one.ifname !== "lo") attempt("ip", "link", "delete", one.ifname);
+  reservations.clear();
+});
+
+const ipam = { type: "test", addresses: [{ address: "10.1.2.3/24", gateway: "10.1.2.1" },
+  { address: "2001:db8::2/64" }], routes: [{ dst: "0.0.0.0/0" }] };
+
+function driven(conf: object, more: Partial<Driven> = {}): Driven {
+  return { plugin: macvlan, netns: netns.path, conf: { master: "up0", ...conf }, ...more };
+}
+
+const names = (where?: TestNetns): string[] => ipJson("link show", where).map((one) => one.ifname).sort();
+
+for (const cniVersion of allVersions) {
+  for (const [title, place] of [["", {}], [", linkInContainer false", { linkInContainer: false }],
+    [", linkInContainer true", { linkInContainer: true }]] as const) {
+    kernel(`ADD, CHECK, DEL, cniVersion ${cniVersion}${title}`, async () => {
+      const one = driven({ ...place, ipam }, { cniVersion });
+      const before = names(netns);
+      const result = await add(one);
+      const [made] = ipJson("addr show eth0", netns);
+      assert.equal(result.interfaces, [{ name: "eth0", mac: made.address, sandbox: netns.path }]);
+      assert.equal([made.linkinfo.info_kind, made.linkinfo.info_data.mode, made.operstate],
+        ["macvlan", "bridge", "UP"]);
+      assert.equal(made.addr_info.filter((info: any) => info.scope === "global").map((info: any) => [info.local,
+        info.prefixlen]), [["10.1.2.3", 24], ["2001:db8::2", 64]]);
+      assert.equal(result.ips.map((ip) => ip.interface), [0, 0]);
+      assert.is(ipJson("-4 route show default", netns)[0].gateway, "10.1.2.1");
+      assert.is(netns.exec("sysctl", "-n", "net.ipv4.conf.eth0.arp_notify"), "1\n");
+      if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult: result });
+      await del({ ...one, prevResult: result });
+      assert.equal(names(netns), before);
+      assert.is(reservations.size, 0);
+      await del(one);
+    });
+
+    kernel(`layer 2, cniVersion ${cniVersion}${title}`, async () => {
+      const one = driven({ ...place, ipam: {} }, { cniVersion });
+      if (compareVersions(cniVersion, "0.3.0") < 0) {
+        assert.match(await add(one).then(() => "added", String), /no valid IP/i);
+        assert.not.ok(names(netns).includes("eth0"));
+      } else {
+        const result = await add(one);
+        assert.equal(result.ips, []);
+        assert.is(ipJson("link show eth0", netns)[0].operstate, "UP");
+        if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult: result });
+      }
+      await del(one);
+      assert.not.ok(names(netns).includes("eth0"));
+    });
+  }
+}
+
+kernel("without master the link of the default route is taken, of host or container", async () => {
+  for (const [ip, linkInContainer] of [[(...words: readonly string[]) => run("ip", ...words), false],
+    [(...words: readonly string[]) => netns.exec("ip", ...words), true]] as const) {
+    const one = driven({ master: "", linkInContainer });
+    assert.match((await rejects(add(one), code.invalidConfig)).message, /has no default route/);
+    ip("addr", "add", "192.0.2.2/24", "dev", "up0");
+    ip("route", "add", "default", "via", "192.0.2.1");
+    const result = await add(one);
+    await check({ ...one, prevResult: result });
+    await del(one);
+  }
+});
+
+kernel("the host has a link of the interface's name", async () => {
+  run("ip", "link", "add", "eth0", "type", "veth", "peer", "far1");
+  const before = ipJson("link show eth0")[0].ifindex;
+  await add(driven({ ipam }));
+  await del(driven({ ipam }));
+  assert.is(ipJson("link show eth0")[0].ifindex, before);
+});
+
+const macs: readonly (readonly [string, object, string, string])[] = [
+  ["CNI_ARGS", {}, "IgnoreUnknown=true;MAC=02:00:00:00:00:11", "02:00:00:00:00:11"],
+  ["the configuration", { mac: "02:00:00:00:00:12" }, "", "02:00:00:00:00:12"],
+  ["CNI_ARGS over the configuration", { mac: "02:00:00:00:00:12" }, "MAC=02:00:00:00:00:11", "02:00:00:00:00:11"],
+  ["runtimeConfig over both", { mac: "02:00:00:00:00:12", RuntimeConfig: { mac: "02:00:00:00:00:13" } },
+    "MAC=02:00:00:00:00:11", "02:00:00:00:00:13"],
+];
+for (const [name, conf, args, mac] of macs) {
+  kernel(`the MAC comes from ${name}`, async () => {
+    assert.is((await add(driven(conf, { args }))).interfaces[0]?.mac, mac);
+    assert.is(ipJson("link show eth0", netns)[0].address, mac);
+  });
+}
+
+for (const mode of ["private", "vepa", "passthru"]) {
+  kernel(`mode ${mode}, with a smaller MTU`, async () => {
+    const one = driven({ mode, mtu: 1300 });
+    const result = await add(one);
+    const [made] = ipJson("link show eth0", netns);
+    assert.equal([made.linkinfo.info_data.mode, made.mtu], [mode, 1300]);
+    await check({ ...one, prevResult: result });
+    assert.match((await rejects(check({ ...driven({}), prevResult: result }), code.attachmentBroken)).message,
+      new RegExp(`mode is ${mode}, expected bridge`));
+  });
+}
+
+const refused: readonly (readonly [string, object, RegExp])[] = [
+  ["a master that is not there", { master: "none" }, /master "none"/],
+  ["an MTU above the master's", { mtu: 9000 }, /mtu 9000: master "up0" has 1500/],
+  ["an unknown mode", { mode: "bridgey" }, /mode is "bridgey", expected .*passthru/],
+];
+for (const [name, conf, message] of refused) {
+  kernel(`refuses ${name}`, async () => assert.match((await rejects(add(driven(conf)), code.invalidConfig)).message,
+    message));
+}
+
+kernel("DEL needs no master, no namespace, and no readable CNI_ARGS", async () => {
+  const conf = { ipam: { type: "test" }, master: "none", mode: "bridgey" };
+  for (const where of [netns.path, "", "/run/netns/none"]) await del(driven(conf, { netns: where, args: "no pair" }));
+});
+
+kernel("a /32 passes CHECK", async () => {
+  const one = driven({ ipam: { type: "test", addresses: [{ address: "10.1.2.3/32" }] } });
+  await check({ ...one, prevResult: await add(one) });
+});
+
+kernel("a failure at any step leaves links, addresses, routes and reservations as before", async () => {
+  const count = await failures(driven({ ipam }), () => kernelState(netns));
+  assert.ok(count > 8, `only ${count} steps were made to fail`);
+});
+
+kernel.run();
