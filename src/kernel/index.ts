@@ -5,6 +5,7 @@
 export type * from "./namespace.ts";
 export type * from "./nftables.ts";
 export type * from "./conntrack.ts";
+export type { LinkInfo, LinkKind, LinkSettings } from "../netlink/index.ts";
 export { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "./namespace-handle.ts";
 export { isOwnNetns, NetnsError } from "./netns.ts";
 export { isErrno, NetlinkError } from "./netlink-error.ts";

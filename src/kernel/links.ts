@@ -2,6 +2,7 @@ import {
   IFF_LOOPBACK,
   IFF_PROMISC,
   IFF_UP,
+  isLinkKind,
   linkBody,
   netnsIdBody,
   NLM_F_ACK,
@@ -14,10 +15,12 @@ import {
   RTM_NEWLINK,
   RTM_NEWNSID,
   RTM_SETLINK,
+  type LinkInfo,
+  type LinkKind,
   type ValueOf,
 } from "../netlink/index.ts";
 import { randomBytes } from "../os/index.ts";
-import type { BridgePort, Link, LinkChanges, LinkInfo, Links, Namespace, NewLink, OperState } from "./namespace.ts";
+import type { BridgePort, Link, LinkChanges, Links, Namespace, NewLink, OperState } from "./namespace.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
@@ -155,6 +158,7 @@ const ENOSPC = 28;
 type LinkAttributes = ValueOf<typeof linkBody>["attributes"];
 
 function newLinkAttributes(socket: () => NetlinkSocket, link: NewLink): LinkAttributes {
+  const { kind, ...data } = link.info;
   return {
     name: link.name,
     mac: link.mac,
@@ -165,17 +169,9 @@ function newLinkAttributes(socket: () => NetlinkSocket, link: NewLink): LinkAttr
     // The kernel looks the parent up where this says. So a link is made where it will be used, under its final name,
     // and a host link of that name does not matter.
     linkNetnsId: link.parentNamespace === undefined ? undefined : netnsId(socket, link.parentNamespace),
-    linkInfo: { kind: link.info.kind, data: kindData(link) },
+    // Some kinds refuse IFLA_INFO_DATA with nothing in it.
+    linkInfo: { kind, data: Object.keys(data).length === 0 ? undefined : data },
   };
-}
-
-/** What IFLA_INFO_DATA holds: the kind's settings, which the kind's table names as LinkInfo does. */
-function kindData({ info, peer }: NewLink) {
-  const { kind, ...settings } = info;
-  if (kind !== "veth") return Object.keys(settings).length === 0 ? undefined : settings;
-  if (peer === undefined) return undefined;
-  const { name, mac, mtu, txQueueLength, namespace } = peer;
-  return { peer: { header: {}, attributes: { name, mac, mtu, txQueueLength, netnsFd: namespace?.fd } } };
 }
 
 /** The number by which the socket's namespace knows another; given out by the kernel on first use. */
@@ -235,7 +231,8 @@ function toLink({ header, attributes }: ValueOf<typeof linkBody>): Link {
     group,
     ...(alias === undefined ? {} : { alias }),
     ...(txQueueLength === undefined ? {} : { txQueueLength }),
-    ...(kind === undefined ? {} : { info: toInfo(kind, data) }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(kind === undefined || !isLinkKind(kind) ? {} : { info: toInfo(kind, data) }),
     ...(portKind === "bridge" ? { bridgePort: toBridgePort(portData) } : {}),
   };
 }
@@ -251,12 +248,13 @@ const operStates: readonly OperState[] = [
   "up",
 ];
 
-function toInfo(kind: string, data: object | undefined): LinkInfo {
-  if (data === undefined || data instanceof Uint8Array) return { kind };
-  // What a table reads has its rows, and `unknown` where there was more.
-  const { unknown: _, ...settings } = data as { readonly unknown?: unknown };
-  return { kind, ...settings };
+function toInfo(kind: LinkKind, data: LinkData): LinkInfo {
+  // A kind with a table is never read as raw bytes, and its settings are named by its rows.
+  const { unknown: _, ...settings } = (data ?? {}) as { readonly unknown?: unknown };
+  return { kind, ...settings } as LinkInfo;
 }
+
+type LinkData = NonNullable<LinkAttributes["linkInfo"]>["data"];
 
 function toBridgePort(data: object | undefined): BridgePort {
   // The port's table was chosen by the kind "bridge", so these are its rows.

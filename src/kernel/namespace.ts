@@ -1,4 +1,5 @@
 import type { Address, Prefix } from "../net/index.ts";
+import type { LinkInfo } from "../netlink/index.ts";
 import type { Conntrack } from "./conntrack.ts";
 import type { Nftables } from "./nftables.ts";
 
@@ -43,7 +44,9 @@ export interface Link {
   readonly group: number;
   readonly alias?: string;
   readonly txQueueLength?: number;
-  /** IFLA_INFO_KIND with the decoded IFLA_INFO_DATA of kinds we know; absent for physical links. */
+  /** IFLA_INFO_KIND, whatever it is; absent for physical links. */
+  readonly kind?: string;
+  /** The same kind with its settings (IFLA_INFO_DATA), where netlink/link-kinds has a table for it. */
   readonly info?: LinkInfo;
   /** Decoded IFLA_INFO_SLAVE_DATA when the link is a bridge port. */
   readonly bridgePort?: BridgePort;
@@ -52,19 +55,10 @@ export interface Link {
 export type OperState =
   | "unknown" | "notpresent" | "down" | "lowerlayerdown" | "testing" | "dormant" | "up";
 
-export type MacvlanMode = "private" | "vepa" | "bridge" | "passthru" | "source";
-
 export interface BridgePort {
   readonly hairpin: boolean;
   readonly isolated: boolean;
 }
-
-/** A link kind with its settings; kinds the codec does not know carry their name only. */
-export type LinkInfo =
-  | { readonly kind: "bridge"; readonly vlanFiltering?: boolean }
-  | { readonly kind: "veth" }
-  | { readonly kind: "macvlan"; readonly mode?: MacvlanMode; readonly bcQueueLength?: number }
-  | { readonly kind: string };
 
 /** A link to be created; absent fields are left to the kernel. */
 export interface NewLink {
@@ -77,17 +71,6 @@ export interface NewLink {
   /** ifindex of the lower link, in `parentNamespace` when given, else in the namespace the request goes to. */
   readonly parent?: number;
   readonly parentNamespace?: Namespace;
-  /** veth only: the other end. */
-  readonly peer?: VethPeer;
-}
-
-export interface VethPeer {
-  readonly name: string;
-  /** Where the peer is made; absent: the same namespace. */
-  readonly namespace?: Namespace;
-  readonly mtu?: number;
-  readonly mac?: string;
-  readonly txQueueLength?: number;
 }
 
 /** Changes to a link; absent fields stay as they are. */

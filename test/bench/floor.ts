@@ -44,8 +44,7 @@ export function openFloor(netns: string, bridges: readonly string[]): Floor {
   for (const [i, bridge] of bridges.entries()) {
     const hostEnd = { index: firstIndex + i }, containerEnd = { index: 2 * firstIndex + i };
     const hostName = `floor${i}`, address = Uint8Array.of(10, 200 + i, 0, 2);
-    const peer = { header: { family: 0, type: 0, flags: 0, change: 0, ...containerEnd },
-      attributes: { name: ifName(i), netnsFd: container } };
+    const peer = { ...containerEnd, name: ifName(i), netnsFd: container };
     add.push(
       getLink(outside, bridge), setting(`ipv6/conf/${bridge}/accept_ra`, "0"),
       request(outside, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkBody, hostEnd,

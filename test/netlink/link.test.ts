@@ -83,8 +83,7 @@ table("linkBody", linkBody, [
       header: link,
       attributes: {
         mac: "02:00:00:00:00:01", name: "eth0",
-        linkInfo: { kind: "veth", data: { peer: { header: link, attributes: { name: "v1", txQueueLength: 0,
-          netnsFd: 21 } } } },
+        linkInfo: { kind: "veth", data: { peer: { name: "v1", txQueueLength: 0, netnsFd: 21 } } },
       },
     },
     wire: `${linkHeader}

@@ -17,10 +17,10 @@ export function ensureBridge(host: Namespace, settings: BridgeSettings): Link {
   const { bridge: name, promiscuous } = settings;
   const existing = host.links.find(name);
   const bridge = existing ?? createBridge(host, settings);
-  if (bridge.info?.kind !== "bridge") {
+  if (bridge.kind !== "bridge") {
     throw new CniError(
       code.invalidConfig,
-      `Cannot use bridge "${name}": the host's link of that name is ${bridge.info?.kind ?? "a physical one"}, ` +
+      `Cannot use bridge "${name}": the host's link of that name is ${bridge.kind ?? "a physical one"}, ` +
         "expected a bridge",
     );
   }

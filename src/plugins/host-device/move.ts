@@ -39,7 +39,7 @@ function restore(device: Link, ifName: string, host: Namespace, container: Names
   // Without a rename that succeeded it arrived under its old name; its MAC tells it from a namesake.
   const moved = [ifName, name]
     .map((candidate) => container.links.find(candidate))
-    .find((link) => link?.mac === device.mac && link?.info?.kind === device.info?.kind);
+    .find((link) => link?.mac === device.mac && link?.kind === device.kind);
   if (moved !== undefined && host.links.find(name) === undefined)
     container.links.set(moved.index, { namespace: host, name, alias });
   const back = host.links.find(name);

@@ -1,7 +1,7 @@
 /** What CHECK of every interface plugin looks at: the container's interface, its addresses, its routes. */
 import type { Interface, Result, Route } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
-import type { KernelRoute, Link, LinkAddress, Namespace } from "../../kernel/index.ts";
+import type { KernelRoute, Link, LinkAddress, LinkKind, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import {
   bitsOf,
@@ -31,12 +31,12 @@ export function containerInterface(result: Result, { ifName, netns }: Attachment
 }
 
 /** The link of that name if it is as the result says: there, of the kind, with the MAC. */
-export function checkedLink(namespace: Namespace, entry: Interface, kind?: string): Link {
+export function checkedLink(namespace: Namespace, entry: Interface, kind?: LinkKind): Link {
   const link = namespace.links.find(entry.name);
   if (link === undefined) throw broken(`Cannot find interface "${entry.name}": it is gone`);
-  if (kind !== undefined && link.info?.kind !== kind) {
+  if (kind !== undefined && link.kind !== kind) {
     throw broken(
-      `Cannot accept interface "${entry.name}": its kind is ${link.info?.kind ?? "physical"}, expected ${kind}`,
+      `Cannot accept interface "${entry.name}": its kind is ${link.kind ?? "physical"}, expected ${kind}`,
     );
   }
   if (entry.mac !== undefined && entry.mac !== "" && entry.mac.toLowerCase() !== link.mac) {

@@ -1,5 +1,5 @@
 import { CniError, code } from "../../cni/index.ts";
-import type { Link, Namespace, NewLink, VethPeer } from "../../kernel/index.ts";
+import type { Link, Namespace, NewLink } from "../../kernel/index.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { AddContext } from "../contract/plugin.ts";
 import { deleteLinkNamed } from "./delete.ts";
@@ -59,13 +59,14 @@ export function hostEnd(
   container: Namespace | undefined,
 ): NewLink {
   const size = mtu === undefined || mtu === 0 ? {} : { mtu };
-  const peer: VethPeer = {
-    name: ifName,
-    ...(container === undefined ? {} : { namespace: container }),
+  const peer = { name: ifName, netnsFd: container?.fd, ...size, mac };
+  return {
+    name,
+    info: { kind: "veth", peer },
+    txQueueLength: 0,
     ...size,
-    ...(mac === undefined ? {} : { mac }),
+    ...(master === undefined ? {} : { master }),
   };
-  return { name, info: { kind: "veth" }, txQueueLength: 0, ...size, ...(master === undefined ? {} : { master }), peer };
 }
 
 /** How often a taken random name is answered by another one. */

@@ -8,7 +8,7 @@
  */
 import type { Dns, Result } from "../../cni/index.ts";
 import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
-import type { Link, LinkInfo, MacvlanMode, Namespace, NewLink } from "../../kernel/index.ts";
+import type { Link, LinkSettings, Namespace, NewLink } from "../../kernel/index.ts";
 import { RT_TABLE_MAIN } from "../../netlink/index.ts";
 import type { Call } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -23,6 +23,8 @@ import {
 import { configureInterface } from "../interface/configure.ts";
 import { deleteInterface, deleteLinkNamed } from "../interface/delete.ts";
 import { requestedMac } from "../interface/mac.ts";
+
+type MacvlanMode = NonNullable<LinkSettings<"macvlan">["mode"]>;
 
 export interface MacvlanConf {
   readonly master?: string;
@@ -89,7 +91,7 @@ export const macvlan = definePlugin<MacvlanConf>({
     await ipam?.check(handles);
     const result = requirePrevResult(call.prevResult, network);
     const link = checkedLink(container, containerInterface(result, attachment), "macvlan");
-    const mode = modeOf(link.info);
+    const mode = link.info?.kind === "macvlan" ? link.info.mode : undefined;
     if (mode !== wantedMode(conf)) {
       throw broken(
         `Cannot accept interface "${link.name}": its macvlan mode is ${mode ?? "unknown"}, expected ` +
@@ -141,10 +143,6 @@ function macOf({ attachment, conf }: Call<MacvlanConf>): string | undefined {
 
 function wantedMode(conf: MacvlanConf): MacvlanMode {
   return conf.mode === undefined || conf.mode === "" ? "bridge" : conf.mode;
-}
-
-function modeOf(info: LinkInfo | undefined): MacvlanMode | undefined {
-  return info !== undefined && info.kind === "macvlan" && "mode" in info ? info.mode : undefined;
 }
 
 function namespaceOfMaster(conf: MacvlanConf, { host, container }: Pick<Handles, "host" | "container">): Namespace {
