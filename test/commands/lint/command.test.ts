@@ -81,7 +81,7 @@ command("takes what was printed of a cluster's objects", () => {
 
 command("loads nothing for a runtime: it is a script of its own", () => {
   const scripts = readdirSync(join(builtDist(), "lib", "polynic"));
-  assert.ok(scripts.includes("bin-lint.js"), scripts.join(" "));
+  assert.ok(scripts.includes("commands-lint.js"), scripts.join(" "));
   assert.not.ok(readFileSync(join(builtDist(), "lib", "polynic", "polynic.js"),
     "utf8").includes("nothing to complain about"));
 });

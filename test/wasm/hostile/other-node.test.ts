@@ -9,7 +9,9 @@ import * as assert from "uvu/assert";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 /** Files whose rows hold whatever the engine is. */
-const files = ["hostile", "hostile-answers", "hostile-schema", "sandbox", "verify", "installed"] as const;
+const files = [
+  "hostile/hostile", "hostile/answers", "hostile/schema", "call/sandbox", "code/verify", "installed/installed",
+] as const;
 const limitMs = 120_000;
 const answersLimitBytes = 64 * 1024 * 1024;
 
@@ -43,9 +45,9 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Bundles a file of test/ so that it finds what it looks for beside itself, as it does here. */
+/** Bundles a file of test/ so that it finds what it looks for where the helpers look, two folders below the root. */
 async function bundled(folder: string, file: string): Promise<string> {
-  const outfile = join(folder, "test", file.replace(/ts$/, "mjs"));
+  const outfile = join(folder, "test", "bundled", file.replaceAll(sep, "-").replace(/ts$/, "mjs"));
   // uvu and ajv as they are: uvu counts suites in one place, ajv is CommonJS.
   await build({ entryPoints: [join(root, "test", file)], outfile, bundle: true, platform: "node", format: "esm",
     target: "node20", external: ["uvu", "uvu/assert", "ajv", "ajv/*"], logLevel: "error" });
@@ -57,7 +59,7 @@ const sandbox = suite("the sandbox on another Node");
 let folder = "";
 sandbox.before(() => {
   folder = mkdtempSync(join(tmpdir(), "polynic-other-node-"));
-  mkdirSync(join(folder, "test", "wasm"), { recursive: true });
+  mkdirSync(join(folder, "test", "bundled"), { recursive: true });
   for (const shared of ["build", "node_modules"]) symlinkSync(join(root, shared), join(folder, shared));
 });
 sandbox.after(() => rmSync(folder, { recursive: true }));
