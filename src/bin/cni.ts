@@ -3,71 +3,69 @@
  * multiplexer. It reads the call, has it served, prints one JSON document and exits.
  */
 import { toCniError } from "../call/index.ts";
-import {
-  CniError,
-  allVersions,
-  code,
-  newestVersion,
-  parseEnvironment,
-  parsePluginRequest,
-  printAbout,
-  printError,
-  printVersions,
-} from "../cni/index.ts";
+import { CniError, allVersions, code, newestVersion, printAbout, printError } from "../cni/index.ts";
 import { isCommand, runCommand } from "../commands/index.ts";
 import { exitProcess } from "../os/index.ts";
 import type { Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
-import { multiplexerNames, readStdin, writeAnswer, writeLine, version } from "../program/index.ts";
-import { checkedCall, runMultiplexer, runPlugin } from "../service/index.ts";
+import { multiplexerNames, readStdin, writeAnswer, writeError, writeLine, version } from "../program/index.ts";
+import { serve } from "../service/index.ts";
 
-const invokedAs = process.argv[2] ?? multiplexerNames[0];
-const [argument] = process.argv.slice(3);
+const name = process.argv[2] ?? multiplexerNames[0];
+const words = process.argv.slice(3);
 
-/** The configuration's, once it has been read; an error says which version it is an error of. */
-let cniVersion: string = newestVersion;
+if ((process.env["CNI_COMMAND"] ?? "") === "") answerPerson();
+else void answerRuntime().then(({ status, stdout }) => end(status, stdout));
 
-main().then(
-  (text) => end(0, text),
-  (thrown: unknown) => {
-    const error = toCniError(thrown);
-    if (error.code === code.internal) writeLine(stackOf(error));
-    end(1, printError(error, cniVersion));
-  },
-);
-
-async function main(): Promise<string> {
-  const isMultiplexer = multiplexerNames.some((name) => name === invokedAs);
-  const plugin = builtIn.get(invokedAs);
-  if (plugin === undefined && !isMultiplexer) {
-    throw new CniError(
-      code.invalidEnvironment,
-      `Cannot act as "${invokedAs}": expected to be invoked as ${[...multiplexerNames, ...builtIn.keys()].join(", ")}`,
-    );
-  }
-  const versions = plugin?.versions ?? allVersions;
-  if ((process.env["CNI_COMMAND"] ?? "") === "") {
-    if (isMultiplexer && isCommand(argument)) process.exit(await runCommand(argument, process.argv.slice(4)));
-    return tellAbout(plugin, versions);
-  }
-  const environment = parseEnvironment(process.env);
-  if (environment.command === "VERSION") return printVersions(versions);
-  const input = parsePluginRequest(readStdin());
-  cniVersion = input.conf.cniVersion;
-  const call = checkedCall(environment, input, versions);
-  return plugin === undefined ? await runMultiplexer(invokedAs, call) : await runPlugin(plugin, call);
+async function answerRuntime(): ReturnType<typeof serve> {
+  const call = { name, env: process.env, get stdin() { return readStdin(); } };
+  return await serve(call, { tell: writeError, unanswered: unanswered() });
 }
 
 /**
- * Without CNI_COMMAND it is a person who asks. Plugins answer on stderr, as the reference's do; so do we where runtimes
- * may look.
+ * Rejects when something was thrown where nobody waits for it, and when nothing is under way any more though there is
+ * no answer: something that was waited for never came to an end. Without an answer a runtime would take the container
+ * for attached.
  */
-function tellAbout(plugin: Plugin | undefined, versions: readonly string[]): string {
+function unanswered(): Promise<never> {
+  return new Promise((_, reject) => {
+    process.once("uncaughtException", reject);
+    process.once("beforeExit", () => reject(new Error("Cannot answer: what was waited for did not come to an end")));
+  });
+}
+
+/** Without CNI_COMMAND it is a person who asks. */
+function answerPerson(): void {
+  const [argument] = words;
+  const isMultiplexer = multiplexerNames.some((one) => one === name);
+  if (isMultiplexer && isCommand(argument)) {
+    void runCommand(argument, words.slice(1)).then((status) => process.exit(status), fail);
+    return;
+  }
+  try {
+    const plugin = builtIn.get(name);
+    if (plugin === undefined && !isMultiplexer) throw new CniError(code.invalidEnvironment, unknownName());
+    end(0, tellAbout(plugin, argument));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(thrown: unknown): never {
+  end(1, printError(toCniError(thrown), newestVersion));
+}
+
+function unknownName(): string {
+  return `Cannot act as "${name}": expected to be invoked as ${[...multiplexerNames, ...builtIn.keys()].join(", ")}`;
+}
+
+/** Plugins answer on stderr, as the reference's do; so do we where runtimes may look. */
+function tellAbout(plugin: Plugin | undefined, argument: string | undefined): string {
   const about = printAbout(
     plugin === undefined
       ? `polynic ${version}: attaches a container to several networks`
       : `CNI ${plugin.type} plugin polynic ${version}`,
-    versions,
+    plugin?.versions ?? allVersions,
   );
   switch (argument) {
     case undefined:
@@ -93,12 +91,6 @@ polynic module helps to write, try and install WASM modules.
 polynic lint checks networks, pods and CNI configurations before they are put anywhere.
 polynic install puts polynic on a node of a Kubernetes cluster, polynic uninstall takes it away.
 `;
-}
-
-/** A bug of our own: where it is, for whoever has to find it. */
-function stackOf(error: Error): string {
-  const { cause } = error;
-  return (cause instanceof Error ? cause.stack : error.stack) ?? error.message;
 }
 
 /** Leaving at once is quicker than letting the event loop run dry. */

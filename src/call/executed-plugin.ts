@@ -2,6 +2,7 @@ import type { Result } from "../cni/index.ts";
 import { CniError, allVersions, code, parseJson, parseResult, toWireResult } from "../cni/index.ts";
 import { runExecutable } from "../exec/index.ts";
 import type { GcRequest, Plugin, PluginRequest } from "../plugins/index.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /**
  * An executable on CNI_PATH as a plugin like the built-in ones.
@@ -9,7 +10,7 @@ import type { GcRequest, Plugin, PluginRequest } from "../plugins/index.ts";
  * Its ADD is undone by its DEL, also when it was the ADD that failed: nobody else knows what it had done by then. It
  * runs in the namespace of this process, as every plugin does.
  */
-export function executedPlugin(type: string, file: string): Plugin {
+export function executedPlugin(type: string, file: string, surroundings: Surroundings): Plugin {
   const run = (
     command: string,
     request: PluginRequest,
@@ -21,7 +22,7 @@ export function executedPlugin(type: string, file: string): Plugin {
       ...(prevResult === undefined ? {} : { prevResult: toWireResult(prevResult, conf.cniVersion) }),
       ...more,
     };
-    return runExecutable({ file, type, command, ...attachment, stdin: JSON.stringify(stdin) });
+    return runExecutable({ file, type, command, ...attachment, stdin: JSON.stringify(stdin), ...surroundings });
   };
   return {
     type,

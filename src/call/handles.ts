@@ -12,6 +12,7 @@ import type { ModuleHost, NodeModules } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
 import { executedPlugin } from "./executed-plugin.ts";
 import { passthru } from "./passthru.ts";
+import type { Surroundings, Warm } from "./surroundings.ts";
 
 /** Handles with a lifetime: sockets and descriptors of one container. */
 export interface OpenHandles extends Handles {
@@ -38,13 +39,14 @@ export interface HandlesOptions {
   readonly path: readonly string[];
   /** Types to be run as executables although they are built in, or true for every type. */
   readonly execute: true | readonly string[];
-  /** Directory of the built-in WASM modules, or a host of them that outlives the handles and keeps what it compiled. */
-  readonly modules: string | ModuleHost;
-  /** What the node's configuration says about modules; absent: nothing. A host that is given has its own. */
+  /** Directory of the built-in WASM modules. */
+  readonly modules: string;
+  /** What the node's configuration says about modules; absent: nothing. */
   readonly moduleSettings?: ModulesConfig;
   readonly log: Log;
-  /** The host's namespace where it outlives the handles, which then leave it open; opened for them when absent. */
-  readonly host?: Namespace;
+  readonly surroundings: Surroundings;
+  /** What outlives the handles, which leave it open; opened for them when absent. */
+  readonly warm?: Warm | undefined;
 }
 
 /** One process of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
@@ -52,22 +54,20 @@ const iptablesLock = { path: "/run/polynic-iptables.lock", timeoutMs: 60_000 };
 
 /** Everything plugins may touch, each part opened when it is first looked at. */
 export function openHandles(options: HandlesOptions): OpenHandles {
-  const { netns, log } = options;
+  const { netns, log, surroundings } = options;
   const opened: Namespace[] = [];
   const keep = (namespace: Namespace): Namespace => {
     opened.push(namespace);
     return namespace;
   };
-  const host = once(() => options.host ?? keep(openOwnNamespace()));
+  const host = once(() => options.warm?.host ?? keep(openOwnNamespace()));
   const container = once(() => keep(openNamespace(netns)));
   const present = once(() => {
     const namespace = container.known() ?? openNamespaceIfPresent(netns);
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
-  const iptables = once(() => openIptables({ run: runProgram, exclusive: alone }));
-  const modules = once(() =>
-    typeof options.modules === "string" ? openNodeModules(options.modules, options) : options.modules,
-  );
+  const iptables = once(() => openIptables({ run: runProgram, exclusive: alone, env: surroundings.env }));
+  const modules = once(() => openNodeModules(options));
   const leases = new Map<string, LeaseStore>();
   const plugins = new Map<string, Plugin>();
   return {
@@ -93,13 +93,14 @@ export function handlesWith<T extends object>(handles: Handles, more: T): Handle
   return Object.assign(Object.create(handles) as Handles, more);
 }
 
-function openNodeModules(directory: string, { moduleSettings, log }: HandlesOptions): ModuleHost {
+function openNodeModules({ modules, moduleSettings, log, warm }: HandlesOptions): ModuleHost {
   const { nodeName = "", nodeIndex = null, ...rest } = moduleSettings ?? {};
-  return openModules(directory, {
+  const node = {
     ...rest,
     get node() { return { name: nodeName || hostName(), index: nodeIndex }; },
-    log: (line) => log.debug(line),
-  });
+    log: (line: string) => log.debug(line),
+  };
+  return openModules(modules, node, warm?.modules);
 }
 
 /** What gethostname(2) says; "" when it cannot be had. */
@@ -112,14 +113,18 @@ function hostName(): string {
 }
 
 /** Built in, else a module, else an executable. */
-function findPlugin(type: string, { path, execute }: HandlesOptions, modules: () => ModuleHost): Plugin {
+function findPlugin(
+  type: string,
+  { path, execute, surroundings }: HandlesOptions,
+  modules: () => ModuleHost,
+): Plugin {
   const forced = execute === true || execute.includes(type);
   const own = type === passthru.type ? passthru : builtIn.get(type);
   if (own !== undefined && !forced) return own;
   const module = forced ? undefined : modulePlugin(type, modules());
   if (module !== undefined) return module;
   const file = findExecutable(type, path);
-  if (file !== undefined) return executedPlugin(type, file);
+  if (file !== undefined) return executedPlugin(type, file, surroundings);
   const why = forced ? undefined : modules().whyGone(type);
   if (why !== undefined) return goneModule(type, why);
   // The head of an auxiliary chain needs no program, whatever is to be executed.

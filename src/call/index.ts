@@ -7,6 +7,8 @@ export { handlesWith, openHandles } from "./handles.ts";
 export type { HandlesOptions, ModulesConfig, OpenHandles } from "./handles.ts";
 export { openLog } from "./log.ts";
 export type { LogOptions } from "./log.ts";
+export { openWarm } from "./surroundings.ts";
+export type { Surroundings, Warm } from "./surroundings.ts";
 export { teardownGroup } from "./teardown.ts";
 export { undoSteps } from "./undo.ts";
 export type { FailedStep, UndoSteps } from "./undo.ts";

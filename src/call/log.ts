@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { appendFileSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { Log } from "../plugins/index.ts";
 
@@ -30,10 +30,14 @@ const dayMs = 24 * 60 * 60 * 1000;
  * A log of lines `<RFC 3339 time> [<level>] <message>`. Warnings are written at every level: they are rare, and about
  * something that a configuration asked for and does not get. A log that cannot be written never fails a command.
  */
-export function openLog(options: LogOptions, now: () => Date = () => new Date()): Log {
+export function openLog(
+  options: LogOptions,
+  tell: (text: string) => void,
+  now: () => Date = () => new Date(),
+): Log {
   const wanted = levels.indexOf(options.level.toLowerCase());
   const threshold = Math.max(wanted, 0);
-  const write = lineWriter(options, now);
+  const write = lineWriter(options, tell, now);
   const at = (level: string, message: string): void => {
     if (levels.indexOf(level) <= threshold) write(level, message);
   };
@@ -47,11 +51,15 @@ export function openLog(options: LogOptions, now: () => Date = () => new Date())
   return log;
 }
 
-function lineWriter(options: LogOptions, now: () => Date): (level: string, message: string) => void {
+function lineWriter(
+  options: LogOptions,
+  tell: (text: string) => void,
+  now: () => Date,
+): (level: string, message: string) => void {
   let rotated = false;
   return (level, message) => {
     const line = `${now().toISOString()} [${level}] ${oneLine(message)}\n`;
-    if (options.toStderr) quietly(() => writeSync(2, line));
+    if (options.toStderr) tell(line);
     if (options.file === "") return;
     if (!rotated) quietly(() => rotate(options, now()));
     rotated = true;

@@ -1,4 +1,4 @@
-import { statSync, writeSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
 
@@ -14,6 +14,10 @@ export interface ExecutableCall {
   readonly args: string;
   readonly path: readonly string[];
   readonly stdin: string;
+  /** Its environment but for the CNI_* variables above. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Gets its stderr when it succeeds. */
+  tell(text: string): void;
   readonly timeoutMs?: number;
 }
 
@@ -51,10 +55,10 @@ function isFile(file: string): boolean {
 }
 
 /**
- * Runs a plugin executable and returns its stdout; its stderr is forwarded when it succeeds.
+ * Runs a plugin executable and returns its stdout; its stderr is passed on when it succeeds.
  *
  * @throws CniError the plugin's own where it printed one, else code 112 with what it said and how it ended
- * @see CNI specification 1.1.0, section 4 "Delegating"; the environment is ours with every CNI_* variable replaced
+ * @see CNI specification 1.1.0, section 4 "Delegating"; the environment is the caller's with every CNI_* variable replaced
  */
 export async function runExecutable(call: ExecutableCall): Promise<string> {
   for (let retry = 0; ; retry++) {
@@ -64,7 +68,7 @@ export async function runExecutable(call: ExecutableCall): Promise<string> {
       continue;
     }
     if (ended.failed) throw failure(call, ended);
-    forward(ended.stderr);
+    if (ended.stderr !== "") call.tell(ended.stderr);
     return ended.stdout;
   }
 }
@@ -86,6 +90,7 @@ async function start(call: ExecutableCall): Promise<Ended> {
   const running = execa(call.file, [], {
     input: call.stdin,
     env: environment(call),
+    extendEnv: false,
     reject: false,
     stripFinalNewline: false,
     timeout: timeoutMs,
@@ -117,9 +122,10 @@ async function start(call: ExecutableCall): Promise<Ended> {
  */
 export const insideVariable = "POLYNIC_INSIDE";
 
-/** Every CNI_* variable is set, even to nothing, so that none of our own shines through. */
-function environment(call: ExecutableCall): Record<string, string> {
+/** Every CNI_* variable is set, even to nothing, so that none of the caller's shines through. */
+function environment(call: ExecutableCall): Record<string, string | undefined> {
   return {
+    ...call.env,
     CNI_COMMAND: call.command,
     CNI_CONTAINERID: call.containerId,
     CNI_NETNS: call.netns,
@@ -176,14 +182,4 @@ function field(value: unknown, name: string): unknown {
 function quoted(text: string): string {
   const short = text.length > quotedLengthMax ? `${text.slice(0, quotedLengthMax)}...` : text;
   return JSON.stringify(short);
-}
-
-/** A closed stderr must not fail a network that is up. */
-function forward(text: string): void {
-  if (text === "") return;
-  try {
-    writeSync(2, text);
-  } catch {
-    return;
-  }
 }

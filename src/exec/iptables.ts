@@ -45,9 +45,11 @@ export interface Iptables {
   change(change: IptablesChange): Promise<void>;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Runs a program to its end with this stdin; throws when it cannot be started or exceeds a limit. */
 export type RunProgram = (file: string, args: readonly string[], options: {
-  readonly input: string; readonly timeoutMs: number; readonly outputBytesMax: number;
+  readonly input: string; readonly env: Environment; readonly timeoutMs: number; readonly outputBytesMax: number;
 }) => { readonly status: number; readonly stdout: string; readonly stderr: string };
 
 export interface IptablesOptions {
@@ -58,8 +60,8 @@ export interface IptablesOptions {
   readonly run: RunProgram;
   /** Runs `work` while no other process of ours changes tables. Absent: only the tools' own locking. */
   readonly exclusive?: <T>(work: () => T) => T;
-  /** Where the programs are looked for, before the usual places; PATH when absent. */
-  readonly path?: string;
+  /** The tools' environment; they are looked for on its PATH, then in the usual places. */
+  readonly env: Environment;
 }
 
 /** Longest run of one process; the tool itself gives up on the xtables lock after `lockWaitSeconds`. */
@@ -75,7 +77,7 @@ const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "
 /** Nothing is looked for or started before it is needed. */
 export function openIptables(options: IptablesOptions): Iptables {
   const directories = [
-    ...(options.path ?? process.env["PATH"] ?? "").split(":").filter((one) => one.startsWith("/")),
+    ...(options.env["PATH"] ?? "").split(":").filter((one) => one.startsWith("/")),
     ...usualDirectories,
   ];
   const found = new Map<string, string | undefined>();
@@ -95,7 +97,7 @@ export function openIptables(options: IptablesOptions): Iptables {
         code.executable,
         `Cannot run ${program}: there is no such program on PATH, expected the iptables package`,
       );
-    return start(options.run, program, file, args, input);
+    return start(options, program, file, args, input);
   }
 
   function save(family: 4 | 6, table: string): readonly string[] {
@@ -184,9 +186,15 @@ interface Ended {
   readonly stderr: string;
 }
 
-function start(run: RunProgram, program: string, file: string, args: readonly string[], input: string): Ended {
+function start(
+  { run, env }: IptablesOptions,
+  program: string,
+  file: string,
+  args: readonly string[],
+  input: string,
+): Ended {
   try {
-    return { program, ...run(file, args, { input, timeoutMs, outputBytesMax }) };
+    return { program, ...run(file, args, { input, env, timeoutMs, outputBytesMax }) };
   } catch (error) {
     throw new CniError(code.executable, `Cannot run ${program} (${file}): ${messageOf(error)}`, { cause: error });
   }

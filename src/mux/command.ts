@@ -11,7 +11,7 @@ export interface MuxCommand {
   readonly validAttachments: readonly ValidAttachment[] | undefined;
   /** Of this program, for those who keep a record of who asked. */
   readonly version: string;
-  /** Environment of this process, which tells a pod of a cluster where its API is. */
+  /** Environment of the caller, which tells a pod of a cluster where its API is. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Handles for one container's namespace, opened at first use. */
   openHandles(netns: string): OpenHandles;

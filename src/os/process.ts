@@ -5,8 +5,8 @@ import { killGroup, memoryFile, openProcess, spawn, waitForChild, waitReadable }
 export interface ProgramOptions {
   /** Its stdin; empty when absent. */
   readonly input?: string;
-  /** Its whole environment; ours when absent. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Its whole environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs: number;
   /** Of stdout and stderr each; more ends the program. */
   readonly outputBytesMax?: number;
@@ -28,7 +28,7 @@ export interface ProgramResult {
  * @throws SystemCallError when it cannot be started (ENOENT, EACCES), ProgramError when it exceeds a limit and was killed
  */
 export function runProgram(program: string, args: readonly string[], options: ProgramOptions): ProgramResult {
-  const { input = "", env = process.env, timeoutMs, outputBytesMax = 64 * 1024 * 1024 } = options;
+  const { input = "", env, timeoutMs, outputBytesMax = 64 * 1024 * 1024 } = options;
   const files: number[] = [];
   const open = (name: string): number => {
     const fd = memoryFile(name);

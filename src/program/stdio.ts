@@ -39,10 +39,15 @@ export function writeAnswer(text: string): boolean {
   }
 }
 
-/** Writes a line to stderr; that nobody can read it is no reason to fail. */
+/** Writes a line to stderr. */
 export function writeLine(text: string): void {
+  writeError(`${text}\n`);
+}
+
+/** Writes to stderr; that nobody can read it is no reason to fail. */
+export function writeError(text: string): void {
   try {
-    writeAll(2, `${text}\n`, "write to stderr");
+    writeAll(2, text, "write to stderr");
   } catch {
     // There is no other place to say it.
   }

@@ -1,4 +1,3 @@
 /** One call served: by the multiplexer, or by one plugin alone. */
-export { checkedCall } from "./call.ts";
-export { runMultiplexer } from "./multiplexer.ts";
-export { runPlugin } from "./stand-alone.ts";
+export { serve } from "./serve.ts";
+export type { Answer, ServedCall, ServeOptions } from "./serve.ts";

@@ -1,3 +1,4 @@
+import type { Surroundings, Warm } from "../call/index.ts";
 import { openHandles, openLog } from "../call/index.ts";
 import { CniError, code, prevResultOf } from "../cni/index.ts";
 import { insideVariable } from "../exec/index.ts";
@@ -9,18 +10,23 @@ import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
 
 /** Serves one call of the multiplexer; returns what goes to stdout. */
-export async function runMultiplexer(invokedAs: string, { command: verb, environment, input }: Call): Promise<string> {
-  refuseInside(invokedAs);
+export async function runMultiplexer(
+  invokedAs: string,
+  { command: verb, environment, input }: Call,
+  surroundings: Surroundings,
+  warm?: Warm,
+): Promise<string> {
+  refuseInside(invokedAs, surroundings.env);
   const config = parseMuxConfig(input.conf, { invokedAs, verb });
   // It serves no purpose in a multiplexer, but one that cannot be read means that something is wrong.
   if (verb === "ADD" || verb === "CHECK") prevResultOf(input);
-  const log = openLog(config.log);
+  const log = openLog(config.log, surroundings.tell);
   const attachment = attachmentOf(environment);
   const path = pluginPath(attachment, config);
   const command: MuxCommand = {
     config, attachment,
     validAttachments: input.validAttachments,
-    env: process.env,
+    env: surroundings.env,
     version,
     openHandles: (netns) =>
       openHandles({
@@ -30,6 +36,8 @@ export async function runMultiplexer(invokedAs: string, { command: verb, environ
         modules: moduleDirectory,
         moduleSettings: config.modules,
         log,
+        surroundings,
+        warm,
       }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
   };
@@ -48,8 +56,8 @@ export async function runMultiplexer(invokedAs: string, { command: verb, environ
  * A plugin that we run may run others which its configuration names, and that may be anybody's: with the multiplexer
  * among them, it could choose which files are executed.
  */
-function refuseInside(invokedAs: string): void {
-  const plugin = process.env[insideVariable];
+function refuseInside(invokedAs: string, env: Surroundings["env"]): void {
+  const plugin = env[insideVariable];
   if (plugin === undefined) return;
   throw new CniError(
     code.invalidConfig,

@@ -1,4 +1,4 @@
-import type { FailedStep, OpenHandles } from "../call/index.ts";
+import type { FailedStep, OpenHandles, Surroundings, Warm } from "../call/index.ts";
 import {
   handlesWith,
   joinErrors,
@@ -18,15 +18,22 @@ import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
 
 /** Serves one call of one plugin, as its executable of the same name would; returns what goes to stdout. */
-export async function runPlugin(plugin: Plugin, call: Call): Promise<string> {
+export async function runPlugin(
+  plugin: Plugin,
+  call: Call,
+  surroundings: Surroundings,
+  warm?: Warm,
+): Promise<string> {
   const { environment, input } = call;
-  const log = openLog({ toStderr: true, file: "", level: "error", rotation: {} });
+  const log = openLog({ toStderr: true, file: "", level: "error", rotation: {} }, surroundings.tell);
   const handles = openHandles({
     netns: environment.netns,
     path: environment.path,
     execute: [],
     modules: moduleDirectory,
     log,
+    surroundings,
+    warm,
   });
   try {
     return await serve(

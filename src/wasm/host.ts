@@ -10,9 +10,10 @@ import { compileModule, op, runModule } from "./call/sandbox.ts";
 import type { ModuleLock } from "./installed/lock.ts";
 import { defaultModuleDir, readLock, removedPath } from "./installed/lock.ts";
 import { metadataOf, moduleName } from "./installed/metadata.ts";
+import type { UsableModule } from "./installed/load.ts";
 import type { LimitsConf } from "./limits.ts";
 import { nodeLimits } from "./limits.ts";
-import type { LoadedModule, ModuleHost, NodeIdentity, PolicyChange } from "./modules.ts";
+import type { LoadedModule, ModuleHost, ModuleReference, NodeIdentity, PolicyChange } from "./modules.ts";
 
 /** What the node's own configuration says about modules. */
 export interface NodeModules {
@@ -35,19 +36,33 @@ export interface NodeModules {
  * installed; and files the node's own configuration names. What only the latter two need is loaded with the first of
  * them.
  */
-export function openModules(builtInDirectory: string, node: NodeModules = {}): ModuleHost {
+export function openModules(
+  builtInDirectory: string,
+  node: NodeModules = {},
+  kept: KeptModules = keptModules(),
+): ModuleHost {
   const { directory = defaultModuleDir, policyAllow = {}, log = () => {} } = node;
   const recording = node.recordings === undefined ? {} : { recordings: node.recordings };
   const cap = nodeLimits(node.limits ?? {});
-  const compiled = new Map<string, CompiledModule>();
   const loaded = new Map<string, LoadedModule>();
   let lock: ModuleLock | undefined;
   const installed = (name: string) => (moduleName.test(name) ? (lock ??= readLock(directory))[name] : undefined);
   const own = (name: string) =>
-    remembered(compiled, name, () => compileModule(name, readBuiltIn(builtInDirectory, name)));
+    remembered(kept.builtIn, name, () => compileModule(name, readBuiltIn(builtInDirectory, name)));
   const builtIn = (name: string) =>
     moduleName.test(name) && existsSync(builtInPath(builtInDirectory, name)) ? described(own(name)) : undefined;
   const places = { directory, cap, builtIn, installed };
+  const find = async (reference: ModuleReference): Promise<UsableModule> => {
+    const { findModule } = await import("./installed/foreign.ts");
+    // Everything that decides which bytes these are, their digest among it: as long as it is the same, so are they.
+    const name = reference.module;
+    const key = JSON.stringify([directory, node.limits, reference, name.includes("/") ? undefined : installed(name)]);
+    const known = kept.foreign.get(key) ?? (await findModule(places, reference));
+    // Limits are a network's to choose: each number would be another module to keep.
+    if (kept.foreign.size >= keptModulesMax) kept.foreign.clear();
+    kept.foreign.set(key, known);
+    return known;
+  };
   return {
     get node() { return node.node ?? { name: "", index: null }; },
     allocate(name, request) {
@@ -80,13 +95,12 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
     },
     kindOf: (name) => (builtIn(name)?.metadata ?? installed(name))?.kind,
     async load(reference) {
-      const { callable, findModule } = await import("./installed/foreign.ts");
-      // Limits are a network's to choose: each number would be another module to keep.
-      if (loaded.size >= keptModules) loaded.clear();
+      const { callable } = await import("./installed/foreign.ts");
+      if (loaded.size >= keptModulesMax) loaded.clear();
       const key = JSON.stringify(reference);
       const module =
         loaded.get(key) ??
-        callable(await findModule(places, reference), {
+        callable(await find(reference), {
           allow: policyAllow[reference.module] ?? [],
           log,
           ...recording,
@@ -97,8 +111,8 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
   };
 
   async function chosenMerger({ module, config }: NonNullable<NodeModules["merge"]>): Promise<CompiledModule> {
-    const { callable, findModule } = await import("./installed/foreign.ts");
-    const chosen = await findModule(places, { module, trusted: true });
+    const { callable } = await import("./installed/foreign.ts");
+    const chosen = await find({ module, trusted: true });
     if (chosen.metadata.kind !== "merge") {
       throw new CniError(
         code.invalidConfig,
@@ -112,8 +126,20 @@ export function openModules(builtInDirectory: string, node: NodeModules = {}): M
   }
 }
 
-/** A host that outlives one command forgets them all when there are more: they are read again. */
-const keptModules = 64;
+/** Compiled modules that outlive one host; whatever else belongs to a command is the host's. */
+export interface KeptModules {
+  /** By name. */
+  readonly builtIn: Map<string, CompiledModule>;
+  /** By everything that says which bytes they are and how far they may go. */
+  readonly foreign: Map<string, UsableModule>;
+}
+
+export function keptModules(): KeptModules {
+  return { builtIn: new Map(), foreign: new Map() };
+}
+
+/** When there are more they are all forgotten: they are read again. */
+const keptModulesMax = 64;
 
 function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
   const value = known.get(key) ?? make();

@@ -3,8 +3,8 @@
  * instantiated per call, every answer checked. `openModules` is what the rest of the program needs; what stands below
  * it are the parts, for people who make modules.
  */
-export { openModules } from "./host.ts";
-export type { NodeModules } from "./host.ts";
+export { keptModules, openModules } from "./host.ts";
+export type { KeptModules, NodeModules } from "./host.ts";
 export type * from "./modules.ts";
 
 export { checkAllocation } from "./call/allocate.ts";

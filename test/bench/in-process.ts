@@ -1,11 +1,10 @@
 // ADD and DEL as a warm process serves them: the multiplexer called as a library with the handles it has in earnest,
 // beside the floor in turns. Starting is not measured: like a daemon, the process keeps its compiled WASM modules and
 // its socket in the host's namespace.
-import { openHandles, openLog } from "../../src/call/index.ts";
-import { openOwnNamespace, type Namespace } from "../../src/kernel/index.ts";
+import type { Warm } from "../../src/call/index.ts";
+import { openHandles, openLog, openWarm } from "../../src/call/index.ts";
 import { add, del, parseMuxConfig, withContainerLock, type MuxCommand } from "../../src/mux/index.ts";
 import { lockFile } from "../../src/os/index.ts";
-import { openModules, type ModuleHost } from "../../src/wasm/index.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { cniVersion, plainBridges } from "./cases.ts";
 import { openFloor } from "./floor.ts";
@@ -19,12 +18,12 @@ const warmUpRounds = 30;
 /** A table of medians of ADD and DEL of 1, 3 and 8 plain bridge networks, and their ratio to the floor. */
 export async function compareWithFloor(count: number): Promise<string> {
   const rows: string[][] = [];
-  const kept: Kept = { modules: openModules(builtModules), host: openOwnNamespace() };
+  const warm = openWarm();
   for (const networks of [1, 3, 8]) {
     const times = { add: [] as number[], del: [] as number[], floorAdd: [] as number[], floorDel: [] as number[] };
     for (let round = -warmUpRounds; round < count; round++) {
       const netns = makeContainer();
-      const call = command(networks, netns, kept);
+      const call = command(networks, netns, warm);
       const addMs = await timeAsyncMs(() => add(call)), delMs = await timeAsyncMs(() => del(call));
       const floor = openFloor(netns, plainBridges(networks).map(({ name }) => name));
       const floorAddMs = timeMs(floor.add), floorDelMs = timeMs(floor.del);
@@ -43,28 +42,23 @@ export async function compareWithFloor(count: number): Promise<string> {
         ratio(ownMs, floorMs)]);
     }
   }
-  kept.host.close();
+  warm.close();
   return table(["", "in-process ms", "kernel alone ms", "ratio"], rows);
 }
 
-/** What outlives a call. */
-interface Kept {
-  readonly modules: ModuleHost;
-  readonly host: Namespace;
-}
-
-function command(networks: number, netns: string, kept: Kept): MuxCommand {
+function command(networks: number, netns: string, warm: Warm): MuxCommand {
   const path = ["/nonexistent"];
   const conf = { cniVersion, name: "bench", type: "polynic",
     delegates: plainBridges(networks).map((network) => ({ cniVersion, ...network })) };
   const config = parseMuxConfig(conf, { invokedAs: "polynic", verb: "ADD" });
-  const log = openLog(config.log);
+  const surroundings = { env: {}, tell: () => {} };
+  const log = openLog(config.log, surroundings.tell);
   return {
     config,
     attachment: { containerId: "in-process", netns, ifName: "eth0", args: "", path },
     validAttachments: undefined,
     env: {}, version: "0.0.0",
-    openHandles: (netns) => openHandles({ netns, path, execute: [], ...kept, log }),
+    openHandles: (netns) => openHandles({ netns, path, execute: [], modules: builtModules, warm, surroundings, log }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
   };
 }

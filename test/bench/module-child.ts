@@ -11,7 +11,7 @@ import { summarize } from "./statistics.ts";
  * All of the executable is in the script, as when it starts in earnest: the engine's memory is laid out by what was
  * loaded.
  */
-export { runMultiplexer } from "../../src/service/multiplexer.ts";
+export { serve } from "../../src/service/index.ts";
 
 const laterCalls = 500;
 const [builtIn = "", directory = "", module = ""] = process.argv.slice(3);

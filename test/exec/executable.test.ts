@@ -21,7 +21,7 @@ function script(name: string, body: string, mode = 0o755): string {
 
 function call(file: string, changes: Partial<ExecutableCall> = {}): ExecutableCall {
   return { file, type: "probe", command: "ADD", containerId: "c1", netns: "/n", ifName: "net1", args: "A=1;B=2=3",
-    path: ["/a", "/b"], stdin: "{}", ...changes };
+    path: ["/a", "/b"], stdin: "{}", env: process.env, tell: () => {}, ...changes };
 }
 
 async function refusal(promise: Promise<unknown>): Promise<CniError> {

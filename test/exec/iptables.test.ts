@@ -7,13 +7,13 @@ import { kernelSuite, run } from "../helpers/netns.ts";
 
 const missing = suite("iptables that is not installed");
 missing("is looked for on PATH before the usual places, and only there when it is not absolute", () => {
-  assert.is(openIptables({ run: runProgram, path: "relative" }).present(4),
-    openIptables({ run: runProgram }).present(4));
+  assert.is(openIptables({ run: runProgram, env: { PATH: "relative" } }).present(4),
+    openIptables({ run: runProgram, env: {} }).present(4));
 });
 missing.run();
 
 const batches = kernelSuite("iptables", import.meta.url, { needs: ["nft_nat"] });
-const iptables = openIptables({ run: runProgram });
+const iptables = openIptables({ run: runProgram, env: {} });
 const chains = async (family: 4 | 6 = 4): Promise<string[]> =>
   (await iptables.save(family,
     "nat")).filter((line) => / - \[/.test(line)).map((line) => line.slice(1).split(" ")[0] ?? "");
@@ -85,7 +85,7 @@ batches("runs a change under the lock it was given", async () => {
       locked = false;
     }
   };
-  await openIptables({ run: runProgram, exclusive }).change({ family: 4, table: "nat",
+  await openIptables({ run: runProgram, env: {}, exclusive }).change({ family: 4, table: "nat",
     decide: () => (assert.is(locked, true), []) });
   assert.is(locked, false);
 });

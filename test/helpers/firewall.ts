@@ -19,7 +19,7 @@ export interface FirewallContext extends AddContext, DelContext {
   close(): void;
 }
 
-export function firewallContext(options: Omit<IptablesOptions, "run"> = {}): FirewallContext {
+export function firewallContext(options: Partial<Omit<IptablesOptions, "run">> = {}): FirewallContext {
   const host = openOwnNamespace();
   const steps: (() => void | Promise<void>)[] = [];
   const lines: string[] = [];
@@ -29,7 +29,7 @@ export function firewallContext(options: Omit<IptablesOptions, "run"> = {}): Fir
   };
   return {
     host, lines,
-    iptables: openIptables({ run: runProgram, ...options }),
+    iptables: openIptables({ run: runProgram, env: process.env, ...options }),
     get container(): never { return unexpected(); },
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },

@@ -72,7 +72,8 @@ export async function gc(driven: Driven, validAttachments: readonly ValidAttachm
 }
 
 async function withHandles<T>({ netns, through }: Driven, work: (handles: Handles) => Promise<T>): Promise<T> {
-  const open = openHandles({ netns, path: [], execute: [], modules: "", log: silent });
+  const open = openHandles({ netns, path: [], execute: [], modules: "", log: silent,
+    surroundings: { env: process.env, tell: () => {} } });
   const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam
     : open.plugin(type)) });
   try {

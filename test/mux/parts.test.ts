@@ -44,7 +44,7 @@ undoing.run();
 const reading = suite("handles.readText");
 const textOf = (path: string): string => {
   const handles = openHandles({ netns: "", path: [], execute: [], modules: "",
-    log: { error: () => {}, warn: () => {}, debug: () => {} } });
+    log: { error: () => {}, warn: () => {}, debug: () => {} }, surroundings: { env: {}, tell: () => {} } });
   return handles.readText(path);
 };
 reading("gives a file's text, through links and from /proc too", () => {
@@ -159,7 +159,7 @@ logging.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-log-
 logging.after.each(() => rmSync(directory, { recursive: true }));
 const now = new Date("2026-03-01T12:00:00.000Z");
 const open = (level: string, rotation = {}) => openLog({ toStderr: false, file: join(directory, "m.log"), level,
-  rotation }, () => now);
+  rotation }, () => {}, () => now);
 
 for (const [level, words] of [["", ["warning"]], ["panic", ["warning"]], ["ERROR", ["error", "warning"]],
   ["verbose", ["error", "warning"]], ["debug", ["error", "warning", "debug"]],
@@ -187,7 +187,8 @@ logging("rotates a file that has grown too large, and drops backups that are too
   assert.match(readFileSync(file, "utf8"), /^2026-03-01.*x\n$/);
 });
 logging("never fails a command", () => {
-  openLog({ toStderr: false, file: join(directory, "nowhere", "m.log"), level: "debug", rotation: {} }).debug("x");
+  openLog({ toStderr: false, file: join(directory, "nowhere", "m.log"), level: "debug", rotation: {} },
+    () => {}).debug("x");
   assert.is(existsSync(join(directory, "nowhere")), false);
 });
 logging.run();

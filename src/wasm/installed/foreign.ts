@@ -18,10 +18,9 @@ import { seedOf } from "../call/seed.ts";
 import type { CallLimits } from "../limits.ts";
 import { fileLimits, loweredLimits } from "../limits.ts";
 import type { LoadedModule, ModuleReference, PolicyChange } from "../modules.ts";
-import type { ConfigCheck } from "./config-check.ts";
-import { configCheckOf, configProblem } from "./config-check.ts";
+import { configProblem } from "./config-check.ts";
 import type { UsableModule } from "./load.ts";
-import { loadInstalled } from "./load.ts";
+import { loadInstalled, usable } from "./load.ts";
 import type { LockEntry } from "./lock.ts";
 import { digest } from "./lock.ts";
 import { pinned } from "./pinned.ts";
@@ -47,7 +46,7 @@ export async function findModule(
   const limits = loweredLimits(cap, reference.limits ?? {});
   if (name.includes("/")) return await loadFile(reference, limits);
   const own = builtIn(name);
-  if (own !== undefined) return { ...own, name, compiled: { ...own.compiled, limits }, limits, sha256: "" };
+  if (own !== undefined) return usable({ ...own, name, compiled: { ...own.compiled, limits }, limits, sha256: "" });
   const entry = installed(name);
   if (entry === undefined) {
     throw new CniError(
@@ -75,7 +74,7 @@ async function loadFile({ module: path, sha256, trusted }: ModuleReference, limi
     throw refused("a path needs sha256, expected 64 lower-case hex digits");
   const bytes = pinned(`module "${path}"`, path, sha256, fileLimits.hardBytes);
   const { prepareModule } = await import("./prepare.ts");
-  return prepareModule(path, bytes, limits, sha256);
+  return usable(prepareModule(path, bytes, limits, sha256));
 }
 
 export interface CallableOptions {
@@ -99,13 +98,9 @@ export function callable(found: UsableModule, { allow, log, recordings }: Callab
       throw error;
     }
   };
-  let check: ConfigCheck | undefined = found.configCheck;
   return {
     name, metadata, seedOf,
-    async checkConfig(config) {
-      check ??= await configCheckOf(name, metadata.configSchema);
-      return configProblem(config) ?? check(config);
-    },
+    checkConfig: async (config) => configProblem(config) ?? (await found.configCheck())(config),
     allocate: (request) =>
       ask(op.allocate, allocateFrame(request), (answer) => checkAllocation(name, answer, request, metadata)),
     release: (request) =>

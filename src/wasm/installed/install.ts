@@ -116,7 +116,7 @@ export async function verifyInstalled(
   const entries = Object.entries(readLock(directory)).sort(([a], [b]) => (a < b ? -1 : 1));
   return await Promise.all(entries.map(async ([name, entry]) => {
     try {
-      (await loadInstalled(directory, name, entry)).configCheck?.({});
+      (await (await loadInstalled(directory, name, entry)).configCheck())({});
       if (entry.prepared !== undefined) readPrepared(directory, name, entry.prepared);
       return { name, entry };
     } catch (error) {

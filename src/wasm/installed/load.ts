@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { CallLimits } from "../limits.ts";
 import { defaultLimits, fileLimits } from "../limits.ts";
 import type { ConfigCheck } from "./config-check.ts";
-import { loadConfigCheck } from "./config-check.ts";
+import { configCheckOf, loadConfigCheck } from "./config-check.ts";
 import type { LockEntry } from "./lock.ts";
 import { pinned } from "./pinned.ts";
 import type { PreparedModule } from "./prepare.ts";
@@ -24,8 +24,8 @@ export function configCheckPath(directory: string, name: string): string {
 
 /** A module that may be called, with its configuration's check. */
 export interface UsableModule extends PreparedModule {
-  /** Absent: the schema, if there is one, is not compiled yet. */
-  readonly configCheck?: ConfigCheck;
+  /** The check of its configuration, made when it is first asked for. */
+  configCheck(): Promise<ConfigCheck>;
 }
 
 /**
@@ -47,11 +47,20 @@ export async function loadInstalled(
     known !== undefined
       ? { ...known, name, limits, sha256 }
       : (await import("./prepare.ts")).prepareModule(name, bytes, limits, sha256);
-  if (configSha256 === undefined) return prepared;
+  if (configSha256 === undefined) return usable(prepared);
   const path = configCheckPath(directory, name);
   // Read at once, so that a damaged installation is told at once; its code is made when it is needed.
   const text = new TextDecoder().decode(
     pinned(`the config check of module "${name}"`, path, configSha256, schemaLimitBytes),
   );
-  return { ...prepared, configCheck: (config) => loadConfigCheck(text)(config) };
+  return usable(prepared, async () => loadConfigCheck(text));
+}
+
+/** A module with its check, which is kept once it is made. */
+export function usable(
+  module: PreparedModule,
+  makeCheck = () => configCheckOf(module.name, module.metadata.configSchema),
+): UsableModule {
+  let check: ConfigCheck | undefined;
+  return { ...module, configCheck: async () => (check ??= await makeCheck()) };
 }

@@ -40,7 +40,8 @@ function ip(command: string): void {
 
 function apply(ifName: string, plan: GatewayPlan): void {
   const log = { error: () => {}, debug: () => {}, warn: (message: string) => void warnings.push(message) };
-  const handles = openHandles({ netns: netns.path, path: [], execute: [], modules: "", log });
+  const handles = openHandles({ netns: netns.path, path: [], execute: [], modules: "", log,
+    surroundings: { env: {}, tell: () => {} } });
   try {
     applyGateways(handles, ifName, plan);
   } finally {
@@ -241,7 +242,8 @@ test("cannot be had on an interface that is not there", () => {
 test("that the kernel does not have in the end are an error that says what it has", () => {
   ip("route add default via 10.1.0.7");
   const log = { error: () => {}, debug: () => {}, warn: () => {} };
-  const open = openHandles({ netns: netns.path, path: [], execute: [], modules: "", log });
+  const open = openHandles({ netns: netns.path, path: [], execute: [], modules: "", log,
+    surroundings: { env: {}, tell: () => {} } });
   try {
     const { container } = open;
     // As another program would that makes its own default route at this moment, or as a kernel that only says it did.

@@ -171,7 +171,7 @@ kernel("deletes rules of iptables-legacy too, which only that tool sees",
   run("ln", "-s", "/usr/sbin/iptables-legacy", "/run/iptables");
   for (const suffix of ["-save", "-restore"]) run("ln", "-s", `/usr/sbin/iptables-legacy${suffix}`,
     `/run/iptables${suffix}`);
-  const legacy = firewallContext({ path: "/run" });
+  const legacy = firewallContext({ env: { PATH: "/run" } });
   const only = { ...pod, addresses: pod.addresses.slice(0, 1) };
   await setupMasquerade(legacy, only, "iptables", context.undo);
   assert.ok(natTable(4, "-legacy").includes(`:${chain}`));

@@ -167,7 +167,7 @@ rules("iptables-legacy: the same rules, where only that tool sees them", async (
   const tables = [natTable(4), natTable(6)];
   await call(portmap, "del", { conf });
   flush();
-  const context = firewallContext({ path: "/run" });
+  const context = firewallContext({ env: { PATH: "/run" } });
   for (let i = 0; i < 2; i++) await portmap.add(requestOf(portmap, { conf, prevResult }), context);
   assert.equal([natTable(4, "-legacy"), natTable(6, "-legacy")], tables);
   assert.equal(containerLines(), []);

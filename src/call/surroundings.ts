@@ -1,0 +1,27 @@
+import { openOwnNamespace } from "../kernel/index.ts";
+import type { Namespace } from "../kernel/index.ts";
+import type { KeptModules } from "../wasm/index.ts";
+import { keptModules } from "../wasm/index.ts";
+
+/** What a call has of whoever made it. Nothing that serves a call looks at its own process for them. */
+export interface Surroundings {
+  /** The caller's whole environment: what programs that are run get, and where they are looked for. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Takes text for people, whole lines with their ends: the caller's stderr. Never throws. */
+  tell(text: string): void;
+}
+
+/** What a process that serves many calls keeps between them; each call may go without. */
+export interface Warm {
+  /** The namespace this process runs in, with its sockets open. */
+  readonly host: Namespace;
+  /** Modules that are compiled already. */
+  readonly modules: KeptModules;
+  close(): void;
+}
+
+/** For one process to open once, in the namespace it serves. */
+export function openWarm(): Warm {
+  const host = openOwnNamespace();
+  return { host, modules: keptModules(), close: () => host.close() };
+}
