@@ -3,16 +3,10 @@
 // Same sources, same bytes.
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { pinnedNode, root, run } from "./setup.mjs";
-
-// The verifier, the meter and the builder are TypeScript, which an older Node does not run.
-if (Number(process.versions.node.split(".")[0]) < 24) {
-  run(pinnedNode, [import.meta.filename]);
-  process.exit();
-}
-const { compileSources, loadCompiler, withMetadata } = await import("../src/commands/module/compile.ts");
-const { meterModule } = await import("../src/wasm/code/meter.ts");
-const { verifyModule } = await import("../src/wasm/code/verify.ts");
+import { compileSources, loadCompiler, withMetadata } from "../src/commands/module/compile.ts";
+import { meterModule } from "../src/wasm/code/meter.ts";
+import { verifyModule } from "../src/wasm/code/verify.ts";
+import { root } from "./setup.mjs";
 
 const output = join(root, "build", "wasm");
 const sources = join(root, "wasm-plugins");

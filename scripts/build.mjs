@@ -17,23 +17,16 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { multiplexerNames, pluginNames } from "../src/program/names.ts";
+import { shipScripts } from "./bundle.mjs";
+import { nodeFlags, runtimeLicence, shipRuntime } from "./runtime.mjs";
 import { pinnedNode, root, run } from "./setup.mjs";
-
-// The code cache is bound to the version of V8 that makes it, and the names below are TypeScript.
-if (realpathSync(process.execPath) !== realpathSync(pinnedNode)) {
-  run(pinnedNode, [import.meta.filename]);
-  process.exit();
-}
-const { shipScripts } = await import("./bundle.mjs");
-const { nodeFlags, runtimeLicence, shipRuntime } = await import("./runtime.mjs");
-const { multiplexerNames, pluginNames } = await import("../src/program/names.ts");
 
 for (const script of ["build-schemas.mjs", "build-wasm.mjs"]) run(pinnedNode, [join(import.meta.dirname, script)]);
 

