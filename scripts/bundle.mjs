@@ -13,27 +13,7 @@ import { nodeFlags } from "./runtime.mjs";
 import { pinnedNode, root } from "./setup.mjs";
 
 /** Rooms from the bottom up: where two late scripts need a file that is not in the main one, the lower has it. */
-const rooms = [
-  "net",
-  "schema",
-  "cni",
-  "netlink",
-  "nad",
-  "ipam",
-  "os",
-  "kernel",
-  "exec",
-  "wasm",
-  "kube",
-  "store",
-  "program",
-  "plugins",
-  "call",
-  "mux",
-  "service",
-  "commands",
-  "bin",
-];
+const rooms = JSON.parse(readFileSync(join(root, "src", "rooms.json"), "utf8")).flatMap(({ rooms }) => rooms);
 
 /** One late script makes another one's file set change; more rounds than this mean that they never come to rest. */
 const roundsMax = 12;
@@ -61,9 +41,9 @@ export async function shipScripts(entry, directory) {
 
 /**
  * @param {string} entry  the TypeScript file the executable starts in, from the root
- * @returns {Promise<{ name: string, text: string, heavy: boolean }[]>} scripts, "polynic" first, then those loaded late;
- *   each is one function expression with the parameters (exports, require, module, __filename, __dirname), in ASCII,
- *   the same for the same sources. A heavy one loads packages or many of Node's modules.
+ * @returns {Promise<{ name: string, text: string, heavy: boolean }[]>} scripts, "polynic" first, then those loaded
+ *   late; each is one function expression with the parameters (exports, require, module, __filename, __dirname), in
+ *   ASCII, the same for the same sources. A heavy one loads packages or many of Node's modules.
  */
 export async function bundle(entry) {
   const main = {
@@ -112,7 +92,8 @@ function byRoom(a, b) {
 /** Builds a script of our sources again and notes which files it has, and which names it wants of `lower` scripts. */
 async function bundleOwn(script, lower, { late, exportsOf }) {
   const ownerOf = (file) => lower.find(({ files }) => files.has(file));
-  const contents = `${script.wanted.size > 0 ? 'import "given";' : ""}export * from ${JSON.stringify(`./${script.entry}`)};`;
+  const first = script.wanted.size > 0 ? 'import "given";' : "";
+  const contents = `${first}export * from ${JSON.stringify(`./${script.entry}`)};`;
   const plugins = [
     given(script),
     latePackages(late),
@@ -212,11 +193,9 @@ function given({ id, wanted }) {
           (name, i) =>
             `import { ${name.split(":")[1]} as given${i} } from ${JSON.stringify(`./${name.split(":")[0]}`)};`,
         );
-        return {
-          contents: `${imports.join("\n")}\nrequire("given:${id}")(() => [${names.map((_, i) => `given${i}`).join(", ")}]);`,
-          loader: "js",
-          resolveDir: root,
-        };
+        const list = names.map((_, i) => `given${i}`).join(", ");
+        const contents = `${imports.join("\n")}\nrequire("given:${id}")(() => [${list}]);`;
+        return { contents, loader: "js", resolveDir: root };
       });
     },
   };

@@ -1,5 +1,6 @@
 // The demo itself. It runs in a network and mount namespace made for it (scripts/demo.mjs), which plays the host.
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { showPod } from "./demo-pod.ts";
@@ -140,9 +141,10 @@ async function serve(netns: string): Promise<void> {
 }
 
 function fetchCommand(address: string, port: number): string[] {
-  const program =
-    `require("node:http").get({host:"${address}",port:${port},timeout:3000},(a)=>a.on("data",(d)=>process.exit(String(d)==="hello"?0:1)))` +
-    `.on("error",()=>process.exit(1)).on("timeout",()=>process.exit(1))`;
+  const request = JSON.stringify({ host: address, port, timeout: 3000 });
+  const program = `const fail = () => process.exit(1);
+    const isHello = (data) => process.exit(String(data) === "hello" ? 0 : 1);
+    require("node:http").get(${request}, (a) => a.on("data", isHello)).on("error", fail).on("timeout", fail);`;
   return [process.execPath, "-e", program];
 }
 

@@ -1,7 +1,9 @@
 // What the tests compare and work with beside Debian's packages: the newer builds of Debian's unstable suite, unpacked
 // under build/ without touching what the system has installed.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { root } from "./setup.mjs";
 
@@ -42,10 +44,10 @@ export function fetchNewerKernel() {
   });
 }
 
-/** Where the kernel looks for its loader: test/helpers/user-mode-linux.ts puts it there. No longer than the usual path. */
+/** Where the kernel looks for its loader: test/helpers/user-mode-linux.ts puts it there. Not longer than the usual. */
 const kernelLoader = "/run/job/ld.so";
 
-/** The kernel with its modules and the C library that it is linked with, which the system's own programs must not get. */
+/** The kernel with its modules and its own C library, which the system's programs must not get. */
 function keepKernel(tree, place) {
   mkdirSync(join(place, "lib"), { recursive: true });
   const program = readFileSync(join(tree, "usr", "bin", "linux.uml"));

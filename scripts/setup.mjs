@@ -120,11 +120,13 @@ function missingPackages(set) {
 
 /** @param {string} what  a program, a library, or a file by its whole path */
 function isThere(what) {
-  const directories = what.includes(".so.") ? libraryDirectories : [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
+  const directories = what.includes(".so.") ? libraryDirectories : programDirectories;
   return what.startsWith("/")
     ? existsSync(what)
-    : directories.some((directory) => directory !== "" && existsSync(join(directory, what)));
+    : directories.some((directory) => existsSync(join(directory, what)));
 }
+
+const programDirectories = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].filter((path) => path !== "");
 
 const libraryDirectories = [
   `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`,

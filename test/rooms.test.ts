@@ -1,44 +1,43 @@
-// The rooms of src/ and the direction imports may go between them. docs/architecture.md draws what this checks.
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative, resolve, dirname } from "node:path";
+// The rooms of src/ and the direction imports may go between them: src/rooms.json lists them from the bottom up,
+// docs/architecture.md draws what this checks.
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Import } from "./helpers/sources.ts";
+import {
+  exportsOf, filesOf, importsOf, levelNamed, levelOf, roomOf, rooms, root, shown, source, textOf,
+} from "./helpers/sources.ts";
 
-const root = join(import.meta.dirname, "..");
-const source = join(root, "src");
-
-/** Rooms from the bottom up: a room imports rooms of lower levels, and pure rooms each other. */
-const levels: Readonly<Record<string, number>> = {
-  net: 0, schema: 0, cni: 0, netlink: 0, nad: 0, ipam: 0,
-  os: 1,
-  kernel: 2, exec: 2, wasm: 2, kube: 2, store: 2, program: 2,
-  plugins: 3, call: 4, mux: 5, service: 6, commands: 7, bin: 8,
-};
-const pureLevel = 0, effectLevel = 2, pluginLevel = 3;
+const pureLevel = levelNamed("pure"), effectLevel = levelNamed("effects"), pluginLevel = levelNamed("plugins");
 
 /** A package has one room, so that replacing it touches one room. */
-const packageRoom: Readonly<Record<string, string>> = { "ipaddr.js": "net", koffi: "os", execa: "exec", ajv: "schema",
-  yaml: "kube", "@grpc/grpc-js": "kube", "@grpc/proto-loader": "kube", "ajv/dist/standalone/index.js": "schema" };
+const packageRoom: Readonly<Record<string, string>> = {
+  "ipaddr.js": "net",
+  koffi: "os",
+  execa: "exec",
+  ajv: "schema",
+  "ajv/dist/standalone/index.js": "schema",
+  yaml: "kube",
+  "@grpc/grpc-js": "kube",
+  "@grpc/proto-loader": "kube",
+};
 
-interface Import {
-  readonly file: string;
-  readonly from: string;
-  readonly typeOnly: boolean;
-}
+/** Plugins are handed what they touch; these files look for themselves, for the reason they give. */
+const readsForItself = ["src/plugins/host-device/device.ts"];
 
-const files = readdirSync(source, { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts")).map((name) => join(source, name));
+const files = filesOf(["src"], [".ts"]);
 const imports = files.flatMap(importsOf);
+const crossing = imports.filter(({ file, target }) => target.startsWith(source) && roomOf(file) !== roomOf(target));
 
-const rooms = suite("rooms");
+const order = suite("rooms");
 
-rooms("every file lives in a known room", () => {
-  const strangers = files.filter((file) => levels[roomOf(file)] === undefined);
-  assert.equal(strangers.map(shown), []);
+order("every file lives in a known room, and no room is empty", () => {
+  const found = new Set(files.map(roomOf));
+  assert.equal([...found].toSorted(), rooms.toSorted());
 });
 
-rooms("imports go to lower rooms only", () => {
-  const wrong = crossing().filter(({ file, target, typeOnly }) => {
+order("imports go to lower rooms only", () => {
+  const wrong = crossing.filter(({ file, target, typeOnly }) => {
     const here = levelOf(roomOf(file)), there = levelOf(roomOf(target));
     if (here === pureLevel && there === pureLevel) return false;
     if (here === pluginLevel && there === effectLevel) return !typeOnly;
@@ -47,33 +46,31 @@ rooms("imports go to lower rooms only", () => {
   assert.equal(wrong.map(described), []);
 });
 
-rooms("pure rooms know no node: module and do not depend on each other in a circle", () => {
-  const effects = imports.filter(({ file, from }) => levelOf(roomOf(file)) === pureLevel && from.startsWith("node:"));
-  assert.equal(effects.map(({ file, from }) => `${shown(file)} imports ${from}`), []);
-  const arrows = new Set(crossing().filter(({ file, target }) =>
-    levelOf(roomOf(file)) === pureLevel && levelOf(roomOf(target)) === pureLevel)
+order("pure rooms do not depend on each other in a circle", () => {
+  const isPure = (file: string): boolean => levelOf(roomOf(file)) === pureLevel;
+  const arrows = new Set(crossing.filter(({ file, target }) => isPure(file) && isPure(target))
     .map(({ file, target }) => `${roomOf(file)} ${roomOf(target)}`));
-  const circles = [...arrows].filter((arrow) => arrows.has(arrow.split(" ").reverse().join(" ")));
-  assert.equal(circles, []);
+  assert.equal([...arrows].filter((arrow) => arrows.has(arrow.split(" ").toReversed().join(" "))), []);
 });
 
-rooms("outsiders come in through a room's front door", () => {
-  const sideways = crossing().filter(({ target }) => target !== join(source, roomOf(target), "index.ts"));
-  assert.equal(sideways.map(described), []);
-});
-
-rooms("a package is imported by its own room only", () => {
-  const wrong = imports.filter(({ file, from }) => {
-    const owner = packageRoom[from];
-    return !from.startsWith(".") && !from.startsWith("node:") && owner !== roomOf(file);
-  });
+order("pure rooms and plugins know no node: module", () => {
+  const wrong = imports.filter(({ file, from }) => from.startsWith("node:")
+    && [pureLevel, pluginLevel].includes(levelOf(roomOf(file))) && !readsForItself.includes(shown(file)));
   assert.equal(wrong.map(({ file, from }) => `${shown(file)} imports ${from}`), []);
 });
 
-rooms("files do not import each other in a circle", () => {
-  const targets = new Map(files.map((file) => [file, imports.filter((one) => one.file === file
-    && one.from.startsWith("."))
-    .map(({ from }) => resolve(dirname(file), from))]));
+order("outsiders come in through a room's front door", () => {
+  assert.equal(crossing.filter(({ target }) => target !== doorOf(roomOf(target))).map(described), []);
+});
+
+order("a package is imported by its own room only", () => {
+  const wrong = imports.filter(({ file, from, target }) =>
+    target === "" && !from.startsWith("node:") && packageRoom[from] !== roomOf(file));
+  assert.equal(wrong.map(({ file, from }) => `${shown(file)} imports ${from}`), []);
+});
+
+order("files do not import each other in a circle", () => {
+  const targets = new Map(files.map((file) => [file, importsOf(file).map(({ target }) => target)]));
   const done = new Set<string>();
   const circles: string[] = [];
   const visit = (file: string, path: readonly string[]): void => {
@@ -86,47 +83,43 @@ rooms("files do not import each other in a circle", () => {
   assert.equal(circles, []);
 });
 
-rooms("every test file runs its suites", () => {
-  const tests = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".test.ts"));
-  const silent = tests.filter((name) => {
-    const text = readFileSync(join(root, "test", name), "utf8");
-    return !/\.run\(\)|kernelSuite\(/.test(text);
-  });
-  assert.ok(tests.length > 0);
-  assert.equal(silent, []);
+order("are drawn in docs/architecture.md, and no others", () => {
+  const drawing = /^```$([\s\S]*?)^```$/m.exec(textOf(join(root, "docs", "architecture.md")))?.[1] ?? "";
+  const drawn = [...drawing.matchAll(/(?<=^|\s)([a-z]+)\/(?=\s|$)/gm)].map(([, room = ""]) => room);
+  assert.equal(drawn.toSorted(), rooms.toSorted());
 });
 
-rooms.run();
+const doors = suite("front doors");
 
-/** Imports that leave their room, with the file they reach. */
-function crossing(): (Import & { readonly target: string })[] {
-  return imports.filter(({ from }) => from.startsWith("."))
-    .map((one) => ({ ...one, target: resolve(dirname(one.file), one.from) }))
-    .filter(({ file, target }) => target.startsWith(source) && roomOf(file) !== roomOf(target));
+doors("open with a paragraph, and name what they let through", () => {
+  const withDoor = rooms.map(doorOf).filter((door) => files.includes(door));
+  assert.equal(withDoor.filter((door) => !textOf(door).startsWith("/**")).map(shown), []);
+  assert.equal(withDoor.filter((door) => /^export (?:type )?\* from/m.test(textOf(door))).map(shown), []);
+});
+
+doors("let through what somebody outside imports, and nothing else", () => {
+  const outside = [...imports, ...filesOf(["test", "scripts"], [".ts", ".mjs"]).flatMap(importsOf)];
+  const unused = rooms.flatMap((room) => {
+    const door = doorOf(room);
+    if (!files.includes(door)) return [];
+    const wanted = new Set(outside.filter(({ file, target }) => target === door && !file.startsWith(`${source}/${room}/`))
+      .flatMap(({ names }) => names));
+    return exportsOf(door).filter((name) => !wanted.has(name)).map((name) => `${room}: ${name}`);
+  });
+  assert.equal(unused, []);
+});
+
+doors("are closed in bin: what runs is imported by nobody", () => {
+  const exporting = files.filter((file) => roomOf(file) === "bin" && exportsOf(file).length > 0);
+  assert.equal(exporting.map(shown), []);
+});
+
+for (const each of [order, doors]) each.run();
+
+function doorOf(room: string): string {
+  return join(source, room, "index.ts");
 }
 
-function importsOf(file: string): Import[] {
-  const text = readFileSync(file, "utf8");
-  const found = [...text.matchAll(/^(import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)";/gm)]
-    .map(([, , type, from]) => ({ file, from: from ?? "", typeOnly: type !== undefined }));
-  const late = [...text.matchAll(/\bimport\("([^"]+)"\)/g)].map(([, from]) => ({ file, from: from ?? "",
-    typeOnly: false }));
-  return [...found, ...late];
-}
-
-function roomOf(file: string): string {
-  return relative(source, file).split("/")[0] ?? "";
-}
-
-function levelOf(room: string): number {
-  return levels[room] ?? Number.NaN;
-}
-
-function shown(file: string): string {
-  return relative(root, file);
-}
-
-function described({ file, target }: { file: string; target: string }): string {
+function described({ file, target }: Import): string {
   return `${shown(file)} imports ${shown(target)}`;
 }

@@ -5,7 +5,8 @@ import { CniError, code } from "./errors.ts";
  * wins.
  *
  * @param known  keys the plugin understands, case-sensitive; IgnoreUnknown is understood always
- * @throws CniError 4 for a part without exactly one `=`, for unknown keys unless IgnoreUnknown is on, and for a bad IgnoreUnknown
+ * @throws CniError 4 for a part without exactly one `=`, for unknown keys unless IgnoreUnknown is on, and for a bad
+ *   IgnoreUnknown
  */
 export function parseArgs<K extends string>(text: string, known: readonly K[]): Partial<Record<K, string>> {
   const pairs = parseArgPairs(text);

@@ -2,14 +2,25 @@
  * The CNI specification as values: environment, configurations, requests, results in every version, versions, errors.
  * Untrusted JSON becomes typed values here and nowhere else: through `readConf`, which knows the schemas.
  */
-export * from "./args.ts";
-export * from "./conf.ts";
-export * from "./environment.ts";
-export * from "./errors.ts";
-export * from "./json.ts";
-export * from "./network-config.ts";
-export * from "./plugin-request.ts";
-export * from "./result/result.ts";
-export * from "./result/parsing.ts";
-export * from "./result/printing.ts";
-export * from "./version.ts";
+export { formatArgPairs, parseArgBoolean, parseArgPairs, parseArgs, splitArgPairs } from "./args.ts";
+export { confSchema, readConf } from "./conf.ts";
+export type { ConfSchema } from "./conf.ts";
+export {
+  parseEnvironment, requireCommand, requireContainerId, requireInterfaceName, requireNetworkName,
+} from "./environment.ts";
+export type { Command, Environment } from "./environment.ts";
+export { CniError, code, messageOf, printError } from "./errors.ts";
+export { jsonDepthMax, parseJson, parseJsonObject } from "./json.ts";
+export {
+  enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
+} from "./network-config.ts";
+export type { NetworkConfig, NetworkPlugin } from "./network-config.ts";
+export { parsePluginRequest, prevResultOf } from "./plugin-request.ts";
+export type { PluginRequestInput } from "./plugin-request.ts";
+export type { Dns, Interface, IpConfig, Result, Route } from "./result/result.ts";
+export { parsePrevResult, parseResult, resultFamily } from "./result/parsing.ts";
+export { printResult, toWireResult } from "./result/printing.ts";
+export type { WireResult } from "./result/printing.ts";
+export {
+  allVersions, chooseVersion, compareVersions, impliedVersion, newestVersion, printAbout, printVersions, requireVersion,
+} from "./version.ts";

@@ -37,7 +37,8 @@ export function parseNetworkList(json: JsonObject, subject?: string): NetworkCon
   if (list.plugins === undefined && only) {
     throw new CniError(
       code.invalidConfig,
-      `Cannot read ${subject ?? `network "${list.name}"`}: plugins is missing, expected a list of at least 1 entries as loadOnlyInlinedPlugins is true`,
+      `Cannot read ${subject ?? `network "${list.name}"`}: plugins is missing, ` +
+        "expected a list of at least 1 entries as loadOnlyInlinedPlugins is true",
     );
   }
   return {
@@ -90,7 +91,8 @@ export function finishNetwork(list: NetworkConfig, folder: readonly NetworkPlugi
   if (plugins.length === 0) {
     throw new CniError(
       code.invalidConfig,
-      `Cannot read ${subject ?? `network "${list.name}"`}: it has no plugin, expected at least one in plugins or in the network's folder`,
+      `Cannot read ${subject ?? `network "${list.name}"`}: it has no plugin, ` +
+        "expected at least one in plugins or in the network's folder",
     );
   }
   return { ...list, plugins };

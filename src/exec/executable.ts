@@ -58,7 +58,8 @@ function isFile(file: string): boolean {
  * Runs a plugin executable and returns its stdout; its stderr is passed on when it succeeds.
  *
  * @throws CniError the plugin's own where it printed one, else code 112 with what it said and how it ended
- * @see CNI specification 1.1.0, section 4 "Delegating"; the environment is the caller's with every CNI_* variable replaced
+ * @see CNI specification 1.1.0, section 4 "Delegating"; the environment is the caller's with every CNI_* variable
+ *   replaced
  */
 export async function runExecutable(call: ExecutableCall): Promise<string> {
   for (let retry = 0; ; retry++) {

@@ -1,4 +1,5 @@
-import { formatAddress, type Address, type Prefix } from "../net/index.ts";
+import { formatAddress } from "../net/index.ts";
+import type { Address, Prefix } from "../net/index.ts";
 import {
   addressBody,
   IFA_F_DADFAILED,
@@ -8,8 +9,8 @@ import {
   RTM_DELADDR,
   RTM_GETADDR,
   RTM_NEWADDR,
-  type ValueOf,
 } from "../netlink/index.ts";
+import type { ValueOf } from "../netlink/index.ts";
 import type { Addresses, LinkAddress } from "./namespace.ts";
 import type { NetlinkSocket } from "./socket.ts";
 

@@ -10,8 +10,8 @@ import {
   RTM_DELLINK,
   RTM_GETLINK,
   RTM_SETLINK,
-  type ValueOf,
 } from "../netlink/index.ts";
+import type { ValueOf } from "../netlink/index.ts";
 import type { BridgeVlan, BridgeVlans } from "./namespace.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 

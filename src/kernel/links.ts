@@ -15,10 +15,8 @@ import {
   RTM_NEWLINK,
   RTM_NEWNSID,
   RTM_SETLINK,
-  type LinkInfo,
-  type LinkKind,
-  type ValueOf,
 } from "../netlink/index.ts";
+import type { LinkInfo, LinkKind, ValueOf } from "../netlink/index.ts";
 import { randomBytes } from "../os/index.ts";
 import type { BridgePort, Link, LinkChanges, Links, Namespace, NewLink, OperState } from "./namespace.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";

@@ -3,11 +3,13 @@ import { bridgeVlansOf } from "./bridge-vlans.ts";
 import { openConntrack } from "./conntrack.ts";
 import { linksOf } from "./links.ts";
 import type { Namespace } from "./namespace.ts";
-import { closeNetns, inNetns, NetnsError, openNetns, openOwnNetns, type Netns } from "./netns.ts";
+import { closeNetns, inNetns, NetnsError, openNetns, openOwnNetns } from "./netns.ts";
+import type { Netns } from "./netns.ts";
 import { openNftables } from "./nftables.ts";
 import { routesOf } from "./routes.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./socket.ts";
-import { sysctlIn, type Inside } from "./sysctl.ts";
+import { sysctlIn } from "./sysctl.ts";
+import type { Inside } from "./sysctl.ts";
 
 /** The namespace this process runs in. */
 export function openOwnNamespace(): Namespace {

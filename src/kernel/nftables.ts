@@ -1,4 +1,5 @@
-import { nft, type ChainName, type NftChange, type ValueOf } from "../netlink/index.ts";
+import { nft } from "../netlink/index.ts";
+import type { ChainName, NftChange, ValueOf } from "../netlink/index.ts";
 import { SystemCallError } from "../os/index.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";
 import type { NetlinkSocket } from "./socket.ts";

@@ -1,4 +1,5 @@
-import { formatAddress, type Address } from "../net/index.ts";
+import { formatAddress } from "../net/index.ts";
+import type { Address } from "../net/index.ts";
 import {
   NLM_F_CREATE,
   NLM_F_REPLACE,
@@ -15,8 +16,8 @@ import {
   RTNH_F_ONLINK,
   RTN_UNREACHABLE,
   RTPROT_BOOT,
-  type ValueOf,
 } from "../netlink/index.ts";
+import type { ValueOf } from "../netlink/index.ts";
 import { AF_INET, described, familyNumber, toIp } from "./addresses.ts";
 import type { KernelRoute, NewRoute, Routes } from "./namespace.ts";
 import { isErrno, NetlinkError } from "./netlink-error.ts";

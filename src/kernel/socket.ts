@@ -12,11 +12,8 @@ import {
   Output,
   readAck,
   writeMessage,
-  type Ack,
-  type Body,
-  type FoundMessage,
-  type Reader,
 } from "../netlink/index.ts";
+import type { Ack, Body, FoundMessage, Reader } from "../netlink/index.ts";
 import {
   AF_NETLINK,
   receive,

@@ -5,7 +5,6 @@
 export { openCluster } from "./cluster.ts";
 export type { Cluster, ClusterOptions } from "./cluster.ts";
 export { devicesOfPod } from "./kubelet/devices.ts";
-export type { DeviceSources } from "./kubelet/devices.ts";
 export type { PodEvent } from "./objects/event.ts";
 export type { Pod, PodKey } from "./objects/pod.ts";
 export { parseYamlDocuments } from "./client/yaml-documents.ts";

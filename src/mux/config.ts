@@ -103,8 +103,8 @@ interface RawConfig {
 const schema = confSchema<RawConfig>("multiplexer");
 
 /**
- * @param invokedAs  the executable's name: under "multus" results are not merged, and requests that cannot be met are let
- *   pass, unless the configuration asks for it
+ * @param invokedAs  the executable's name: under "multus" results are not merged, and requests that cannot be met are
+ *   let pass, unless the configuration asks for it
  * @throws CniError 7 naming the key
  */
 export function parseMuxConfig(

@@ -8,7 +8,10 @@ export interface IsolationRule {
   readonly globalNamespaces: readonly string[];
 }
 
-/** @throws CniError 7 naming both namespaces, when isolation is on and the network is in neither the pod's nor a global one */
+/**
+ * @throws CniError 7 naming both namespaces, when isolation is on and the network is in neither the pod's nor a global
+ *   one
+ */
 export function refuseForeignNamespace(
   { namespace, name }: NetworkSelection,
   { podNamespace, isolated, globalNamespaces }: IsolationRule,

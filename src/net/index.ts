@@ -19,8 +19,13 @@ export {
   sameAddress,
 } from "./address.ts";
 export type { Address } from "./address.ts";
-export * from "./mac.ts";
-export * from "./name.ts";
-export * from "./prefix.ts";
+export { canonicalMac, formatMac, parseMac } from "./mac.ts";
+export { interfaceNameProblem, isIdentifier, isInterfaceName } from "./name.ts";
+export {
+  bitsOf, broadcastOf, contains, formatPrefix, lastOf, networkOf, overlaps, parseAddressOrPrefix, parsePrefix,
+  samePrefix,
+} from "./prefix.ts";
+export type { Prefix } from "./prefix.ts";
 export { AddressList, addAddressName } from "./address-list.ts";
-export * from "./taken-view.ts";
+export { takenBitmap, takenRuns, takenView, viewHolds, writeModuleAddress } from "./taken-view.ts";
+export type { Span, TakenView } from "./taken-view.ts";

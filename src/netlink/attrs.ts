@@ -1,4 +1,5 @@
-import { CodecError, type Output, type Payload, type Siblings, type ValueOf } from "./payload.ts";
+import { CodecError } from "./payload.ts";
+import type { Output, Payload, Siblings, ValueOf } from "./payload.ts";
 import { raw } from "./scalars.ts";
 
 /** The attributes a message or nest may hold: row name, attribute type, payload. */

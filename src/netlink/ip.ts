@@ -1,5 +1,6 @@
 import type { Address } from "../net/index.ts";
-import { CodecError, copyBytes, type Payload } from "./payload.ts";
+import { CodecError, copyBytes } from "./payload.ts";
+import type { Payload } from "./payload.ts";
 
 /** An IPv4 address, in network order as everywhere. */
 export const ip4: Payload<Address> = addressOf(4, 4);

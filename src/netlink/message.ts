@@ -1,7 +1,9 @@
 import { attrs } from "./attrs.ts";
-import { CodecError, type Output, type Payload } from "./payload.ts";
+import { CodecError } from "./payload.ts";
+import type { Output, Payload } from "./payload.ts";
 import { i32, stringz, u16, u32 } from "./scalars.ts";
-import { struct, type Struct } from "./struct.ts";
+import { struct } from "./struct.ts";
+import type { Struct } from "./struct.ts";
 
 // Flags of every message and of requests (linux/netlink.h).
 export const NLM_F_REQUEST = 0x01;

@@ -1,6 +1,7 @@
 import { attrs } from "./attrs.ts";
 import { body } from "./message.ts";
-import { CodecError, copyBytes, type Payload, type ValueOf } from "./payload.ts";
+import { CodecError, copyBytes } from "./payload.ts";
+import type { Payload, ValueOf } from "./payload.ts";
 import { i32, raw, u16, u32, u8 } from "./scalars.ts";
 import { struct } from "./struct.ts";
 

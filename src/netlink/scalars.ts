@@ -1,4 +1,5 @@
-import { CodecError, copyBytes, type Output, type Payload } from "./payload.ts";
+import { CodecError, copyBytes } from "./payload.ts";
+import type { Output, Payload } from "./payload.ts";
 
 /** A payload of fixed size, usable in attribute rows and in struct fields alike. */
 export interface Scalar<T> extends Payload<T> {

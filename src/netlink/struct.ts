@@ -1,4 +1,5 @@
-import { CodecError, type Output } from "./payload.ts";
+import { CodecError } from "./payload.ts";
+import type { Output } from "./payload.ts";
 import type { Scalar } from "./scalars.ts";
 
 /** The fields of a C struct: name, offset in bytes, type. Gaps are padding. */

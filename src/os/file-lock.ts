@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from "node:fs";
-import { tryFileLock, type FileLockMode } from "./libc.ts";
+import { tryFileLock } from "./libc.ts";
+import type { FileLockMode } from "./libc.ts";
 
 /** A lock that is held; closing it, or the end of the process, frees it. */
 export interface FileLock {

@@ -25,7 +25,8 @@ export interface ProgramResult {
  * Its three streams are files in memory, so it never waits for us and nothing has to be pumped meanwhile.
  *
  * @param program  looked for on PATH when it holds no slash
- * @throws SystemCallError when it cannot be started (ENOENT, EACCES), ProgramError when it exceeds a limit and was killed
+ * @throws SystemCallError when it cannot be started (ENOENT, EACCES), ProgramError when it exceeds a limit and was
+ *   killed
  */
 export function runProgram(program: string, args: readonly string[], options: ProgramOptions): ProgramResult {
   const { input = "", env, timeoutMs, outputBytesMax = 64 * 1024 * 1024 } = options;

@@ -13,7 +13,10 @@ import { staticPlugin } from "./static/index.ts";
 import { wasm } from "./wasm/index.ts";
 
 export { normaliseRangeSets } from "./host-local/ranges.ts";
-export type * from "./contract/plugin.ts";
+export type {
+  AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, Teardown, Undo,
+  ValidAttachment,
+} from "./contract/plugin.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 
 const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, portmap, staticPlugin, wasm];

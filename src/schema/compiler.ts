@@ -11,7 +11,8 @@ const runtime: readonly (readonly [string, string])[] = [
   ['require("ajv/dist/runtime/ucs2length").default', "(text) => [...text].length"],
   ['require("ajv/dist/runtime/equal").default', `function equal(a, b) {
   if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
 }`],

@@ -22,7 +22,7 @@ export interface ServedCall {
   readonly name: string;
   /** The caller's whole environment, CNI_* and all; executed plugins and iptables run with it. */
   readonly env: Surroundings["env"];
-  /** The configuration. Looked at once, after the environment and not at all for VERSION, so that a getter may read it. */
+  /** The configuration. Looked at once, after the environment, and not for VERSION, so that a getter may read it. */
   readonly stdin: string;
 }
 

@@ -2,11 +2,15 @@
  * State on disk: results, scratch files and address reservations, whole or absent, interchangeable with the
  * reference's.
  */
-export * from "./device-info.ts";
+export {
+  copyDeviceInfo, deviceInfoPath, readDeviceInfo, removeDeviceInfo, removeInterruptedCopies,
+} from "./device-info.ts";
+export type { DeviceInfoKey } from "./device-info.ts";
 export { openFileLeases } from "./file-leases.ts";
-export type { FileLeasesOptions } from "./file-leases.ts";
 export type { Multiplexer } from "./multiplexer.ts";
 export { removeInterruptedWrites } from "./private-directory.ts";
-export * from "./result-cache.ts";
-export * from "./scratch.ts";
-export type { ScratchDelegate, ScratchOwn, ScratchRequests } from "./scratch-delegate.ts";
+export { listResults, loadResult, removeResult, saveResult } from "./result-cache.ts";
+export type { CachedAttachment, ResultKey } from "./result-cache.ts";
+export { listScratch, loadScratch, removeScratch, saveScratch } from "./scratch.ts";
+export type { Scratch, ScratchKey } from "./scratch.ts";
+export type { ScratchDelegate, ScratchRequests } from "./scratch-delegate.ts";

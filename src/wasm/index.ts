@@ -5,35 +5,32 @@
  */
 export { keptModules, openModules } from "./host.ts";
 export type { KeptModules, NodeModules } from "./host.ts";
-export type * from "./modules.ts";
+export type {
+  AllocateDecision, AllocateRequest, AttachmentRequest, LoadedModule, MergeInput, ModuleHost, ModuleRange,
+  ModuleReference, NodeIdentity, Pod, PolicyChange, ReviewRequest,
+} from "./modules.ts";
 
 export { checkAllocation } from "./call/allocate.ts";
 export { printable, readAnswer } from "./call/answer.ts";
-export type { Answer } from "./call/answer.ts";
-export { compileConfigSchema, configCheckOf, loadConfigCheck } from "./installed/config-check.ts";
+export { configCheckOf } from "./installed/config-check.ts";
 export type { ConfigCheck } from "./installed/config-check.ts";
-export { encodeFrame } from "./call/frame.ts";
-export type { FrameRange } from "./call/frame.ts";
 export { checkFrame, releaseFrame, reviewFrame } from "./call/foreign-frames.ts";
 export { allocateFrame, mergeFrame } from "./call/frames.ts";
 export { installModule, removeModule, verifyInstalled } from "./installed/install.ts";
-export type { Exclusively, InstallRequest } from "./installed/install.ts";
-export { loadInstalled } from "./installed/load.ts";
-export type { UsableModule } from "./installed/load.ts";
-export { codeLimits, defaultLimits, fileLimits, hardLimits } from "./limits.ts";
-export type { CallLimits, LimitsConf } from "./limits.ts";
+export type { Exclusively } from "./installed/install.ts";
+export { codeLimits, defaultLimits, fileLimits } from "./limits.ts";
+export type { LimitsConf } from "./limits.ts";
 export { defaultModuleDir, readLock } from "./installed/lock.ts";
-export type { LockEntry, ModuleLock } from "./installed/lock.ts";
+export type { LockEntry } from "./installed/lock.ts";
 export { checkMerge } from "./call/merge.ts";
-export { MetadataError, moduleName, parseMetadata } from "./installed/metadata.ts";
-export type { ModuleKind, ModuleMetadata, ModuleNeed } from "./installed/metadata.ts";
+export { MetadataError, parseMetadata } from "./installed/metadata.ts";
+export type { ModuleKind, ModuleMetadata } from "./installed/metadata.ts";
 export { meterModule } from "./code/meter.ts";
 export { inspectModule, prepareModule } from "./installed/prepare.ts";
-export type { Inspection, PreparedModule } from "./installed/prepare.ts";
 export { checkChecked, checkRelease } from "./call/release.ts";
 export { checkReview } from "./call/review.ts";
 export { callModule, compileModule, op, tryModule } from "./call/sandbox.ts";
-export type { CallFigures, CompiledModule, ModuleCall } from "./call/sandbox.ts";
+export type { CallFigures, CompiledModule } from "./call/sandbox.ts";
 export { seedOf } from "./call/seed.ts";
 export { sha256Hex } from "./code/sha256.ts";
 export { verifyModule } from "./code/verify.ts";

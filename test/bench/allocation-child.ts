@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { AddressList, parseAddress, takenView } from "../../src/net/index.ts";
 import { allocateJson } from "../../src/wasm/call/allocate.ts";
 import { encodeFrame } from "../../src/wasm/call/frame.ts";
-import { compileModule, op, runModule, type CompiledModule } from "../../src/wasm/call/sandbox.ts";
+import { compileModule, op, runModule } from "../../src/wasm/call/sandbox.ts";
+import type { CompiledModule } from "../../src/wasm/call/sandbox.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { summarize, timeMs } from "./statistics.ts";
 

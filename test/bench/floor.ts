@@ -2,7 +2,25 @@
 // beforehand and sent back to back: no plugin, no IPAM, no files but those of /proc/sys.
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { openOwnNamespace } from "../../src/kernel/index.ts";
-import { addressBody, IFF_UP, linkBody, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR, Output, RTEXT_FILTER_SKIP_STATS, RTM_DELLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWLINK, RTM_SETLINK, writeMessage, type Body } from "../../src/netlink/index.ts";
+import {
+  addressBody,
+  IFF_UP,
+  linkBody,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  Output,
+  RTEXT_FILTER_SKIP_STATS,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+  writeMessage,
+} from "../../src/netlink/index.ts";
+import type { Body } from "../../src/netlink/index.ts";
 import { AF_NETLINK, enterNetworkNamespace, receive, send, socket } from "../../src/os/libc.ts";
 
 export interface Floor {

@@ -3,7 +3,8 @@
 // its socket in the host's namespace.
 import type { Warm } from "../../src/call/index.ts";
 import { openHandles, openLog, openWarm } from "../../src/call/index.ts";
-import { add, del, parseMuxConfig, withContainerLock, type MuxCommand } from "../../src/mux/index.ts";
+import { add, del, parseMuxConfig, withContainerLock } from "../../src/mux/index.ts";
+import type { MuxCommand } from "../../src/mux/index.ts";
 import { lockFile } from "../../src/os/index.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { cniVersion, plainBridges } from "./cases.ts";

@@ -2,7 +2,8 @@
 // one after the other as a runtime calls them. Each call is a whole process, timed from its start to its end.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { cniVersion, type Case, type Network } from "./cases.ts";
+import { cniVersion } from "./cases.ts";
+import type { Case, Network } from "./cases.ts";
 
 export interface Attachment {
   readonly containerId: string;

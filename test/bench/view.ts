@@ -2,7 +2,8 @@
 // forms. Nothing is ever freed in an instance, so a part of each step in a row is the kernel's: memory that is touched
 // for the first time, 16 bytes an address.
 import { join } from "node:path";
-import { AddressList, parseAddress, takenBitmap, takenRuns, type TakenView } from "../../src/net/index.ts";
+import { AddressList, parseAddress, takenBitmap, takenRuns } from "../../src/net/index.ts";
+import type { TakenView } from "../../src/net/index.ts";
 import { encodeFrame } from "../../src/wasm/call/frame.ts";
 import { compileModuleSources, moduleSources } from "../helpers/sdk.ts";
 import { against, summarize, table, timeMs } from "./statistics.ts";

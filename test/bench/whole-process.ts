@@ -1,7 +1,8 @@
 // Whole-process ADD and DEL of every runtime, in turns (A B C A B C ...), so that a machine changing its speed hits all
 // alike.
 import { execFileSync } from "node:child_process";
-import { inNetns, openNetns, openOwnNetns, type Netns } from "../../src/kernel/netns.ts";
+import { inNetns, openNetns, openOwnNetns } from "../../src/kernel/netns.ts";
+import type { Netns } from "../../src/kernel/netns.ts";
 import { cases, uplink } from "./cases.ts";
 import type { Runtime } from "./runtimes.ts";
 import { ms, ratio, summarize, table } from "./statistics.ts";

@@ -8,7 +8,8 @@ import type { ApiServer } from "../helpers/api-server.ts";
 import { startApiServer } from "../helpers/api-server.ts";
 import { builtDist } from "../helpers/dist.ts";
 import { kernelSuite, run } from "../helpers/netns.ts";
-import { makeWorld, start, type World } from "../helpers/runtime.ts";
+import { makeWorld, start } from "../helpers/runtime.ts";
+import type { World } from "../helpers/runtime.ts";
 import type { Kubelet } from "../kube/kubelet/kubelet.ts";
 import { startKubelet } from "../kube/kubelet/kubelet.ts";
 

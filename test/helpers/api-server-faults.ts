@@ -38,14 +38,14 @@ export const reasons: Readonly<Record<string, string>> = {
 
 /** Faults that are still to happen, the oldest that matches first. */
 export class Faults {
-  private readonly waiting: { readonly fault: Fault; left: number }[] = [];
+  readonly #waiting: { readonly fault: Fault; left: number }[] = [];
 
   add(fault: Fault): void {
-    this.waiting.push({ fault, left: fault.times ?? 1 });
+    this.#waiting.push({ fault, left: fault.times ?? 1 });
   }
 
   take(method: string, path: string): Fault | undefined {
-    const found = this.waiting.find(({ fault: { match }, left }) =>
+    const found = this.#waiting.find(({ fault: { match }, left }) =>
       left > 0 && (match?.method === undefined || match.method === method)
         && (match?.path === undefined || path.includes(match.path)));
     if (found === undefined) return undefined;
@@ -54,6 +54,6 @@ export class Faults {
   }
 
   clear(): void {
-    this.waiting.length = 0;
+    this.#waiting.length = 0;
   }
 }

@@ -43,37 +43,37 @@ export class ObjectStore {
   /** All changes since the start, or since `compact`. */
   readonly changes: Change[] = [];
   onChange: (change: Change) => void = () => {};
-  private readonly objects = new Map<string, Json>();
-  private version = 1000;
-  private oldestVersion = 0;
+  readonly #objects = new Map<string, Json>();
+  #version = 1000;
+  #oldestVersion = 0;
 
   get resourceVersion(): string {
-    return String(this.version);
+    return String(this.#version);
   }
 
   /** Forgets history: a watch from before it is told 410. */
   compact(): void {
     this.changes.length = 0;
-    this.oldestVersion = this.version;
+    this.#oldestVersion = this.#version;
   }
 
   isForgotten(version: number): boolean {
-    return version < this.oldestVersion;
+    return version < this.#oldestVersion;
   }
 
   find(resource: Resource, namespace: string, name: string): Json | undefined {
-    return this.objects.get(keyOf(resource, namespace, name));
+    return this.#objects.get(keyOf(resource, namespace, name));
   }
 
   list(resource: Resource, namespace?: string): Json[] {
-    return [...this.objects.entries()].filter(([key]) => key.startsWith(`${resource.plural}/${namespace === undefined ? "" : `${namespace}/`}`)).map(([, object]) => object);
+    return [...this.#objects.entries()].filter(([key]) => key.startsWith(`${resource.plural}/${namespace === undefined ? "" : `${namespace}/`}`)).map(([, object]) => object);
   }
 
   /** What an administrator does: creates or replaces without asking. */
   put(resource: Resource, object: Json): Json {
     const { namespace, name } = object["metadata"];
     const old = this.find(resource, namespace, name);
-    return this.save(resource, old === undefined ? "ADDED" : "MODIFIED", {
+    return this.#save(resource, old === undefined ? "ADDED" : "MODIFIED", {
       apiVersion: resource.apiVersion, kind: resource.kind, ...object,
       metadata: { uid: old?.["metadata"].uid ?? randomUUID(),
         creationTimestamp: old?.["metadata"].creationTimestamp ?? now(), ...object["metadata"] },
@@ -102,7 +102,7 @@ export class ObjectStore {
     }
     const body = { apiVersion: resource.apiVersion, kind: resource.kind, ...object,
       metadata: { ...metadata, namespace, name, uid: randomUUID(), creationTimestamp: now() } };
-    return { status: 201, body: this.save(resource, "ADDED", body) };
+    return { status: 201, body: this.#save(resource, "ADDED", body) };
   }
 
   replace({ resource, namespace, name, subresource }: Place, object: Json): Reply {
@@ -127,29 +127,29 @@ export class ObjectStore {
         status: object["status"] }
       : { ...object, metadata: kept };
     if (sorted(next) === sorted(old)) return { status: 200, body: old };
-    return { status: 200, body: this.save(resource, "MODIFIED", next) };
+    return { status: 200, body: this.#save(resource, "MODIFIED", next) };
   }
 
   remove({ resource, namespace, name }: Place): Reply {
     const old = this.find(resource, namespace, name);
     if (old === undefined) return notFound(resource, name);
-    this.objects.delete(keyOf(resource, namespace, name));
-    this.tell(resource, "DELETED", { ...old, metadata: { ...old["metadata"],
-      resourceVersion: String(++this.version) } });
+    this.#objects.delete(keyOf(resource, namespace, name));
+    this.#tell(resource, "DELETED", { ...old, metadata: { ...old["metadata"],
+      resourceVersion: String(++this.#version) } });
     return { status: 200, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" } };
   }
 
-  private save(resource: Resource, type: "ADDED" | "MODIFIED", object: Json): Json {
+  #save(resource: Resource, type: "ADDED" | "MODIFIED", object: Json): Json {
     const { namespace, name } = object["metadata"];
     const saved = JSON.parse(JSON.stringify({ ...object, metadata: { ...object["metadata"],
-      resourceVersion: String(++this.version) } }));
-    this.objects.set(keyOf(resource, namespace, name), saved);
-    this.tell(resource, type, saved);
+      resourceVersion: String(++this.#version) } }));
+    this.#objects.set(keyOf(resource, namespace, name), saved);
+    this.#tell(resource, type, saved);
     return saved;
   }
 
-  private tell(resource: Resource, type: Change["type"], object: Json): void {
-    const change = { version: this.version, plural: resource.plural, type, object };
+  #tell(resource: Resource, type: Change["type"], object: Json): void {
+    const change = { version: this.#version, plural: resource.plural, type, object };
     this.changes.push(change);
     this.onChange(change);
   }

@@ -18,7 +18,8 @@
  * hooks. A suite that needs what this machine's kernel lacks runs under user-mode Linux instead, when that is installed
  * and has it. One that cannot run (no root, a missing kernel feature) says so on stderr and counts as skipped.
  */
-import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import type { SpawnSyncReturns } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import { underUserModeLinux, userModeLinuxHas } from "./user-mode-linux.ts";

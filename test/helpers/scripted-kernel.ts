@@ -1,6 +1,15 @@
 /** A kernel that answers what a test tells it to: plugs in below NetlinkSocket, so that the real codec runs. */
 import type { Transport } from "../../src/kernel/socket.ts";
-import { findMessage, NLM_F_ACK_TLVS, NLM_F_CAPPED, nlmsghdr, NLMSG_DONE, NLMSG_ERROR, Output, type Payload } from "../../src/netlink/index.ts";
+import {
+  findMessage,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  nlmsghdr,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  Output,
+} from "../../src/netlink/index.ts";
+import type { Payload } from "../../src/netlink/index.ts";
 
 /** A request as the scripted kernel sees it. */
 export interface SeenRequest {

@@ -1,6 +1,7 @@
 /** Bytes as tests write them: hexadecimal, four a line, each line explained. */
 import * as assert from "uvu/assert";
-import { CodecError, Output, type Payload } from "../../src/netlink/index.ts";
+import { CodecError, Output } from "../../src/netlink/index.ts";
+import type { Payload } from "../../src/netlink/index.ts";
 
 /** Joins lines such as `08 00 04 00  nla_len 8, IFLA_MTU`: everything after two spaces is explanation. */
 export function wire(annotated: string): string {

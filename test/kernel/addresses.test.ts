@@ -1,5 +1,6 @@
 import * as assert from "uvu/assert";
-import { openOwnNamespace, type LinkAddress, type Namespace } from "../../src/kernel/index.ts";
+import { openOwnNamespace } from "../../src/kernel/index.ts";
+import type { LinkAddress, Namespace } from "../../src/kernel/index.ts";
 import { formatAddress, parsePrefix } from "../../src/net/index.ts";
 import { throws } from "../helpers/errors.ts";
 import { ipJson, kernelSuite, run, until } from "../helpers/netns.ts";

@@ -1,5 +1,6 @@
 import * as assert from "uvu/assert";
-import { openOwnNamespace, type Namespace } from "../../src/kernel/index.ts";
+import { openOwnNamespace } from "../../src/kernel/index.ts";
+import type { Namespace } from "../../src/kernel/index.ts";
 import { throws } from "../helpers/errors.ts";
 import { bridgeJson, kernelSuite, run } from "../helpers/netns.ts";
 

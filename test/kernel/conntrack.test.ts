@@ -1,5 +1,6 @@
 import * as assert from "uvu/assert";
-import { openConntrack, type Conntrack } from "../../src/kernel/conntrack.ts";
+import { openConntrack } from "../../src/kernel/conntrack.ts";
+import type { Conntrack } from "../../src/kernel/conntrack.ts";
 import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
 import { attempt, kernelSuite, run } from "../helpers/netns.ts";
 

@@ -1,7 +1,9 @@
 import * as assert from "uvu/assert";
-import { openNamespace, openOwnNamespace, type Namespace } from "../../src/kernel/index.ts";
+import { openNamespace, openOwnNamespace } from "../../src/kernel/index.ts";
+import type { Namespace } from "../../src/kernel/index.ts";
 import { throws } from "../helpers/errors.ts";
-import { ipJson, kernelSuite, makeNetns, run, type TestNetns } from "../helpers/netns.ts";
+import { ipJson, kernelSuite, makeNetns, run } from "../helpers/netns.ts";
+import type { TestNetns } from "../helpers/netns.ts";
 
 let host: Namespace;
 let container: Namespace;

@@ -1,8 +1,10 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import * as assert from "uvu/assert";
-import { NetlinkError, openNamespace, openOwnNamespace, type LinkInfo, type Namespace } from "../../src/kernel/index.ts";
+import { NetlinkError, openNamespace, openOwnNamespace } from "../../src/kernel/index.ts";
+import type { LinkInfo, Namespace } from "../../src/kernel/index.ts";
 import { throws } from "../helpers/errors.ts";
-import { ipJson, kernelSuite, makeNetns, run, type TestNetns } from "../helpers/netns.ts";
+import { ipJson, kernelSuite, makeNetns, run } from "../helpers/netns.ts";
+import type { TestNetns } from "../helpers/netns.ts";
 
 /** What `ip` knows of a link; undefined when there is none. */
 function ipLink(name: string, netns?: TestNetns) {

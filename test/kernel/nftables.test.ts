@@ -2,14 +2,17 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openNftables, type ChainName, type NftChange, type Nftables } from "../../src/kernel/nftables.ts";
+import { openNftables } from "../../src/kernel/nftables.ts";
+import type { ChainName, NftChange, Nftables } from "../../src/kernel/nftables.ts";
 import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
 import { parseAddress as a, parseMac, parsePrefix as net } from "../../src/net/index.ts";
 import { nft } from "../../src/netlink/index.ts";
 import { SystemCallError } from "../../src/os/libc.ts";
 import { throws } from "../helpers/errors.ts";
-import { kernelSuite, makeNetns, nftJson, run, type TestNetns } from "../helpers/netns.ts";
-import { matchRows, statementRows, type RuleRow } from "../netlink/nftables/rule-rows.ts";
+import { kernelSuite, makeNetns, nftJson, run } from "../helpers/netns.ts";
+import type { TestNetns } from "../helpers/netns.ts";
+import { matchRows, statementRows } from "../netlink/nftables/rule-rows.ts";
+import type { RuleRow } from "../netlink/nftables/rule-rows.ts";
 
 function open(): Nftables {
   const socket = NetlinkSocket.open(NETLINK_NETFILTER);

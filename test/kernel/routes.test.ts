@@ -1,5 +1,6 @@
 import * as assert from "uvu/assert";
-import { openOwnNamespace, type KernelRoute, type Namespace } from "../../src/kernel/index.ts";
+import { openOwnNamespace } from "../../src/kernel/index.ts";
+import type { KernelRoute, Namespace } from "../../src/kernel/index.ts";
 import { formatAddress, parseAddress, parsePrefix } from "../../src/net/index.ts";
 import { throws } from "../helpers/errors.ts";
 import { ipJson, kernelSuite, run } from "../helpers/netns.ts";

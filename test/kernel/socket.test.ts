@@ -1,10 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { NetlinkError } from "../../src/kernel/index.ts";
-import { NetlinkSocket, type Request } from "../../src/kernel/socket.ts";
+import { NetlinkSocket } from "../../src/kernel/socket.ts";
+import type { Request } from "../../src/kernel/socket.ts";
 import { attrs, body, ifinfomsg, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, u32 } from "../../src/netlink/index.ts";
 import { throws } from "../helpers/errors.ts";
-import { bytesOfPayload, scriptedKernel, type Answer, type SeenRequest } from "../helpers/scripted-kernel.ts";
+import { bytesOfPayload, scriptedKernel } from "../helpers/scripted-kernel.ts";
+import type { Answer, SeenRequest } from "../helpers/scripted-kernel.ts";
 
 const number = attrs({ value: [1, u32] });
 const request = body(ifinfomsg, number);

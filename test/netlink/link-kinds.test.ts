@@ -1,15 +1,8 @@
 import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  CodecError,
-  ip4,
-  isLinkKind,
-  linkBody,
-  linkKinds,
-  type LinkInfo,
-  type LinkKind,
-} from "../../src/netlink/index.ts";
+import { CodecError, ip4, isLinkKind, linkBody, linkKinds } from "../../src/netlink/index.ts";
+import type { LinkInfo, LinkKind } from "../../src/netlink/index.ts";
 import { bytesOf, checkTruncations, checkWire, decode, encode, hex, wire } from "../helpers/wire.ts";
 
 /** IFLA_INFO_DATA of each kind: its settings as `info` has them, and the bytes between kind and end. */

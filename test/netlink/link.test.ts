@@ -1,7 +1,21 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { addressBody, bridgeVlanBody, bridgeVlanInfo, ifaddrmsg, ifinfomsg, linkBody, netnsIdBody, nlmsghdr, routeBody, rtgenmsg, rtmsg, type Payload } from "../../src/netlink/index.ts";
-import { checkTruncations, checkWire, type WireRow } from "../helpers/wire.ts";
+import {
+  addressBody,
+  bridgeVlanBody,
+  bridgeVlanInfo,
+  ifaddrmsg,
+  ifinfomsg,
+  linkBody,
+  netnsIdBody,
+  nlmsghdr,
+  routeBody,
+  rtgenmsg,
+  rtmsg,
+} from "../../src/netlink/index.ts";
+import type { Payload } from "../../src/netlink/index.ts";
+import { checkTruncations, checkWire } from "../helpers/wire.ts";
+import type { WireRow } from "../helpers/wire.ts";
 
 const sizes = suite("structs have the kernel's sizes");
 for (const [type, bytes] of [

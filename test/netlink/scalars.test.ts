@@ -1,6 +1,25 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { bool, CodecError, i32, i32be, mac, named, Output, raw, string, stringz, u16, u16be, u32, u32be, u64, u64be, u8, type Payload } from "../../src/netlink/index.ts";
+import {
+  bool,
+  CodecError,
+  i32,
+  i32be,
+  mac,
+  named,
+  Output,
+  raw,
+  string,
+  stringz,
+  u16,
+  u16be,
+  u32,
+  u32be,
+  u64,
+  u64be,
+  u8,
+} from "../../src/netlink/index.ts";
+import type { Payload } from "../../src/netlink/index.ts";
 import { bytesOf, decode, encode, hex } from "../helpers/wire.ts";
 
 function row<T>(name: string, payload: Payload<T>, value: T, wire: string) {

@@ -1,4 +1,7 @@
-/** The pieces of the SDK one by one, as functions of texts and numbers: what test/wasm/sdk.test.ts compares with plain twins. */
+/**
+ * The pieces of the SDK one by one, as functions of texts and numbers: what test/wasm/sdk.test.ts compares with plain
+ * twins.
+ */
 
 import { Addr, Json, JsonWriter, Prefix, RangeSet, Candidate, Request, Span, decimal, hash64 } from "polynic/module";
 import { Frame } from "polynic/frame";
@@ -115,8 +118,10 @@ export function caller(): string {
   const known = request!;
   const attachment = known.attachment;
   const mine = known.mine;
-  let text = known.attempt.toString() + " " + decimal(known.seed) + " " + attachment.containerId + " " + attachment.ifName + " " + attachment.network
-    + " " + attachment.macNumber.toString() + " " + known.pod.namespace + "/" + known.pod.name + " " + known.node.name + " " + known.node.index.toString();
+  let text = known.attempt.toString() + " " + decimal(known.seed)
+    + " " + attachment.containerId + " " + attachment.ifName + " " + attachment.network
+    + " " + attachment.macNumber.toString() + " " + known.pod.namespace + "/" + known.pod.name
+    + " " + known.node.name + " " + known.node.index.toString();
   for (let i = 0; i < mine.length; i++) text += " " + mine[i].address + (mine[i].held ? " held" : " active");
   return text;
 }
@@ -126,7 +131,8 @@ export function read(start: usize, bytes: usize, name: string): string {
   const json = parseJson(start, bytes);
   if (json === null) return none;
   const value: Json = json.get(name);
-  return value.text("no text") + "|" + value.integer(-7).toString() + "|" + (value.boolean() ? "1" : "0") + "|" + (value.exists ? "1" : "0")
+  return value.text("no text") + "|" + value.integer(-7).toString()
+    + "|" + (value.boolean() ? "1" : "0") + "|" + (value.exists ? "1" : "0")
     + "|" + value.children().length.toString() + "|" + value.texts().join(",");
 }
 

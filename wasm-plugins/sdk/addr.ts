@@ -3,7 +3,8 @@ import { decimal, hexDigit, hexValue } from "./text";
 /**
  * An IP address as a 128-bit number; IPv4 is the low 32 bits. Which family it is of, its range or prefix knows.
  *
- * Nothing is ever freed, and a search makes many: so it is two numbers in a row and nothing else, many to a block of memory.
+ * Nothing is ever freed, and a search makes many: so it is two numbers in a row and nothing else, many to a block of
+ * memory.
  */
 @unmanaged @final
 export class Addr {
@@ -51,7 +52,9 @@ export class Addr {
     return this.before(other) ? -1 : this.equals(other) ? 0 : 1;
   }
 
-  /** The address one further; zero after the very last IPv6 address, so ask `View.freeAfter` rather than loop over this. */
+  /**
+   * The address one further; zero after the very last IPv6 address, so ask `View.freeAfter` rather than loop over this.
+   */
   next(): Addr {
     const low = this.low + 1;
     return new Addr(low == 0 ? this.high + 1 : this.high, low);
@@ -110,7 +113,8 @@ export class Addr {
   }
 
   private dotted(): string {
-    return decimal(this.octet(24)) + "." + decimal(this.octet(16)) + "." + decimal(this.octet(8)) + "." + decimal(this.octet(0));
+    return decimal(this.octet(24)) + "." + decimal(this.octet(16)) + "."
+      + decimal(this.octet(8)) + "." + decimal(this.octet(0));
   }
 
   private octet(shift: u64): u64 {
@@ -217,7 +221,9 @@ function parseColons(text: string): Addr | null {
   while (at < text.length) {
     const from = at;
     let group: u64 = 0;
-    for (let digit = 0; at < text.length && (digit = hexValue(text.charCodeAt(at))) >= 0; at++) group = (group << 4) | digit;
+    for (let digit = 0; at < text.length && (digit = hexValue(text.charCodeAt(at))) >= 0; at++) {
+      group = (group << 4) | digit;
+    }
     if (at == from || at > from + 4 || ++count > 8) return null;
     groups = groups.shiftLeft(16).or(new Addr(0, group));
     if (at == text.length) break;

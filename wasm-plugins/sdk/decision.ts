@@ -3,7 +3,9 @@ import { Json } from "./json-reader";
 import { JsonWriter } from "./json-writer";
 import { Range } from "./range";
 
-/** What a module makes of a request. Nothing said is a decision too: hold nothing, all is well, leave the result alone. */
+/**
+ * What a module makes of a request. Nothing said is a decision too: hold nothing, all is well, leave the result alone.
+ */
 export class Decision {
   /** Addresses given so far. */
   count: i32 = 0;
@@ -17,7 +19,8 @@ export class Decision {
   /** allocate: an address of a range. The host wants one of each set. */
   use(range: Range, address: Addr): this {
     this.count++;
-    this.ips = entry(this.ips).raw('{"range":').number(range.index).raw(',"address":').text(address.text(range.family)).raw("}");
+    this.ips = entry(this.ips).raw('{"range":').number(range.index)
+      .raw(',"address":').text(address.text(range.family)).raw("}");
     return this;
   }
 
@@ -29,7 +32,9 @@ export class Decision {
     return this;
   }
 
-  /** allocate: name servers and search domains, as an object of the request has them (usually one of the configuration). */
+  /**
+   * allocate: name servers and search domains, as an object of the request has them (usually one of the configuration).
+   */
   dns(dns: Json): this {
     this.dnsText = new JsonWriter().json(dns);
     return this;
@@ -50,7 +55,11 @@ export class Decision {
     return fresh;
   }
 
-  /** Refuses; the first refusal counts. @param code  7 the configuration, 11 worth another try, 100 to 139 the module's own */
+  /**
+   * Refuses; the first refusal counts.
+   *
+   * @param code  7 the configuration, 11 worth another try, 100 to 139 the module's own
+   */
   fail(code: i32, message: string, details: string = ""): this {
     if (this.refusal !== null) return this;
     const refusal = new JsonWriter().raw('"error":{"code":').number(code).raw(',"msg":').text(message);

@@ -1,6 +1,6 @@
 /**
- * The last words of a module. The compiler puts nothing below address 1024, so an abort writes its text there and traps;
- * the host reads it afterwards through `fault`, whose export needs no import.
+ * The last words of a module. The compiler puts nothing below address 1024, so an abort writes its text there and
+ * traps; the host reads it afterwards through `fault`, whose export needs no import.
  */
 
 /** Length of the text in bytes; zero as long as nothing aborted. */

@@ -35,9 +35,16 @@ export function call(op: i32, start: i32, bytes: i32): i64 {
 
 function decide(op: i32, frame: Frame): Decision {
   const module = registered;
-  if (module === null) return fail(codeConfig, "Cannot run the module: nothing is registered, expected register(...) in its entry file");
+  if (module === null) {
+    return fail(
+      codeConfig,
+      "Cannot run the module: nothing is registered, expected register(...) in its entry file",
+    );
+  }
   const request = readRequest(frame);
   if (request === null) return fail(codeConfig, "Cannot read the request: expected a frame of ABI 1");
   const decision = module.run(op, request);
-  return decision === null ? fail(codeUnknownOp, "Cannot run op " + decimal(<u32>op) + ": this kind of module does not know it") : decision;
+  return decision === null
+    ? fail(codeUnknownOp, "Cannot run op " + decimal(<u32>op) + ": this kind of module does not know it")
+    : decision;
 }

@@ -10,8 +10,8 @@ export const enum Kind { Null, False, True, Number, Text, List, Object }
 const deepest = 32;
 
 /**
- * One value: where its text lies, and where on the tape the value behind it begins. What is absent is a value too: it is
- * `null`, has no children, and every reading of it gives the fallback.
+ * One value: where its text lies, and where on the tape the value behind it begins. What is absent is a value too: it
+ * is `null`, has no children, and every reading of it gives the fallback.
  */
 export class Json {
   constructor(private readonly tape: Array<u32>, private readonly index: i32) {}

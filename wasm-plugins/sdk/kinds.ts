@@ -23,8 +23,8 @@ export abstract class Module {
 export abstract class Ipam extends Module {
   /**
    * One address of each set. Unless overridden: the requested one where the set holds one that was asked for, else what
-   * `choose` gives. 100 where that gives none, 101 for a requested address that cannot be had, 102 for an interface that
-   * has an address of the set already and did not ask for a particular one.
+   * `choose` gives. 100 where that gives none, 101 for a requested address that cannot be had, 102 for an interface
+   * that has an address of the set already and did not ask for a particular one.
    */
   allocate(request: Request): Decision {
     const requested = request.requested;
@@ -35,19 +35,36 @@ export abstract class Ipam extends Module {
       const wanted = takeFirstWithin(requested, set);
       if (wanted !== null) this.useRequested(request, wanted, decision);
       else if (!refuseSecond(request.mine, set, decision)) this.choose(request, set, decision);
-      if (decision.count == before) decision.fail(codeExhausted, "Cannot reserve an address of " + set.span + ": " + takenOf(set) + ", expected a free one or a larger range");
+      if (decision.count == before) {
+        decision.fail(
+          codeExhausted,
+          "Cannot reserve an address of " + set.span + ": " + takenOf(set) + ", expected a free one or a larger range",
+        );
+      }
     }
-    if (requested.length > 0) decision.fail(codeUnavailable, "Cannot reserve requested addresses " + requested.join(", ") + ": no range set is left for them, expected at most one inside each set");
+    if (requested.length > 0) {
+      decision.fail(
+        codeUnavailable,
+        "Cannot reserve requested addresses " + requested.join(", ") +
+          ": no range set is left for them, expected at most one inside each set",
+      );
+    }
     return decision;
   }
 
-  /** Gives `decision` one address of the set (`decision.use`), or a refusal (`decision.fail`), or nothing when none is left. */
+  /**
+   * Gives `decision` one address of the set (`decision.use`), or a refusal (`decision.fail`), or nothing when none is
+   * left.
+   */
   choose(request: Request, set: RangeSet, decision: Decision): void {
     const free = set.firstFree();
     if (free !== null) decision.use(free.range, free.address);
   }
 
-  /** Whether the caller may have an address it asked for, as far as the module is concerned. Unless overridden: any that is free. */
+  /**
+   * Whether the caller may have an address it asked for, as far as the module is concerned. Unless overridden: any that
+   * is free.
+   */
   permits(request: Request, wanted: Candidate): bool {
     return true;
   }
@@ -75,9 +92,14 @@ export abstract class Ipam extends Module {
   private useRequested(request: Request, wanted: Candidate, decision: Decision): void {
     const range = wanted.range;
     const act = "Cannot reserve requested address " + wanted.address.text(range.family);
-    if (!this.permits(request, wanted)) decision.fail(codeUnavailable, act + ": this module does not give it to the caller");
-    else if (range.view.isFree(wanted.address)) decision.use(range, wanted.address);
-    else decision.fail(codeUnavailable, act + (wanted.address.equals(range.gateway) ? ": it is the gateway of its range" : ": it is not available"));
+    if (!this.permits(request, wanted)) {
+      decision.fail(codeUnavailable, act + ": this module does not give it to the caller");
+    } else if (range.view.isFree(wanted.address)) {
+      decision.use(range, wanted.address);
+    } else {
+      const isGateway = wanted.address.equals(range.gateway);
+      decision.fail(codeUnavailable, act + (isGateway ? ": it is the gateway of its range" : ": it is not available"));
+    }
   }
 
   run(op: i32, request: Request): Decision | null {
@@ -112,7 +134,11 @@ function refuseSecond(mine: Array<Holding>, set: RangeSet, decision: Decision): 
   for (let i = 0; i < mine.length; i++) {
     const address = mine[i].address;
     if (mine[i].held || set.find(address) === null) continue;
-    decision.fail(codeAlreadyReserved, "Cannot reserve another address of " + set.span + ": this interface holds " + address + " already, expected DEL before another ADD");
+    decision.fail(
+      codeAlreadyReserved,
+      "Cannot reserve another address of " + set.span + ": this interface holds " + address +
+        " already, expected DEL before another ADD",
+    );
     return true;
   }
   return false;

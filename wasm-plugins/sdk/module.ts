@@ -1,6 +1,6 @@
 /**
- * Everything a module is made of. One class extends Ipam, Merge or Policy, `register` makes it the one that is called, and
- * the entry file passes on the four functions of the ABI:
+ * Everything a module is made of. One class extends Ipam, Merge or Policy, `register` makes it the one that is called,
+ * and the entry file passes on the four functions of the ABI:
  *
  *   import { Ipam, register } from "polynic/module";
  *   class Mine extends Ipam { ... }

@@ -40,7 +40,9 @@ export class Range extends Span {
     return address !== null && this.holds(address) ? address : null;
   }
 
-  /** The first free address from `from` on inside `span`, which may reach beyond this range; null when there is none. */
+  /**
+   * The first free address from `from` on inside `span`, which may reach beyond this range; null when there is none.
+   */
   freeWithin(span: Span, from: Addr = span.first): Addr | null {
     if (span.family != this.family) return null;
     const free = this.view.nextFree(from);

@@ -117,7 +117,10 @@ export class Attachment {
   }
 }
 
-/** The pod, as its runtime names it; "" when there is none. Modules that cannot do without list "pod" among their `needs`. */
+/**
+ * The pod, as its runtime names it; "" when there is none. Modules that cannot do without list "pod" among their
+ * `needs`.
+ */
 export class Pod {
   constructor(private readonly json: Json) {}
 

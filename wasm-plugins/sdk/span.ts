@@ -5,7 +5,9 @@ import { decimal } from "./text";
 export class Span {
   constructor(readonly family: i32, readonly first: Addr, readonly last: Addr) {}
 
-  /** `10.1.0.0/24`, `10.1.0.10-10.1.0.20` or a single address; null for anything else. Every address of a CIDR counts. */
+  /**
+   * `10.1.0.0/24`, `10.1.0.10-10.1.0.20` or a single address; null for anything else. Every address of a CIDR counts.
+   */
   static parse(text: string): Span | null {
     if (text.includes("/")) return Prefix.parse(text);
     const family = text.includes(":") ? 6 : 4;

@@ -1,8 +1,8 @@
 import { Addr } from "./addr";
 
 /**
- * Which addresses of one range are not free, whichever of the two forms the host sent: runs or a bitmap. A search makes no
- * Addr but the one it finds, since nothing is ever freed.
+ * Which addresses of one range are not free, whichever of the two forms the host sent: runs or a bitmap. A search makes
+ * no Addr but the one it finds, since nothing is ever freed.
  */
 export class View {
   constructor(
@@ -142,7 +142,9 @@ export class View {
     return saturated(saturated(total, this.last.distance(this.behindRun(this.count))), 1);
   }
 
-  /** How many addresses are free between run `index` and the one before it; 2^64 - 1 when there are that many or more. */
+  /**
+   * How many addresses are free between run `index` and the one before it; 2^64 - 1 when there are that many or more.
+   */
   private freeBefore(index: u32): u64 {
     const start = this.start(index);
     return index == 0 ? start.distance(this.first) : between(this.end(index - 1), start);

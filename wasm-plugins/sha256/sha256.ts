@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4) for src/wasm/code/sha256.ts: not a module of the ABI, it is handed whole blocks and keeps its state here.
-// Offsets of its memory: round constants 1024, state 1280, message schedule 1312, data from 2048.
+// SHA-256 (FIPS 180-4) for src/wasm/code/sha256.ts: not a module of the ABI, it is handed whole blocks and keeps its
+// state here. Offsets of its memory: round constants 1024, state 1280, message schedule 1312, data from 2048.
 
 const roundConstants = memory.data<u32>([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -21,7 +21,10 @@ export function stateAt(): usize {
   return state;
 }
 
-/** Not `rotr`: the compiler that works at once, the only one that comes to see this code, makes a call of it, 600 a block. */
+/**
+ * Not `rotr`: the compiler that works at once, the only one that comes to see this code, makes a call of it, 600 a
+ * block.
+ */
 // @ts-ignore: decorator
 @inline
 function turned(word: u32, bits: u32): u32 {
@@ -34,13 +37,15 @@ export function update(at: usize, end: usize): void {
     for (let t: usize = 0; t < 64; t += 4) store<u32>(schedule + t, bswap(load<u32>(at + t)));
     for (let t: usize = 64; t < 256; t += 4) {
       const w15 = load<u32>(schedule + t - 60), w2 = load<u32>(schedule + t - 8);
-      const sigma0 = turned(w15, 7) ^ turned(w15, 18) ^ (w15 >>> 3), sigma1 = turned(w2, 17) ^ turned(w2, 19) ^ (w2 >>> 10);
+      const sigma0 = turned(w15, 7) ^ turned(w15, 18) ^ (w15 >>> 3);
+      const sigma1 = turned(w2, 17) ^ turned(w2, 19) ^ (w2 >>> 10);
       store<u32>(schedule + t, load<u32>(schedule + t - 64) + sigma0 + load<u32>(schedule + t - 28) + sigma1);
     }
     let a = load<u32>(state), b = load<u32>(state, 4), c = load<u32>(state, 8), d = load<u32>(state, 12);
     let e = load<u32>(state, 16), f = load<u32>(state, 20), g = load<u32>(state, 24), h = load<u32>(state, 28);
     for (let t: usize = 0; t < 256; t += 4) {
-      const t1 = h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + (g ^ (e & (f ^ g))) + load<u32>(roundConstants + t) + load<u32>(schedule + t);
+      const t1 = h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + (g ^ (e & (f ^ g)))
+        + load<u32>(roundConstants + t) + load<u32>(schedule + t);
       const t2 = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) | (c & (a | b)));
       h = g; g = f; f = e; e = d + t1; d = c; c = b; b = a; a = t1 + t2;
     }

@@ -10,7 +10,8 @@ export type WireResult = { readonly cniVersion: string } & Readonly<Record<strin
  * The result in the shape of a version, keys in the reference's order.
  *
  * @param version  "" is 0.1.0
- * @throws CniError 1 for an unknown version; 1 too when a result without addresses is to become 0.1.0 or 0.2.0, which cannot say that
+ * @throws CniError 1 for an unknown version; 1 too when a result without addresses is to become 0.1.0 or 0.2.0, which
+ *   cannot say that
  */
 export function toWireResult(result: Result, version: string): WireResult {
   const cniVersion = version === "" ? impliedVersion : version;

@@ -67,7 +67,9 @@ export const installFlags: Readonly<Record<string, Flag>> = {
   },
   "strict-selections": {
     kind: "switch",
-    help: "as the key strictSelections: pods that ask for what no plugin takes are refused; off unless given where a Multus was, which lets them pass",
+    help:
+      "as the key strictSelections: pods that ask for what no plugin takes are refused; off unless given where a " +
+      "Multus was, which lets them pass",
   },
   "multus-autoconfig-dir": {
     kind: "text",
@@ -135,7 +137,9 @@ export const installFlags: Readonly<Record<string, Flag>> = {
   },
   "cleanup-config-on-exit": {
     kind: "switch",
-    help: "accepted, without effect: the configuration stays until polynic uninstall, or pods would start without their networks",
+    help:
+      "accepted, without effect: the configuration stays until polynic uninstall, or pods would start without their " +
+      "networks",
     multus: true,
   },
 };

@@ -37,7 +37,8 @@ export function planAccess(request: InstallRequest, files: NodeFiles): Plan {
 }
 
 /**
- * @throws PrimaryError while there is no default network; CommandError for what cannot be done. Nothing is changed then.
+ * @throws PrimaryError while there is no default network; CommandError for what cannot be done. Nothing is changed
+ *   then.
  */
 export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
   const { places } = request;

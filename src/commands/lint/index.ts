@@ -81,9 +81,8 @@ function printLines({ files, counts, findings }: Outcome): boolean {
 }
 
 function printJson({ files, counts, findings }: Outcome): boolean {
-  return writeAnswer(
-    `${JSON.stringify({ files, ...counts, errors: countOf(findings, "error"), warnings: countOf(findings, "warning"), findings }, null, 2)}\n`,
-  );
+  const errors = countOf(findings, "error"), warnings = countOf(findings, "warning");
+  return writeAnswer(`${JSON.stringify({ files, ...counts, errors, warnings, findings }, null, 2)}\n`);
 }
 
 function summary(

@@ -84,9 +84,8 @@ function printLine(
     fuel === 0 ? "" : `fuel ${countText(fuel)}`,
     memoryBytes === 0 ? "" : memoryText(memoryBytes),
   ].filter((text) => text !== "");
-  say(
-    `  ${failure === undefined ? "ok  " : "FAIL"}  ${title.padEnd(72)}  ${tried.padEnd(16)}  ${figures.join(", ")}`.trimEnd(),
-  );
+  const verdict = failure === undefined ? "ok  " : "FAIL";
+  say(`  ${verdict}  ${title.padEnd(72)}  ${tried.padEnd(16)}  ${figures.join(", ")}`.trimEnd());
   if (failure !== undefined) say(`        ${failure}`);
 }
 

@@ -36,14 +36,14 @@ export interface ApiSettings {
 
 /** Requests to the cluster's API, each tried until there is an answer that means something, or time is up. */
 export class Api {
-  private readonly settings: ApiSettings;
-  private access: Promise<Access> | undefined;
+  readonly #settings: ApiSettings;
+  #access: Promise<Access> | undefined;
   /** One for every client certificate we have had. */
-  private readonly connections: Connection[] = [];
-  private closed = false;
+  readonly #connections: Connection[] = [];
+  #closed = false;
 
   constructor(settings: ApiSettings) {
-    this.settings = settings;
+    this.#settings = settings;
   }
 
   /**
@@ -52,37 +52,37 @@ export class Api {
    * @throws CniError 11 when there was none in time, 7 for a broken kubeconfig, 120 for a server we cannot trust
    */
   async send(request: ApiRequest): Promise<Answer> {
-    const { budget, reserveMs, world } = this.settings;
+    const { budget, reserveMs, world } = this.#settings;
     return budget.count(() => {
       const own = new Budget(
         request.limitMs === undefined ? budget.leftMs() - reserveMs : Math.min(request.limitMs, budget.leftMs()),
         world,
       );
       return own.count(() =>
-        this.sendUntilAnswered(request, own, request.limitMs === undefined ? budget.limitMs - reserveMs : own.limitMs),
+        this.#sendUntilAnswered(request, own, request.limitMs === undefined ? budget.limitMs - reserveMs : own.limitMs),
       );
     });
   }
 
   close(): void {
-    this.closed = true;
-    for (const connection of this.connections) connection.close();
+    this.#closed = true;
+    for (const connection of this.#connections) connection.close();
   }
 
   /** @param limitMs  for the message */
-  private async sendUntilAnswered(request: ApiRequest, budget: Budget, limitMs: number): Promise<Answer> {
-    const { world, tryTimeoutMs } = this.settings;
-    const access = await (this.access ??= this.settings.access());
+  async #sendUntilAnswered(request: ApiRequest, budget: Budget, limitMs: number): Promise<Answer> {
+    const { world, tryTimeoutMs } = this.#settings;
+    const access = await (this.#access ??= this.#settings.access());
     let refused = false, renewed = false;
     for (let tries = 1; ; tries++) {
-      const outcome = await this.tryOnce(request, {
+      const outcome = await this.#tryOnce(request, {
         access,
         refused,
         timeoutMs: Math.min(tryTimeoutMs, budget.leftMs()),
       });
       if ("problem" in outcome) {
         const waitMs = Math.max(outcome.waitMs, world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries - 1)));
-        if (tries === triesMax || waitMs >= budget.leftMs() || this.closed)
+        if (tries === triesMax || waitMs >= budget.leftMs() || this.#closed)
           throw unanswered(request, { access, outcome, tries, limitMs });
         await world.sleep(waitMs);
       } else if (outcome.answer.status !== 401) {
@@ -97,13 +97,13 @@ export class Api {
     }
   }
 
-  private async tryOnce(request: ApiRequest, { access, refused, timeoutMs }: Try): Promise<Outcome> {
+  async #tryOnce(request: ApiRequest, { access, refused, timeoutMs }: Try): Promise<Outcome> {
     const credentials = await access.credentials({ refused, timeoutMs });
     try {
-      const answer = await this.connectionAs(credentials, access).send({
+      const answer = await this.#connectionAs(credentials, access).send({
         method: request.method,
         path: request.path,
-        headers: this.headersFor(request, credentials),
+        headers: this.#headersFor(request, credentials),
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
         timeoutMs,
       });
@@ -111,7 +111,7 @@ export class Api {
       if (!isPassing(answer.status)) return { answer: said };
       return {
         problem: `it said ${statusMessage(said) ?? excerpt(said)}`,
-        waitMs: this.askedWaitMs(answer.retryAfter),
+        waitMs: this.#askedWaitMs(answer.retryAfter),
       };
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
@@ -126,32 +126,32 @@ export class Api {
   }
 
   /** The connection of these credentials; a certificate belongs to it, so another one needs a new connection. */
-  private connectionAs({ certificate }: Credentials, access: Access): Connection {
-    if (this.closed) throw new ConnectionError("ECANCELED", "the client was closed");
-    const known = this.connections.find(
+  #connectionAs({ certificate }: Credentials, access: Access): Connection {
+    if (this.#closed) throw new ConnectionError("ECANCELED", "the client was closed");
+    const known = this.#connections.find(
       (one) => one.certificate?.chain === certificate?.chain && one.certificate?.key === certificate?.key,
     );
     if (known !== undefined) return known;
     const connection = new Connection(access, certificate);
-    this.connections.push(connection);
+    this.#connections.push(connection);
     return connection;
   }
 
-  private headersFor({ body }: ApiRequest, { authorization }: Credentials): Record<string, string> {
+  #headersFor({ body }: ApiRequest, { authorization }: Credentials): Record<string, string> {
     return {
       accept: "application/json",
-      "user-agent": this.settings.userAgent,
+      "user-agent": this.#settings.userAgent,
       ...(body === undefined ? {} : { "content-type": "application/json" }),
       ...(authorization === undefined ? {} : { authorization }),
     };
   }
 
   /** Retry-After is in seconds, or a date. */
-  private askedWaitMs(retryAfter: string | undefined): number {
+  #askedWaitMs(retryAfter: string | undefined): number {
     if (retryAfter === undefined) return 0;
     const ms = /^\d+$/.test(retryAfter)
       ? Number(retryAfter) * 1000
-      : Date.parse(retryAfter) - this.settings.world.wallMs();
+      : Date.parse(retryAfter) - this.#settings.world.wallMs();
     return Number.isFinite(ms) ? Math.max(0, ms) : 0;
   }
 }
@@ -188,11 +188,14 @@ function unanswered(
   );
 }
 
-/** OpenSSL's and Node's codes for a certificate that is not accepted, by either side, or for no TLS at all. */
+/** How OpenSSL's and Node's codes begin where one side does not accept the other's certificate, or knows no TLS. */
+const distrustCodes = [
+  "CERT_", "DEPTH_ZERO", "EPROTO", "ERR_OSSL_", "ERR_SSL_", "ERR_TLS_", "HOSTNAME_MISMATCH", "INVALID_CA",
+  "SELF_SIGNED", "UNABLE_TO_",
+];
+
 function isDistrust(errorCode: string): boolean {
-  return /^(CERT_|DEPTH_ZERO|ERR_TLS_|ERR_SSL_|ERR_OSSL_|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(
-    errorCode,
-  );
+  return distrustCodes.some((start) => errorCode.startsWith(start));
 }
 
 function distrusted(

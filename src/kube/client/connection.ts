@@ -41,13 +41,13 @@ export class ConnectionError extends Error {
 /** Connections to one server as one client, kept open between requests. */
 export class Connection {
   readonly certificate: ClientCertificate | undefined;
-  private readonly url: URL;
-  private readonly agent: Agent | PlainAgent;
+  readonly #url: URL;
+  readonly #agent: Agent | PlainAgent;
 
   constructor(access: Access, certificate: ClientCertificate | undefined) {
     this.certificate = certificate;
-    this.url = new URL(access.server);
-    this.agent = this.url.protocol === "https:" ? tlsAgent(access, certificate) : new PlainAgent(kept);
+    this.#url = new URL(access.server);
+    this.#agent = this.#url.protocol === "https:" ? tlsAgent(access, certificate) : new PlainAgent(kept);
   }
 
   /**
@@ -60,11 +60,11 @@ export class Connection {
       const { method, headers, timeoutMs, body } = request;
       const options = {
         method,
-        agent: this.agent,
-        ...this.address(request.path),
+        agent: this.#agent,
+        ...this.#address(request.path),
         headers: { ...headers, ...lengthOf(body) },
       };
-      const call = this.url.protocol === "https:" ? requestTls(options) : requestPlain(options);
+      const call = this.#url.protocol === "https:" ? requestTls(options) : requestPlain(options);
       const timer = setTimeout(() => {
         call.destroy(new ConnectionError("ETIMEDOUT", `there was no whole answer within ${timeoutMs} ms`));
       }, timeoutMs);
@@ -88,11 +88,11 @@ export class Connection {
 
   /** Drops all connections, those in use too. */
   close(): void {
-    this.agent.destroy();
+    this.#agent.destroy();
   }
 
-  private address(path: string): { host: string; port: string; path: string } {
-    const { hostname, port, pathname, protocol } = this.url;
+  #address(path: string): { host: string; port: string; path: string } {
+    const { hostname, port, pathname, protocol } = this.#url;
     const defaultPort = protocol === "https:" ? "443" : "80";
     return {
       host: hostname.replace(/^\[|\]$/g, ""),

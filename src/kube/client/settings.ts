@@ -30,50 +30,50 @@ export class Settings {
   readonly path: string;
   /** What relative paths in it start from. */
   readonly folder: string;
-  private readonly values: JsonObject;
+  readonly #values: JsonObject;
 
   constructor(values: JsonObject, place: { readonly subject: string; readonly path: string; readonly folder: string }) {
-    this.values = values;
+    this.#values = values;
     this.subject = place.subject;
     this.path = place.path;
     this.folder = place.folder;
   }
 
   has(key: string): boolean {
-    const value = this.values[key];
+    const value = this.#values[key];
     return value !== undefined && value !== null && value !== "";
   }
 
   keys(): readonly string[] {
-    return Object.keys(this.values).filter((key) => this.has(key));
+    return Object.keys(this.#values).filter((key) => this.has(key));
   }
 
   text(key: string): string | undefined {
     if (!this.has(key)) return undefined;
-    const value = this.values[key];
+    const value = this.#values[key];
     return typeof value === "string" ? value : this.refuse(key, "a text");
   }
 
   flag(key: string): boolean {
     if (!this.has(key)) return false;
-    const value = this.values[key];
+    const value = this.#values[key];
     return typeof value === "boolean" ? value : this.refuse(key, "true or false");
   }
 
   texts(key: string): readonly string[] {
-    return this.list(key).map((value, index) =>
+    return this.#list(key).map((value, index) =>
       typeof value === "string" ? value : this.refuse(`${key}[${index}]`, "a text", value),
     );
   }
 
   /** The objects of a list. */
   objects(key: string): readonly Settings[] {
-    return this.list(key).map((value, index) => this.inner(`${key}[${index}]`, value));
+    return this.#list(key).map((value, index) => this.#inner(`${key}[${index}]`, value));
   }
 
   /** The object below a key; undefined when there is none. */
   object(key: string): Settings | undefined {
-    return this.has(key) ? this.inner(key, this.values[key]) : undefined;
+    return this.has(key) ? this.#inner(key, this.#values[key]) : undefined;
   }
 
   /** What a list of `{name, <kind>: {...}}` holds under a name. */
@@ -85,10 +85,10 @@ export class Settings {
       throw this.refusal(`${list} holds ${names === "" ? "nothing" : names}`, `an entry named ${JSON.stringify(name)}`);
     }
     const label = `${list}[${JSON.stringify(name)}].${kind}`;
-    return (
-      found.object(kind)?.at(this.pathTo(label)) ??
-      new Settings({}, { subject: this.subject, folder: this.folder, path: this.pathTo(label) })
-    );
+    const inner = found.object(kind);
+    return new Settings(inner === undefined ? {} : inner.#values, {
+      subject: this.subject, folder: this.folder, path: this.pathTo(label),
+    });
   }
 
   /** A path in the file starts from the file's own folder. */
@@ -100,9 +100,9 @@ export class Settings {
   /** PEM from `<key>-data`, in base64, or else from the file that `<key>` names, read now. */
   pem(key: string): string | undefined {
     const data = this.text(`${key}-data`);
-    if (data !== undefined) return this.pemIn(`${key}-data`, Buffer.from(data, "base64").toString("latin1"));
+    if (data !== undefined) return this.#pemIn(`${key}-data`, Buffer.from(data, "base64").toString("latin1"));
     const path = this.filePath(key);
-    return path === undefined ? undefined : this.pemIn(key, this.readFile(key, path));
+    return path === undefined ? undefined : this.#pemIn(key, this.readFile(key, path));
   }
 
   readFile(key: string, path: string): string {
@@ -114,7 +114,7 @@ export class Settings {
   }
 
   /** @throws CniError 7 that tells the key's value; or `value`, where the key is a way into it */
-  refuse(key: string, wanted: string, value: unknown = this.values[key]): never {
+  refuse(key: string, wanted: string, value: unknown = this.#values[key]): never {
     throw this.refusal(`${this.pathTo(key)} is ${shown(key, value)}`, wanted);
   }
 
@@ -126,22 +126,18 @@ export class Settings {
     return this.path === "" ? key : `${this.path}.${key}`;
   }
 
-  private at(path: string): Settings {
-    return new Settings(this.values, { subject: this.subject, folder: this.folder, path });
-  }
-
-  private list(key: string): readonly unknown[] {
+  #list(key: string): readonly unknown[] {
     if (!this.has(key)) return [];
-    const value = this.values[key];
+    const value = this.#values[key];
     return Array.isArray(value) ? value : this.refuse(key, "a list");
   }
 
-  private inner(key: string, value: unknown): Settings {
+  #inner(key: string, value: unknown): Settings {
     if (!isJsonObject(value)) return this.refuse(key, "an object", value);
     return new Settings(value, { subject: this.subject, folder: this.folder, path: this.pathTo(key) });
   }
 
-  private pemIn(key: string, text: string): string {
+  #pemIn(key: string, text: string): string {
     // Without the value: it may be a private key.
     if (!text.includes("-----BEGIN "))
       throw this.refusal(`${this.pathTo(key)} holds no PEM`, "one that starts with -----BEGIN");

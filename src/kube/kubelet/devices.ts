@@ -28,7 +28,8 @@ const answerBytesMax = 16 * 1024 * 1024;
  * knows pods by UID.
  *
  * @returns an empty map for a pod the kubelet gave nothing, or does not know
- * @throws CniError 4 for a pod without a name, 11 when the socket gives no answer, 5 or 6 when there is no source or it cannot be read
+ * @throws CniError 4 for a pod without a name, 11 when the socket gives no answer, 5 or 6 when there is no source or it
+ *   cannot be read
  */
 export async function devicesOfPod(
   pod: Pick<Pod, "namespace" | "name" | "uid">,

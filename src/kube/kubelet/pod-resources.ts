@@ -6,8 +6,10 @@
  * Source: Kubernetes documentation, "Device Plugins", section "Monitoring device plugin resources", which has the
  * messages; package k8s.io/kubelet, pkg/apis/podresources/v1/api.proto.
  */
-import { Client, credentials, Metadata, status, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
-import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
+import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import type { MethodDefinition, ServiceError } from "@grpc/grpc-js";
+import { fromJSON } from "@grpc/proto-loader";
+import type { ServiceDefinition } from "@grpc/proto-loader";
 
 /** What one container of a pod was given. */
 export interface ContainerResources {

@@ -19,7 +19,8 @@ export async function getDefinition(api: Api, key: PodKey): Promise<JsonObject |
     act: `get ${subject}`,
     permission: `get ${resource}.${group} in namespace ${JSON.stringify(key.namespace)}`,
   };
-  const path = `/apis/${group}/${version}/namespaces/${encodeURIComponent(key.namespace)}/${resource}/${encodeURIComponent(key.name)}`;
+  const folder = `/apis/${group}/${version}/namespaces/${encodeURIComponent(key.namespace)}/${resource}`;
+  const path = `${folder}/${encodeURIComponent(key.name)}`;
   const answer = await api.send({ ...errand, method: "GET", path });
   if (saysNotFound(answer, key.name)) return undefined;
   if (saysNotServed(answer)) {

@@ -12,7 +12,7 @@ export function interfaceNames(delegates: readonly Delegate[], ifName: string): 
   return delegates.map((delegate, index) => delegate.requests.ifName ?? (index === 0 ? ifName : `net${index}`));
 }
 
-/** @throws CniError 7 when two networks of one container would have the same interface, or a name is no interface name */
+/** @throws CniError 7 when two networks of one container would have the same interface, or a name is none of one */
 export function refuseNameClash(delegates: readonly Delegate[], names: readonly string[]): void {
   names.forEach((name, index) => {
     const network = delegates[index]?.displayName ?? "",

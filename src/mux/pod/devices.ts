@@ -6,7 +6,7 @@ export interface DeviceQueue {
   next(resourceName: string): Promise<string | undefined>;
 }
 
-/** @param read  the kubelet's answer, resource names to ids; asked at most once, and only when a network wants a device */
+/** @param read  the kubelet's answer, resource names to ids; asked once at most, when a network wants a device */
 export function deviceQueue(read: () => Promise<ReadonlyMap<string, readonly string[]>>): DeviceQueue {
   let devices: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
   const handedOut = new Map<string, number>();

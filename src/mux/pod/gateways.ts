@@ -16,7 +16,8 @@ const everything = { 4: parsePrefix("0.0.0.0/0"), 6: parsePrefix("::/0") } as co
  * anything less than everything, and those of other interfaces and tables, stay as they are; so does a family that the
  * plan says nothing about. Nothing is undone here: who adds a network takes all of it back when this fails.
  *
- * @throws CniError 7 for a gateway that cannot be reached on the interface; 110, or NetlinkError, when the kernel does not do as planned
+ * @throws CniError 7 for a gateway that cannot be reached on the interface; 110, or NetlinkError, when the kernel does
+ *   not do as planned
  */
 export function applyGateways(handles: Handles, ifName: string, plan: GatewayPlan): void {
   const { container } = handles;
@@ -117,5 +118,6 @@ function listed(what: string, texts: readonly string[]): string {
 
 function shown({ dst, gateway, metric }: KernelRoute): string {
   const to = dst.prefixBits === 0 ? "default" : formatPrefix(dst);
-  return `${to}${gateway === undefined ? "" : ` via ${formatAddress(gateway)}`}${metric === undefined ? "" : ` metric ${metric}`}`;
+  const via = gateway === undefined ? "" : ` via ${formatAddress(gateway)}`;
+  return `${to}${via}${metric === undefined ? "" : ` metric ${metric}`}`;
 }

@@ -40,7 +40,8 @@ export function findForNode(lookup: Lookup): FindInCluster {
  * The networks of a pod in order: the node's default network, or the one the pod is annotated to have instead; the
  * node's others; those the pod asks for, in the order it does; the node's auxiliary chain. The order names interfaces.
  *
- * @throws CniError 7 for an annotation or a network that is refused or not there, 11 when the API or the kubelet cannot tell
+ * @throws CniError 7 for an annotation or a network that is refused or not there, 11 when the API or the kubelet cannot
+ *   tell
  */
 export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly Delegate[]> {
   const { config } = lookup;

@@ -3,7 +3,8 @@ import type { SetKeyType, Span } from "./anonymous-set.ts";
 import { compareBytes, u16beBytes } from "./bytes.ts";
 import type { Expression } from "./expression.ts";
 import { compare, loadMeta, loadPayload, lookup, maskXor, metaKey, outsideRange, payloadBase } from "./expression.ts";
-import { NftExpressionError, type RulePart } from "./rule.ts";
+import { NftExpressionError } from "./rule.ts";
+import type { RulePart } from "./rule.ts";
 import { mergeSpans } from "./set.ts";
 
 export type Operator = "==" | "!=";

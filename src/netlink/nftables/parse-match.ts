@@ -3,8 +3,10 @@
  * what selects packets by addresses, ports, interfaces, marks and connections; any word outside of it is refused
  * by name, because a condition that was dropped silently would match too much.
  */
-import { AddressError, parseAddress, parseMac, parsePrefix, type Address, type Prefix } from "../../net/index.ts";
-import { transportProtocol, type NftFamily } from "./expression.ts";
+import { AddressError, parseAddress, parseMac, parsePrefix } from "../../net/index.ts";
+import type { Address, Prefix } from "../../net/index.ts";
+import { transportProtocol } from "./expression.ts";
+import type { NftFamily } from "./expression.ts";
 import type { Operator } from "./field.ts";
 import {
   addressType,
@@ -26,10 +28,10 @@ import {
   oifname,
   saddr,
   sport,
-  type PortProtocol,
-  type Span,
 } from "./matches.ts";
-import { NftExpressionError, rule, type RulePart } from "./rule.ts";
+import type { PortProtocol, Span } from "./matches.ts";
+import { NftExpressionError, rule } from "./rule.ts";
+import type { RulePart } from "./rule.ts";
 
 /**
  * The parts of a rule that a list of words stands for, in a chain of that family.

@@ -1,12 +1,15 @@
 /** A list of changes as the messages of one nfnetlink transaction: begin, the changes, end. */
-import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, type Body } from "../message.ts";
+import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE } from "../message.ts";
+import type { Body } from "../message.ts";
 import { batchBody, NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, nfnetlinkSubsystem } from "../nfnetlink.ts";
 import type { ValueOf } from "../payload.ts";
 import type { AnonymousSet } from "./anonymous-set.ts";
 import type { BaseChain, ChainName, NftChange } from "./change.ts";
 import type { expressionAttrs } from "./expression-attrs.ts";
-import { nfproto, type NftFamily } from "./expression.ts";
-import { chainBody, nftMessage, ruleBody, setBody, setElementsBody, tableBody, type chainAttrs } from "./object.ts";
+import { nfproto } from "./expression.ts";
+import type { NftFamily } from "./expression.ts";
+import { chainBody, nftMessage, ruleBody, setBody, setElementsBody, tableBody } from "./object.ts";
+import type { chainAttrs } from "./object.ts";
 import { setElements, setFlags, setUserdata } from "./set.ts";
 import type { RuleUserdata } from "./userdata.ts";
 

@@ -51,9 +51,8 @@ function checkHostEnd(host: Namespace, interfaces: readonly Interface[], bridge:
   const port = containerEnd.parent === undefined ? undefined : host.links.find(containerEnd.parent);
   const entry = interfaces.find((candidate) => candidate.name === port?.name && isOnHost(candidate));
   if (port === undefined || entry === undefined) {
-    throw broken(
-      `Cannot find the host end of interface "${containerEnd.name}": ${port === undefined ? "it is gone" : `prevResult does not list "${port.name}"`}`,
-    );
+    const fact = port === undefined ? "it is gone" : `prevResult does not list "${port.name}"`;
+    throw broken(`Cannot find the host end of interface "${containerEnd.name}": ${fact}`);
   }
   checkedLink(host, entry, "veth");
   if (port.master !== bridge.index)

@@ -42,7 +42,8 @@ const triesMax = 16;
  * Reserves addresses of every range set, all or none: the module proposes, the store commits, a conflict asks again.
  * When nothing is free, addresses that are held for others give way, the oldest first, twice as many each time.
  *
- * @throws CniError 100 (a set is full), 101 (a requested address), 102 (the owner has one already), 11 (too many conflicts)
+ * @throws CniError 100 (a set is full), 101 (a requested address), 102 (the owner has one already), 11 (too many
+ *   conflicts)
  */
 export async function reserve(request: ReserveRequest): Promise<Reservation> {
   const { store, network, owner, ownerKey, sets } = request;

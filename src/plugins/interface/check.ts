@@ -98,9 +98,8 @@ export function matchesRoute(kernel: KernelRoute, route: Route): boolean {
 
 function requireRoute(link: Link, routes: readonly KernelRoute[], route: Route): void {
   if (routes.some((kernel) => matchesRoute(kernel, route))) return;
-  throw broken(
-    `Cannot find route ${route.dst}${route.gw === undefined ? "" : ` via ${route.gw}`} of interface "${link.name}": it is gone`,
-  );
+  const via = route.gw === undefined ? "" : ` via ${route.gw}`;
+  throw broken(`Cannot find route ${route.dst}${via} of interface "${link.name}": it is gone`);
 }
 
 /** CHECK's verdict: what it found is not what ADD left. */

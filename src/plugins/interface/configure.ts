@@ -57,9 +57,10 @@ export function addressesOf(result: Pick<Result, "interfaces" | "ips">, ifName: 
     .map((ip) => {
       const owner: Interface | undefined = result.interfaces[ip.interface ?? -1];
       if (owner?.name !== ifName) {
+        const given = `${ip.interface} (${owner === undefined ? "not listed" : `"${owner.name}"`})`;
         throw new CniError(
           code.invalidConfig,
-          `Cannot add address ${ip.address} to interface "${ifName}": the result gives it to interface ${ip.interface} (${owner === undefined ? "not listed" : `"${owner.name}"`})`,
+          `Cannot add address ${ip.address} to interface "${ifName}": the result gives it to interface ${given}`,
         );
       }
       return parsePrefix(ip.address);

@@ -95,8 +95,12 @@ export function refuseForeignStyle(
   ];
   const foreign = styles.filter(({ style }) => style !== undefined && style !== backend).map(({ key }) => key);
   if (foreign.length > 0) {
+    const expected =
+      backend === "iptables"
+        ? "iptables options such as -s 10.0.0.0/8"
+        : "nftables matches such as ip saddr 10.0.0.0/8";
     throw refused(
-      `Cannot use ${foreign.join(", ")} with backend ${backend}: written for the other one, expected ${backend === "iptables" ? "iptables options such as -s 10.0.0.0/8" : "nftables matches such as ip saddr 10.0.0.0/8"}`,
+      `Cannot use ${foreign.join(", ")} with backend ${backend}: written for the other one, expected ${expected}`,
     );
   }
 }

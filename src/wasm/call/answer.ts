@@ -10,7 +10,8 @@ export type Answer = Readonly<Record<string, unknown>>;
  * The object a module answered with.
  *
  * @param log  gets each line the module logged, also when it answered with an error
- * @throws CniError 145 when the text is no JSON object or nests deeper than 32; the module's own code (4, 7, 11, 100-139)
+ * @throws CniError 145 when the text is no JSON object or nests deeper than 32; the module's own code (4, 7, 11,
+ *   100-139)
  *   when it answered with an error
  */
 export function readAnswer(name: string, text: string, log: (line: string) => void = () => {}): Answer {

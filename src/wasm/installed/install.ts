@@ -32,7 +32,8 @@ export interface InstallRequest {
  * Installs a module: looks it over as a call would, compiles its schema, writes the files whole, and the lock last,
  * with what was made of the module under the default limits. An older one of that name is replaced.
  *
- * @throws CniError 142 when it is refused, 7 for a name that is taken, 140 when others can write the directory, 5 when we cannot
+ * @throws CniError 142 when it is refused, 7 for a name that is taken, 140 when others can write the directory, 5 when
+ *   we cannot
  */
 export async function installModule({
   directory,

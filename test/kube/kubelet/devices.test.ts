@@ -9,7 +9,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { devicesOfPod } from "../../../src/kube/index.ts";
 import { rejects } from "../../helpers/errors.ts";
-import { startKubelet, type Kubelet } from "./kubelet.ts";
+import { startKubelet } from "./kubelet.ts";
+import type { Kubelet } from "./kubelet.ts";
 
 const pod = { namespace: "blue", name: "web", uid: "uid-of-web" };
 

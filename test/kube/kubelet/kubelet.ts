@@ -1,6 +1,7 @@
 /** A kubelet's pod-resources service on a unix socket, in this process. */
 import { join } from "node:path";
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall } from "@grpc/grpc-js";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { ServiceDefinition, UntypedHandleCall } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
 export interface Kubelet {

@@ -4,7 +4,8 @@ import { openHandles } from "../../../src/call/index.ts";
 import { applyGateways } from "../../../src/mux/pod/gateways.ts";
 import type { GatewayPlan } from "../../../src/nad/index.ts";
 import { throws } from "../../helpers/errors.ts";
-import { ipJson, kernelSuite, makeNetns, type TestNetns } from "../../helpers/netns.ts";
+import { ipJson, kernelSuite, makeNetns } from "../../helpers/netns.ts";
+import type { TestNetns } from "../../helpers/netns.ts";
 
 const keep: GatewayPlan = { stripV4: false, stripV6: false, gateways: [] };
 const strip: GatewayPlan = { stripV4: true, stripV6: true, gateways: [] };

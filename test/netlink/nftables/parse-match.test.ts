@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { nft, type NftFamily } from "../../../src/netlink/index.ts";
+import { nft } from "../../../src/netlink/index.ts";
+import type { NftFamily } from "../../../src/netlink/index.ts";
 import { matchRows } from "./rule-rows.ts";
 
 const parse = suite("parseMatch");

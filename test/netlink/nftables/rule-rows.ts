@@ -1,6 +1,7 @@
 /** Rules as nft text and as their parts; the parser's tests and the comparison with the nft tool share them. */
 import { parseAddress as a, parseMac, parsePrefix as net } from "../../../src/net/index.ts";
-import { nft, type NftFamily } from "../../../src/netlink/index.ts";
+import { nft } from "../../../src/netlink/index.ts";
+import type { NftFamily } from "../../../src/netlink/index.ts";
 
 type Part = ReturnType<typeof nft.accept>;
 

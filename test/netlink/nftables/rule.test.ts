@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseAddress as a, parsePrefix as net } from "../../../src/net/index.ts";
-import { nft, type Expression, type NftFamily } from "../../../src/netlink/index.ts";
+import { nft } from "../../../src/netlink/index.ts";
+import type { Expression, NftFamily } from "../../../src/netlink/index.ts";
 
 /** The instructions in short: what is loaded from where, and what it is compared with. */
 function short(expressions: readonly Expression[]): string {

@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parsePrefix } from "../../../src/net/index.ts";
-import { CodecError, nft, Output, writeMessage, type NftChange } from "../../../src/netlink/index.ts";
+import { CodecError, nft, Output, writeMessage } from "../../../src/netlink/index.ts";
+import type { NftChange } from "../../../src/netlink/index.ts";
 
 /** Each message of the transaction as hex, four bytes a line, sequence number 7. */
 function wire(changes: readonly NftChange[]): string[][] {

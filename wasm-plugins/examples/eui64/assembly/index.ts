@@ -1,11 +1,13 @@
 /**
  * eui64: the IPv6 address that the interface's MAC address makes (RFC 4291, appendix A).
  *
- * The upper half is the subnet's /64; the lower is the MAC with ff:fe in its middle and the universal bit flipped. There is
- * no second choice: a taken address is refused with 101.
+ * The upper half is the subnet's /64; the lower is the MAC with ff:fe in its middle and the universal bit flipped.
+ * There is no second choice: a taken address is refused with 101.
  */
 
-import { Addr, Candidate, Decision, Ipam, Range, RangeSet, Request, codeConfig, codeUnavailable, register } from "polynic/module";
+import {
+  Addr, Candidate, Decision, Ipam, Range, RangeSet, Request, codeConfig, codeUnavailable, register,
+} from "polynic/module";
 
 export { abi, alloc, call, fault } from "polynic/module";
 
@@ -16,7 +18,10 @@ class Eui64 extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
     const mac = request.attachment.macNumber;
     if (mac < 0) {
-      decision.fail(codeConfig, "Cannot use MAC address \"" + request.attachment.mac + "\": expected six bytes such as 02:00:5e:10:00:01");
+      decision.fail(
+        codeConfig,
+        "Cannot use MAC address \"" + request.attachment.mac + "\": expected six bytes such as 02:00:5e:10:00:01",
+      );
       return;
     }
     for (let i = 0; i < set.ranges.length; i++) {
@@ -30,7 +35,11 @@ class Eui64 extends Ipam {
       decision.use(range, address);
       return;
     }
-    decision.fail(codeUnavailable, "Cannot reserve the address of MAC " + request.attachment.mac + ": it is taken or outside of " + set.span + ", and there is no other");
+    decision.fail(
+      codeUnavailable,
+      "Cannot reserve the address of MAC " + request.attachment.mac + ": it is taken or outside of " + set.span +
+        ", and there is no other",
+    );
   }
 
   permits(request: Request, wanted: Candidate): bool {

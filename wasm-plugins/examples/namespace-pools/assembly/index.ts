@@ -1,7 +1,8 @@
 /**
  * namespace-pools: each namespace has address pools of its own; those without get the default's, or nothing.
  *
- * Pools are CIDRs or spans inside the network's ranges. They are tried in the order they are written, lowest address first.
+ * Pools are CIDRs or spans inside the network's ranges. They are tried in the order they are written, lowest address
+ * first.
  */
 
 import { Candidate, Decision, Ipam, Json, RangeSet, Request, Span, codeConfig, register } from "polynic/module";
@@ -17,7 +18,10 @@ class NamespacePools extends Ipam {
     for (let i = 0; i < pools.length; i++) {
       const pool = Span.parse(pools[i]);
       if (pool === null) {
-        decision.fail(codeConfig, "Cannot use pool " + pools[i] + ": expected a CIDR or a span such as 10.0.0.10-10.0.0.20");
+        decision.fail(
+          codeConfig,
+          "Cannot use pool " + pools[i] + ": expected a CIDR or a span such as 10.0.0.10-10.0.0.20",
+        );
         return;
       }
       for (let j = 0; j < set.ranges.length; j++) {
@@ -30,7 +34,12 @@ class NamespacePools extends Ipam {
         return;
       }
     }
-    if (!reachable) decision.fail(codeNoPool, "Cannot reserve an address for namespace " + request.pod.namespace + ": it has no pool in " + set.span + ", expected one of its own or a default");
+    if (reachable) return;
+    decision.fail(
+      codeNoPool,
+      "Cannot reserve an address for namespace " + request.pod.namespace + ": it has no pool in " + set.span +
+        ", expected one of its own or a default",
+    );
   }
 
   permits(request: Request, wanted: Candidate): bool {

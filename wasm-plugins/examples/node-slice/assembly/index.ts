@@ -5,7 +5,9 @@
  * addresses out round robin; what the configuration excludes stays excluded.
  */
 
-import { Addr, Candidate, Decision, Ipam, Json, Prefix, Range, RangeSet, Request, codeConfig, register } from "polynic/module";
+import {
+  Addr, Candidate, Decision, Ipam, Json, Prefix, Range, RangeSet, Request, codeConfig, register,
+} from "polynic/module";
 
 export { abi, alloc, call, fault } from "polynic/module";
 
@@ -15,7 +17,11 @@ class NodeSlice extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
     const index = request.node.index;
     if (index < 0) {
-      decision.fail(codeConfig, "Cannot find the slice of node " + request.node.name + ": it has no index, expected one in the node's configuration");
+      decision.fail(
+        codeConfig,
+        "Cannot find the slice of node " + request.node.name +
+          ": it has no index, expected one in the node's configuration",
+      );
       return;
     }
     let reachable = false;
@@ -29,7 +35,12 @@ class NodeSlice extends Ipam {
       decision.use(range, free);
       return;
     }
-    if (!reachable) decision.fail(codeNoSlice, "Cannot reserve an address of " + set.span + ": the node's slice lies outside, expected a cluster range with more slices");
+    if (reachable) return;
+    decision.fail(
+      codeNoSlice,
+      "Cannot reserve an address of " + set.span +
+        ": the node's slice lies outside, expected a cluster range with more slices",
+    );
   }
 
   permits(request: Request, wanted: Candidate): bool {

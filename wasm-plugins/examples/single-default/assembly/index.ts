@@ -33,7 +33,12 @@ register(new SingleDefault());
 function refuse(request: Request, family: string, most: i64, routes: Array<Json>): Decision {
   let gateways = "";
   for (let i = 0; i < routes.length; i++) {
-    if (routes[i].get("dst").text().endsWith("/0")) gateways += (gateways.length > 0 ? ", " : "") + routes[i].get("gw").text("no gateway");
+    if (!routes[i].get("dst").text().endsWith("/0")) continue;
+    gateways += (gateways.length > 0 ? ", " : "") + routes[i].get("gw").text("no gateway");
   }
-  return fail(codeTooMany, "Cannot accept the routes of network " + request.attachment.network + ": too many " + family + " default routes (" + gateways + "), expected at most " + decimal(most));
+  return fail(
+    codeTooMany,
+    "Cannot accept the routes of network " + request.attachment.network + ": too many " + family + " default routes (" +
+      gateways + "), expected at most " + decimal(most),
+  );
 }

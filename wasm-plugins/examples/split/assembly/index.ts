@@ -1,8 +1,9 @@
 /**
  * split: shares addresses out, by parity or by weight.
  *
- * `parity` gives only even or only odd addresses, round robin: two sites can use one subnet without talking to each other.
- * `weights` chooses among the ranges of a set, in proportion; a range that is full leaves its share to those behind it.
+ * `parity` gives only even or only odd addresses, round robin: two sites can use one subnet without talking to each
+ * other. `weights` chooses among the ranges of a set, in proportion; a range that is full leaves its share to those
+ * behind it.
  */
 
 import { Addr, Candidate, Decision, Ipam, Range, RangeSet, Request, codeConfig, register } from "polynic/module";
@@ -13,7 +14,10 @@ class Split extends Ipam {
   choose(request: Request, set: RangeSet, decision: Decision): void {
     const parity = parityOf(request);
     if (parity >= 0 && request.config.get("weights").exists) {
-      decision.fail(codeConfig, "Cannot share out " + set.span + ": parity and weights are both there, expected one of them");
+      decision.fail(
+        codeConfig,
+        "Cannot share out " + set.span + ": parity and weights are both there, expected one of them",
+      );
       return;
     }
     const start = parity < 0 ? chosenByWeight(request, set, decision) : 0;
@@ -56,7 +60,11 @@ function nextOf(range: Range, parity: i32): Addr | null {
 function chosenByWeight(request: Request, set: RangeSet, decision: Decision): i32 {
   const weights = request.config.get("weights").children();
   if (weights.length != set.ranges.length) {
-    decision.fail(codeConfig, "Cannot share out " + set.span + ": the number of weights is another, expected one weight for each range of the set");
+    decision.fail(
+      codeConfig,
+      "Cannot share out " + set.span +
+        ": the number of weights is another, expected one weight for each range of the set",
+    );
     return -1;
   }
   let total: u64 = 0;

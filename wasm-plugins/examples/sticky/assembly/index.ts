@@ -1,8 +1,8 @@
 /**
  * sticky: a pod gets the address its name had before, as the pods of a StatefulSet expect.
  *
- * What is held for the pod comes first. Else a hash of namespace, name and interface says where to start looking, so that
- * a pod usually comes back to its address even when nothing was held. On release the address is held for a while.
+ * What is held for the pod comes first. Else a hash of namespace, name and interface says where to start looking, so
+ * that a pod usually comes back to its address even when nothing was held. On release the address is held for a while.
  */
 
 import { Candidate, Decision, Ipam, RangeSet, Request, hash64, log, register } from "polynic/module";

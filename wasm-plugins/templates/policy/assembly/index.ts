@@ -7,7 +7,9 @@ class Mine extends Policy {
   review(request: Request): Decision {
     const most = request.config.get("mostAddresses").integer(2);
     const count = request.prevResult.get("ips").children().length;
-    if (<i64>count > most) return fail(110, "Cannot accept " + count.toString() + " addresses: expected at most " + most.toString());
+    if (<i64>count > most) {
+      return fail(110, "Cannot accept " + count.toString() + " addresses: expected at most " + most.toString());
+    }
     return new Decision(); // nothing said: the result stays as it is
   }
 }
