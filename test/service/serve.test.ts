@@ -1,11 +1,12 @@
 // src/service/serve.ts: one call in, one answer out, and nothing of the process that serves it in between.
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { ServedCall } from "../../src/service/index.ts";
 import { serve } from "../../src/service/index.ts";
+import { filesOf, roomOf, shown, textOf } from "../helpers/sources.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "polynic-serve-"));
 const status = { CNI_COMMAND: "STATUS", CNI_PATH: directory, PATH: process.env["PATH"] };
@@ -72,14 +73,11 @@ served("answers with the error of `unanswered` when that comes first", async () 
   assert.equal([ended, JSON.parse(stdout)], [1, { cniVersion: "1.1.0", code: 999, msg: "no more" }]);
 });
 served("reads nothing of the process: no environment, arguments, streams or status below it", () => {
-  const source = join(import.meta.dirname, "..", "..", "src");
-  const rooms = readdirSync(source).filter((room) => !["bin", "commands", "program"].includes(room));
-  const files = rooms.flatMap((room) => readdirSync(join(source, room), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts")).map((name) => join(room, name)));
+  const files = filesOf(["src"], [".ts"]).filter((file) => !["bin", "commands", "program"].includes(roomOf(file)));
   const reading = /process\.(env|argv|exit|exitCode|stdin|stdout|stderr|cwd|chdir|umask|on|once)\b|writeSync\([12]\b/;
   assert.ok(files.length > 200);
   // One says why before it ends the process, which then is in a container's namespace and cannot leave it.
-  assert.equal(files.filter((file) => reading.test(readFileSync(join(source, file), "utf8"))), ["kernel/netns.ts"]);
+  assert.equal(files.filter((file) => reading.test(textOf(file))).map(shown), ["src/kernel/netns.ts"]);
 });
 served.after(() => rmSync(directory, { recursive: true }));
 served.run();
