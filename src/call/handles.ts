@@ -23,7 +23,7 @@ export interface OpenHandles extends Handles {
  * Where modules are and what they may do: `moduleDir`, `moduleLimits`, `policyAllow`, `mergeModule`, `mergeConfig`,
  * `moduleRecordings`, `nodeName`, `nodeIndex`.
  */
-export interface ModulesConfig extends Pick<
+export interface ModulesConf extends Pick<
   NodeModules,
   "directory" | "limits" | "policyAllow" | "merge" | "recordings"
 > {
@@ -42,7 +42,7 @@ export interface HandlesOptions {
   /** Directory of the built-in WASM modules. */
   readonly modules: string;
   /** What the node's configuration says about modules; absent: nothing. */
-  readonly moduleSettings?: ModulesConfig;
+  readonly moduleSettings?: ModulesConf;
   readonly log: Log;
   readonly surroundings: Surroundings;
   /** What outlives the handles, which leave it open; opened for them when absent. */

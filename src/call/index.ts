@@ -4,7 +4,7 @@
  */
 export { joinErrors, problemOf, toCniError, withContext, withUndoProblems } from "./error.ts";
 export { handlesWith, openHandles } from "./handles.ts";
-export type { ModulesConfig, OpenHandles } from "./handles.ts";
+export type { ModulesConf, OpenHandles } from "./handles.ts";
 export { openLog } from "./log.ts";
 export type { LogOptions } from "./log.ts";
 export { openWarm } from "./surroundings.ts";

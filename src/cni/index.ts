@@ -13,8 +13,8 @@ export { CniError, code, messageOf, printError } from "./errors.ts";
 export { jsonDepthMax, parseJson, parseJsonObject } from "./json.ts";
 export {
   enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
-} from "./network-config.ts";
-export type { NetworkConfig, NetworkPlugin } from "./network-config.ts";
+} from "./network-conf.ts";
+export type { NetworkConf, NetworkPlugin } from "./network-conf.ts";
 export { parsePluginRequest, prevResultOf } from "./plugin-request.ts";
 export type { PluginRequestInput } from "./plugin-request.ts";
 export type { Dns, Interface, IpConfig, Result, Route } from "./result/result.ts";

@@ -32,10 +32,10 @@ import { waitUntilReady } from "./readiness.ts";
  * Where there is a cluster, a pod's own wishes count, and what became of them is published before the runtime is told.
  */
 export async function add(command: MuxCommand): Promise<WireResult> {
-  const { config, attachment } = command;
+  const { conf, attachment } = command;
   return await withHandles(command, attachment.netns, async (handles) => {
     const args = requireArgs(attachment.args);
-    await waitUntilReady(config.readinessFile, handles.sleep);
+    await waitUntilReady(conf.readinessFile, handles.sleep);
     return await withPods(command, handles.log, { adding: true }, async (pods) => {
       const pod = await pods?.attach(args);
       if (pod === "gone") {
@@ -43,7 +43,7 @@ export async function add(command: MuxCommand): Promise<WireResult> {
           `the pod of container ${attachment.containerId} is gone from the API: nothing is attached, and the runtime ` +
             "is told so by a placeholder",
         );
-        return toWireResult(placeholder(attachment), config.cniVersion);
+        return toWireResult(placeholder(attachment), conf.cniVersion);
       }
       return await attach(command, { handles, args, pod, find: pods?.find });
     });
@@ -59,24 +59,24 @@ interface Adding {
 }
 
 async function attach(command: MuxCommand, { handles, args, pod, find }: Adding): Promise<WireResult> {
-  const { config, attachment } = command;
+  const { conf, attachment } = command;
   const begun: Begun[] = [];
   try {
-    const delegates = pod === undefined ? await resolveDelegates(config, find) : await pod.delegates();
-    const networks = planNetworks(delegates, attachment, config, args, { adding: true });
+    const delegates = pod === undefined ? await resolveDelegates(conf, find) : await pod.delegates();
+    const networks = planNetworks(delegates, attachment, conf, args, { adding: true });
     await refuseUnusable(networks, handles);
     return await command.exclusively(attachment.containerId, async () => {
       refuseTakenInterfaces(networks, handles);
       const multiplexer = multiplexerOf(command);
       const noted = {
-        multiplexer: { ...multiplexer, runtimeConfig: config.runtimeConfig },
+        multiplexer: { ...multiplexer, runtimeConfig: conf.runtimeConfig },
         delegates: networks.map(({ delegate }) => toScratch(delegate)),
       };
-      const earlier = saveScratch(config.cniDir, attachment, noted);
+      const earlier = saveScratch(conf.cniDir, attachment, noted);
       try {
         for (const network of networks)
-          await begin(network, begun, { handles, pod, cniDir: config.cniDir, multiplexer });
-        const version = config.answerVersion || (networks[0]?.delegate.network.cniVersion ?? config.cniVersion);
+          await begin(network, begun, { handles, pod, cniDir: conf.cniDir, multiplexer });
+        const version = conf.answerVersion || (networks[0]?.delegate.network.cniVersion ?? conf.cniVersion);
         const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);
         return result;
@@ -174,9 +174,9 @@ function cacheResult(cniDir: string, network: Network, result: Result, multiplex
 }
 
 /** One result of all networks, or the default network's own, which is told as its plugins gave it: so does Multus. */
-async function answer(begun: readonly Begun[], { config }: MuxCommand, handles: Handles): Promise<Result> {
+async function answer(begun: readonly Begun[], { conf }: MuxCommand, handles: Handles): Promise<Result> {
   const parts = begun.flatMap(({ network, result }) => (result === undefined ? [] : [{ network, result }]));
-  if (!config.mergeResults || parts.length < 2)
+  if (!conf.mergeResults || parts.length < 2)
     return begun[0]?.answered ?? { interfaces: [], ips: [], routes: [], dns: {} };
   return await handles.modules.merge(
     parts.map(({ network, result }, index) => ({
@@ -206,16 +206,16 @@ async function takeBack(
     earlier,
     error,
   }: { readonly begun: readonly Begun[]; readonly earlier: Scratch | undefined; readonly error: unknown },
-  { config, attachment }: MuxCommand,
+  { conf, attachment }: MuxCommand,
 ): Promise<CniError> {
   const problems: string[] = [];
   for (const { network, undo, isCached = false } of begun.toReversed()) {
     const failed = await undo.run();
     problems.push(...failed.map((step) => `${describe(network)}: ${problemOf(step)}`));
     if (failed.length === 0 && isCached && earlier === undefined)
-      attempt(() => removeResult(config.cniDir, resultKey(network)), problems);
+      attempt(() => removeResult(conf.cniDir, resultKey(network)), problems);
   }
-  if (problems.length === 0) attempt(() => restoreScratch(config.cniDir, attachment, earlier), problems);
+  if (problems.length === 0) attempt(() => restoreScratch(conf.cniDir, attachment, earlier), problems);
   return withUndoProblems(error, problems);
 }
 

@@ -15,10 +15,10 @@ import { describe, planNetworks } from "./networks/network.ts";
  * Confirms every network the container was put on, in order, against what its ADD answered; the first error ends it.
  */
 export async function check(command: MuxCommand): Promise<void> {
-  const { config, attachment } = command;
+  const { conf, attachment } = command;
   await withHandles(command, attachment.netns, (handles) => command.exclusively(attachment.containerId, async () => {
     const delegates = await attachedDelegates(command, handles.log);
-    for (const planned of planNetworks(delegates, attachment, config, splitArgPairs(attachment.args))) {
+    for (const planned of planNetworks(delegates, attachment, conf, splitArgPairs(attachment.args))) {
       const { cniVersion, disableCheck, plugins } = planned.delegate.network;
       if (disableCheck) continue;
       for (const { type } of plugins) {
@@ -28,7 +28,7 @@ export async function check(command: MuxCommand): Promise<void> {
           throw withContext(error, `Cannot confirm ${describe(planned)} with plugin "${type}"`);
         }
       }
-      const { network, prevResult } = recall(config.cniDir, planned);
+      const { network, prevResult } = recall(conf.cniDir, planned);
       await checkNetwork(network, prevResult, handles);
     }
   }));
@@ -36,8 +36,8 @@ export async function check(command: MuxCommand): Promise<void> {
 
 /** What the ADD attached; a container of which nothing was written down is held against the configuration. */
 async function attachedDelegates(command: MuxCommand, log: Log): Promise<readonly Delegate[]> {
-  const { config, attachment } = command;
-  const scratch = loadScratch(config.cniDir, attachment);
+  const { conf, attachment } = command;
+  const scratch = loadScratch(conf.cniDir, attachment);
   if (scratch === undefined) return await nodeDelegates(command, log);
-  return scratch.delegates.map((entry) => delegateFromScratch(entry, config.cniVersion));
+  return scratch.delegates.map((entry) => delegateFromScratch(entry, conf.cniVersion));
 }

@@ -17,16 +17,16 @@ const reserveMs = 3_000;
  * script of its own, loaded here: containers of other runtimes do not wait for it.
  */
 export async function withPods<T>(
-  { config, env, version }: MuxCommand,
+  { conf, env, version }: MuxCommand,
   log: Log,
   { adding }: { readonly adding: boolean },
   work: (pods: Pods | undefined) => Promise<T>,
 ): Promise<T> {
   const inCluster = [env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"]].every(Boolean);
-  if (config.cluster.kubeconfig === "" && !inCluster) return await work(undefined);
+  if (conf.cluster.kubeconfig === "" && !inCluster) return await work(undefined);
   const { openPods } = await import("./pod/index.ts");
   const pods = openPods({
-    config,
+    conf,
     env,
     version,
     log,
@@ -41,8 +41,8 @@ export async function withPods<T>(
 
 /** The networks of the node's configuration, for a command that is about no pod. */
 export async function nodeDelegates(command: MuxCommand, log: Log): Promise<readonly Delegate[]> {
-  const { config } = command;
-  if (![config.clusterNetwork, ...config.defaultNetworks].some(isReferenceByName))
-    return await resolveDelegates(config);
-  return await withPods(command, log, { adding: false }, (pods) => resolveDelegates(config, pods?.find));
+  const { conf } = command;
+  if (![conf.clusterNetwork, ...conf.defaultNetworks].some(isReferenceByName))
+    return await resolveDelegates(conf);
+  return await withPods(command, log, { adding: false }, (pods) => resolveDelegates(conf, pods?.find));
 }

@@ -1,10 +1,10 @@
 import type { OpenHandles } from "../call/index.ts";
 import type { Attachment, ValidAttachment } from "../plugins/index.ts";
-import type { MuxConfig } from "./config.ts";
+import type { MuxConf } from "./conf.ts";
 
 /** One command to the multiplexer and what it works with. */
 export interface MuxCommand {
-  readonly config: MuxConfig;
+  readonly conf: MuxConf;
   /** As the runtime gave it: the container's first interface. GC and STATUS have none of its fields but the path. */
   readonly attachment: Attachment;
   /** GC: the runtime's list for this multiplexed network; undefined when it gave none. */

@@ -28,25 +28,25 @@ type Source = "scratch" | "damaged scratch" | "cache" | "configuration";
  * must not wait for ever for a broken network, and unknown containers are no failure.
  */
 export async function del(command: MuxCommand): Promise<void> {
-  const { config, attachment } = command;
+  const { conf, attachment } = command;
   requireContainerId(attachment.containerId);
   await withHandles(command, attachment.netns, (handles) =>
     command.exclusively(attachment.containerId, async () => {
-      warnIfNotReady(config.readinessFile, handles);
+      warnIfNotReady(conf.readinessFile, handles);
       const { networks, source } = await findNetworks(command, handles);
-      const failed = await detachNetworks(networks, handles, config.cniDir);
+      const failed = await detachNetworks(networks, handles, conf.cniDir);
       const errors = failed.map(({ error }) => error);
       if (source !== "configuration")
         keepForLater(
-          config.cniDir,
+          conf.cniDir,
           failed.map(({ network }) => network),
           multiplexerOf(command),
         );
       const keepScratch =
-        errors.length > 0 && config.retryDeleteOnError && !errors.some(({ message }) => isMissingFile(message));
-      if (!keepScratch) removeScratch(config.cniDir, attachment);
+        errors.length > 0 && conf.retryDeleteOnError && !errors.some(({ message }) => isMissingFile(message));
+      if (!keepScratch) removeScratch(conf.cniDir, attachment);
       if (errors.length === 0) return;
-      const told = source === "scratch" || source === "damaged scratch" || config.retryDeleteOnError;
+      const told = source === "scratch" || source === "damaged scratch" || conf.retryDeleteOnError;
       if (told) throw joinErrors(errors);
       for (const { message } of errors) handles.log.warn(message);
     }),
@@ -66,22 +66,22 @@ async function findNetworks(
 
 /** Those of the scratch file. */
 function notedNetworks(
-  { config, attachment }: MuxCommand,
+  { conf, attachment }: MuxCommand,
   handles: Handles,
 ): { readonly networks?: readonly Network[]; readonly damaged: boolean } {
   try {
-    const scratch = loadScratch(config.cniDir, attachment);
+    const scratch = loadScratch(conf.cniDir, attachment);
     if (scratch !== undefined) {
-      const delegates = scratch.delegates.map((entry) => delegateFromScratch(entry, config.cniVersion));
+      const delegates = scratch.delegates.map((entry) => delegateFromScratch(entry, conf.cniVersion));
       const given =
-        Object.keys(config.runtimeConfig).length > 0
-          ? config.runtimeConfig
+        Object.keys(conf.runtimeConfig).length > 0
+          ? conf.runtimeConfig
           : (scratch.multiplexer?.runtimeConfig ?? {});
       return {
         networks: planNetworks(
           delegates,
           attachment,
-          { ...config, runtimeConfig: given },
+          { ...conf, runtimeConfig: given },
           splitArgPairs(attachment.args),
         ),
         damaged: false,
@@ -99,16 +99,16 @@ async function guessedNetworks(
   command: MuxCommand,
   { log }: Handles,
 ): Promise<{ networks: readonly Network[]; source: Source }> {
-  const { config, attachment } = command;
+  const { conf, attachment } = command;
   const args = splitArgPairs(attachment.args);
   try {
     const delegates = await withPods(
       command,
       log,
       { adding: false },
-      async (pods) => (await remembered(pods, args, log)) ?? (await resolveDelegates(config, pods?.find)),
+      async (pods) => (await remembered(pods, args, log)) ?? (await resolveDelegates(conf, pods?.find)),
     );
-    return { networks: planNetworks(delegates, attachment, config, args), source: "configuration" };
+    return { networks: planNetworks(delegates, attachment, conf, args), source: "configuration" };
   } catch (error) {
     log.warn(
       `${toCniError(error).message}; nothing is known of container ${attachment.containerId} otherwise, so nothing ` +
@@ -132,14 +132,14 @@ async function remembered(pods: Pods | undefined, args: ArgPairs, log: Log): Pro
 }
 
 /** The container's networks out of the cache, the default one first; those of its other attachments stay. */
-function cachedNetworks({ config, attachment }: MuxCommand): readonly Network[] {
+function cachedNetworks({ conf, attachment }: MuxCommand): readonly Network[] {
   const { containerId, ifName, netns, path } = attachment;
-  const networks = listResults(config.cniDir, containerId)
+  const networks = listResults(conf.cniDir, containerId)
     .filter(
       ({ multiplexer }) =>
-        multiplexer === undefined || (multiplexer.network === config.name && multiplexer.ifName === ifName),
+        multiplexer === undefined || (multiplexer.network === conf.name && multiplexer.ifName === ifName),
     )
-    .flatMap((entry) => networkFromCache(entry, netns, config, path) ?? []);
+    .flatMap((entry) => networkFromCache(entry, netns, conf, path) ?? []);
   return [
     ...networks.filter((network) => network.attachment.ifName === ifName),
     ...networks.filter((network) => network.attachment.ifName !== ifName),

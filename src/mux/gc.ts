@@ -40,14 +40,14 @@ interface Sandbox {
  * of it. Without a list nothing is removed.
  */
 export async function gc(command: MuxCommand): Promise<void> {
-  const { config, attachment, validAttachments } = command;
+  const { conf, attachment, validAttachments } = command;
   const errors: unknown[] = [];
   const delegates = await withHandles(command, "", async (handles) => {
-    await waitUntilReady(config.readinessFile, handles.sleep);
+    await waitUntilReady(conf.readinessFile, handles.sleep);
     return await nodeDelegates(command, handles.log);
   });
   if (validAttachments !== undefined) {
-    removeInterruptedWrites(config.cniDir);
+    removeInterruptedWrites(conf.cniDir);
     removeInterruptedCopies();
     const valid = new Set(validAttachments.map(({ containerID }) => containerID));
     for (const sandbox of ownSandboxes(command, delegates)) {
@@ -55,7 +55,7 @@ export async function gc(command: MuxCommand): Promise<void> {
     }
   }
   await withHandles(command, "", async (handles) => {
-    for (const network of planNetworks(delegates, attachment, config, [])) {
+    for (const network of planNetworks(delegates, attachment, conf, [])) {
       const { cniVersion, disableGC } = network.delegate.network;
       if (disableGC || compareVersions(cniVersion, statusSince) < 0) continue;
       const isDefault = network.delegate === delegates[0];
@@ -66,10 +66,10 @@ export async function gc(command: MuxCommand): Promise<void> {
 }
 
 /** Sandboxes whose files name this multiplexed network, or, written by Multus, whose default network is ours. */
-function ownSandboxes({ config }: MuxCommand, delegates: readonly Delegate[]): readonly Sandbox[] {
+function ownSandboxes({ conf }: MuxCommand, delegates: readonly Delegate[]): readonly Sandbox[] {
   const defaultName = delegates[0]?.network.name;
-  const cached = Map.groupBy(listResults(config.cniDir), ({ containerId }) => containerId);
-  const noted = listScratch(config.cniDir).map(({ containerId, scratch }): Sandbox & { own: boolean } => {
+  const cached = Map.groupBy(listResults(conf.cniDir), ({ containerId }) => containerId);
+  const noted = listScratch(conf.cniDir).map(({ containerId, scratch }): Sandbox & { own: boolean } => {
     const mark = scratch.multiplexer;
     const entries = (cached.get(containerId) ?? []).filter(
       ({ multiplexer }) => multiplexer === undefined || multiplexer.ifName === mark?.ifName,
@@ -83,13 +83,13 @@ function ownSandboxes({ config }: MuxCommand, delegates: readonly Delegate[]): r
         scratch.delegates[0]?.requests.ifName ??
         entries.find(({ networkName }) => networkName === defaultName)?.ifName ??
         "eth0",
-      own: mark === undefined ? networkName(scratch) === defaultName : mark.network === config.name,
+      own: mark === undefined ? networkName(scratch) === defaultName : mark.network === conf.name,
     };
   });
   const covered = new Set(noted.flatMap((sandbox) => sandbox.cached));
   const loose = [...cached].map(([containerId, all]): Sandbox & { own: boolean } => {
     const entries = all.filter(
-      (entry) => !covered.has(entry) && (entry.multiplexer === undefined || entry.multiplexer.network === config.name),
+      (entry) => !covered.has(entry) && (entry.multiplexer === undefined || entry.multiplexer.network === conf.name),
     );
     const unmarkedAreOurs = entries.some(({ networkName: name }) => name === defaultName);
     const own = entries.filter(({ multiplexer }) => multiplexer !== undefined || unmarkedAreOurs);
@@ -102,7 +102,7 @@ function ownSandboxes({ config }: MuxCommand, delegates: readonly Delegate[]): r
 
 /** A full DEL of a container that is gone; returns what failed, which stays for the next time. */
 async function detachSandbox(command: MuxCommand, sandbox: Sandbox): Promise<readonly unknown[]> {
-  const { config } = command;
+  const { conf } = command;
   const { containerId, ifName } = sandbox;
   const netns = safeNetns(
     sandbox.scratch?.multiplexer?.netns || (sandbox.cached.find((entry) => entry.netns !== "")?.netns ?? ""),
@@ -110,8 +110,8 @@ async function detachSandbox(command: MuxCommand, sandbox: Sandbox): Promise<rea
   return await withHandles(command, netns, (handles) =>
     command.exclusively(containerId, async () => {
       try {
-        const failed = await detachNetworks(sandboxNetworks(command, sandbox, netns), handles, config.cniDir);
-        if (failed.length === 0) removeScratch(config.cniDir, { containerId, ifName });
+        const failed = await detachNetworks(sandboxNetworks(command, sandbox, netns), handles, conf.cniDir);
+        if (failed.length === 0) removeScratch(conf.cniDir, { containerId, ifName });
         else handles.log.warn(`container ${containerId} is kept for the next GC: ${failed.length} steps failed`);
         return failed.map(({ error }) => error);
       } catch (error) {
@@ -125,21 +125,21 @@ async function detachSandbox(command: MuxCommand, sandbox: Sandbox): Promise<rea
  * Networks of the scratch file, and in front of them cached ones that it does not name; the last is deleted first.
  */
 function sandboxNetworks(
-  { config, attachment }: MuxCommand,
+  { conf, attachment }: MuxCommand,
   { containerId, ifName, scratch, cached }: Sandbox,
   netns: string,
 ): readonly Network[] {
   const args = splitArgPairs(scratch?.multiplexer?.args ?? "");
   // Networks of a scratch file that cannot be read any more are deleted by what the cache knows of them.
   const delegates = readable(() =>
-    (scratch?.delegates ?? []).map((entry) => delegateFromScratch(entry, config.cniVersion)),
+    (scratch?.delegates ?? []).map((entry) => delegateFromScratch(entry, conf.cniVersion)),
   ).flat();
   // The runtime's capability arguments of this very command are for no container.
   const runtimeConfig = scratch?.multiplexer?.runtimeConfig ?? {};
   const planned = planNetworks(
     delegates,
     { containerId, netns, ifName, args: "", path: attachment.path },
-    { ...config, runtimeConfig },
+    { ...conf, runtimeConfig },
     args,
   );
   const isPlanned = (entry: CachedAttachment): boolean =>
@@ -148,7 +148,7 @@ function sandboxNetworks(
     );
   const others = cached
     .filter((entry) => !isPlanned(entry))
-    .flatMap((entry) => networkFromCache(entry, netns, config, attachment.path) ?? []);
+    .flatMap((entry) => networkFromCache(entry, netns, conf, attachment.path) ?? []);
   const defaultFirst = others.toSorted(
     (a, b) => Number(b.attachment.ifName === ifName) - Number(a.attachment.ifName === ifName),
   );
@@ -165,16 +165,16 @@ function safeNetns(path: string): string {
  * the default network the runtime's own list.
  */
 function validOf(
-  { config, validAttachments }: MuxCommand,
+  { conf, validAttachments }: MuxCommand,
   { network }: Delegate,
   isDefault: boolean,
 ): readonly ValidAttachment[] | undefined {
   if (validAttachments === undefined) return undefined;
-  const cached = listResults(config.cniDir).filter((entry) => entry.networkName === network.name)
+  const cached = listResults(conf.cniDir).filter((entry) => entry.networkName === network.name)
     .map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
-  const noted = listScratch(config.cniDir).flatMap(({ containerId, scratch }) => {
+  const noted = listScratch(conf.cniDir).flatMap(({ containerId, scratch }) => {
     const delegates = scratch.delegates.flatMap((entry) =>
-      readable(() => delegateFromScratch(entry, config.cniVersion)),
+      readable(() => delegateFromScratch(entry, conf.cniVersion)),
     );
     if (delegates.length !== scratch.delegates.length || scratch.multiplexer === undefined) return [];
     const names = interfaceNames(delegates, scratch.multiplexer.ifName);

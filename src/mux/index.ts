@@ -1,14 +1,14 @@
 /**
  * The multiplexer: many networks for one container. It chooses the networks (delegates), orders them, runs their
  * plugins, built in or executed, undoes what cannot be completed, remembers on disk what DEL will need, and makes one
- * answer. The five commands share the reading of configuration (config.ts, resolve.ts), the plan of networks
+ * answer. The five commands share the reading of configuration (conf.ts, resolve.ts), the plan of networks
  * (network.ts) and the running of one network (chain.ts). Names, files and their shapes are Multus's.
  */
 export { add } from "./add.ts";
 export { check } from "./check.ts";
 export type { MuxCommand } from "./command.ts";
-export type { MuxConfig } from "./config.ts";
-export { parseMuxConfig } from "./config.ts";
+export type { MuxConf } from "./conf.ts";
+export { parseMuxConf } from "./conf.ts";
 export { withContainerLock } from "./attachment/container-lock.ts";
 export { del } from "./del.ts";
 export { parseDelegate } from "./networks/delegate.ts";

@@ -13,10 +13,10 @@ export const statusSince = "1.1.0";
  * Asks every network whether an ADD could be served; the first that says no is the answer, code and words unchanged.
  */
 export async function status(command: MuxCommand): Promise<void> {
-  const { config, attachment } = command;
+  const { conf, attachment } = command;
   await withHandles(command, "", async (handles) => {
-    await waitUntilReady(config.readinessFile, handles.sleep);
-    for (const network of planNetworks(await nodeDelegates(command, handles.log), attachment, config, [])) {
+    await waitUntilReady(conf.readinessFile, handles.sleep);
+    for (const network of planNetworks(await nodeDelegates(command, handles.log), attachment, conf, [])) {
       if (compareVersions(network.delegate.network.cniVersion, statusSince) >= 0)
         await statusOfNetwork(network, handles);
     }

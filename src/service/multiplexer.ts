@@ -3,7 +3,7 @@ import { openHandles, openLog } from "../call/index.ts";
 import { CniError, code, prevResultOf } from "../cni/index.ts";
 import { insideVariable } from "../exec/index.ts";
 import type { MuxCommand } from "../mux/index.ts";
-import { add, check, del, gc, parseMuxConfig, pluginPath, status, withContainerLock } from "../mux/index.ts";
+import { add, check, del, gc, parseMuxConf, pluginPath, status, withContainerLock } from "../mux/index.ts";
 import { lockFile } from "../os/index.ts";
 import { moduleDirectory, version } from "../program/index.ts";
 import type { Call } from "./call.ts";
@@ -17,14 +17,14 @@ export async function runMultiplexer(
   warm?: Warm,
 ): Promise<string> {
   refuseInside(invokedAs, surroundings.env);
-  const config = parseMuxConfig(input.conf, { invokedAs, verb });
+  const conf = parseMuxConf(input.conf, { invokedAs, verb });
   // It serves no purpose in a multiplexer, but one that cannot be read means that something is wrong.
   if (verb === "ADD" || verb === "CHECK") prevResultOf(input);
-  const log = openLog(config.log, surroundings.tell);
+  const log = openLog(conf.log, surroundings.tell);
   const attachment = attachmentOf(environment);
-  const path = pluginPath(attachment, config);
+  const path = pluginPath(attachment, conf);
   const command: MuxCommand = {
-    config, attachment,
+    conf, attachment,
     validAttachments: input.validAttachments,
     env: surroundings.env,
     version,
@@ -32,14 +32,14 @@ export async function runMultiplexer(
       openHandles({
         netns,
         path,
-        execute: config.execute,
+        execute: conf.execute,
         modules: moduleDirectory,
-        moduleSettings: config.modules,
+        moduleSettings: conf.modules,
         log,
         surroundings,
         warm,
       }),
-    exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
+    exclusively: (containerId, work) => withContainerLock({ cniDir: conf.cniDir, containerId, lockFile }, work),
   };
   switch (verb) {
     case "ADD": return JSON.stringify(await add(command), null, 4);

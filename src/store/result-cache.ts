@@ -25,7 +25,7 @@ export interface CachedAttachment extends ResultKey {
    * The network's configuration, byte for byte as ADD used it; "" in entries of old libraries, which kept only a
    * result.
    */
-  readonly config: string;
+  readonly confText: string;
   /** The final result as JSON, in the configuration's version; undefined when no ADD completed. */
   readonly result: unknown;
   /** Which multiplexed attachment it is part of; entries of other programs do not say. */
@@ -46,7 +46,7 @@ export function saveResult(cniDir: string, entry: CachedAttachment): void {
   const json = {
     kind,
     containerId: entry.containerId,
-    config: Buffer.from(entry.config).toString("base64"),
+    config: Buffer.from(entry.confText).toString("base64"),
     ifName: entry.ifName,
     networkName: entry.networkName,
     ...(entry.netns === "" ? {} : { netns: entry.netns }),
@@ -71,7 +71,7 @@ export function loadResult(cniDir: string, key: ResultKey): CachedAttachment | u
   const text = readIfPresent(path);
   if (text === undefined) return undefined;
   const json = parseObject(text, path);
-  return parseEntry(json) ?? { ...key, netns: "", cniArgs: [], capabilityArgs: {}, config: "", result: json };
+  return parseEntry(json) ?? { ...key, netns: "", cniArgs: [], capabilityArgs: {}, confText: "", result: json };
 }
 
 /** Removes a cached attachment; missing is fine. */
@@ -136,7 +136,7 @@ function parseEntry(json: Readonly<Record<string, unknown>>): CachedAttachment |
     netns: typeof json["netns"] === "string" ? json["netns"] : "",
     cniArgs: Array.isArray(json["cniArgs"]) ? json["cniArgs"].filter(isPair) : [],
     capabilityArgs: isObject(json["capabilityArgs"]) ? json["capabilityArgs"] : {},
-    config: typeof json["config"] === "string" ? Buffer.from(json["config"], "base64").toString() : "",
+    confText: typeof json["config"] === "string" ? Buffer.from(json["config"], "base64").toString() : "",
     result: json["result"] ?? undefined,
     ...(multiplexer === undefined ? {} : { multiplexer }),
     ...(isObject(ours) && ours["trusted"] === true ? { trusted: true } : {}),

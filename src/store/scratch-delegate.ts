@@ -9,7 +9,7 @@ export interface ScratchDelegate {
   /** What people know the network by: its CNI name, or namespace/name of the object that defined it. */
   readonly displayName: string;
   /** The network's configuration, byte for byte as ADD used it. */
-  readonly config: string;
+  readonly confText: string;
   readonly list: boolean;
   /** The list came from a file: the reference keeps those in a second form. */
   readonly fromFile: boolean;
@@ -41,8 +41,8 @@ export interface ScratchRequests {
 }
 
 /** One entry as the reference writes it; it reads the same fields back and ignores others. */
-export function encodeDelegate({ displayName, config, list, fromFile, requests, strips }: ScratchDelegate): JsonObject {
-  const json: unknown = JSON.parse(config);
+export function encodeDelegate({ displayName, confText, list, fromFile, requests, strips }: ScratchDelegate): JsonObject {
+  const json: unknown = JSON.parse(confText);
   const conf = isJsonObject(json) ? json : {};
   return {
     Conf: list ? { ...pick(conf, ["cniVersion", "name"]), ipam: {}, dns: {} } : standardFields(conf),
@@ -53,7 +53,7 @@ export function encodeDelegate({ displayName, config, list, fromFile, requests, 
           plugins: pluginsOf(conf).map(standardFields),
         }
       : { plugins: null },
-    ...(list && fromFile ? { CNINetworkConfigList: libraryList(conf, config) } : {}),
+    ...(list && fromFile ? { CNINetworkConfigList: libraryList(conf, confText) } : {}),
     Name: displayName,
     ...present({
       ifnameRequest: requests.ifName, macRequest: requests.mac, infinibandGUIDRequest: requests.infinibandGuid,
@@ -62,7 +62,7 @@ export function encodeDelegate({ displayName, config, list, fromFile, requests, 
     IsFilterV4Gateway: strips?.v4 ?? false,
     IsFilterV6Gateway: strips?.v6 ?? false,
     ...present({ deviceID: requests.deviceId, resourceName: requests.resourceName }),
-    Bytes: base64(config),
+    Bytes: base64(confText),
   };
 }
 
@@ -88,8 +88,8 @@ export function decodeDelegate(entry: JsonObject, path: string): ScratchDelegate
   const text = typeof bytes === "string" ? Buffer.from(bytes, "base64").toString() : "";
   const listed = at(entry, "ConfList");
   const list = isJsonObject(listed) && Array.isArray(at(listed, "plugins")) && pluginsOf(listed).length > 0;
-  const config = list ? wholeList(text, at(entry, "CNINetworkConfigList")) : text;
-  if (!holdsObject(config))
+  const confText = list ? wholeList(text, at(entry, "CNINetworkConfigList")) : text;
+  if (!holdsObject(confText))
     throw new CniError(
       code.decodingFailure,
       `Cannot read the scratch file ${path}: "Bytes" holds no network configuration`,
@@ -97,7 +97,7 @@ export function decodeDelegate(entry: JsonObject, path: string): ScratchDelegate
   const name = at(entry, "Name");
   return {
     displayName: typeof name === "string" ? name : "",
-    config, list,
+    confText, list,
     fromFile: at(entry, "CNINetworkConfigList") !== undefined,
     requests: present({
       ifName: nonEmpty(at(entry, "ifnameRequest")),

@@ -3,7 +3,7 @@
 // its socket in the host's namespace.
 import type { Warm } from "../../src/call/index.ts";
 import { openHandles, openLog, openWarm } from "../../src/call/index.ts";
-import { add, del, parseMuxConfig, withContainerLock } from "../../src/mux/index.ts";
+import { add, del, parseMuxConf, withContainerLock } from "../../src/mux/index.ts";
 import type { MuxCommand } from "../../src/mux/index.ts";
 import { lockFile } from "../../src/os/index.ts";
 import { builtModules } from "../helpers/wasm.ts";
@@ -51,11 +51,11 @@ function command(networks: number, netns: string, warm: Warm): MuxCommand {
   const path = ["/nonexistent"];
   const conf = { cniVersion, name: "bench", type: "polynic",
     delegates: plainBridges(networks).map((network) => ({ cniVersion, ...network })) };
-  const config = parseMuxConfig(conf, { invokedAs: "polynic", verb: "ADD" });
+  const config = parseMuxConf(conf, { invokedAs: "polynic", verb: "ADD" });
   const surroundings = { env: {}, tell: () => {} };
   const log = openLog(config.log, surroundings.tell);
   return {
-    config,
+    conf: config,
     attachment: { containerId: "in-process", netns, ifName: "eth0", args: "", path },
     validAttachments: undefined,
     env: {}, version: "0.0.0",

@@ -10,7 +10,7 @@ import type { Result } from "../../src/cni/index.ts";
 import { allVersions, CniError } from "../../src/cni/index.ts";
 import type { KernelRoute, Link, Namespace } from "../../src/kernel/index.ts";
 import type { MuxCommand } from "../../src/mux/index.ts";
-import { parseMuxConfig } from "../../src/mux/index.ts";
+import { parseMuxConf } from "../../src/mux/index.ts";
 import { parseAddress, parsePrefix } from "../../src/net/index.ts";
 import type { Attachment, GcRequest, Plugin, PluginRequest } from "../../src/plugins/index.ts";
 import type { MergeInput } from "../../src/wasm/index.ts";
@@ -112,7 +112,7 @@ export function openBench(): Bench {
       const json = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir, confDir: join(directory, "net.d"),
         binDir: "/bin-dir", ...config };
       return {
-        config: parseMuxConfig(json, { invokedAs, verb }),
+        conf: parseMuxConf(json, { invokedAs, verb }),
         attachment: { containerId: "c1", netns: "/run/netns/c1", ifName: "eth0", args: "", path: ["/cni"],
           ...attachment },
         validAttachments: valid,

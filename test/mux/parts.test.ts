@@ -16,7 +16,7 @@ import { rejects, throws } from "../helpers/errors.ts";
 
 const naming = suite("interfaceNames");
 const delegate = (ifName?: string): Delegate => ({
-  displayName: "n", list: false, fromFile: false, trusted: true, config: "{}",
+  displayName: "n", list: false, fromFile: false, trusted: true, confText: "{}",
     requests: ifName === undefined ? {} : { ifName }, capabilityArgs: {},
   network: { name: "n", cniVersion: "1.0.0", plugins: [], disableCheck: false, disableGC: false,
     loadOnlyInlinedPlugins: false },

@@ -12,10 +12,10 @@ const key = { networkName: "blue", containerId: "c1", ifName: "net1" };
 const entry: CachedAttachment = {
   ...key, netns: "/run/netns/a", cniArgs: [["IgnoreUnknown", "1"], ["A", "b=c"]],
     capabilityArgs: { mac: "02:00:00:00:00:01" },
-  config: '{"name":"blue","type":"bridge"}', result: { cniVersion: "1.0.0", ips: [] },
+  confText: '{"name":"blue","type":"bridge"}', result: { cniVersion: "1.0.0", ips: [] },
   multiplexer: { network: "pods", ifName: "eth0", netns: "/run/netns/a", args: "" },
 };
-const bare: CachedAttachment = { ...key, netns: "", cniArgs: [], capabilityArgs: {}, config: "{}", result: undefined };
+const bare: CachedAttachment = { ...key, netns: "", cniArgs: [], capabilityArgs: {}, confText: "{}", result: undefined };
 
 let cniDir = "";
 const test = suite("result cache");
@@ -38,7 +38,7 @@ test("writes the library's shape on one line", () => {
   const text = readFileSync(file(), "utf8");
   assert.is(text.includes("\n"), false);
   assert.equal(JSON.parse(text), {
-    kind: "cniCacheV1", containerId: "c1", config: Buffer.from(entry.config).toString("base64"), ifName: "net1",
+    kind: "cniCacheV1", containerId: "c1", config: Buffer.from(entry.confText).toString("base64"), ifName: "net1",
       networkName: "blue",
     netns: "/run/netns/a", cniArgs: [["IgnoreUnknown", "1"], ["A", "b=c"]],
       capabilityArgs: { mac: "02:00:00:00:00:01" },
@@ -52,7 +52,7 @@ test("writes the library's shape on one line", () => {
 test("takes any other object for a result of an old library", () => {
   mkdirSync(join(cniDir, "results"));
   writeFileSync(file(), '{"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.2/24"}}');
-  assert.equal(loadResult(cniDir, key), { ...bare, config: "",
+  assert.equal(loadResult(cniDir, key), { ...bare, confText: "",
     result: { cniVersion: "0.2.0", ip4: { ip: "10.0.0.2/24" } } });
   assert.equal(listResults(cniDir), []);
 });

@@ -15,8 +15,8 @@ const listed = '{"cniVersion":"1.0.0","name":"two","plugins":[{"type":"bridge","
 const scratch: Scratch = {
   multiplexer,
   delegates: [
-    { displayName: "one", config: single, list: false, fromFile: false, requests: {} },
-    { displayName: "ns/two", config: listed, list: true, fromFile: true,
+    { displayName: "one", confText: single, list: false, fromFile: false, requests: {} },
+    { displayName: "ns/two", confText: listed, list: true, fromFile: true,
       requests: { ifName: "blue", mac: "02:00:00:00:00:01", ips: ["10.0.0.9/24"] } },
   ],
 };
@@ -91,14 +91,14 @@ test("takes the full plugins of a list from a file, whose Bytes hold standard fi
     Name: "two", Bytes: Buffer.from(stripped).toString("base64"),
   }]));
   const loaded = loadScratch(cniDir, key);
-  assert.equal(JSON.parse(loaded?.delegates[0]?.config ?? ""),
+  assert.equal(JSON.parse(loaded?.delegates[0]?.confText ?? ""),
     { cniVersion: "0.4.0", name: "two", plugins: [JSON.parse(full)] });
   assert.is(loaded?.multiplexer, undefined);
 });
 
 test("writes what Multus can decode, whatever spelling and type of switch the configuration has", () => {
   const config = '{"CNIVersion":"1.1.0","Name":"two","disableCheck":"TRUE","disableGC":"false","plugins":[{"TYPE":"bridge","IPAM":{"Type":"host-local","subnet":"10.0.0.0/24"},"Capabilities":{"mac":true}}]}';
-  saveScratch(cniDir, key, { delegates: [{ displayName: "two", config, list: true, fromFile: true, requests: {} }] });
+  saveScratch(cniDir, key, { delegates: [{ displayName: "two", confText: config, list: true, fromFile: true, requests: {} }] });
   const [entry] = JSON.parse(readFileSync(join(cniDir, "c1"), "utf8"));
   const plugin = { type: "bridge", capabilities: { mac: true }, ipam: { type: "host-local" }, dns: {} };
   assert.equal(entry.Conf, { cniVersion: "1.1.0", name: "two", ipam: {}, dns: {} });
@@ -108,13 +108,13 @@ test("writes what Multus can decode, whatever spelling and type of switch the co
   assert.equal(rest, { Name: "two", CNIVersion: "1.1.0", DisableCheck: true, DisableGC: false,
     LoadOnlyInlinedPlugins: false });
   assert.equal([library.Network, Buffer.from(Bytes, "base64").toString()], [plugin, config]);
-  assert.is(loadScratch(cniDir, key)?.delegates[0]?.config, config);
+  assert.is(loadScratch(cniDir, key)?.delegates[0]?.confText, config);
 });
 
 test("matches keys without case", () => {
   writeFileSync(join(cniDir, "c1"), JSON.stringify([{ NAME: "one", bytes: Buffer.from(single).toString("base64"),
     IFNAMEREQUEST: "blue" }]));
-  assert.equal(loadScratch(cniDir, key)?.delegates, [{ displayName: "one", config: single, list: false, fromFile: false,
+  assert.equal(loadScratch(cniDir, key)?.delegates, [{ displayName: "one", confText: single, list: false, fromFile: false,
     requests: { ifName: "blue" } }]);
 });
 

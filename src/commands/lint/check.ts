@@ -1,4 +1,4 @@
-import type { MuxConfig } from "../../mux/index.ts";
+import type { MuxConf } from "../../mux/index.ts";
 import { parseGlobalNamespaces } from "../../nad/index.ts";
 import { asksForNetworks, checkMisplaced } from "./annotation.ts";
 import type { CniFile } from "./cni-file.ts";
@@ -63,7 +63,7 @@ export function checkDocuments(documents: readonly SourceDocument[], options: Ch
 
 interface CheckedFiles {
   readonly networks: number;
-  readonly multiplexers: readonly MuxConfig[];
+  readonly multiplexers: readonly MuxConf[];
 }
 
 function checkFiles(files: readonly CniFile[], report: Report): CheckedFiles {
@@ -99,7 +99,7 @@ function definitionsOf(
 }
 
 function isolationOf(
-  multiplexers: readonly MuxConfig[],
+  multiplexers: readonly MuxConf[],
   { isolated, globalNamespaces }: CheckOptions,
 ): PodContext["isolation"] {
   const isolating = multiplexers.find(({ cluster }) => cluster.namespaceIsolation);
@@ -107,6 +107,6 @@ function isolationOf(
   return { isolated: isolated || isolating !== undefined, globalNamespaces: parseGlobalNamespaces(names) };
 }
 
-function multusNamespaceOf([first]: readonly MuxConfig[]): string {
+function multusNamespaceOf([first]: readonly MuxConf[]): string {
   return first?.cluster.multusNamespace ?? "kube-system";
 }

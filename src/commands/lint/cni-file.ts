@@ -7,7 +7,7 @@ import {
   parseNetworkPlugin,
   parseSinglePlugin,
 } from "../../cni/index.ts";
-import type { MuxConfig } from "../../mux/index.ts";
+import type { MuxConf } from "../../mux/index.ts";
 import { multiplexerTypes } from "../../mux/index.ts";
 import { isIdentifier } from "../../net/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
@@ -25,7 +25,7 @@ export interface CniFile {
 
 export interface CheckedFile {
   readonly networks: number;
-  readonly multiplexers: readonly MuxConfig[];
+  readonly multiplexers: readonly MuxConf[];
 }
 
 /** Whether a value looks like a CNI configuration. */
@@ -110,7 +110,7 @@ function checkName(name: string, spot: Spot, report: Report): void {
     );
 }
 
-function counted(config: MuxConfig | undefined, networks: number): CheckedFile {
+function counted(config: MuxConf | undefined, networks: number): CheckedFile {
   return { networks, multiplexers: config === undefined ? [] : [config] };
 }
 

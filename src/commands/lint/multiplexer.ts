@@ -1,6 +1,6 @@
 import { allVersions, enabledArgs } from "../../cni/index.ts";
-import type { MuxConfig } from "../../mux/index.ts";
-import { parseMuxConfig } from "../../mux/index.ts";
+import type { MuxConf } from "../../mux/index.ts";
+import { parseMuxConf } from "../../mux/index.ts";
 import { isIdentifier } from "../../net/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
@@ -10,9 +10,9 @@ import type { Spot } from "./spot.ts";
 import { keyTables, reportUnknownKeys } from "./unknown-keys.ts";
 
 /** Checks the multiplexer's configuration and the networks written into it. */
-export function checkMultiplexer(json: JsonObject, spot: Spot, report: Report): MuxConfig | undefined {
+export function checkMultiplexer(json: JsonObject, spot: Spot, report: Report): MuxConf | undefined {
   const config = refused(json, spot, report, () =>
-    parseMuxConfig(json, { invokedAs: String(json["type"]), verb: "ADD" }),
+    parseMuxConf(json, { invokedAs: String(json["type"]), verb: "ADD" }),
   );
   reportUnknownKeys({ ...json, delegates: [] }, keyTables(["multiplexer"]), spot, report);
   if (config === undefined) return undefined;
@@ -38,7 +38,7 @@ export function checkMultiplexer(json: JsonObject, spot: Spot, report: Report): 
 interface DelegateInput {
   readonly delegate: object;
   readonly index: number;
-  readonly config: MuxConfig;
+  readonly config: MuxConf;
   readonly json: JsonObject;
   readonly spot: Spot;
   readonly report: Report;

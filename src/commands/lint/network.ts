@@ -1,4 +1,4 @@
-import type { NetworkConfig, NetworkPlugin } from "../../cni/index.ts";
+import type { NetworkConf, NetworkPlugin } from "../../cni/index.ts";
 import { allVersions, CniError, enabledArgs, requestConf, requireVersion } from "../../cni/index.ts";
 import type { Delegate } from "../../mux/index.ts";
 import { parseDelegate } from "../../mux/index.ts";
@@ -41,7 +41,7 @@ export function checkNetwork(
 
 /** Checks every plugin of a network; `json` is there when it is a list. */
 export function checkPlugins(
-  network: NetworkConfig,
+  network: NetworkConf,
   { json, context }: { readonly json: JsonObject | undefined; readonly context: NetworkContext },
 ): void {
   const { spot, report } = context;
@@ -72,7 +72,7 @@ export function refused<T>(config: JsonObject, spot: Spot, report: Report, work:
   }
 }
 
-function checkPlugin(plugin: NetworkPlugin, network: NetworkConfig, context: NetworkContext): void {
+function checkPlugin(plugin: NetworkPlugin, network: NetworkConf, context: NetworkContext): void {
   const { type } = plugin;
   const { spot, report, execute = [], trusted, hasDevice = false, capabilityArgs = {} } = context;
   if (type === "passthru" || execute === true || execute.includes(type)) return;

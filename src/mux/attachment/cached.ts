@@ -4,7 +4,7 @@ import type { Attachment } from "../../plugins/index.ts";
 import type { CachedAttachment, Multiplexer } from "../../store/index.ts";
 import { loadResult, saveResult } from "../../store/index.ts";
 import type { MuxCommand } from "../command.ts";
-import type { MuxConfig } from "../config.ts";
+import type { MuxConf } from "../conf.ts";
 import { parseDelegate } from "../networks/delegate.ts";
 import type { Network } from "../networks/network.ts";
 import { pluginPath, resultKey } from "../networks/network.ts";
@@ -21,8 +21,8 @@ export interface Recalled {
 }
 
 /** What a network's entries say of who made them. */
-export function multiplexerOf({ config, attachment }: Pick<MuxCommand, "config" | "attachment">): Multiplexer {
-  return { network: config.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
+export function multiplexerOf({ conf, attachment }: Pick<MuxCommand, "conf" | "attachment">): Multiplexer {
+  return { network: conf.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
 }
 
 /**
@@ -38,7 +38,7 @@ export function remember(cniDir: string, network: Network, result: Result | unde
     netns: attachment.netns,
     cniArgs: argPairs,
     capabilityArgs,
-    config: delegate.config,
+    confText: delegate.confText,
     result: result === undefined ? undefined : toCache(result, delegate.network.cniVersion),
     multiplexer,
     trusted: delegate.trusted,
@@ -75,25 +75,25 @@ export function recall(cniDir: string, network: Network): Recalled {
 export function networkFromCache(
   entry: CachedAttachment,
   netns: string,
-  config: MuxConfig,
+  conf: MuxConf,
   path: Attachment["path"],
 ): Network | undefined {
-  if (entry.config === "") return undefined;
+  if (entry.confText === "") return undefined;
   try {
     const subject = `the cached configuration of network "${entry.networkName}"`;
-    const delegate = parseDelegate(parseJson(entry.config, subject), {
+    const delegate = parseDelegate(parseJson(entry.confText, subject), {
       subject,
-      defaultVersion: config.cniVersion,
+      defaultVersion: conf.cniVersion,
       trusted: entry.trusted ?? false,
     });
     return {
-      delegate: { ...delegate, config: entry.config },
+      delegate: { ...delegate, confText: entry.confText },
       attachment: {
         containerId: entry.containerId,
         netns,
         ifName: entry.ifName,
         args: formatArgPairs(entry.cniArgs),
-        path: pluginPath({ path }, config),
+        path: pluginPath({ path }, conf),
       },
       argPairs: entry.cniArgs,
       capabilityArgs: entry.capabilityArgs,

@@ -72,7 +72,7 @@ function attempt(what: string, work: () => void, failures: FailedStep[]): void {
 function isCached(cniDir: string, network: Network): boolean {
   try {
     const cached = loadResult(cniDir, resultKey(network));
-    return cached !== undefined && cached.config !== "";
+    return cached !== undefined && cached.confText !== "";
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import type { NetworkConfig } from "../../cni/index.ts";
+import type { NetworkConf } from "../../cni/index.ts";
 import {
   CniError,
   code,
@@ -20,13 +20,13 @@ import { nestingProblem } from "./nesting.ts";
 export interface Delegate {
   /** What people know it by: the CNI name, unless an object in a cluster defined it. */
   readonly displayName: string;
-  readonly network: NetworkConfig;
+  readonly network: NetworkConf;
   /** Written as a list of plugins, not as a single one. */
   readonly list: boolean;
   readonly fromFile: boolean;
   /** The node's own: it may name files of the node. */
   readonly trusted: boolean;
-  readonly config: string;
+  readonly confText: string;
   /** What the selection of this network asked for. */
   readonly requests: ScratchRequests;
   /** Capability arguments of the selection; the default network gets none of them. */
@@ -79,7 +79,7 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
     list: !single,
     fromFile,
     trusted,
-    config: JSON.stringify(json),
+    confText: JSON.stringify(json),
     requests,
     capabilityArgs,
   };
@@ -87,11 +87,11 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
 
 /** The network of a scratch entry, with what its selection had asked for. */
 export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: string): Delegate {
-  const { config, displayName, fromFile, requests, own = { capabilityArgs: handedOn(requests) } } = entry;
+  const { confText, displayName, fromFile, requests, own = { capabilityArgs: handedOn(requests) } } = entry;
   // Multus does not say. Only an object in a cluster has a name with a "/", and what it took from a file of the node is
   // the node's again.
   const { trusted = fromFile || !displayName.includes("/"), capabilityArgs = {} } = own;
-  const json = parseJson(config, "a network of the scratch file");
+  const json = parseJson(confText, "a network of the scratch file");
   return {
     ...parseDelegate(json, {
       subject: "the scratch file",
@@ -102,13 +102,13 @@ export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: stri
       requests,
       capabilityArgs,
     }),
-    config,
+    confText,
   };
 }
 
 export function toScratch({
   displayName,
-  config,
+  confText,
   list,
   fromFile,
   trusted,
@@ -117,7 +117,7 @@ export function toScratch({
   gateways,
 }: Delegate): ScratchDelegate {
   return {
-    displayName, config, list, fromFile, requests,
+    displayName, confText, list, fromFile, requests,
     ...(gateways === undefined ? {} : { strips: { v4: gateways.stripV4, v6: gateways.stripV6 } }),
     own: { trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }) },
   };

@@ -12,7 +12,7 @@ import {
 } from "../../cni/index.ts";
 import { readBoundedText } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
-import type { MuxConfig } from "../config.ts";
+import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "./delegate.ts";
 import { parseDelegate } from "./delegate.ts";
 
@@ -20,15 +20,15 @@ const listExtension = ".conflist", pluginExtensions = [".conf", ".json"];
 const configExtensions = [...pluginExtensions, listExtension];
 
 /** Files are read in order of their names up to the match; one that cannot be read ends the search. */
-export function findByName(name: string, config: Pick<MuxConfig, "confDir" | "cniVersion">): Delegate {
-  const files = configFilesIn(config.confDir);
+export function findByName(name: string, conf: Pick<MuxConf, "confDir" | "cniVersion">): Delegate {
+  const files = configFilesIn(conf.confDir);
   if (files.length === 0)
-    throw refusal(name, `there is no configuration file in ${config.confDir}, expected one with that CNI name`);
+    throw refusal(name, `there is no configuration file in ${conf.confDir}, expected one with that CNI name`);
   for (const file of files) {
-    const delegate = readNetworkFile(file, config);
+    const delegate = readNetworkFile(file, conf);
     if (delegate.network.name === name) return delegate;
   }
-  throw refusal(name, `no configuration file in ${config.confDir} has that CNI name`);
+  throw refusal(name, `no configuration file in ${conf.confDir} has that CNI name`);
 }
 
 /** The file that stands for a directory. */
@@ -42,11 +42,11 @@ export function firstFileIn(directory: string): string {
 }
 
 /** @throws CniError 7 for a configuration that is refused, 5 and 6 for a file that cannot be read */
-export function readNetworkFile(file: string, config: Pick<MuxConfig, "cniVersion">): Delegate {
+export function readNetworkFile(file: string, conf: Pick<MuxConf, "cniVersion">): Delegate {
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
     throw refusal(file, "it is no regular file, expected a CNI configuration");
   const json = parseJsonObject(readText(file), file);
-  const source = { subject: file, defaultVersion: config.cniVersion, fromFile: true, trusted: true };
+  const source = { subject: file, defaultVersion: conf.cniVersion, fromFile: true, trusted: true };
   if (extname(file) === listExtension) return parseDelegate(withFolder(json, file), source);
   parseNetworkPlugin(json, file);
   return parseDelegate(json, source);

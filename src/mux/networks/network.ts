@@ -3,7 +3,7 @@ import type { Attachment } from "../../plugins/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { DeviceInfoKey, ResultKey } from "../../store/index.ts";
 import { deviceInfoPath } from "../../store/index.ts";
-import type { MuxConfig } from "../config.ts";
+import type { MuxConf } from "../conf.ts";
 import type { ArgPairs } from "./args.ts";
 import { networkArgs } from "./args.ts";
 import type { Delegate } from "./delegate.ts";
@@ -28,19 +28,19 @@ export interface Network {
 export function planNetworks(
   delegates: readonly Delegate[],
   attachment: Attachment,
-  config: MuxConfig,
+  conf: MuxConf,
   args: ArgPairs,
   { adding = false }: { readonly adding?: boolean } = {},
 ): readonly Network[] {
   const names = interfaceNames(delegates, attachment.ifName);
-  const path = pluginPath(attachment, config);
+  const path = pluginPath(attachment, conf);
   return delegates.map((delegate, index) => {
-    const everything = index === 0 || config.runtimeConfigToAll;
+    const everything = index === 0 || conf.runtimeConfigToAll;
     const argPairs = networkArgs(args, { everything, asked: adding ? askedOfInterface(delegate.requests) : [] });
     // GC and STATUS are about no interface.
     const ifName = attachment.ifName === "" ? "" : (names[index] ?? "");
     const capabilityArgs = {
-      ...(everything ? withoutEmpty(config.runtimeConfig) : {}),
+      ...(everything ? withoutEmpty(conf.runtimeConfig) : {}),
       ...(index === 0 ? {} : delegate.capabilityArgs),
     };
     return {
@@ -71,8 +71,8 @@ function withDeviceInfo(capabilityArgs: JsonObject, attachment: DeviceInfoKey): 
 }
 
 /** Where executables are looked for: binDir first, then CNI_PATH. */
-export function pluginPath(attachment: Pick<Attachment, "path">, config: Pick<MuxConfig, "binDir">): readonly string[] {
-  return [...new Set([config.binDir, ...attachment.path])];
+export function pluginPath(attachment: Pick<Attachment, "path">, conf: Pick<MuxConf, "binDir">): readonly string[] {
+  return [...new Set([conf.binDir, ...attachment.path])];
 }
 
 export function resultKey({ delegate, attachment }: Network): ResultKey {

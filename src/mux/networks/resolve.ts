@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { toCniError } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import { isIdentifier } from "../../net/index.ts";
-import type { MuxConfig } from "../config.ts";
+import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "./delegate.ts";
 import { parseDelegate } from "./delegate.ts";
 import { findByName, firstFileIn, folderPlugins, readNetworkFile } from "./network-files.ts";
@@ -17,21 +17,21 @@ export type FindInCluster = (name: string) => Promise<Delegate>;
  *
  * @throws CniError 7 for a configuration that is refused or not there, 5 and 6 for a file that cannot be read
  */
-export async function configuredDelegates(config: MuxConfig, find?: FindInCluster): Promise<readonly Delegate[]> {
-  const defaultVersion = config.cniVersion;
-  const inline = config.delegates.map((json, index) =>
-    parseDelegate(json, { subject: `delegates[${index}] of network "${config.name}"`, defaultVersion, trusted: true }),
+export async function configuredDelegates(conf: MuxConf, find?: FindInCluster): Promise<readonly Delegate[]> {
+  const defaultVersion = conf.cniVersion;
+  const inline = conf.delegates.map((json, index) =>
+    parseDelegate(json, { subject: `delegates[${index}] of network "${conf.name}"`, defaultVersion, trusted: true }),
   );
   const delegates = [...inline];
-  const references = config.clusterNetwork === "" ? [] : [config.clusterNetwork, ...config.defaultNetworks];
+  const references = conf.clusterNetwork === "" ? [] : [conf.clusterNetwork, ...conf.defaultNetworks];
   // One after the other: networks of one resource take its devices in this order.
-  for (const reference of references) delegates.push(await resolveReference(reference, config, find));
+  for (const reference of references) delegates.push(await resolveReference(reference, conf, find));
   return delegates;
 }
 
 /** The same with the auxiliary chain at their end: the networks of a container that is no pod. */
-export async function resolveDelegates(config: MuxConfig, find?: FindInCluster): Promise<readonly Delegate[]> {
-  return [...await configuredDelegates(config, find), ...auxiliaryChain(config)];
+export async function resolveDelegates(conf: MuxConf, find?: FindInCluster): Promise<readonly Delegate[]> {
+  return [...await configuredDelegates(conf, find), ...auxiliaryChain(conf)];
 }
 
 /** Whether a cluster may know it; everything else is a path. */
@@ -42,23 +42,23 @@ export function isReferenceByName(reference: string): boolean {
 /** A name is looked for in the cluster and in confDir; anything with a "/" is a directory or a file. */
 async function resolveReference(
   reference: string,
-  config: MuxConfig,
+  conf: MuxConf,
   find: FindInCluster | undefined,
 ): Promise<Delegate> {
   if (isReferenceByName(reference))
-    return find === undefined ? findByName(reference, config) : await findAnywhere(reference, config, find);
+    return find === undefined ? findByName(reference, conf) : await findAnywhere(reference, conf, find);
   if (statSync(reference, { throwIfNoEntry: false })?.isDirectory())
-    return readNetworkFile(firstFileIn(reference), config);
-  return readNetworkFile(reference, config);
+    return readNetworkFile(firstFileIn(reference), conf);
+  return readNetworkFile(reference, conf);
 }
 
 /** Whatever keeps the cluster from answering, a file of the node will do. */
-async function findAnywhere(name: string, config: MuxConfig, find: FindInCluster): Promise<Delegate> {
+async function findAnywhere(name: string, conf: MuxConf, find: FindInCluster): Promise<Delegate> {
   try {
     return await find(name);
   } catch (inCluster) {
     try {
-      return findByName(name, config);
+      return findByName(name, conf);
     } catch (inFiles) {
       const { code: number, message } = toCniError(inCluster);
       throw new CniError(number, `${toCniError(inFiles).message}; in the cluster: ${message}`, { cause: inCluster });
@@ -70,29 +70,29 @@ async function findAnywhere(name: string, config: MuxConfig, find: FindInCluster
  * With `auxiliaryCNIChainName`, a last network whose plugins are the files of that folder beside the cluster network's
  * file.
  */
-export function auxiliaryChain(config: MuxConfig): readonly Delegate[] {
-  const name = config.auxiliaryChainName;
+export function auxiliaryChain(conf: MuxConf): readonly Delegate[] {
+  const name = conf.auxiliaryChainName;
   if (name === "") return [];
-  if (!config.clusterNetwork.includes("/")) {
+  if (!conf.clusterNetwork.includes("/")) {
     throw new CniError(
       code.invalidConfig,
-      `Cannot find the chain auxiliaryCNIChainName "${name}": clusterNetwork is "${config.clusterNetwork}", expected ` +
+      `Cannot find the chain auxiliaryCNIChainName "${name}": clusterNetwork is "${conf.clusterNetwork}", expected ` +
         "a path, whose directory the chain's folder is in",
     );
   }
   if (!isIdentifier(name))
     throw new CniError(code.invalidConfig, `Cannot use auxiliaryCNIChainName "${name}": expected a network's name`);
-  const directory = statSync(config.clusterNetwork, { throwIfNoEntry: false })?.isDirectory()
-    ? config.clusterNetwork
-    : dirname(config.clusterNetwork);
+  const directory = statSync(conf.clusterNetwork, { throwIfNoEntry: false })?.isDirectory()
+    ? conf.clusterNetwork
+    : dirname(conf.clusterNetwork);
   const plugins = folderPlugins(join(directory, name));
   if (plugins.length === 0) return [];
-  const json = { cniVersion: config.cniVersion, name, plugins: [{ type: "passthru" }, ...plugins] };
+  const json = { cniVersion: conf.cniVersion, name, plugins: [{ type: "passthru" }, ...plugins] };
   return [
     {
       ...parseDelegate(json, {
         subject: join(directory, name),
-        defaultVersion: config.cniVersion,
+        defaultVersion: conf.cniVersion,
         fromFile: true,
         trusted: true,
       }),

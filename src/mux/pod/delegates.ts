@@ -2,7 +2,7 @@ import { CniError, code, parseJsonObject } from "../../cni/index.ts";
 import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
 import { declares, selectionCapabilities, withCniArgs, withDevice } from "../../nad/index.ts";
 import type { ScratchRequests } from "../../store/index.ts";
-import type { MuxConfig } from "../config.ts";
+import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "../networks/delegate.ts";
 import { parseDelegate } from "../networks/delegate.ts";
 import { findByName } from "../networks/network-files.ts";
@@ -29,22 +29,22 @@ const heardAnyway: ReadonlySet<string> = new Set(["ips", "mac"]);
  */
 export function delegateOf(
   { definition, selection, deviceId, isDefault = false }: DelegateParts,
-  config: MuxConfig,
+  conf: MuxConf,
   ignored: (problem: CniError) => void,
 ): Delegate {
   const { displayName } = definition;
-  const file = definition.config === undefined ? findByName(definition.name, config) : undefined;
+  const file = definition.config === undefined ? findByName(definition.name, conf) : undefined;
   const given =
-    definition.config ?? parseJsonObject(file?.config ?? "{}", `the configuration file of network "${displayName}"`);
+    definition.config ?? parseJsonObject(file?.confText ?? "{}", `the configuration file of network "${displayName}"`);
   const withArgs = selection?.cniArgs === undefined ? given : withCniArgs(given, selection.cniArgs);
-  const conf = deviceId === undefined ? withArgs : withDevice(withArgs, deviceId);
+  const own = deviceId === undefined ? withArgs : withDevice(withArgs, deviceId);
   const asked = selection === undefined ? {} : selectionCapabilities(selection, deviceId);
-  const delegate = parseDelegate(conf, {
+  const delegate = parseDelegate(own, {
     subject:
       file === undefined
         ? `NetworkAttachmentDefinition "${displayName}"`
         : `the configuration file of network "${displayName}"`,
-    defaultVersion: config.cniVersion,
+    defaultVersion: conf.cniVersion,
     displayName,
     capabilityArgs: isDefault ? {} : asked,
     fromFile: file?.fromFile ?? false,

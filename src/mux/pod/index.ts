@@ -10,7 +10,7 @@ import type { Log } from "../../plugins/index.ts";
 import type { Begun } from "../attachment/begun.ts";
 import { forgetDevice, provideDevice } from "../attachment/device-info.ts";
 import type { MuxCommand } from "../command.ts";
-import type { MuxConfig } from "../config.ts";
+import type { MuxConf } from "../conf.ts";
 import type { ArgPairs } from "../networks/args.ts";
 import { UnusableNetwork } from "../networks/unusable-network.ts";
 import type { PodAttachment, Pods } from "../pods.ts";
@@ -26,7 +26,7 @@ import { recordEvents, reportAttached, reportFailure } from "./report.ts";
 import { unmetRequest } from "./requests.ts";
 
 export interface PodsOptions {
-  readonly config: MuxConfig;
+  readonly conf: MuxConf;
   readonly env: MuxCommand["env"];
   readonly version: string;
   readonly log: Log;
@@ -40,8 +40,8 @@ export interface PodsOptions {
  * Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be
  * used.
  */
-export function openPods({ config, env, version, log, ...times }: PodsOptions): Pods {
-  const { kubeconfig } = config.cluster;
+export function openPods({ conf, env, version, log, ...times }: PodsOptions): Pods {
+  const { kubeconfig } = conf.cluster;
   const cluster = openCluster({ kubeconfig, env, version, ...times });
   if (cluster === undefined)
     throw new CniError(
@@ -50,7 +50,7 @@ export function openPods({ config, env, version, log, ...times }: PodsOptions): 
     );
   const find = definitionsOf(cluster);
   const forNobody: Lookup = {
-    config,
+    conf,
     find,
     devices: deviceQueue(async () => new Map()),
     ignored: ({ message }) => log.warn(message),
@@ -63,7 +63,7 @@ export function openPods({ config, env, version, log, ...times }: PodsOptions): 
       const pod = await findPod(cluster, key, args);
       return pod === undefined
         ? "gone"
-        : attachmentOf(pod, { cluster, config, find, log, devices: deviceQueue(() => readDevices(pod, args, log)) });
+        : attachmentOf(pod, { cluster, conf, find, log, devices: deviceQueue(() => readDevices(pod, args, log)) });
     },
     async remembered(args) {
       const key = podKeyOf(args);
@@ -78,11 +78,11 @@ export function openPods({ config, env, version, log, ...times }: PodsOptions): 
 
 function attachmentOf(
   pod: Pod,
-  { cluster, config, find, devices, log }: Omit<Lookup, "ignored"> & { cluster: Cluster; log: Log },
+  { cluster, conf, find, devices, log }: Omit<Lookup, "ignored"> & { cluster: Cluster; log: Log },
 ): PodAttachment {
   const warnings: PodEvent[] = [];
   const ignored = (problem: CniError, kind: "request" | "device"): void => {
-    if (kind === "device" ? config.cluster.requireDevices : config.cluster.strictSelections) throw problem;
+    if (kind === "device" ? conf.cluster.requireDevices : conf.cluster.strictSelections) throw problem;
     log.warn(problem.message);
     warnings.push({
       type: "Warning",
@@ -91,7 +91,7 @@ function attachmentOf(
     });
   };
   return {
-    delegates: () => networksOfPod(pod, { config, find, devices, ignored }),
+    delegates: () => networksOfPod(pod, { conf, find, devices, ignored }),
     prepare(network, undo) {
       undo.add("remove the description of its device", () => forgetDevice(network));
       provideDevice(network, log);

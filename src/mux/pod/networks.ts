@@ -10,7 +10,7 @@ import {
   readSelections,
   refuseForeignNamespace,
 } from "../../nad/index.ts";
-import type { MuxConfig } from "../config.ts";
+import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "../networks/delegate.ts";
 import type { FindInCluster } from "../networks/resolve.ts";
 import { auxiliaryChain, configuredDelegates, isReferenceByName } from "../networks/resolve.ts";
@@ -24,7 +24,7 @@ import { noDevice } from "./devices.ts";
 
 /** What the networks of one command are looked up with. */
 export interface Lookup {
-  readonly config: MuxConfig;
+  readonly conf: MuxConf;
   readonly find: FindDefinition;
   readonly devices: DeviceQueue;
   /** Told what Multus would let pass; throws where the configuration calls it an error. */
@@ -33,7 +33,7 @@ export interface Lookup {
 
 /** Looks networks of the node's configuration up in the namespace set aside for them. */
 export function findForNode(lookup: Lookup): FindInCluster {
-  return async (name) => await delegateFor({ namespace: lookup.config.cluster.multusNamespace, name }, {}, lookup);
+  return async (name) => await delegateFor({ namespace: lookup.conf.cluster.multusNamespace, name }, {}, lookup);
 }
 
 /**
@@ -44,13 +44,13 @@ export function findForNode(lookup: Lookup): FindInCluster {
  *   tell
  */
 export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly Delegate[]> {
-  const { config } = lookup;
+  const { conf } = lookup;
   const asked = selectionsOf(pod, lookup);
-  const isSystem = config.cluster.systemNamespaces.includes(pod.namespace);
-  const node = isSystem ? { ...config, defaultNetworks: [] } : config;
+  const isSystem = conf.cluster.systemNamespaces.includes(pod.namespace);
+  const node = isSystem ? { ...conf, defaultNetworks: [] } : conf;
   const ofNode = [node.clusterNetwork, ...node.defaultNetworks]
     .filter(isReferenceByName)
-    .map((name) => ({ namespace: config.cluster.multusNamespace, name }));
+    .map((name) => ({ namespace: conf.cluster.multusNamespace, name }));
   // Requests go out together; none must be a rejection that nobody waits for.
   for (const key of [...ofNode, ...asked]) lookup.find(key).catch(() => {});
   const configured = await configuredDelegates(node, findForNode(lookup));
@@ -60,18 +60,18 @@ export async function networksOfPod(pod: Pod, lookup: Lookup): Promise<readonly 
     delegates.push(await delegateFor(selection, { selection }, lookup));
     refuseTooMuchText(delegates);
   }
-  return [...asked.length === 0 ? delegates : withGatewayPlans(delegates), ...auxiliaryChain(config)];
+  return [...asked.length === 0 ? delegates : withGatewayPlans(delegates), ...auxiliaryChain(conf)];
 }
 
 /**
  * A configuration has some KiB. It is kept in memory and on disk for each network, and one definition of a megabyte may
  * be asked for a thousand times.
  */
-const configCharsMax = 4 * 1024 * 1024;
+const confCharsMax = 4 * 1024 * 1024;
 
 function refuseTooMuchText(delegates: readonly Delegate[]): void {
-  const chars = delegates.reduce((sum, { config }) => sum + config.length, 0);
-  if (chars <= configCharsMax) return;
+  const chars = delegates.reduce((sum, { confText }) => sum + confText.length, 0);
+  if (chars <= confCharsMax) return;
   const { displayName } = delegates.at(-1) ?? { displayName: "" };
   throw new UnusableNetwork(
     displayName,
@@ -79,13 +79,13 @@ function refuseTooMuchText(delegates: readonly Delegate[]): void {
     new CniError(
       code.invalidConfig,
       `Cannot use network "${displayName}": with it the configurations of ${delegates.length} networks of the pod ` +
-        `have ${chars} characters, expected at most ${configCharsMax}`,
+        `have ${chars} characters, expected at most ${confCharsMax}`,
     ),
   );
 }
 
 function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
-  const { namespaceIsolation, globalNamespaces } = lookup.config.cluster;
+  const { namespaceIsolation, globalNamespaces } = lookup.conf.cluster;
   const selections = readAnnotation(pod, { key: annotation.networks, namespace: pod.namespace }, lookup);
   const rule = {
     podNamespace: pod.namespace,
@@ -103,11 +103,11 @@ function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
 function readAnnotation(
   pod: Pod,
   { key, namespace }: { readonly key: string; readonly namespace: string },
-  { config, ignored }: Lookup,
+  { conf, ignored }: Lookup,
 ): readonly NetworkSelection[] {
   const text = pod.annotations[key] ?? "";
   if (text.trim() === "") return [];
-  const subject = subjectOf(key, pod), strict = config.cluster.strictSelections;
+  const subject = subjectOf(key, pod), strict = conf.cluster.strictSelections;
   const selections = parseSelections(text, { subject, namespace, strict });
   const problems = strict ? [] : readSelections(text, { namespace, strict: true }).problems;
   for (const problem of problems)
@@ -122,7 +122,7 @@ function readAnnotation(
 async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | undefined> {
   const key = annotation.defaultNetwork;
   if ((pod.annotations[key] ?? "").trim() === "") return undefined;
-  const [selection, second] = readAnnotation(pod, { key, namespace: lookup.config.cluster.multusNamespace }, lookup);
+  const [selection, second] = readAnnotation(pod, { key, namespace: lookup.conf.cluster.multusNamespace }, lookup);
   if (selection === undefined || second !== undefined) {
     throw new CniError(
       code.invalidConfig,
@@ -152,7 +152,7 @@ async function usableDelegate(definition: NetworkDefinition, wish: Wish, lookup:
   const deviceId = resourceName === "" ? undefined : await nextDevice(resourceName, displayName, lookup);
   if (resourceName !== "" && deviceId === undefined && wish.selection?.deviceId === undefined)
     lookup.ignored(noDevice(displayName, resourceName), "device");
-  return delegateOf({ definition, ...wish, deviceId }, lookup.config, (problem) => lookup.ignored(problem, "request"));
+  return delegateOf({ definition, ...wish, deviceId }, lookup.conf, (problem) => lookup.ignored(problem, "request"));
 }
 
 async function nextDevice(resourceName: string, network: string, { devices }: Lookup): Promise<string | undefined> {

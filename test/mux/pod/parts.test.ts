@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { CniError } from "../../../src/cni/index.ts";
-import { parseMuxConfig } from "../../../src/mux/index.ts";
+import { parseMuxConf } from "../../../src/mux/index.ts";
 import type { Delegate } from "../../../src/mux/networks/delegate.ts";
 import { planNetworks } from "../../../src/mux/networks/network.ts";
 import { delegateOf } from "../../../src/mux/pod/delegates.ts";
@@ -11,7 +11,7 @@ import { networksOfPod } from "../../../src/mux/pod/networks.ts";
 import type { NetworkDefinition, NetworkSelection } from "../../../src/nad/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 
-const config = parseMuxConfig({ cniVersion: "1.0.0", name: "pods", type: "polynic",
+const config = parseMuxConf({ cniVersion: "1.0.0", name: "pods", type: "polynic",
   delegates: [{ name: "one", type: "bridge" }] }, { invokedAs: "polynic", verb: "ADD" });
 const definition = (config: object, resourceName = ""): NetworkDefinition =>
   ({ namespace: "blue", name: "fast", displayName: "blue/fast", config: { ...config }, resourceName });
@@ -89,7 +89,7 @@ const resolving = suite("networksOfPod");
 const pod = (networks: string) => ({ namespace: "blue", name: "web", uid: "u", isStatic: false, object: {},
   annotations: { "k8s.v1.cni.cncf.io/networks": networks } });
 const lookup = (devices: Record<string, readonly string[]>, problems: string[] = []) => ({
-  config, find: async () => single, devices: deviceQueue(async () => new Map(Object.entries(devices))),
+  conf: config, find: async () => single, devices: deviceQueue(async () => new Map(Object.entries(devices))),
   ignored: (problem: CniError, kind: string) => { problems.push(`${kind}: ${problem.message}`); },
 });
 resolving("gives successive networks of a resource successive devices, and tells when they run out", async () => {
@@ -105,7 +105,7 @@ resolving("gives the node's networks their devices in order, whichever definitio
     if (name === "slow") await new Promise((resolve) => setTimeout(resolve, 20));
     return { ...single, name };
   };
-  const delegates = await networksOfPod(pod("fast"), { ...lookup({ "vendor/nic": ["1", "2", "3"] }), config: node,
+  const delegates = await networksOfPod(pod("fast"), { ...lookup({ "vendor/nic": ["1", "2", "3"] }), conf: node,
     find });
   assert.equal(delegates.map(({ requests }) => requests.deviceId), ["1", "2", "3"]);
 });

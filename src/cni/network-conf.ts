@@ -6,7 +6,7 @@ import type { WireResult } from "./result/printing.ts";
 import { chooseVersion } from "./version.ts";
 
 /** A network: the plugins that make it, in order, as their authors wrote them. */
-export interface NetworkConfig {
+export interface NetworkConf {
   readonly name: string;
   /** The version chosen from `cniVersion` and `cniVersions`; "" when neither is there. */
   readonly cniVersion: string;
@@ -30,7 +30,7 @@ export interface NetworkPlugin {
  * @param subject  names it in messages: a path, or `network "blue"`
  * @throws CniError 7 naming the key, 6 for an entry of `cniVersions` that is no version
  */
-export function parseNetworkList(json: JsonObject, subject?: string): NetworkConfig {
+export function parseNetworkList(json: JsonObject, subject?: string): NetworkConf {
   const options = subject === undefined ? {} : { subject };
   const list = readConf(listSchema, json, options);
   const only = isOn(list.loadOnlyInlinedPlugins);
@@ -56,7 +56,7 @@ export function parseNetworkList(json: JsonObject, subject?: string): NetworkCon
  *
  * @throws CniError 7 when `type` or `name` is missing
  */
-export function parseSinglePlugin(json: JsonObject, subject?: string): NetworkConfig {
+export function parseSinglePlugin(json: JsonObject, subject?: string): NetworkConf {
   const plugin = parseNetworkPlugin(json, subject);
   const { name, cniVersion = "" } = plugin;
   if (typeof name !== "string" || name === "") {
@@ -86,7 +86,7 @@ export function parseNetworkPlugin(json: JsonObject, subject?: string): NetworkP
  *
  * @throws CniError 7 when no plugin is left
  */
-export function finishNetwork(list: NetworkConfig, folder: readonly NetworkPlugin[], subject?: string): NetworkConfig {
+export function finishNetwork(list: NetworkConf, folder: readonly NetworkPlugin[], subject?: string): NetworkConf {
   const plugins = list.loadOnlyInlinedPlugins ? list.plugins : [...list.plugins, ...folder];
   if (plugins.length === 0) {
     throw new CniError(
@@ -100,7 +100,7 @@ export function finishNetwork(list: NetworkConfig, folder: readonly NetworkPlugi
 
 /** What a runtime puts into the configuration of one plugin for one request. */
 export interface RequestParts {
-  readonly network: Pick<NetworkConfig, "name" | "cniVersion">;
+  readonly network: Pick<NetworkConf, "name" | "cniVersion">;
   readonly plugin: NetworkPlugin;
   /** ADD, DEL, CHECK: the result so far. */
   readonly prevResult?: WireResult | undefined;

@@ -1,4 +1,4 @@
-import type { LogOptions, ModulesConfig } from "../call/index.ts";
+import type { LogOptions, ModulesConf } from "../call/index.ts";
 import { CniError, code, confSchema, impliedVersion, readConf } from "../cni/index.ts";
 import type { LimitsConf, PolicyChange } from "../wasm/index.ts";
 
@@ -7,7 +7,7 @@ import type { LimitsConf, PolicyChange } from "../wasm/index.ts";
  * configuration works as it stands; `mergeResults`, `runtimeConfigToAll`, `strictSelections`, `requireDevices` and
  * `execute` are ours.
  */
-export interface MuxConfig {
+export interface MuxConf {
   readonly cniVersion: string;
   readonly name: string;
   readonly type: string;
@@ -36,13 +36,13 @@ export interface MuxConfig {
   readonly execute: true | readonly string[];
   readonly log: LogOptions;
   /** What this node says about WASM modules. */
-  readonly modules: ModulesConfig;
+  readonly modules: ModulesConf;
   /** Where pods and their networks are looked up, and what they may ask for. */
-  readonly cluster: ClusterConfig;
+  readonly cluster: ClusterConf;
 }
 
 /** What the configuration says about the cluster a node is part of. */
-export interface ClusterConfig {
+export interface ClusterConf {
   /** "" for the one a pod of it is told about by its environment, if any. */
   readonly kubeconfig: string;
   /** Namespace of networks that are named without one, other than in a pod's list. */
@@ -107,10 +107,10 @@ const schema = confSchema<RawConfig>("multiplexer");
  *   let pass, unless the configuration asks for it
  * @throws CniError 7 naming the key
  */
-export function parseMuxConfig(
+export function parseMuxConf(
   json: unknown,
   { invokedAs, verb }: { readonly invokedAs: string; readonly verb: string },
-): MuxConfig {
+): MuxConf {
   const raw = verb === "DEL" || verb === "GC" ? readConf(schema, json, { lenient: true }) : readConf(schema, json);
   const name = raw.name ?? "";
   const delegates = raw.delegates ?? [], clusterNetwork = raw.clusterNetwork ?? "";
@@ -169,7 +169,7 @@ function modulesOf({
   moduleRecordings,
   nodeName = "",
   nodeIndex,
-}: RawConfig): ModulesConfig {
+}: RawConfig): ModulesConf {
   return {
     nodeName, nodeIndex: nodeIndex ?? null,
     ...(moduleDir ? { directory: moduleDir } : {}),
