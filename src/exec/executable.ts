@@ -145,6 +145,7 @@ function failure(call: ExecutableCall, ended: Ended): CniError {
     return new CniError(
       code.executable,
       `Cannot run ${where}: ${ended.reason}${said === "" ? "" : ` and said: ${quoted(said)}`}`,
+      missing(said),
     );
   }
   const parsed = parsedError(ended.stdout);
@@ -170,8 +171,23 @@ function parsedError(stdout: string): CniError | undefined {
   return new CniError(
     typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : code.internal,
     message,
-    typeof details === "string" && details !== "" ? { details } : {},
+    {
+      ...(typeof details === "string" && details !== "" ? { details } : {}),
+      ...missing(message),
+    },
   );
+}
+
+/** ENOENT in the words of the C library and of Go: all that a program says of it. */
+const missingText = "no such file or directory";
+
+/** What an executable missed, as the file system's own errors say it, so that nobody else looks at its words. */
+class MissingFile extends Error {
+  readonly code = "ENOENT";
+}
+
+function missing(said: string): { readonly cause?: Error } {
+  return said.includes(missingText) ? { cause: new MissingFile(said) } : {};
 }
 
 function field(value: unknown, name: string): unknown {

@@ -14,8 +14,8 @@ import type { ArgPairs } from "./networks/args.ts";
 import { requireArgs } from "./networks/args.ts";
 import { toScratch } from "./networks/delegate.ts";
 import { refuseNameClash } from "./networks/naming.ts";
-import type { Network } from "./networks/network.ts";
-import { describe, planNetworks, resultKey } from "./networks/network.ts";
+import type { NetworkAttachment } from "./networks/network-attachment.ts";
+import { describe, planAttachments, resultKey } from "./networks/network-attachment.ts";
 import type { FindInCluster } from "./networks/resolve.ts";
 import { resolveDelegates } from "./networks/resolve.ts";
 import { UnusableNetwork } from "./networks/unusable-network.ts";
@@ -59,24 +59,24 @@ interface Adding {
 }
 
 async function attach(command: MuxCommand, { handles, args, pod, find }: Adding): Promise<WireResult> {
-  const { conf, attachment } = command;
+  const { conf, attachment: runtime } = command;
   const begun: Begun[] = [];
   try {
     const delegates = pod === undefined ? await resolveDelegates(conf, find) : await pod.delegates();
-    const networks = planNetworks(delegates, attachment, conf, args, { adding: true });
-    await refuseUnusable(networks, handles);
-    return await command.exclusively(attachment.containerId, async () => {
-      refuseTakenInterfaces(networks, handles);
+    const attachments = planAttachments(delegates, runtime, conf, args, { adding: true });
+    await refuseUnusable(attachments, handles);
+    return await command.exclusively(runtime.containerId, async () => {
+      refuseTakenInterfaces(attachments, handles);
       const multiplexer = multiplexerOf(command);
       const noted = {
         multiplexer: { ...multiplexer, runtimeConfig: conf.runtimeConfig },
-        delegates: networks.map(({ delegate }) => toScratch(delegate)),
+        delegates: attachments.map(({ delegate }) => toScratch(delegate)),
       };
-      const earlier = saveScratch(conf.cniDir, attachment, noted);
+      const earlier = saveScratch(conf.cniDir, runtime, noted);
       try {
-        for (const network of networks)
-          await begin(network, begun, { handles, pod, cniDir: conf.cniDir, multiplexer });
-        const version = conf.answerVersion || (networks[0]?.delegate.network.cniVersion ?? conf.cniVersion);
+        for (const attachment of attachments)
+          await begin(attachment, begun, { handles, pod, cniDir: conf.cniDir, multiplexer });
+        const version = conf.answerVersion || (attachments[0]?.delegate.network.cniVersion ?? conf.cniVersion);
         const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);
         return result;
@@ -100,7 +100,7 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
 
 /** One network from its plugins to the cache; how far it came stands in `begun`. */
 async function begin(
-  network: Network,
+  attachment: NetworkAttachment,
   begun: Begun[],
   {
     handles,
@@ -109,31 +109,31 @@ async function begin(
     multiplexer,
   }: Pick<Adding, "handles" | "pod"> & { readonly cniDir: string; readonly multiplexer: Multiplexer },
 ): Promise<void> {
-  const one: Begun = { network, undo: undoSteps() };
+  const one: Begun = { attachment, undo: undoSteps() };
   begun.push(one);
-  pod?.prepare(network, one.undo);
-  one.answered = await addNetwork(network, handles, one.undo);
-  one.result = pod === undefined ? one.answered : pod.complete(network, one.answered, handles);
-  cacheResult(cniDir, network, one.result, multiplexer);
+  pod?.prepare(attachment, one.undo);
+  one.answered = await addNetwork(attachment, handles, one.undo);
+  one.result = pod === undefined ? one.answered : pod.complete(attachment, one.answered, handles);
+  cacheResult(cniDir, attachment, one.result, multiplexer);
   one.isCached = true;
-  handles.log.debug(`added ${describe(network)} to container ${network.attachment.containerId}`);
+  handles.log.debug(`added ${describe(attachment)} to container ${attachment.containerId}`);
 }
 
 /**
  * What can be known before anything is touched: names, that every plugin is there, speaks its network's version and
  * accepts its configuration.
  */
-async function refuseUnusable(networks: readonly Network[], handles: Handles): Promise<void> {
-  refuseNameClash(networks.map(({ delegate }) => delegate), networks.map(({ attachment }) => attachment.ifName));
-  for (const network of networks) {
-    for (const plugin of network.delegate.network.plugins) {
+async function refuseUnusable(attachments: readonly NetworkAttachment[], handles: Handles): Promise<void> {
+  refuseNameClash(attachments.map(({ delegate }) => delegate), attachments.map(({ ifName }) => ifName));
+  for (const attachment of attachments) {
+    for (const plugin of attachment.delegate.network.plugins) {
       try {
-        await validatePlugin(network, plugin, handles);
+        await validatePlugin(attachment, plugin, handles);
       } catch (error) {
         throw new UnusableNetwork(
-          network.delegate.displayName,
+          attachment.delegate.displayName,
           "refused",
-          withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`),
+          withContext(error, `Cannot add ${describe(attachment)} with plugin "${plugin.type}"`),
         );
       }
     }
@@ -144,9 +144,9 @@ async function refuseUnusable(networks: readonly Network[], handles: Handles): P
 class TakenInterface extends CniError {}
 
 /** A second ADD of a running container must not get as far as undoing the first one's work. */
-function refuseTakenInterfaces(networks: readonly Network[], handles: Handles): void {
-  for (const network of networks) {
-    const { ifName, netns } = network.attachment;
+function refuseTakenInterfaces(attachments: readonly NetworkAttachment[], handles: Handles): void {
+  for (const attachment of attachments) {
+    const { ifName, netns } = attachment;
     // Every namespace has its loopback from the start.
     if (ifName === "lo") continue;
     try {
@@ -154,43 +154,43 @@ function refuseTakenInterfaces(networks: readonly Network[], handles: Handles): 
     } catch (error) {
       throw withContext(
         error,
-        `Cannot add ${describe(network)} with plugin "${network.delegate.network.plugins[0]?.type ?? ""}"`,
+        `Cannot add ${describe(attachment)} with plugin "${attachment.delegate.network.plugins[0]?.type ?? ""}"`,
       );
     }
     throw new TakenInterface(
       code.invalidConfig,
-      `Cannot add ${describe(network)}: the container's namespace ${netns} has an interface "${ifName}" already, ` +
+      `Cannot add ${describe(attachment)}: the container's namespace ${netns} has an interface "${ifName}" already, ` +
         "expected a free name",
     );
   }
 }
 
-function cacheResult(cniDir: string, network: Network, result: Result, multiplexer: Multiplexer): void {
+function cacheResult(cniDir: string, attachment: NetworkAttachment, result: Result, multiplexer: Multiplexer): void {
   try {
-    remember(cniDir, network, result, multiplexer);
+    remember(cniDir, attachment, result, multiplexer);
   } catch (error) {
-    throw withContext(error, `Cannot add ${describe(network)}`);
+    throw withContext(error, `Cannot add ${describe(attachment)}`);
   }
 }
 
 /** One result of all networks, or the default network's own, which is told as its plugins gave it: so does Multus. */
 async function answer(begun: readonly Begun[], { conf }: MuxCommand, handles: Handles): Promise<Result> {
-  const parts = begun.flatMap(({ network, result }) => (result === undefined ? [] : [{ network, result }]));
+  const parts = begun.flatMap(({ attachment, result }) => (result === undefined ? [] : [{ attachment, result }]));
   if (!conf.mergeResults || parts.length < 2)
     return begun[0]?.answered ?? { interfaces: [], ips: [], routes: [], dns: {} };
   return await handles.modules.merge(
-    parts.map(({ network, result }, index) => ({
-      network: network.delegate.displayName,
-      ifName: network.attachment.ifName,
+    parts.map(({ attachment, result }, index) => ({
+      network: attachment.delegate.displayName,
+      ifName: attachment.ifName,
       default: index === 0,
-      routesClaimed: claimedRoutes(network),
+      routesClaimed: claimedRoutes(attachment),
       result,
     })),
   );
 }
 
 /** Its own default routes where it was asked to have some: they are in its result by then. */
-function claimedRoutes({ delegate: { gateways } }: Network): readonly string[] | null {
+function claimedRoutes({ delegate: { gateways } }: NetworkAttachment): readonly string[] | null {
   return gateways !== undefined && gateways.gateways.length > 0 ? [] : null;
 }
 
@@ -206,16 +206,16 @@ async function takeBack(
     earlier,
     error,
   }: { readonly begun: readonly Begun[]; readonly earlier: Scratch | undefined; readonly error: unknown },
-  { conf, attachment }: MuxCommand,
+  { conf, attachment: runtime }: MuxCommand,
 ): Promise<CniError> {
   const problems: string[] = [];
-  for (const { network, undo, isCached = false } of begun.toReversed()) {
+  for (const { attachment, undo, isCached = false } of begun.toReversed()) {
     const failed = await undo.run();
-    problems.push(...failed.map((step) => `${describe(network)}: ${problemOf(step)}`));
+    problems.push(...failed.map((step) => `${describe(attachment)}: ${problemOf(step)}`));
     if (failed.length === 0 && isCached && earlier === undefined)
-      attempt(() => removeResult(conf.cniDir, resultKey(network)), problems);
+      attempt(() => removeResult(conf.cniDir, resultKey(attachment)), problems);
   }
-  if (problems.length === 0) attempt(() => restoreScratch(conf.cniDir, attachment, earlier), problems);
+  if (problems.length === 0) attempt(() => restoreScratch(conf.cniDir, runtime, earlier), problems);
   return withUndoProblems(error, problems);
 }
 

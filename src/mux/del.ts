@@ -1,31 +1,30 @@
 import { joinErrors, toCniError } from "../call/index.ts";
 import { requireContainerId, splitArgPairs } from "../cni/index.ts";
+import { errnoOf } from "../os/index.ts";
 import type { Handles, Log } from "../plugins/index.ts";
-import { listResults, loadScratch, removeScratch } from "../store/index.ts";
-import { multiplexerOf, networkFromCache } from "./attachment/cached.ts";
+import { removeScratch } from "../store/index.ts";
+import { multiplexerOf } from "./attachment/cached.ts";
+import type { FailedDetachment } from "./attachment/detach.ts";
 import { detachNetworks, keepForLater } from "./attachment/detach.ts";
+import type { KnownAttachment, KnownNetwork } from "./attachment/known.ts";
+import { knownAttachment, knownOrPlanned } from "./attachment/known.ts";
 import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
 import type { ArgPairs } from "./networks/args.ts";
 import type { Delegate } from "./networks/delegate.ts";
-import { delegateFromScratch } from "./networks/delegate.ts";
-import type { Network } from "./networks/network.ts";
-import { planNetworks } from "./networks/network.ts";
+import { planAttachments } from "./networks/network-attachment.ts";
 import { resolveDelegates } from "./networks/resolve.ts";
 import type { Pods } from "./pods.ts";
 import { isThere } from "./readiness.ts";
 
-/** Where the networks of a container were found, in this order. */
-type Source = "scratch" | "damaged scratch" | "cache" | "configuration";
-
 /**
  * Takes the container off every network its ADD put it on: last one first, past errors, all of them told together.
  *
- * What to delete stands in the scratch file; without it in the result cache; without that, in the configuration and, if
- * a cluster still has the pod, in what it asks for. A network that could not be deleted stays in the cache, so that a
- * later DEL or GC finishes it. But the runtime is told once only, unless `retryDeleteOnError` is set: a container's end
- * must not wait for ever for a broken network, and unknown containers are no failure.
+ * What to delete is what is known of the container; where nothing is, what the configuration says and, if a cluster
+ * still has the pod, what it asks for. A network that could not be deleted stays in the cache, so that a later DEL or
+ * GC finishes it. But the runtime is told once only, unless `retryDeleteOnError` is set: a container's end must not
+ * wait for ever for a broken network, and unknown containers are no failure.
  */
 export async function del(command: MuxCommand): Promise<void> {
   const { conf, attachment } = command;
@@ -33,72 +32,24 @@ export async function del(command: MuxCommand): Promise<void> {
   await withHandles(command, attachment.netns, (handles) =>
     command.exclusively(attachment.containerId, async () => {
       warnIfNotReady(conf.readinessFile, handles);
-      const { networks, source } = await findNetworks(command, handles);
+      const known = knownAttachment(attachment, conf);
+      if (known?.damage !== undefined) handles.log.warn(`${known.damage.message}; the result cache is used instead`);
+      const isKnown = known !== undefined && known.networks.length > 0;
+      const networks = isKnown ? known.networks : await guessedNetworks(command, handles);
       const failed = await detachNetworks(networks, handles, conf.cniDir);
-      const errors = failed.map(({ error }) => error);
-      if (source !== "configuration")
-        keepForLater(
-          conf.cniDir,
-          failed.map(({ network }) => network),
-          multiplexerOf(command),
-        );
-      const keepScratch =
-        errors.length > 0 && conf.retryDeleteOnError && !errors.some(({ message }) => isMissingFile(message));
-      if (!keepScratch) removeScratch(conf.cniDir, attachment);
+      const errors: unknown[] = failed.map(({ error }) => error);
+      if (isKnown) errors.push(...keepForLater(conf.cniDir, failed, multiplexerOf(command)));
+      if (!conf.retryDeleteOnError || !isWorthRetrying(failed))
+        attempt(() => removeScratch(conf.cniDir, attachment), errors);
       if (errors.length === 0) return;
-      const told = source === "scratch" || source === "damaged scratch" || conf.retryDeleteOnError;
-      if (told) throw joinErrors(errors);
-      for (const { message } of errors) handles.log.warn(message);
+      if (conf.retryDeleteOnError || (isKnown && isNoted(known))) throw joinErrors(errors);
+      for (const error of errors) handles.log.warn(toCniError(error).message);
     }),
   );
 }
 
-async function findNetworks(
-  command: MuxCommand,
-  handles: Handles,
-): Promise<{ networks: readonly Network[]; source: Source }> {
-  const { networks, damaged } = notedNetworks(command, handles);
-  if (networks !== undefined) return { networks, source: "scratch" };
-  const cached = cachedNetworks(command);
-  if (cached.length > 0) return { networks: cached, source: damaged ? "damaged scratch" : "cache" };
-  return await guessedNetworks(command, handles);
-}
-
-/** Those of the scratch file. */
-function notedNetworks(
-  { conf, attachment }: MuxCommand,
-  handles: Handles,
-): { readonly networks?: readonly Network[]; readonly damaged: boolean } {
-  try {
-    const scratch = loadScratch(conf.cniDir, attachment);
-    if (scratch !== undefined) {
-      const delegates = scratch.delegates.map((entry) => delegateFromScratch(entry, conf.cniVersion));
-      const given =
-        Object.keys(conf.runtimeConfig).length > 0
-          ? conf.runtimeConfig
-          : (scratch.multiplexer?.runtimeConfig ?? {});
-      return {
-        networks: planNetworks(
-          delegates,
-          attachment,
-          { ...conf, runtimeConfig: given },
-          splitArgPairs(attachment.args),
-        ),
-        damaged: false,
-      };
-    }
-    return { damaged: false };
-  } catch (error) {
-    handles.log.warn(`${toCniError(error).message}; the result cache is used instead`);
-    return { damaged: true };
-  }
-}
-
 /** Nothing is written down: most often because all is deleted already, as runtimes say DEL more than once. */
-async function guessedNetworks(
-  command: MuxCommand,
-  { log }: Handles,
-): Promise<{ networks: readonly Network[]; source: Source }> {
+async function guessedNetworks(command: MuxCommand, { log }: Handles): Promise<readonly KnownNetwork[]> {
   const { conf, attachment } = command;
   const args = splitArgPairs(attachment.args);
   try {
@@ -108,13 +59,13 @@ async function guessedNetworks(
       { adding: false },
       async (pods) => (await remembered(pods, args, log)) ?? (await resolveDelegates(conf, pods?.find)),
     );
-    return { networks: planNetworks(delegates, attachment, conf, args), source: "configuration" };
+    return planAttachments(delegates, attachment, conf, args).map((planned) => knownOrPlanned(planned, conf));
   } catch (error) {
     log.warn(
       `${toCniError(error).message}; nothing is known of container ${attachment.containerId} otherwise, so nothing ` +
         "is deleted",
     );
-    return { networks: [], source: "configuration" };
+    return [];
   }
 }
 
@@ -131,26 +82,26 @@ async function remembered(pods: Pods | undefined, args: ArgPairs, log: Log): Pro
   }
 }
 
-/** The container's networks out of the cache, the default one first; those of its other attachments stay. */
-function cachedNetworks({ conf, attachment }: MuxCommand): readonly Network[] {
-  const { containerId, ifName, netns, path } = attachment;
-  const networks = listResults(conf.cniDir, containerId)
-    .filter(
-      ({ multiplexer }) =>
-        multiplexer === undefined || (multiplexer.network === conf.name && multiplexer.ifName === ifName),
-    )
-    .flatMap((entry) => networkFromCache(entry, netns, conf, path) ?? []);
-  return [
-    ...networks.filter((network) => network.attachment.ifName === ifName),
-    ...networks.filter((network) => network.attachment.ifName !== ifName),
-  ];
+/** A scratch file, whole or not, says that this is the DEL of an ADD, and not one after it. */
+function isNoted({ source, damage }: KnownAttachment): boolean {
+  return source === "scratch" || damage !== undefined;
 }
 
-/**
- * Multus drops the scratch file then: programs it runs have no better way to say that what they should delete is gone.
- */
-function isMissingFile(message: string): boolean {
-  return message.includes("no such file or directory");
+/** What a plugin misses will be missing the next time too: so does Multus decide. */
+function isWorthRetrying(failed: readonly FailedDetachment[]): boolean {
+  return failed.length > 0 && !failed.some(({ error }) => saysMissing(error));
+}
+
+function saysMissing(error: unknown): boolean {
+  return errnoOf(error) === "ENOENT" || (error instanceof Error && saysMissing(error.cause));
+}
+
+function attempt(work: () => void, errors: unknown[]): void {
+  try {
+    work();
+  } catch (error) {
+    errors.push(error);
+  }
 }
 
 function warnIfNotReady(file: string, handles: Handles): void {

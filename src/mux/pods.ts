@@ -3,7 +3,7 @@ import type { Handles, Undo } from "../plugins/index.ts";
 import type { Begun } from "./attachment/begun.ts";
 import type { ArgPairs } from "./networks/args.ts";
 import type { Delegate } from "./networks/delegate.ts";
-import type { Network } from "./networks/network.ts";
+import type { NetworkAttachment } from "./networks/network-attachment.ts";
 import type { FindInCluster } from "./networks/resolve.ts";
 
 /**
@@ -30,13 +30,13 @@ export interface Pods {
 /** One pod on its way to its networks. */
 export interface PodAttachment {
   /** What comes before a network's plugins run. */
-  prepare(network: Network, undo: Undo): void;
+  prepare(attachment: NetworkAttachment, undo: Undo): void;
   /**
    * What comes after: default routes as the pod wants them, and nothing it asked for forgotten.
    *
    * @returns the result to keep and to tell
    */
-  complete(network: Network, result: Result, handles: Handles): Result;
+  complete(attachment: NetworkAttachment, result: Result, handles: Handles): Result;
   /** The node's networks and those the pod asks for, in order. */
   delegates(): Promise<readonly Delegate[]>;
   /** Publishes what the pod has now; what cannot be published fails the ADD. */

@@ -9,6 +9,7 @@ import {
   closeSync,
   constants,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -130,6 +131,8 @@ export function removeIfPresent(path: string): boolean {
     return true;
   } catch (error) {
     if (isAbsent(error) || errnoOf(error) === "EISDIR") return false;
+    // A file system that is read-only says so before it looks whether there is anything to delete.
+    if (errnoOf(error) === "EROFS" && lstatSync(path, { throwIfNoEntry: false }) === undefined) return false;
     throw error;
   }
 }

@@ -65,11 +65,27 @@ export function removeScratch(cniDir: string, key: ScratchKey): void {
   }
 }
 
-/** Every sandbox something is kept of; files that cannot be read as scratch are left out. */
-export function listScratch(cniDir: string): readonly { readonly containerId: string; readonly scratch: Scratch }[] {
-  let names: readonly string[];
+/** A file that may be a sandbox's. */
+export interface ScratchFile {
+  readonly containerId: string;
+  /** The attachment's, where its name says; the first of a container has none. */
+  readonly ifName: string | undefined;
+  /** As `loadScratch` does. */
+  load(): Scratch | undefined;
+}
+
+/** Every sandbox something is kept of. */
+export function listScratch(cniDir: string): readonly ScratchFile[] {
+  return fileNamesIn(cniDir).flatMap((name): readonly ScratchFile[] => {
+    const [containerId = "", ifName] = name.split("@");
+    if (!isIdentifier(containerId)) return [];
+    return [{ containerId, ifName, load: () => readScratch(join(cniDir, name)) }];
+  });
+}
+
+function fileNamesIn(cniDir: string): readonly string[] {
   try {
-    names = readdirSync(cniDir, { withFileTypes: true })
+    return readdirSync(cniDir, { withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => entry.name)
       .sort();
@@ -79,12 +95,6 @@ export function listScratch(cniDir: string): readonly { readonly containerId: st
       cause: error,
     });
   }
-  return names.flatMap((name) => {
-    const containerId = name.split("@")[0] ?? "";
-    if (!isIdentifier(containerId)) return [];
-    const scratch = scratchOrNothing(join(cniDir, name));
-    return scratch === undefined ? [] : [{ containerId, scratch }];
-  });
 }
 
 /** Whether what the first file holds is another attachment of the same container. */

@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import type { ExecutableCall } from "../../src/exec/index.ts";
 import { findExecutable, runExecutable } from "../../src/exec/index.ts";
+import { errnoOf } from "../../src/os/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "polynic-exec-"));
 const empty = join(directory, "empty");
@@ -87,6 +88,17 @@ for (const row of failures) {
     assert.is(error.code, row.code);
     assert.match(error.message, row.says);
     assert.is(error.details, row.details);
+  });
+}
+for (const [how, body, code] of [
+  ["in its error", 'echo \'{"code":999,"msg":"stat /x: no such file or directory"}\'; exit 1', "ENOENT"],
+  ["on stderr", "echo 'cat: /x: No such file'; echo 'open /x: no such file or directory' >&2; exit 1", undefined],
+  ["on stderr alone", "echo 'open /x: no such file or directory' >&2; exit 1", "ENOENT"],
+  ["not at all", 'echo \'{"code":999,"msg":"busy"}\'; exit 1', undefined],
+] as const) {
+  run(`knows by its errno that a plugin misses a file when it says so ${how}`, async () => {
+    const error = await refusal(runExecutable(call(script(`missing-${how.replaceAll(" ", "-")}`, body))));
+    assert.is(error.cause === undefined ? undefined : errnoOf(error.cause), code);
   });
 }
 run("ends a plugin that runs too long", async () => {

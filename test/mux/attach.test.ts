@@ -307,8 +307,9 @@ deleting("keeps the scratch file and keeps telling with retryDeleteOnError", asy
     await rejects(del(bench.command(config, { verb: "DEL" })), 999);
     assert.equal(left(), ["c1", "results/net-two-c1-net1"]);
   }
-  bench.failures.set("DEL two", new Error("stat x: no such file or directory"));
-  await rejects(del(bench.command(config, { verb: "DEL" })), 999);
+  // Multus's way out: what a plugin misses now will be missing for ever.
+  bench.failures.set("DEL two", Object.assign(new Error("stat x"), { code: "ENOENT", syscall: "stat" }));
+  await rejects(del(bench.command(config, { verb: "DEL" })), 5);
   assert.equal(left(), ["results/net-two-c1-net1"]);
 });
 

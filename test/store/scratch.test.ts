@@ -124,7 +124,9 @@ for (const [name, content] of [["cut off", '[{"Conf"'], ["empty", ""], ["an empt
     writeFileSync(join(cniDir, "c1"), content);
     assert.throws(() => loadScratch(cniDir, key), (error: unknown) => error instanceof CniError && error.code === 6
       && error.message.includes(join(cniDir, "c1")));
-    assert.equal(listScratch(cniDir), []);
+    const [file, ...others] = listScratch(cniDir);
+    assert.equal(others, []);
+    assert.throws(() => file?.load(), (error: unknown) => error instanceof CniError && error.code === 6);
     removeScratch(cniDir, key);
     assert.is(existsSync(join(cniDir, "c1")), false);
   });
@@ -143,7 +145,8 @@ test("keeps two attachments of one container apart", () => {
   saveScratch(cniDir, { ...key, ifName: "eth1" }, other);
   assert.equal(loadScratch(cniDir, key), scratch);
   assert.equal(loadScratch(cniDir, { ...key, ifName: "eth1" }), other);
-  assert.is(listScratch(cniDir).length, 2);
+  assert.equal(listScratch(cniDir).map(({ containerId, ifName, load: read }) => [containerId, ifName, read()]),
+    [["c1", undefined, scratch], ["c1", "eth1", other]]);
   removeScratch(cniDir, { ...key, ifName: "eth1" });
   assert.equal(loadScratch(cniDir, key), scratch);
   assert.is(loadScratch(cniDir, { ...key, ifName: "eth1" }), undefined);
@@ -173,6 +176,6 @@ test("lists sandboxes and nothing else", () => {
   saveScratch(cniDir, key, scratch);
   mkdirSync(join(cniDir, "results"));
   writeFileSync(join(cniDir, ".polynic-1-2.tmp"), "[]");
-  assert.equal(listScratch(cniDir), [{ containerId: "c1", scratch }]);
+  assert.equal(listScratch(cniDir).map(({ containerId, load: read }) => [containerId, read()]), [["c1", scratch]]);
 });
 test.run();

@@ -1,10 +1,10 @@
 import type { UndoSteps } from "../../call/index.ts";
 import type { Result } from "../../cni/index.ts";
-import type { Network } from "../networks/network.ts";
+import type { NetworkAttachment } from "../networks/network-attachment.ts";
 
-/** A network that an ADD has begun. */
+/** A network to which an ADD has begun to attach the container. */
 export interface Begun {
-  readonly network: Network;
+  readonly attachment: NetworkAttachment;
   readonly undo: UndoSteps;
   /** What its plugins answered. */
   answered?: Result;

@@ -11,14 +11,14 @@ import type {
   Undo,
   ValidAttachment,
 } from "../../plugins/index.ts";
-import type { Network } from "../networks/network.ts";
-import { describe } from "../networks/network.ts";
+import type { NetworkAttachment } from "../networks/network-attachment.ts";
+import { describe } from "../networks/network-attachment.ts";
 
 /**
  * Refuses a plugin that is not there, does not speak the network's version or refuses its configuration; touches
  * nothing.
  */
-export async function validatePlugin(network: Network, plugin: NetworkPlugin, handles: Handles): Promise<void> {
+export async function validatePlugin(network: NetworkAttachment, plugin: NetworkPlugin, handles: Handles): Promise<void> {
   const { versions, validate, prepare } = handles.plugin(plugin.type);
   requireVersion("ADD", network.delegate.network.cniVersion, versions);
   validate?.(request(network, plugin, undefined), handles);
@@ -30,7 +30,7 @@ export async function validatePlugin(network: Network, plugin: NetworkPlugin, ha
  *
  * @throws CniError of the plugin that failed, naming it, the network and the interface; what was done is in `undo`
  */
-export async function addNetwork(network: Network, handles: Handles, undo: Undo): Promise<Result> {
+export async function addNetwork(network: NetworkAttachment, handles: Handles, undo: Undo): Promise<Result> {
   const context: AddContext = handlesWith(handles, { undo });
   let result: Result | undefined;
   for (const plugin of network.delegate.network.plugins) {
@@ -45,7 +45,7 @@ export async function addNetwork(network: Network, handles: Handles, undo: Undo)
 
 /** Runs DEL of every plugin in reverse order, past errors, which are added to `failures`. */
 export async function delNetwork(
-  network: Network,
+  network: NetworkAttachment,
   prevResult: Result | undefined,
   { handles, teardown, failures }: { handles: Handles; teardown: Teardown; failures: FailedStep[] },
 ): Promise<void> {
@@ -60,7 +60,7 @@ export async function delNetwork(
 }
 
 /** Checks with every plugin in list order; the first error ends it. */
-export async function checkNetwork(network: Network, prevResult: Result | undefined, handles: Handles): Promise<void> {
+export async function checkNetwork(network: NetworkAttachment, prevResult: Result | undefined, handles: Handles): Promise<void> {
   for (const plugin of network.delegate.network.plugins) {
     try {
       await handles.plugin(plugin.type).check(request(network, plugin, prevResult), handles);
@@ -71,14 +71,14 @@ export async function checkNetwork(network: Network, prevResult: Result | undefi
 }
 
 /** Asks every plugin in list order; the first error ends it and passes unchanged, its code says how bad it is. */
-export async function statusOfNetwork(network: Network, handles: Handles): Promise<void> {
+export async function statusOfNetwork(network: NetworkAttachment, handles: Handles): Promise<void> {
   for (const plugin of network.delegate.network.plugins)
     await handles.plugin(plugin.type).status(request(network, plugin, undefined), handles);
 }
 
 /** GC of every plugin in list order, past errors; returns them. */
 export async function collectNetwork(
-  network: Network, validAttachments: readonly ValidAttachment[] | undefined, handles: Handles,
+  network: NetworkAttachment, validAttachments: readonly ValidAttachment[] | undefined, handles: Handles,
 ): Promise<readonly unknown[]> {
   const errors: unknown[] = [];
   for (const plugin of network.delegate.network.plugins) {
@@ -93,9 +93,9 @@ export async function collectNetwork(
   return errors;
 }
 
-function request(network: Network, plugin: NetworkPlugin, prevResult: Result | undefined): PluginRequest {
+function request(network: NetworkAttachment, plugin: NetworkPlugin, prevResult: Result | undefined): PluginRequest {
   return {
-    attachment: network.attachment,
+    attachment: network,
     prevResult,
     trusted: network.delegate.trusted,
     conf: confOf(network, plugin),
@@ -105,9 +105,9 @@ function request(network: Network, plugin: NetworkPlugin, prevResult: Result | u
 type Conf = PluginRequest["conf"];
 
 /** One object for every call of a plugin in a network, by which the plugin knows what it has accepted. */
-const confs = new WeakMap<Network, Map<NetworkPlugin, Conf>>();
+const confs = new WeakMap<NetworkAttachment, Map<NetworkPlugin, Conf>>();
 
-function confOf(network: Network, plugin: NetworkPlugin): Conf {
+function confOf(network: NetworkAttachment, plugin: NetworkPlugin): Conf {
   const known = confs.get(network) ?? new Map<NetworkPlugin, Conf>();
   confs.set(network, known);
   const { prevResult: _ours, ...own } = plugin;

@@ -1,15 +1,21 @@
 import type { FailedStep } from "../../call/index.ts";
-import { toCniError, withContext, teardownGroup } from "../../call/index.ts";
+import { teardownGroup, withContext } from "../../call/index.ts";
 import type { CniError } from "../../cni/index.ts";
 import type { Handles } from "../../plugins/index.ts";
 import type { Multiplexer } from "../../store/index.ts";
-import { loadResult, removeResult } from "../../store/index.ts";
-import type { Network } from "../networks/network.ts";
-import { describe, resultKey } from "../networks/network.ts";
-import type { Recalled } from "./cached.ts";
-import { recall, remember } from "./cached.ts";
+import { removeResult } from "../../store/index.ts";
+import { describe, resultKey } from "../networks/network-attachment.ts";
+import { remember } from "./cached.ts";
 import { delNetwork } from "./chain.ts";
 import { forgetDevice } from "./device-info.ts";
+import type { KnownNetwork } from "./known.ts";
+import { prevResultOf } from "./known.ts";
+
+/** A network that could not be taken off, or not wholly. */
+export interface FailedDetachment {
+  readonly network: KnownNetwork;
+  readonly error: CniError;
+}
 
 /**
  * Takes the container off all of these networks: last one first, past errors, the links of all in one request. What a
@@ -18,25 +24,28 @@ import { forgetDevice } from "./device-info.ts";
  * @returns what failed, in the order it was done; [] when nothing is left
  */
 export async function detachNetworks(
-  networks: readonly Network[],
+  networks: readonly KnownNetwork[],
   handles: Handles,
   cniDir: string,
-): Promise<readonly { network: Network; error: CniError }[]> {
+): Promise<readonly FailedDetachment[]> {
   const group = teardownGroup();
-  const attempts: { network: Network; failures: FailedStep[] }[] = [];
-  for (const planned of networks.toReversed()) {
-    const failures: FailedStep[] = [];
-    const { network, prevResult } = remembered(cniDir, planned, handles);
+  const attempts: { network: KnownNetwork; failures: FailedStep[] }[] = [];
+  for (const network of networks.toReversed()) {
+    const { attachment, damage } = network, failures: FailedStep[] = [];
     attempts.push({ network, failures });
-    await delNetwork(network, prevResult, { handles, teardown: group.for(failures), failures });
+    if (damage !== undefined)
+      handles.log.warn(`${damage.message}; ${describe(attachment)} is deleted without it`);
+    await delNetwork(attachment, prevResultOf(network), { handles, teardown: group.for(failures), failures });
   }
   await group.finish();
   return attempts.flatMap(({ network, failures }) => {
-    attempt("remove the description of its device", () => forgetDevice(network), failures);
-    if (failures.length === 0) attempt("forget the result", () => removeResult(cniDir, resultKey(network)), failures);
+    const { attachment } = network;
+    attempt("remove the description of its device", () => forgetDevice(attachment), failures);
+    if (failures.length === 0)
+      attempt("forget the result", () => removeResult(cniDir, resultKey(attachment)), failures);
     return failures.map(({ what, error }) => ({
       network,
-      error: withContext(error, `Cannot ${what} of ${describe(network)}`),
+      error: withContext(error, `Cannot ${what} of ${describe(attachment)}`),
     }));
   });
 }
@@ -44,21 +53,23 @@ export async function detachNetworks(
 /**
  * Keeps what a later DEL or GC needs of networks that could not be deleted, in the cache, where nothing else removes
  * it.
+ *
+ * @returns why that cannot be, in the order it was tried
  */
-export function keepForLater(cniDir: string, networks: readonly Network[], multiplexer: Multiplexer): void {
-  for (const network of new Set(networks)) {
-    if (!isCached(cniDir, network)) remember(cniDir, network, undefined, multiplexer);
-  }
-}
-
-/** What the cache knows of a network. A damaged entry is no reason to leave the network standing. */
-function remembered(cniDir: string, network: Network, handles: Handles): Recalled {
-  try {
-    return recall(cniDir, network);
-  } catch (error) {
-    handles.log.warn(`${toCniError(error).message}; ${describe(network)} is deleted without it`);
-    return { network, prevResult: undefined };
-  }
+export function keepForLater(
+  cniDir: string,
+  failed: readonly FailedDetachment[],
+  multiplexer: Multiplexer,
+): readonly CniError[] {
+  return [...new Set(failed.map(({ network }) => network))].flatMap(({ attachment, isCached }) => {
+    if (isCached) return [];
+    try {
+      remember(cniDir, attachment, undefined, multiplexer);
+      return [];
+    } catch (error) {
+      return [withContext(error, `Cannot keep what is left of ${describe(attachment)} for later`)];
+    }
+  });
 }
 
 function attempt(what: string, work: () => void, failures: FailedStep[]): void {
@@ -66,14 +77,5 @@ function attempt(what: string, work: () => void, failures: FailedStep[]): void {
     work();
   } catch (error) {
     failures.push({ what, error });
-  }
-}
-
-function isCached(cniDir: string, network: Network): boolean {
-  try {
-    const cached = loadResult(cniDir, resultKey(network));
-    return cached !== undefined && cached.confText !== "";
-  } catch {
-    return false;
   }
 }

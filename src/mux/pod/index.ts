@@ -135,5 +135,5 @@ function placeOf(error: CniError, begun: Begun | undefined): Failure["at"] {
   if (error instanceof UnusableNetwork) return { displayName: error.displayName, ifName: "" };
   return begun === undefined
     ? undefined
-    : { displayName: begun.network.delegate.displayName, ifName: begun.network.attachment.ifName };
+    : { displayName: begun.attachment.delegate.displayName, ifName: begun.attachment.ifName };
 }

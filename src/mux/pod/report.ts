@@ -20,18 +20,18 @@ type Reporting = Pick<Cluster, "setNetworkStatus" | "recordEvent">;
 export async function reportAttached(
   cluster: Reporting,
   pod: Pod,
-  networks: readonly Begun[],
+  begun: readonly Begun[],
   log: Log,
 ): Promise<void> {
-  const told = networks.filter(({ network }) => network.delegate.auxiliary !== true);
-  const status = networkStatus(told.map((one) => statusOf(one, one === networks[0], log)));
-  const events = told.flatMap(({ network, result }): readonly PodEvent[] => {
+  const told = begun.filter(({ attachment }) => attachment.delegate.auxiliary !== true);
+  const status = networkStatus(told.map((one) => statusOf(one, one === begun[0], log)));
+  const events = told.flatMap(({ attachment, result }): readonly PodEvent[] => {
     if (result === undefined || (result.interfaces.length === 0 && result.ips.length === 0)) return [];
     return [
       {
         type: "Normal",
         reason: "AddedInterface",
-        message: addedMessage(network.attachment.ifName, result, network.delegate.displayName),
+        message: addedMessage(attachment.ifName, result, attachment.delegate.displayName),
       },
     ];
   });
@@ -107,12 +107,12 @@ export async function recordEvents(cluster: Reporting, pod: Pod, events: readonl
   }
 }
 
-function statusOf({ network, answered }: Begun, isDefault: boolean, log: Log): StatusInput {
-  const { delegate, attachment, capabilityArgs } = network;
+function statusOf({ attachment, answered }: Begun, isDefault: boolean, log: Log): StatusInput {
+  const { delegate, ifName, capabilityArgs } = attachment;
   const { defaultRoute } = delegate.requests;
   const deviceInfo = deviceInfoOf(delegate, capabilityArgs, log);
   return {
-    displayName: delegate.displayName, isDefault, ifName: attachment.ifName, result: answered,
+    displayName: delegate.displayName, isDefault, ifName, result: answered,
     ...(defaultRoute === undefined ? {} : { defaultRoute }), ...(deviceInfo === undefined ? {} : { deviceInfo }),
   };
 }

@@ -2,8 +2,8 @@ import type { Result } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import { declares } from "../../nad/index.ts";
 import { canonicalMac, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
-import type { Network } from "../networks/network.ts";
-import { describe } from "../networks/network.ts";
+import type { NetworkAttachment } from "../networks/network-attachment.ts";
+import { describe } from "../networks/network-attachment.ts";
 
 /**
  * What a pod asked of a network and did not get. Address and MAC reach plugins in CNI_ARGS too, so that one which
@@ -11,27 +11,27 @@ import { describe } from "../networks/network.ts";
  *
  * @returns undefined when nothing was asked, a plugin was handed it as a capability argument, or the result is as asked
  */
-export function unmetRequest(network: Network, result: Result): CniError | undefined {
-  const { ips = [], mac } = network.delegate.requests;
-  const missing = isHandedOn(network, "ips")
+export function unmetRequest(attachment: NetworkAttachment, result: Result): CniError | undefined {
+  const { ips = [], mac } = attachment.delegate.requests;
+  const missing = isHandedOn(attachment, "ips")
     ? []
     : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
-  if (missing.length > 0) return unmet(network, `address ${missing.join(", ")}`, "ips");
-  if (mac === undefined || isHandedOn(network, "mac")) return undefined;
+  if (missing.length > 0) return unmet(attachment, `address ${missing.join(", ")}`, "ips");
+  if (mac === undefined || isHandedOn(attachment, "mac")) return undefined;
   return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac))
     ? undefined
-    : unmet(network, `MAC ${mac}`, "mac");
+    : unmet(attachment, `MAC ${mac}`, "mac");
 }
 
 /** The default network gets no capability arguments of its selection, whatever it declares. */
-function isHandedOn({ delegate: { network, capabilityArgs } }: Network, capability: string): boolean {
+function isHandedOn({ delegate: { network, capabilityArgs } }: NetworkAttachment, capability: string): boolean {
   return capability in capabilityArgs && declares(network.plugins, capability);
 }
 
-function unmet(network: Network, what: string, capability: string): CniError {
+function unmet(attachment: NetworkAttachment, what: string, capability: string): CniError {
   return new CniError(
     code.invalidConfig,
-    `Cannot give ${describe(network)} the ${what} that the pod asks for: its plugins did not take it, expected a ` +
+    `Cannot give ${describe(attachment)} the ${what} that the pod asks for: its plugins did not take it, expected a ` +
       `plugin that declares "capabilities": {"${capability}": true} or reads CNI_ARGS`,
   );
 }

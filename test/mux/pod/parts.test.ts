@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import type { CniError } from "../../../src/cni/index.ts";
 import { parseMuxConf } from "../../../src/mux/index.ts";
 import type { Delegate } from "../../../src/mux/networks/delegate.ts";
-import { planNetworks } from "../../../src/mux/networks/network.ts";
+import { planAttachments } from "../../../src/mux/networks/network-attachment.ts";
 import { delegateOf } from "../../../src/mux/pod/delegates.ts";
 import { deviceQueue } from "../../../src/mux/pod/devices.ts";
 import { networksOfPod } from "../../../src/mux/pod/networks.ts";
@@ -66,9 +66,9 @@ making("keeps every request for DEL", () => {
 });
 making.run();
 
-const planning = suite("planNetworks");
+const planning = suite("planAttachments");
 const runtimeConfig = Object.freeze({ mac: "02::" });
-const planned = (delegates: readonly Delegate[]) => planNetworks(delegates, attachment, { ...config, runtimeConfig },
+const planned = (delegates: readonly Delegate[]) => planAttachments(delegates, attachment, { ...config, runtimeConfig },
   [], { adding: true });
 planning("gives a network with a device the file that describes it, and the default network nothing of its selection",
   () => {

@@ -9,46 +9,44 @@ import { networkArgs } from "./args.ts";
 import type { Delegate } from "./delegate.ts";
 import { interfaceNames } from "./naming.ts";
 
-/** One network of one container: which plugins, as which interface, with which arguments. */
-export interface Network {
+/** A container attached to one network, or about to be: as which interface, by which plugins, with which arguments. */
+export interface NetworkAttachment extends Attachment {
   readonly delegate: Delegate;
-  readonly attachment: Attachment;
   readonly argPairs: ArgPairs;
   readonly capabilityArgs: JsonObject;
 }
 
 /**
- * The networks of one container in order, the default one first.
+ * The attachments of one container to its networks in order, the default one first.
  *
  * Only the default network gets the runtime's capability arguments and its wishes in CNI_ARGS about address and MAC
  * (multi-network specification 1.3, 7.5), unless the configuration asks for Multus's way of giving them to all. The
  * others get what their selections ask for; in CNI_ARGS, for plugins that know no capabilities, when they are added
  * only.
  */
-export function planNetworks(
+export function planAttachments(
   delegates: readonly Delegate[],
-  attachment: Attachment,
-  conf: MuxConf,
+  runtime: Attachment,
+  conf: Pick<MuxConf, "binDir" | "runtimeConfig" | "runtimeConfigToAll">,
   args: ArgPairs,
   { adding = false }: { readonly adding?: boolean } = {},
-): readonly Network[] {
-  const names = interfaceNames(delegates, attachment.ifName);
-  const path = pluginPath(attachment, conf);
+): readonly NetworkAttachment[] {
+  const names = interfaceNames(delegates, runtime.ifName);
+  const path = pluginPath(runtime, conf);
   return delegates.map((delegate, index) => {
     const everything = index === 0 || conf.runtimeConfigToAll;
     const argPairs = networkArgs(args, { everything, asked: adding ? askedOfInterface(delegate.requests) : [] });
     // GC and STATUS are about no interface.
-    const ifName = attachment.ifName === "" ? "" : (names[index] ?? "");
+    const ifName = runtime.ifName === "" ? "" : (names[index] ?? "");
     const capabilityArgs = {
       ...(everything ? withoutEmpty(conf.runtimeConfig) : {}),
       ...(index === 0 ? {} : delegate.capabilityArgs),
     };
     return {
-      delegate, argPairs,
-      attachment: { ...attachment, ifName, args: formatArgPairs(argPairs), path },
+      ...runtime, ifName, path, args: formatArgPairs(argPairs), argPairs, delegate,
       capabilityArgs: withDeviceInfo(capabilityArgs, {
         name: delegate.displayName,
-        containerId: attachment.containerId,
+        containerId: runtime.containerId,
         ifName,
       }),
     };
@@ -75,15 +73,15 @@ export function pluginPath(attachment: Pick<Attachment, "path">, conf: Pick<MuxC
   return [...new Set([conf.binDir, ...attachment.path])];
 }
 
-export function resultKey({ delegate, attachment }: Network): ResultKey {
-  return { networkName: delegate.network.name, containerId: attachment.containerId, ifName: attachment.ifName };
+export function resultKey({ delegate, containerId, ifName }: NetworkAttachment): ResultKey {
+  return { networkName: delegate.network.name, containerId, ifName };
 }
 
 /** For messages: `network "blue" (interface "net1")`. */
-export function describe({ delegate, attachment }: Network): string {
-  return attachment.ifName === ""
+export function describe({ delegate, ifName }: Pick<NetworkAttachment, "delegate" | "ifName">): string {
+  return ifName === ""
     ? `network "${delegate.displayName}"`
-    : `network "${delegate.displayName}" (interface "${attachment.ifName}")`;
+    : `network "${delegate.displayName}" (interface "${ifName}")`;
 }
 
 function withoutEmpty(args: JsonObject): JsonObject {
