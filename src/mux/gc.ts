@@ -49,7 +49,11 @@ export async function gc(command: MuxCommand): Promise<void> {
 }
 
 /** Whether its files name this multiplexed network, or, written by Multus, its default network is ours. */
-function isOwn({ multiplexer, networks, source }: KnownAttachment, name: string, [first]: readonly Delegate[]): boolean {
+function isOwn(
+  { multiplexer, networks, source }: KnownAttachment,
+  name: string,
+  [first]: readonly Delegate[],
+): boolean {
   if (multiplexer !== undefined) return multiplexer.network === name;
   const candidates = source === "scratch" ? networks.slice(0, 1) : networks;
   return candidates.some(({ attachment }) => attachment.delegate.network.name === first?.network.name);

@@ -11,7 +11,7 @@ export type { MuxConf } from "./conf.ts";
 export { parseMuxConf } from "./conf.ts";
 export { withContainerLock } from "./attachment/container-lock.ts";
 export { knownAttachments } from "./attachment/known.ts";
-export type { KnownAttachment, KnownConf, KnownNetwork } from "./attachment/known.ts";
+export type { KnownAttachment, KnownNetwork } from "./attachment/known.ts";
 export { del } from "./del.ts";
 export { parseDelegate } from "./networks/delegate.ts";
 export type { Delegate } from "./networks/delegate.ts";

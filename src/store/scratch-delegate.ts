@@ -41,7 +41,8 @@ export interface ScratchRequests {
 }
 
 /** One entry as the reference writes it; it reads the same fields back and ignores others. */
-export function encodeDelegate({ displayName, confText, list, fromFile, requests, strips }: ScratchDelegate): JsonObject {
+export function encodeDelegate(delegate: ScratchDelegate): JsonObject {
+  const { displayName, confText, list, fromFile, requests, strips } = delegate;
   const json: unknown = JSON.parse(confText);
   const conf = isJsonObject(json) ? json : {};
   return {

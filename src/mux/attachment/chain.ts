@@ -18,7 +18,11 @@ import { describe } from "../networks/network-attachment.ts";
  * Refuses a plugin that is not there, does not speak the network's version or refuses its configuration; touches
  * nothing.
  */
-export async function validatePlugin(network: NetworkAttachment, plugin: NetworkPlugin, handles: Handles): Promise<void> {
+export async function validatePlugin(
+  network: NetworkAttachment,
+  plugin: NetworkPlugin,
+  handles: Handles,
+): Promise<void> {
   const { versions, validate, prepare } = handles.plugin(plugin.type);
   requireVersion("ADD", network.delegate.network.cniVersion, versions);
   validate?.(request(network, plugin, undefined), handles);
@@ -60,7 +64,11 @@ export async function delNetwork(
 }
 
 /** Checks with every plugin in list order; the first error ends it. */
-export async function checkNetwork(network: NetworkAttachment, prevResult: Result | undefined, handles: Handles): Promise<void> {
+export async function checkNetwork(
+  network: NetworkAttachment,
+  prevResult: Result | undefined,
+  handles: Handles,
+): Promise<void> {
   for (const plugin of network.delegate.network.plugins) {
     try {
       await handles.plugin(plugin.type).check(request(network, plugin, prevResult), handles);

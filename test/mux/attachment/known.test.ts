@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { add, gc } from "../../../src/mux/index.ts";
 import type { KnownAttachment, KnownNetwork } from "../../../src/mux/index.ts";
-import { knownAttachment, knownAttachments, prevResultOf } from "../../../src/mux/attachment/known.ts";
+import { add, gc, knownAttachments } from "../../../src/mux/index.ts";
+import { knownAttachment, prevResultOf } from "../../../src/mux/attachment/known.ts";
 import type { Bench } from "../../helpers/multiplexer.ts";
 import { openBench } from "../../helpers/multiplexer.ts";
 
@@ -19,14 +19,15 @@ const single = (type: string, more: object = {}): object => ({ cniVersion: "1.1.
 const two = { delegates: [single("one", { capabilities: { portMappings: true } }), single("two")] };
 
 async function attach(containerId: string, conf: object = two, ifName = "eth0"): Promise<void> {
-  await add(bench.command(conf, { containerId, ifName, netns: `/run/netns/${containerId}`, args: "K8S_POD_NAME=p;IgnoreUnknown=1" }));
+  const args = "K8S_POD_NAME=p;IgnoreUnknown=1";
+  await add(bench.command(conf, { containerId, ifName, netns: `/run/netns/${containerId}`, args }));
   bench.interfaces.clear();
 }
 
 const conf = (more: object = two) => bench.command(more).conf;
 const all = (): readonly KnownAttachment[] => knownAttachments(conf());
-const one = (more: object = {}): KnownAttachment | undefined => knownAttachment(bench.command({ ...two, ...more }).attachment,
-  conf({ ...two, ...more }));
+const one = (more: object = {}): KnownAttachment | undefined =>
+  knownAttachment(bench.command({ ...two, ...more }).attachment, conf({ ...two, ...more }));
 const shown = ({ attachment, source, result, isCached, damage }: KnownNetwork): unknown => [
   attachment.delegate.displayName, attachment.ifName, source, result?.ips[0]?.address ?? null, isCached,
   damage?.code ?? null,
@@ -36,8 +37,8 @@ const change = (name: string, edit: (json: any) => unknown): void =>
   writeFileSync(file(name), JSON.stringify(edit(JSON.parse(readFileSync(file(name), "utf8")))));
 /** As another program writes them. */
 const unmark = (...names: readonly string[]): void => {
-  for (const name of names)
-    change(name, (json) => JSON.parse(JSON.stringify(json, (key, value: unknown) => key === "polynic" ? undefined : value)));
+  const unmarked = (key: string, value: unknown): unknown => key === "polynic" ? undefined : value;
+  for (const name of names) change(name, (json) => JSON.parse(JSON.stringify(json, unmarked)));
 };
 
 const complete = [
@@ -86,7 +87,8 @@ known("falls back on the cache where the scratch file is gone or cut off, the de
 known("tells of a damaged scratch file of which the cache knows nothing", () => {
   mkdirSync(bench.cniDir);
   writeFileSync(file("c9"), "");
-  assert.equal(all().map(({ containerId, damage, networks }) => [containerId, damage?.code, networks]), [["c9", 6, []]]);
+  assert.equal(all().map(({ containerId, damage, networks }) => [containerId, damage?.code, networks]),
+    [["c9", 6, []]]);
 });
 
 known("keeps a network whose cached result cannot be read, and says so", async () => {
@@ -95,7 +97,8 @@ known("keeps a network whose cached result cannot be read, and says so", async (
   const second = ["net-two", "net1", "scratch", null, true, 6];
   for (const read of [one(), all()[0]]) assert.equal(read?.networks.map(shown), [complete[0], second]);
   rmSync(file("c1"));
-  for (const read of [one(), all()[0]]) assert.equal(read?.networks.map(shown)[1], ["net-two", "net1", "cache", null, true, 6]);
+  for (const read of [one(), all()[0]])
+    assert.equal(read?.networks.map(shown)[1], ["net-two", "net1", "cache", null, true, 6]);
 });
 
 known("names what of an entry is nothing but a name, which GC then counts as in use", async () => {
@@ -146,16 +149,17 @@ known("gives the ADD's capability arguments back where none are given now", asyn
   await attach("c1", { ...two, ...given });
   const argsOf = (read: KnownAttachment | undefined): unknown => read?.networks[0]?.attachment.capabilityArgs;
   for (const read of [one(), all()[0]]) assert.equal(argsOf(read), { portMappings: ports });
-  assert.equal(argsOf(one({ runtimeConfig: { portMappings: [] } })), { portMappings: ports }, "an empty list asks for nothing");
+  assert.equal(argsOf(one({ runtimeConfig: { portMappings: [] } })), { portMappings: ports }, "an empty list is none");
   rmSync(file("c1"));
   for (const read of [one(), all()[0]]) assert.equal(argsOf(read), { portMappings: ports });
 });
 
 known("tells plugins the result from version 0.4.0 on", async () => {
-  for (const [cniVersion, told] of [["0.3.1", undefined], ["0.4.0", "10.0.0.100/24"], ["1.1.0", "10.0.0.100/24"]] as const) {
+  const address = "10.0.0.100/24";
+  for (const [cniVersion, told] of [["0.3.1", undefined], ["0.4.0", address], ["1.1.0", address]] as const) {
     await attach("c1", { delegates: [single("one", { cniVersion })] });
     const [network] = one()?.networks ?? [];
-    assert.is(network?.result?.ips[0]?.address, "10.0.0.100/24");
+    assert.is(network?.result?.ips[0]?.address, address);
     assert.is(network && prevResultOf(network)?.ips[0]?.address, told);
     bench.interfaces.clear();
   }
