@@ -84,9 +84,11 @@ function isOwn({ entry }) {
   return entry.endsWith(".ts");
 }
 
+/** Within a room what stands at its top comes first: folders share it, and are not to load each other for it. */
 function byRoom(a, b) {
   const rank = ({ entry }) => rooms.indexOf(entry.split("/")[1]);
-  return rank(a) - rank(b) || (a.name < b.name ? -1 : 1);
+  const depth = ({ entry }) => entry.split("/").length;
+  return rank(a) - rank(b) || depth(a) - depth(b) || (a.name < b.name ? -1 : 1);
 }
 
 /** Builds a script of our sources again and notes which files it has, and which names it wants of `lower` scripts. */

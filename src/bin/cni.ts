@@ -2,13 +2,20 @@
  * The executable. It is whatever it was invoked as, a name it gets as its first argument: a plugin of that name, or the
  * multiplexer. It reads the call, has it served, prints one JSON document and exits.
  */
-import { toCniError } from "../call/index.ts";
-import { CniError, allVersions, code, newestVersion, printAbout, printError } from "../cni/index.ts";
-import { isCommand, runCommand } from "../commands/index.ts";
+import { CniError, allVersions, code, messageOf, newestVersion, printAbout, printError } from "../cni/index.ts";
+import { runWords } from "../commands/index.ts";
 import { exitProcess } from "../os/index.ts";
 import type { Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
-import { multiplexerNames, readStdin, writeAnswer, writeError, writeLine, version } from "../program/index.ts";
+import {
+  aboutPolynic,
+  multiplexerNames,
+  readStdin,
+  version,
+  writeAnswer,
+  writeError,
+  writeLine,
+} from "../program/index.ts";
 import { serve } from "../service/index.ts";
 
 const name = process.argv[2] ?? multiplexerNames[0];
@@ -34,63 +41,33 @@ function unanswered(): Promise<never> {
   });
 }
 
-/** Without CNI_COMMAND it is a person who asks. */
+/** Without CNI_COMMAND it is a person who asks, in words; a plugin takes none, as the reference's do not. */
 function answerPerson(): void {
-  const [argument] = words;
   const isMultiplexer = multiplexerNames.some((one) => one === name);
-  if (isMultiplexer && isCommand(argument)) {
-    void runCommand(argument, words.slice(1)).then((status) => process.exit(status), fail);
-    return;
+  const plugin = builtIn.get(name);
+  if (isMultiplexer && words.length > 0) {
+    const leave = (status: number) => process.exit(status);
+    void Promise.race([runWords(words, process.env), unanswered()]).then(leave, (error: unknown) => {
+      writeLine(messageOf(error));
+      leave(1);
+    });
+  } else if (plugin === undefined && !isMultiplexer) {
+    end(1, printError(new CniError(code.invalidEnvironment, unknownName()), newestVersion));
+  } else {
+    // On stderr, as the reference's do: runtimes may look at stdout.
+    writeLine(printAbout(aboutOf(plugin), plugin?.versions ?? allVersions).trimEnd());
+    end(0, "");
   }
-  try {
-    const plugin = builtIn.get(name);
-    if (plugin === undefined && !isMultiplexer) throw new CniError(code.invalidEnvironment, unknownName());
-    end(0, tellAbout(plugin, argument));
-  } catch (error) {
-    fail(error);
-  }
-}
-
-function fail(thrown: unknown): never {
-  end(1, printError(toCniError(thrown), newestVersion));
 }
 
 function unknownName(): string {
   return `Cannot act as "${name}": expected to be invoked as ${[...multiplexerNames, ...builtIn.keys()].join(", ")}`;
 }
 
-/** Plugins answer on stderr, as the reference's do; so do we where runtimes may look. */
-function tellAbout(plugin: Plugin | undefined, argument: string | undefined): string {
-  const about = printAbout(
-    plugin === undefined
-      ? `polynic ${version}: attaches a container to several networks`
-      : `CNI ${plugin.type} plugin polynic ${version}`,
-    plugin?.versions ?? allVersions,
-  );
-  switch (argument) {
-    case undefined:
-      writeLine(about.trimEnd());
-      return "";
-    case "--version": case "-v": return about;
-    case "--help": case "-h": return `${about}${usage()}`;
-  }
-  throw new CniError(
-    code.invalidEnvironment,
-    `Cannot understand argument "${argument}": expected --version, --help, module, lint, install or uninstall; a ` +
-      "runtime sets CNI_COMMAND and gives no arguments",
-  );
-}
-
-function usage(): string {
-  return `
-A CNI plugin, run by a container runtime with CNI_COMMAND set and its configuration on stdin.
-Invoked as ${multiplexerNames.join(" or ")} it attaches a container to the networks of its configuration,
-invoked as ${[...builtIn.keys()].join(", ")} it is that plugin.
-
-polynic module helps to write, try and install WASM modules.
-polynic lint checks networks, pods and CNI configurations before they are put anywhere.
-polynic install puts polynic on a node of a Kubernetes cluster, polynic uninstall takes it away.
-`;
+function aboutOf(plugin: Plugin | undefined): string {
+  return plugin === undefined
+    ? `${aboutPolynic}; polynic help lists what can be typed`
+    : `CNI ${plugin.type} plugin polynic ${version}`;
 }
 
 /** Leaving at once is quicker than letting the event loop run dry. */

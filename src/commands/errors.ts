@@ -1,4 +1,6 @@
-/** Why a command that a person typed ends; every command prints the message alone and gives the status. */
+/** Why a command that a person typed ends: what leaves it as an error, in words, and the exit status. */
+import { CniError, messageOf } from "../cni/index.ts";
+import { AddressError } from "../net/index.ts";
 
 /** What was typed cannot be understood: exit status 2. */
 export class UsageError extends Error {
@@ -7,5 +9,77 @@ export class UsageError extends Error {
 
 /** What was asked cannot be done; the message follows the grammar of every other error. Exit status 1. */
 export class CommandError extends Error {
-  override readonly name = "CommandError";
+  override readonly name: string = "CommandError";
 }
+
+const forPeople = [UsageError, CommandError, AddressError, CniError] as const;
+
+/** Whether an error is one a person can act upon; anything else is our own bug. */
+export function isForPeople(error: unknown): boolean {
+  return forPeople.some((kind) => error instanceof kind) || isSystemError(error);
+}
+
+/** What a person can act upon is told in a line; of our own bugs the stack is wanted. */
+export function toldError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof CniError) return toldCniError(error);
+  if (isSystemError(error)) return toldSystemError(error);
+  return isForPeople(error) ? error.message : (error.stack ?? error.message);
+}
+
+function toldCniError({ message, details, code }: CniError): string {
+  return `${message} (code ${code})${details === undefined || details === "" ? "" : `\n  ${details}`}`;
+}
+
+/** Node's errors of system calls name call, path and errno, and no person. */
+interface SystemError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+  readonly path?: string;
+}
+
+function toldSystemError(error: SystemError): string {
+  const { syscall, path } = error;
+  return `Cannot ${acts[syscall] ?? syscall}${path === undefined ? "" : ` ${path}`}: ${whySystemCallFailed(error)}`;
+}
+
+/** Why something failed, behind the colon: of a system call without Node's own words around it. */
+export function whyFailed(error: unknown): string {
+  return isSystemError(error) ? whySystemCallFailed(error) : messageOf(error);
+}
+
+/** `permission denied (EACCES), expected to be run as root` */
+function whySystemCallFailed({ code, syscall, message }: SystemError): string {
+  // `EACCES: permission denied, open '/x'`
+  const said = message.replace(/^[A-Z0-9]+: /, "").replace(new RegExp(`, ${syscall}\\b.*$`, "s"), "");
+  return `${said} (${code})${needsRoot(code) ? ", expected to be run as root" : ""}`;
+}
+
+function isSystemError(error: unknown): error is SystemError {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    "syscall" in error &&
+    typeof error.syscall === "string"
+  );
+}
+
+/** As root neither happens short of a security module or a read-only mark, and then the words tell enough. */
+function needsRoot(code: string): boolean {
+  return (code === "EACCES" || code === "EPERM") && process.geteuid?.() !== 0;
+}
+
+/** System calls that do not say to everybody what they do. */
+const acts: Readonly<Record<string, string>> = {
+  open: "open",
+  scandir: "read directory",
+  mkdir: "make directory",
+  unlink: "remove",
+  rmdir: "remove directory",
+  copyfile: "copy",
+  lstat: "look at",
+  stat: "look at",
+  symlink: "make link",
+  link: "make link",
+};

@@ -1,20 +1,49 @@
-/** What people type: one folder a command, each a script of its own, so that no runtime waits for it. */
+/**
+ * What people type: a command is a folder here and a row below. Each is a script of its own, loaded when it is asked
+ * for, so that no runtime waits for it.
+ */
+import type { CommandRows, Status } from "./command.ts";
+import type { ProcessEnvironment } from "./output.ts";
 
-const commands = {
-  /** For people who write modules. */
-  module: async (words: string[]) => await (await import("./module/index.ts")).runModuleCommand(words),
-  /** For who writes networks and pods. */
-  lint: async (words: string[]) => await (await import("./lint/index.ts")).runLint(words),
-  /** For the nodes of a cluster. */
-  install: async (words: string[]) => await (await import("./install/index.ts")).runNodeCommand("install", words),
-  uninstall: async (words: string[]) => await (await import("./install/index.ts")).runNodeCommand("uninstall", words),
-} as const;
+const here = "On this machine", networks = "For who writes networks and modules";
 
-export function isCommand(name: string | undefined): name is keyof typeof commands {
-  return name !== undefined && Object.hasOwn(commands, name);
+export const rows: CommandRows = {
+  install: {
+    section: here,
+    summary: "puts polynic on this node of a cluster",
+    load: async () => (await import("./install/index.ts")).installCommand,
+  },
+  uninstall: {
+    section: here,
+    summary: "takes polynic off this node and gives back what was there before",
+    load: async () => (await import("./install/index.ts")).uninstallCommand,
+  },
+  version: {
+    section: here,
+    summary: "tells polynic's version, those of CNI it speaks, and what is built in",
+    load: async () => (await import("./version/index.ts")).versionCommand,
+  },
+  lint: {
+    section: networks,
+    summary: "checks networks, pods and CNI configurations without a cluster",
+    load: async () => (await import("./lint/index.ts")).lintCommand,
+  },
+  module: {
+    section: networks,
+    summary: "writes, tries and installs WASM modules",
+    load: async () => (await import("./module/index.ts")).moduleCommands,
+  },
+};
+
+/** Runs the words behind `polynic` and returns the exit status; whatever happens has been told by then. */
+export async function runWords(words: readonly string[], environment: ProcessEnvironment): Promise<Status> {
+  const { runTyped } = await import("./frame.ts");
+  return await runTyped(commandLine, { words, environment });
 }
 
-/** Runs a command with the words after its name; returns the exit status. */
-export async function runCommand(name: keyof typeof commands, words: string[]): Promise<number> {
-  return await commands[name](words);
-}
+const commandLine = {
+  name: "polynic",
+  summary: "attaches containers to several networks",
+  rows,
+  aliases: { "--version": "version", "-v": "version" },
+};

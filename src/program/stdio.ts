@@ -28,10 +28,19 @@ export function readStdin(): string {
   }
 }
 
+/**
+ * Writes to stdout, all of it when this returns.
+ *
+ * @throws CniError 5 with the system's error as its cause
+ */
+export function writeStdout(text: string): void {
+  writeAll(1, text, "write to stdout");
+}
+
 /** Writes the answer to stdout; false when that cannot be done, which stderr is told: whoever asked is gone. */
 export function writeAnswer(text: string): boolean {
   try {
-    writeAll(1, text, "write to stdout");
+    writeStdout(text);
     return true;
   } catch (error) {
     writeLine(messageOf(error));

@@ -23,11 +23,19 @@ for (const name of ["polynic", "multus", "bridge", "host-local"]) {
     assert.match(ran.stderr, /CNI protocol versions supported: 0\.1\.0, .*1\.1\.0\n$/);
   });
 }
-talking("answers --version and --help on stdout, and refuses other arguments", () => {
+talking("answers --version and --help on stdout, and refuses other words in words, without CNI's JSON", () => {
   assert.match(runExecutable({ args: ["--version"] }).stdout, new RegExp(`^polynic ${version}`));
-  assert.match(runExecutable({ args: ["--help"] }).stdout, /invoked as .*bridge/);
-  const ran = runExecutable({ args: ["--wrong"] });
-  assert.equal([ran.status, ran.json?.["code"]], [1, 4]);
+  assert.match(runExecutable({ args: ["--help"] }).stdout, /^polynic COMMAND: [^]*\n  lint  /);
+  for (const word of ["--wrong", "isntall", ""]) {
+    const ran = runExecutable({ args: [word] });
+    assert.equal([ran.status, ran.stdout], [2, ""]);
+    assert.match(ran.stderr, /^polynic: Cannot understand "/);
+  }
+});
+talking("takes no words under a plugin's name, as the reference plugins do", () => {
+  const ran = runExecutable({ name: "bridge", args: ["lint"] });
+  assert.equal([ran.status, ran.stdout], [0, ""]);
+  assert.match(ran.stderr, /^CNI bridge plugin polynic/);
 });
 talking("has the version of package.json", () => {
   const text = readFileSync(join(import.meta.dirname, "..", "..", "package.json"), "utf8");

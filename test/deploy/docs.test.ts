@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { installFlags, uninstallFlags } from "../../src/commands/install/flags.ts";
+import { installOptions, uninstallOptions } from "../../src/commands/install/flags.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const text = readFileSync(join(root, "docs", "install.md"), "utf8");
@@ -19,7 +19,7 @@ docs("names manifests that are there", () => {
 });
 
 docs("names flags that the commands have", () => {
-  const known = [...Object.keys(installFlags), ...Object.keys(uninstallFlags), "help",
+  const known = [...Object.keys(installOptions), ...Object.keys(uninstallOptions), "help",
     "multus-log-"].map((name) => `--${name}`);
   const flags = [...new Set(text.match(/--[a-z][a-z-]*/g))];
   assert.ok(flags.length > 15);

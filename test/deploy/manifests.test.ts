@@ -8,9 +8,10 @@ import * as assert from "uvu/assert";
 import { parse, parseAllDocuments } from "yaml";
 import { distributionOf } from "../../src/commands/install/distribution.ts";
 import { nodeFiles } from "../../src/commands/install/files.ts";
-import { installFlags, parseFlags, uninstallFlags } from "../../src/commands/install/flags.ts";
+import { installOptions, uninstallOptions } from "../../src/commands/install/flags.ts";
 import { installRequest, uninstallRequest } from "../../src/commands/install/request.ts";
 import { version } from "../../src/program/version.ts";
+import { readFlags } from "../helpers/pretend-node.ts";
 
 const deploy = join(import.meta.dirname, "..", "..", "deploy");
 // Documents of Kubernetes: each test says what it expects of their shape.
@@ -204,5 +205,5 @@ image.run();
 
 function flagsOf([command, ...words]: readonly string[], expected: "install" | "uninstall") {
   assert.is(command, expected);
-  return parseFlags(expected === "install" ? installFlags : uninstallFlags, words);
+  return readFlags(expected === "install" ? installOptions : uninstallOptions, words);
 }

@@ -5,13 +5,21 @@ import { dirname, join } from "node:path";
 import { apply } from "../../src/commands/install/apply.ts";
 import type { NodeFiles } from "../../src/commands/install/files.ts";
 import { byBytes, nodeFiles } from "../../src/commands/install/files.ts";
-import { installFlags, parseFlags, uninstallFlags } from "../../src/commands/install/flags.ts";
+import type { Flags } from "../../src/commands/install/flags.ts";
+import { flagsOf, installOptions, uninstallOptions } from "../../src/commands/install/flags.ts";
 import type { Plan } from "../../src/commands/install/install-plan.ts";
 import { planInstall } from "../../src/commands/install/install-plan.ts";
 import { installRequest, uninstallRequest } from "../../src/commands/install/request.ts";
 import { treeOf } from "../../src/commands/install/tree.ts";
 import type { UninstallPlan } from "../../src/commands/install/uninstall-plan.ts";
 import { planUninstall } from "../../src/commands/install/uninstall-plan.ts";
+import type { OptionTable } from "../../src/commands/options.ts";
+import { readWords } from "../../src/commands/words.ts";
+
+/** What a command reads of the words behind its name. */
+export function readFlags(options: OptionTable, words: readonly string[]): Flags {
+  return flagsOf(readWords("polynic install", { parameters: {}, options }, words).options);
+}
 
 export const confDir = "etc/cni/net.d", binDir = "opt/cni/bin";
 
@@ -58,10 +66,10 @@ export function pretendNode({ types = ["flannel", "portmap", "loopback"],
   ship("1");
   const install = (words: readonly string[], files: NodeFiles, env: Readonly<Record<string,
     string>> = clusterEnv) => planInstall(installRequest(
-    parseFlags(installFlags, ["--root", root, "--service-account-dir", accountDirectory, ...words]),
+    readFlags(installOptions, ["--root", root, "--service-account-dir", accountDirectory, ...words]),
       { tree: () => treeOf(shipped), env, files }), files);
   const uninstall = (words: readonly string[],
-    files: NodeFiles) => planUninstall(uninstallRequest(parseFlags(uninstallFlags, ["--root", root, ...words]), files),
+    files: NodeFiles) => planUninstall(uninstallRequest(readFlags(uninstallOptions, ["--root", root, ...words]), files),
     files);
   const carriedOut = <P extends UninstallPlan>(plan: P, files: NodeFiles) => {
     apply(plan.steps, files);

@@ -1,5 +1,4 @@
-import { messageOf } from "../../cni/index.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, whyFailed } from "../errors.ts";
 import type { NodeFiles } from "./files.ts";
 import type { Step } from "./step.ts";
 
@@ -9,12 +8,7 @@ export function apply(steps: readonly Step[], files: NodeFiles): void {
     try {
       step.run(files);
     } catch (cause) {
-      throw new CommandError(`Cannot ${step.what}: ${messageOf(cause)}`, { cause });
+      throw new CommandError(`Cannot ${step.what}: ${whyFailed(cause)}`, { cause });
     }
   }
-}
-
-/** A step for a person who wants to know beforehand. */
-export function shown({ what, detail }: Step): string {
-  return detail === undefined ? what : `${what}\n${detail.trimEnd().replaceAll(/^/gm, "    ")}`;
 }

@@ -2,11 +2,13 @@
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { treeDirectory } from "../../program/index.ts";
+import { command } from "../command.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import { apply, shown } from "./apply.ts";
+import type { Output } from "../output.ts";
+import { apply } from "./apply.ts";
 import { nodeFiles as files } from "./files.ts";
 import type { Flags } from "./flags.ts";
-import { installFlags, parseFlags } from "./flags.ts";
+import { flagsOf, installOptions } from "./flags.ts";
 import type { Plan } from "./install-plan.ts";
 import { planAccess, planInstall } from "./install-plan.ts";
 import { underLock } from "./lock.ts";
@@ -15,6 +17,7 @@ import { PrimaryError } from "./primary.ts";
 import type { InstallRequest } from "./request.ts";
 import { installRequest } from "./request.ts";
 import { lockName } from "./state.ts";
+import { tellPlan } from "./told.ts";
 import { treeOf } from "./tree.ts";
 import { watchDirectories } from "./watch.ts";
 
@@ -24,36 +27,51 @@ const retryMs = 1_000;
 /** Between two looks around when the kernel has told nothing. */
 const lookMs = 10_000;
 
-export type Say = (line: string) => void;
+export const installCommand = command({
+  about:
+    "The executable, a kubeconfig, and a configuration before all others that has the cluster's network as its " +
+    "default one. What was there before makes way under another name, and polynic uninstall gives it back.",
+  parameters: {},
+  options: installOptions,
+  examples: [
+    { line: "polynic install --dry-run", help: "what would be done, with the text of new files" },
+    { line: "polynic install --kubeconfig /etc/kubernetes/cni.conf", help: "with rights of its own towards the API" },
+  ],
+  statuses: { 1: "cannot be done, or with --check: something would have to be done" },
+  async run({ options, environment, ...output }) {
+    const flags = flagsOf(options);
+    const waitMs = waitOf(flags);
+    const request = installRequest(flags, { tree: () => treeOf(treeDirectory), env: environment, files });
+    const plan = () => readyPlan(request, flags);
+    if (flags.isOn("dry-run") || flags.isOn("check")) {
+      const made = plan();
+      tellPlan(made, { output, isDry: true, json: flags.isOn("json"), nothing: "nothing to do" });
+      return flags.isOn("check") && made.steps.length > 0 ? 1 : 0;
+    }
+    if (flags.isOn("cleanup-config-on-exit"))
+      output.warn(
+        "--cleanup-config-on-exit has no effect: the configuration stays until polynic uninstall, or pods would " +
+          "start without their networks",
+      );
+    if (flags.isOn("watch")) {
+      await stay(request, { plan, say: tolerantly(output), tokenOnly: flags.isOn("skip-config-watch") });
+      return 0;
+    }
+    const made = await patiently(() => carriedOut(request, plan), waitMs);
+    tellPlan(made, { output, isDry: false, json: flags.isOn("json"), nothing: "nothing to do" });
+    return 0;
+  },
+});
 
-/** @returns the exit status */
-export async function installCommand(words: readonly string[], say: Say): Promise<number> {
-  const flags = parseFlags(installFlags, words);
-  const waitMs = waitOf(flags);
-  const request = installRequest(flags, { tree: () => treeOf(treeDirectory), env: process.env, files });
-  const plan = () => readyPlan(request, flags);
-  if (flags.isOn("dry-run") || flags.isOn("check")) return foretell(plan(), flags, say);
-  if (flags.isOn("cleanup-config-on-exit"))
-    say(
-      "--cleanup-config-on-exit has no effect: the configuration stays until polynic uninstall, or pods would start " +
-        "without their networks",
-    );
-  if (flags.isOn("watch")) return await stay(request, { plan, say, tokenOnly: flags.isOn("skip-config-watch") });
-  report(await patiently(() => carriedOut(request, plan), waitMs), say);
-  return 0;
-}
-
-function foretell({ steps, notes }: Plan, flags: Flags, say: Say): number {
-  for (const step of steps) say(shown(step));
-  for (const note of notes) say(`note: ${note}`);
-  if (steps.length === 0) say("nothing to do");
-  return flags.isOn("check") && steps.length > 0 ? 1 : 0;
-}
-
-function report({ steps, notes }: Plan, say: Say): void {
-  for (const { what } of steps) say(what);
-  for (const note of notes) say(`note: ${note}`);
-  if (steps.length === 0) say("nothing to do");
+/** A node is kept as it should be whether anybody reads what is said of it or not. */
+function tolerantly({ say }: Output): (line: string) => void {
+  return (line) => {
+    try {
+      say(line);
+    } catch {
+      // Whoever read is gone; there is no other place to say it.
+    }
+  };
 }
 
 /**
@@ -95,7 +113,7 @@ async function patiently(work: () => Plan, waitMs: number): Promise<Plan> {
 
 interface Stay {
   plan(): Plan;
-  readonly say: Say;
+  say(line: string): void;
   /** After the first time only the token is looked after. */
   readonly tokenOnly: boolean;
 }
@@ -104,7 +122,7 @@ interface Stay {
  * Until SIGTERM or SIGINT. The configuration stays as it is then: pods go on getting their networks (a restart is no
  * uninstallation).
  */
-async function stay(request: InstallRequest, { plan, say, tokenOnly }: Stay): Promise<number> {
+async function stay(request: InstallRequest, { plan, say, tokenOnly }: Stay): Promise<void> {
   const stopping = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stopping.abort());
   const { places, identity } = request;
@@ -119,7 +137,6 @@ async function stay(request: InstallRequest, { plan, say, tokenOnly }: Stay): Pr
   }
   changes.close();
   say("stopping: the configuration stays in place");
-  return 0;
 }
 
 /** What went wrong is said and tried again; our own bugs end the process. */

@@ -1,31 +1,36 @@
 /** `polynic uninstall`: gives back what was there before. */
 import { dirname, join } from "node:path";
-import { apply, shown } from "./apply.ts";
+import { command } from "../command.ts";
+import { apply } from "./apply.ts";
 import { nodeFiles as files } from "./files.ts";
-import { parseFlags, uninstallFlags } from "./flags.ts";
-import type { Say } from "./install.ts";
+import { flagsOf, uninstallOptions } from "./flags.ts";
 import { underLock } from "./lock.ts";
 import { uninstallRequest } from "./request.ts";
 import { lockName } from "./state.ts";
+import { tellPlan } from "./told.ts";
 import type { UninstallPlan } from "./uninstall-plan.ts";
 import { planUninstall } from "./uninstall-plan.ts";
 
 /** Any; a timer is what keeps the process from ending by itself. */
 const aliveMs = 1 << 30;
 
-/** @returns the exit status */
-export async function uninstallCommand(words: readonly string[], say: Say): Promise<number> {
-  const flags = parseFlags(uninstallFlags, words);
-  const request = uninstallRequest(flags, files);
-  const plan = () => planUninstall(request, files);
-  const isDry = flags.isOn("dry-run") || flags.isOn("check");
-  const { steps, notes } = isDry ? plan() : carriedOut(join(request.conf.seen, lockName), plan);
-  for (const step of steps) say(isDry ? shown(step) : step.what);
-  for (const note of notes) say(`note: ${note}`);
-  if (steps.length === 0) say("nothing to remove");
-  if (flags.isOn("stay") && !isDry) await signalled();
-  return flags.isOn("check") && steps.length > 0 ? 1 : 0;
-}
+export const uninstallCommand = command({
+  about: "Files that made way for ours get their names back; what somebody else has written since stays as it is.",
+  parameters: {},
+  options: uninstallOptions,
+  examples: [{ line: "polynic uninstall --dry-run", help: "what would be removed and given back" }],
+  statuses: { 1: "cannot be done, or with --check: something would have to be removed" },
+  async run({ options, ...output }) {
+    const flags = flagsOf(options);
+    const request = uninstallRequest(flags, files);
+    const plan = () => planUninstall(request, files);
+    const isDry = flags.isOn("dry-run") || flags.isOn("check");
+    const made = isDry ? plan() : carriedOut(join(request.conf.seen, lockName), plan);
+    tellPlan(made, { output, isDry, json: flags.isOn("json"), nothing: "nothing to remove" });
+    if (flags.isOn("stay") && !isDry) await signalled();
+    return flags.isOn("check") && made.steps.length > 0 ? 1 : 0;
+  },
+});
 
 /** The lock goes with everything else; without its directory there is nobody to be kept away. */
 function carriedOut(lockPath: string, plan: () => UninstallPlan): UninstallPlan {

@@ -1,13 +1,12 @@
 /**
  * `polynic lint`: reads manifests and CNI configurations with the code that ADD reads them with, and says what an ADD
  * would refuse or ignore, before anything is on a node. Nothing is asked for: no cluster, no runtime, no host.
- *
- * Exit status: 0 nothing to complain about, 1 an error, 2 not understood or not readable.
  */
 import { CniError } from "../../cni/index.ts";
-import { writeAnswer, writeLine } from "../../program/index.ts";
-import { typedArguments } from "../arguments.ts";
-import { UsageError } from "../errors.ts";
+import type { Status } from "../command.ts";
+import { command } from "../command.ts";
+import { jsonOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import type { CheckOptions, Counts } from "./check.ts";
 import { checkDocuments } from "./check.ts";
 import type { Finding, Report } from "./finding.ts";
@@ -15,18 +14,40 @@ import { findingLine, gather, inOrder } from "./finding.ts";
 import type { Source, SourceDocument } from "./source.ts";
 import { documentsOf, sourcesOf } from "./source.ts";
 
-/** Runs what stands behind `polynic lint` and gives the exit status. */
-export async function runLint(words: readonly string[]): Promise<number> {
-  if (words.includes("--help") || words.includes("-h")) return writeAnswer(help) ? 0 : 2;
-  try {
-    const { names, json, ...options } = understood(words);
-    return await lint(names, options, json ? printJson : printLines);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    writeLine(`polynic lint: ${error.message}`);
-    return 2;
-  }
-}
+export const lintCommand = command({
+  about:
+    "With the code that an ADD reads them with: a line for each thing an ADD would refuse (error), or do otherwise " +
+    "than is written (warning). A line is file:line:column: level: key: what is true, what would be right.",
+  parameters: {
+    file: {
+      count: "some",
+      help:
+        "a manifest (YAML or JSON, several documents in one), a CNI configuration (.conf, .conflist, .json), a " +
+        "directory of them, or - for stdin",
+      completes: "file",
+    },
+  },
+  options: {
+    strict: { kind: "switch", help: "warnings are errors" },
+    ...jsonOption,
+    isolated: {
+      kind: "switch",
+      help: "pods may use networks of their own namespace and of global ones only, as with namespaceIsolation",
+    },
+    "global-namespaces": { kind: "text", value: "NAME,...", help: "as the key globalNamespaces; default: default" },
+    namespace: { kind: "text", value: "NAME", help: "of objects that name none; default: default" },
+  },
+  examples: [
+    { line: "polynic lint conf", help: "everything in a directory" },
+    { line: "kubectl get net-attach-def,pod -A -o yaml | polynic lint -", help: "what a cluster has" },
+  ],
+  statuses: { 0: "no errors", 1: "errors", 2: "a file or an argument cannot be read" },
+  async run({ parameters, options, ...output }) {
+    const { strict = false, isolated = false, namespace = "default", json = false } = options;
+    const checked = { strict, isolated, namespace, globalNamespaces: options["global-namespaces"] };
+    return await lint(parameters.file, checked, { ...output, print: json ? printJson : printLines });
+  },
+});
 
 /** What there was, and what was found. */
 interface Outcome {
@@ -35,17 +56,18 @@ interface Outcome {
   readonly findings: readonly Finding[];
 }
 
-async function lint(
-  names: readonly string[],
-  options: CheckOptions,
-  print: (outcome: Outcome) => boolean,
-): Promise<number> {
+interface LintOutput extends Output {
+  print(outcome: Outcome, output: Output): void;
+}
+
+async function lint(names: readonly string[], options: CheckOptions, output: LintOutput): Promise<Status> {
   const { findings, report } = gather();
-  const { sources, documents, unreadable } = await readAll(names, report);
+  const { sources, documents, unreadable } = await readAll(names, { report, output });
   const counts = checkDocuments(documents, options, report);
   const levelled = findings.map((finding): Finding => options.strict ? { ...finding, level: "error" } : finding);
   const ordered = inOrder(levelled, sources.map(({ file }) => file));
-  if (!print({ files: sources.length, counts, findings: ordered }) || unreadable) return 2;
+  output.print({ files: sources.length, counts, findings: ordered }, output);
+  if (unreadable) return 2;
   return ordered.some(({ level }) => level === "error") ? 1 : 0;
 }
 
@@ -57,7 +79,10 @@ interface Reading {
 }
 
 /** What cannot be read is told at once, and does not keep the rest from being checked. */
-async function readAll(names: readonly string[], report: Report): Promise<Reading> {
+async function readAll(
+  names: readonly string[],
+  { report, output }: { readonly report: Report; readonly output: Output },
+): Promise<Reading> {
   const sources: Source[] = [], documents: SourceDocument[] = [];
   let unreadable = false;
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
@@ -65,7 +90,7 @@ async function readAll(names: readonly string[], report: Report): Promise<Readin
       await work();
     } catch (error) {
       if (!(error instanceof CniError)) throw error;
-      writeLine(`polynic lint: ${error.message}`);
+      output.warn(`polynic lint: ${error.message}`);
       unreadable = true;
     }
   };
@@ -74,15 +99,14 @@ async function readAll(names: readonly string[], report: Report): Promise<Readin
   return { sources, documents, unreadable };
 }
 
-function printLines({ files, counts, findings }: Outcome): boolean {
-  return writeAnswer(
-    [...findings.map(findingLine), summary(files, counts, findings)].map((line) => `${line}\n`).join(""),
-  );
+function printLines({ files, counts, findings }: Outcome, { say }: Output): void {
+  for (const finding of findings) say(findingLine(finding));
+  say(summary(files, counts, findings));
 }
 
-function printJson({ files, counts, findings }: Outcome): boolean {
-  const errors = countOf(findings, "error"), warnings = countOf(findings, "warning");
-  return writeAnswer(`${JSON.stringify({ files, ...counts, errors, warnings, findings }, null, 2)}\n`);
+function printJson({ files, counts, findings }: Outcome, { json }: Output): void {
+  const [errors, warnings] = [countOf(findings, "error"), countOf(findings, "warning")];
+  json({ files, ...counts, errors, warnings, findings });
 }
 
 function summary(
@@ -109,49 +133,3 @@ function plural(count: number, noun: string): string {
 function countOf(findings: readonly Finding[], wanted: Finding["level"]): number {
   return findings.filter(({ level }) => level === wanted).length;
 }
-
-function understood(
-  words: readonly string[],
-): CheckOptions & { readonly names: readonly string[]; readonly json: boolean } {
-  const { values, positionals } = typedArguments(
-    { args: [...words], options: flags, allowPositionals: true, strict: true },
-    "see --help",
-  );
-  if (positionals.length === 0)
-    throw new UsageError("Cannot check nothing: expected polynic lint FILE..., - for stdin");
-  return {
-    names: positionals,
-    json: values.json ?? false,
-    strict: values.strict ?? false,
-    isolated: values.isolated ?? false,
-    globalNamespaces: values["global-namespaces"],
-    namespace: values.namespace ?? "default",
-  };
-}
-
-const flags = {
-  strict: { type: "boolean" },
-  json: { type: "boolean" },
-  isolated: { type: "boolean" },
-  "global-namespaces": { type: "string" },
-  namespace: { type: "string" },
-} as const;
-
-const help = `polynic lint [FLAGS] FILE...: checks networks, pods and CNI configurations without a cluster
-
-FILE is a manifest (YAML or JSON, several documents in one), a CNI configuration (.conf, .conflist, .json), a directory
-of them, or - for stdin.
-
-  --strict
-      warnings are errors
-  --json
-      print one JSON document
-  --isolated
-      pods may use networks of their own namespace and of global ones only, as with namespaceIsolation
-  --global-namespaces NAME,...
-      as the key globalNamespaces; default: default
-  --namespace NAME
-      of objects that name none; default: default
-
-Exit status: 0 no errors, 1 errors, 2 a file or an argument cannot be read.
-`;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { CommandError } from "../errors.ts";
 import { importFile } from "./import-file.ts";
 
 /** The part of the AssemblyScript compiler that is used here. */
@@ -16,7 +17,7 @@ export interface Compiler {
 }
 
 /** Sources the compiler refused; the message holds its own words, with file, line and column. */
-export class CompileError extends Error {
+export class CompileError extends CommandError {
   override readonly name = "CompileError";
 }
 

@@ -1,9 +1,11 @@
 import { defaultModuleDir } from "../../wasm/index.ts";
-import type { CommandInput } from "./command.ts";
+import type { OptionTable } from "../options.ts";
 
 /** Where modules are installed; every command about them takes --dir. */
-export const directoryOption = { dir: { type: "string" } } as const;
+export const directoryOption = {
+  dir: { kind: "text", value: "DIRECTORY", help: `where modules are installed; default: ${defaultModuleDir}` },
+} as const satisfies OptionTable;
 
-export function directoryOf({ options }: CommandInput): string {
-  return options.text("dir") ?? defaultModuleDir;
+export function directoryOf({ dir }: { readonly dir: string | undefined }): string {
+  return dir ?? defaultModuleDir;
 }

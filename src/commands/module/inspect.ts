@@ -1,19 +1,19 @@
 import type { LimitsConf } from "../../wasm/index.ts";
 import { codeLimits, defaultLimits, fileLimits, inspectModule, printable } from "../../wasm/index.ts";
-import type { Command } from "./command.ts";
+import { command } from "../command.ts";
+import { jsonOption } from "../options.ts";
 import { bytesText, countText } from "./figures.ts";
 import { readModuleFile } from "./module-file.ts";
 
-export const inspectCommand: Command = {
-  usage: "FILE [--json]",
-  summary: "tells what a module is and how near it is to each limit; runs nothing of it",
-  options: { json: { type: "boolean" } },
-  arguments: [1, 1],
-  async run({ arguments: [path = ""], options, say }) {
-    const inspection = inspectModule(readModuleFile(path));
+export const inspectCommand = command({
+  parameters: { file: { count: "one", help: "a .wasm file", completes: "file" } },
+  options: jsonOption,
+  statuses: { 1: "it would be refused" },
+  async run({ parameters: { file }, options, say, json }) {
+    const inspection = inspectModule(readModuleFile(file));
     const { metadata, refused, exports, largest } = inspection;
-    if (options.flag("json")) {
-      say(JSON.stringify(inspection, null, 2));
+    if (options.json === true) {
+      json(inspection);
       return refused === undefined ? 0 : 1;
     }
     const rows: readonly (readonly [string, string | undefined])[] = [
@@ -46,7 +46,7 @@ export const inspectCommand: Command = {
     say(line("verified", "yes: it may run in the sandbox"));
     return 0;
   },
-};
+});
 
 function line(key: string, value: string): string {
   return `${key.padEnd(10)} ${value}`;

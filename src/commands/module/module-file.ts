@@ -25,12 +25,11 @@ export function readBoundedFile(path: string, limitBytes: number, expected: stri
   }
   try {
     const facts = fstatSync(fd);
-    if (!facts.isFile() || facts.size > limitBytes) {
-      const fact = facts.isFile() ? `${facts.size} bytes long` : "no file";
+    if (!facts.isFile() || facts.size > limitBytes)
       throw new CommandError(
-        `Cannot use ${shown(path)}: it is ${fact}, expected ${expected} of at most ${limitBytes} bytes`,
+        `Cannot use ${shown(path)}: it is ${facts.isFile() ? `${facts.size} bytes long` : "no file"}, expected ` +
+          `${expected} of at most ${limitBytes} bytes`,
       );
-    }
     const bytes = new Uint8Array(facts.size);
     const read = readSync(fd, bytes);
     return bytes.subarray(0, read).slice();

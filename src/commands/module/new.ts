@@ -1,8 +1,8 @@
 import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { sdkDirectory, templateDirectory } from "../../program/index.ts";
+import { command } from "../command.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import type { Command } from "./command.ts";
 
 const kinds = ["ipam", "merge", "policy"] as const;
 const moduleName = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -11,17 +11,12 @@ const moduleName = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const namePlaceholder = "@NAME@";
 const sdkPlaceholder = "@SDK@";
 
-export const newCommand: Command = {
-  usage: "NAME [--kind ipam|merge|policy]",
-  summary: "makes a folder with a module that works, to be changed into yours",
-  options: { kind: { type: "string" } },
-  arguments: [1, 1],
-  async run({ arguments: [path = ""], options, say }) {
-    const kind = options.text("kind") ?? "ipam";
-    const folder = resolve(path),
-      name = basename(folder);
-    if (!kinds.some((known) => known === kind))
-      throw new UsageError(`Cannot use --kind ${kind}: expected ${kinds.join(", ")}`);
+export const newCommand = command({
+  parameters: { name: { count: "one", help: "of the module, or a path that ends in it" } },
+  options: { kind: { kind: "text", choices: kinds, help: "what the module decides; default: ipam" } },
+  examples: [{ line: "polynic module new sticky-pods", help: "an ipam module, with cases that hold" }],
+  async run({ parameters: { name: path }, options: { kind = "ipam" }, say }) {
+    const folder = resolve(path), name = basename(folder);
     if (!moduleName.test(name))
       throw new UsageError(
         `Cannot use name "${name}": expected lower-case letters, digits and dashes, as in "sticky-pods"`,
@@ -35,7 +30,7 @@ export const newCommand: Command = {
     say(`next  cd ${path} && polynic module build && polynic module test`);
     return 0;
   },
-};
+});
 
 function filesIn(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })

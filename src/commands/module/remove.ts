@@ -1,17 +1,15 @@
 import { removeModule } from "../../wasm/index.ts";
+import { command } from "../command.ts";
 import { CommandError } from "../errors.ts";
-import type { Command } from "./command.ts";
 import { directoryOf, directoryOption } from "./directory.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 
-export const removeCommand: Command = {
-  usage: "NAME [--dir DIRECTORY]",
-  summary: "takes an installed module away; addresses it gave stay reserved until their DEL",
+export const removeCommand = command({
+  about: "Addresses it gave stay reserved until their DEL.",
+  parameters: { name: { count: "one", help: "of an installed module" } },
   options: directoryOption,
-  arguments: [1, 1],
-  async run(input) {
-    const { arguments: [name = ""], say } = input;
-    const directory = directoryOf(input);
+  async run({ parameters: { name }, options, say }) {
+    const directory = directoryOf(options);
     if (!removeModule({ directory, name, exclusively: oneAtATime() }))
       throw new CommandError(
         `Cannot remove module "${name}": it is not installed in ${directory}, polynic module list tells what is`,
@@ -19,4 +17,4 @@ export const removeCommand: Command = {
     say(`removed  ${name}`);
     return 0;
   },
-};
+});

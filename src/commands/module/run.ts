@@ -1,7 +1,9 @@
 import { CniError } from "../../cni/index.ts";
 import { configCheckOf, op, readAnswer, tryModule } from "../../wasm/index.ts";
+import { command } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import type { Command, Options } from "./command.ts";
+import type { OptionTable, OptionValues } from "../options.ts";
+import { jsonOption } from "../options.ts";
 import { countText, memoryText, timeText } from "./figures.ts";
 import { readJson } from "./folder.ts";
 import { caseFigures, runRequest } from "./kit/case-run.ts";
@@ -13,27 +15,37 @@ import { subjectAt } from "./subject.ts";
 
 const hint = "expected a JSON file";
 
-export const runCommand: Command = {
-  usage:
-    "[FOLDER | FILE] [--config F] [--state F] [--pod NS/NAME] [--node NAME[:INDEX]] [--mac MAC] [--request ADDRESS] " +
-      "[--op OP] [--frame F]",
-  summary: "asks a module one request and prints its answer, log, fuel, memory and time",
-  options: {
-    config: { type: "string" },
-    state: { type: "string" },
-    pod: { type: "string" },
-    node: { type: "string" },
-    mac: { type: "string" },
-    request: { type: "string", multiple: true },
-    op: { type: "string" },
-    frame: { type: "string" },
-    container: { type: "string" },
-    interface: { type: "string" },
+const options = {
+  config: { kind: "text", value: "FILE", help: "a network's configuration: its ipam is what the module gets" },
+  state: { kind: "text", value: "FILE", help: "what is taken, as a case of cases/ has it" },
+  pod: { kind: "text", value: "NAMESPACE/NAME", help: "whose container it is" },
+  node: { kind: "text", value: "NAME[:INDEX]", help: "where it is" },
+  mac: { kind: "text", help: "the interface's address" },
+  request: { kind: "texts", value: "ADDRESS", help: "an address that is asked for; may be repeated" },
+  op: { kind: "text", help: "what is asked; default: the module's first" },
+  frame: { kind: "text", value: "FILE", help: "a recorded request, sent as it is" },
+  container: { kind: "text", value: "ID", help: "the container's id" },
+  interface: { kind: "text", value: "NAME", help: "the interface's name" },
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+type Options = OptionValues<typeof options>;
+
+export const runCommand = command({
+  about: "An option wins over the same key in a file.",
+  parameters: {
+    path: {
+      count: "optional",
+      value: "FOLDER|FILE",
+      help: "a module's folder, which is built first, or a .wasm file; default: this folder",
+      completes: "file",
+    },
   },
-  arguments: [0, 1],
-  async run({ arguments: [path = "."], options, say }) {
+  options,
+  statuses: { 1: "the module answered with an error" },
+  async run({ parameters: { path = "." }, options, say, json }) {
     const { subject } = await subjectAt(path);
-    const frame = options.text("frame");
+    const { frame } = options;
     const {
       answer,
       log = [],
@@ -42,6 +54,11 @@ export const runCommand: Command = {
       ? await ask(subject, options)
       : replay(subject, readBoundedFile(frame, frameLimitBytes, "a recorded request"), options);
     const { log: _, ...rest } = answer;
+    const status = rest["error"] === undefined ? 0 : 1;
+    if (options.json === true) {
+      json({ answer: rest, log, call });
+      return status;
+    }
     say(JSON.stringify(rest, null, 2));
     for (const line of log) say(`log     ${line}`);
     const { fuel, memoryPages } = subject.compiled.limits;
@@ -50,9 +67,9 @@ export const runCommand: Command = {
         `fuel    ${countText(call.fuel)} of ${countText(fuel)}\nmemory  ${memoryText(call.memoryBytes)} of ` +
           `${memoryText(memoryPages * pageBytes)}\ntime    ${timeText(call.milliseconds)}`,
       );
-    return rest["error"] === undefined ? 0 : 1;
+    return status;
   },
-};
+});
 
 /** What a host sends at most. */
 const frameLimitBytes = 8 * 1024 * 1024;
@@ -64,12 +81,10 @@ async function ask(subject: Subject, options: Options): Promise<ReturnType<typeo
 
 /** The files and options together; an option wins over the same key in a file. */
 function requestOf(options: Options): CaseRequest {
-  const config = options.text("config"), state = options.text("state");
+  const { config, state, pod, mac, node, op: number, container: containerId, interface: ifName } = options;
   const fromConfig = config === undefined ? {} : parseRequest(config, fromNetwork(readJson(config, hint)));
   const fromState = state === undefined ? {} : parseRequest(state, readJson(state, hint));
-  const [pod, mac, node, number] = [options.text("pod"), options.text("mac"), options.text("node"), options.text("op")];
-  const requested = options.texts("request");
-  const containerId = options.text("container"), ifName = options.text("interface");
+  const { request: requested } = options;
   return parseRequest("the options", {
     ...fromConfig, ...fromState,
     ...(pod === undefined ? {} : { pod }),
@@ -115,7 +130,7 @@ function replay(
   frame: Uint8Array,
   options: Options,
 ): ReturnType<typeof runRequest> {
-  const wanted = options.text("op") ?? opOf(frame) ?? metadata.ops[0] ?? "";
+  const wanted = options.op ?? opOf(frame) ?? metadata.ops[0] ?? "";
   const number = Object.entries(op).find(([known]) => known === wanted)?.[1];
   if (number === undefined) throw new UsageError(`Cannot use --op ${wanted}: expected ${Object.keys(op).join(", ")}`);
   const log: string[] = [];

@@ -44,9 +44,10 @@ for (const [title, words, files, status, stdout, stderr] of [
   ["checks the rest when a file cannot be read, and ends with 2", ["none.yaml", "a.yaml"], { "a.yaml": wrong }, 2,
     /^a\.yaml:5:60: error: /, /^polynic lint: Cannot read none\.yaml: .*ENOENT/],
   ["ends with 2 without a file", [], {}, 2, "",
-    /^polynic lint: Cannot check nothing: expected polynic lint FILE\.\.\./],
-  ["ends with 2 for a flag there is not", ["--colour"], {}, 2, "", /^polynic lint: Cannot understand the arguments: /],
-  ["helps", ["--help"], {}, 0, /^polynic lint \[FLAGS\] FILE\.\.\.: [\s\S]*Exit status: /, ""],
+    /^polynic lint: Cannot understand "polynic lint": FILE is missing, expected polynic lint \[OPTION\.\.\.\] FILE\.\.\./],
+  ["ends with 2 for an option there is not", ["--isolate"], {}, 2, "",
+    /^polynic lint: Cannot understand --isolate: there is no such option, expected --isolated\n/],
+  ["helps", ["--help"], {}, 0, /^polynic lint \[OPTION\.\.\.\] FILE\.\.\.\n[\s\S]*Exit status: /, ""],
 ] as const) {
   command(title, () => {
     for (const [name, text] of Object.entries(files)) {

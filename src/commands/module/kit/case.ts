@@ -1,5 +1,6 @@
 import type { Address } from "../../../net/index.ts";
 import { addressToInteger, formatAddress, parseAddress, parsePrefix, lastOf, networkOf } from "../../../net/index.ts";
+import { CommandError } from "../../errors.ts";
 import type { Pool, Run } from "./pool.ts";
 
 /**
@@ -49,7 +50,7 @@ export interface Case extends CaseRequest {
 }
 
 /** A case that is written wrongly; the message names its place and key. */
-export class CaseError extends Error {
+export class CaseError extends CommandError {
   override readonly name = "CaseError";
 }
 
