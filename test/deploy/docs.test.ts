@@ -27,7 +27,7 @@ docs("names flags that the commands have", () => {
 });
 
 docs("quotes what the commands say", () => {
-  const sources = ["primary.ts", "install-plan.ts", "take-back.ts"].map((name) => readFileSync(join(root, "src", "commands",
+  const sources = ["configuration/primary.ts", "install-plan.ts", "take-back.ts"].map((name) => readFileSync(join(root, "src", "commands",
     "install", name), "utf8")).join();
   for (const words of ["Cannot find the primary configuration: ", "Cannot use the primary configuration ",
     "it is no JSON object", "the runtime would use ", "this node's polynic is in ", "is left where it is: ",

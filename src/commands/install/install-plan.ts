@@ -5,18 +5,18 @@
  */
 import { dirname, join } from "node:path";
 import { CommandError } from "../errors.ts";
-import type { NodeFiles } from "./files.ts";
+import type { NodeFiles } from "./node/files.ts";
 import type { Look } from "./moves.ts";
 import { keepSteps, movesAway, renameSteps, replacements } from "./moves.ts";
-import { foreignFiles, multusFiles } from "./multus-file.ts";
+import { foreignFiles, multusFiles } from "./configuration/multus-file.ts";
 import type { InstallRequest } from "./request.ts";
-import type { Area, InstallState, Made } from "./state.ts";
-import { ownFolder, printState, readState, stateName } from "./state.ts";
-import type { Step } from "./step.ts";
-import { copyTreeStep, linkStep, rewriteStep, staleSteps, writeStep } from "./step.ts";
+import type { Area, InstallState, Made } from "./node/state.ts";
+import { ownFolder, printState, readState, stateName } from "./node/state.ts";
+import type { Step } from "./node/step.ts";
+import { copyTreeStep, linkStep, rewriteStep, staleSteps, writeStep } from "./node/step.ts";
 import { giveBackSteps, isOurs, removeMadeSteps, sameEntry } from "./take-back.ts";
-import type { Wanted, WantedFile } from "./wanted.ts";
-import { accessFiles, typesOf, wantedFiles } from "./wanted.ts";
+import type { Wanted, WantedFile } from "./configuration/wanted.ts";
+import { accessFiles, typesOf, wantedFiles } from "./configuration/wanted.ts";
 
 export interface Plan {
   readonly steps: readonly Step[];

@@ -1,12 +1,12 @@
 /** Files of others that have to make way for ours, and how they do. */
 import { CommandError } from "../errors.ts";
-import type { NodeFiles } from "./files.ts";
-import type { Primary } from "./primary.ts";
-import { isOwnName } from "./primary.ts";
+import type { NodeFiles } from "./node/files.ts";
+import type { Primary } from "./configuration/primary.ts";
+import { isOwnName } from "./configuration/primary.ts";
 import type { InstallRequest } from "./request.ts";
-import type { Area, InstallState, Made, Move } from "./state.ts";
-import type { Step } from "./step.ts";
-import { keepStep, renameStep } from "./step.ts";
+import type { Area, InstallState, Made, Move } from "./node/state.ts";
+import type { Step } from "./node/step.ts";
+import { keepStep, renameStep } from "./node/step.ts";
 import { isOurs } from "./take-back.ts";
 
 /** What a file's name ends in once it has made way: runtimes do not read that, and none of our own files has it. */

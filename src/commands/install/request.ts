@@ -3,14 +3,14 @@ import { isAbsolute, join } from "node:path";
 import { builtIn } from "../../plugins/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { UsageError } from "../errors.ts";
-import { distributionOf } from "./distribution.ts";
-import type { NodeFiles } from "./files.ts";
+import { distributionOf } from "./node/distribution.ts";
+import type { NodeFiles } from "./node/files.ts";
 import type { Flags } from "./flags.ts";
-import type { IdentitySource } from "./identity.ts";
-import type { Place } from "./place.ts";
-import { placeOf } from "./place.ts";
-import type { Area } from "./state.ts";
-import type { Tree } from "./tree.ts";
+import type { IdentitySource } from "./configuration/identity.ts";
+import type { Place } from "./node/place.ts";
+import { placeOf } from "./node/place.ts";
+import type { Area } from "./node/state.ts";
+import type { Tree } from "./node/tree.ts";
 
 export interface InstallRequest {
   readonly places: Readonly<Record<Area, Place>>;

@@ -1,10 +1,10 @@
 /** Giving back what was moved and removing what was made, whether all of it was done or only some. */
 import { dirname } from "node:path";
-import type { NodeFiles } from "./files.ts";
-import type { Area, InstallState, Made, Move } from "./state.ts";
-import { ownFolder } from "./state.ts";
-import type { Step } from "./step.ts";
-import { removeStep, renameStep } from "./step.ts";
+import type { NodeFiles } from "./node/files.ts";
+import type { Area, InstallState, Made, Move } from "./node/state.ts";
+import { ownFolder } from "./node/state.ts";
+import type { Step } from "./node/step.ts";
+import { removeStep, renameStep } from "./node/step.ts";
 
 export function sameEntry(a: Made, b: Made): boolean {
   return a.area === b.area && a.name === b.name;

@@ -1,6 +1,6 @@
 /** What was done to a node, or would be, for a person or a program. */
 import type { Output } from "../output.ts";
-import type { Step } from "./step.ts";
+import type { Step } from "./node/step.ts";
 
 export interface TellOptions {
   readonly output: Output;

@@ -3,15 +3,15 @@
  * running commands may still need, the trees, goes last but for the record itself.
  */
 import { dirname, join } from "node:path";
-import type { NodeFiles } from "./files.ts";
+import type { NodeFiles } from "./node/files.ts";
 import { setAside } from "./moves.ts";
-import type { Place } from "./place.ts";
-import { placeOf } from "./place.ts";
+import type { Place } from "./node/place.ts";
+import { placeOf } from "./node/place.ts";
 import type { UninstallRequest } from "./request.ts";
-import type { Area, InstallState, Made, Move } from "./state.ts";
-import { lockName, ownFolder, readState, stateName } from "./state.ts";
-import type { Step } from "./step.ts";
-import { removeEmptyStep, removeStep, staleSteps } from "./step.ts";
+import type { Area, InstallState, Made, Move } from "./node/state.ts";
+import { lockName, ownFolder, readState, stateName } from "./node/state.ts";
+import type { Step } from "./node/step.ts";
+import { removeEmptyStep, removeStep, staleSteps } from "./node/step.ts";
 import { giveBackSteps, removeMadeSteps } from "./take-back.ts";
 
 export interface UninstallPlan {

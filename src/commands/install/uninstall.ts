@@ -1,12 +1,12 @@
 /** `polynic uninstall`: gives back what was there before. */
 import { dirname, join } from "node:path";
 import { command } from "../command.ts";
-import { apply } from "./apply.ts";
-import { nodeFiles as files } from "./files.ts";
+import { apply } from "./node/apply.ts";
+import { nodeFiles as files } from "./node/files.ts";
 import { flagsOf, uninstallOptions } from "./flags.ts";
-import { underLock } from "./lock.ts";
+import { underLock } from "./node/lock.ts";
 import { uninstallRequest } from "./request.ts";
-import { lockName } from "./state.ts";
+import { lockName } from "./node/state.ts";
 import { tellPlan } from "./told.ts";
 import type { UninstallPlan } from "./uninstall-plan.ts";
 import { planUninstall } from "./uninstall-plan.ts";

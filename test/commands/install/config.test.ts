@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CommandError, UsageError } from "../../../src/commands/errors.ts";
-import { PrimaryError } from "../../../src/commands/install/primary.ts";
+import { PrimaryError } from "../../../src/commands/install/configuration/primary.ts";
 import type { PretendNode } from "../../helpers/pretend-node.ts";
 import { confDir, pretendNode } from "../../helpers/pretend-node.ts";
 
@@ -278,8 +278,8 @@ distributions.run();
 const usage = suite("flags");
 
 const nonsense: readonly { readonly words: readonly string[]; readonly message: string }[] = [
-  { words: ["--no-such"], message: "Unknown option '--no-such'" },
-  { words: ["word"], message: "Unexpected argument 'word'" },
+  { words: ["--no-such"], message: "Cannot understand --no-such: there is no such option" },
+  { words: ["word"], message: 'Cannot understand "word": it is one word too many' },
   { words: ["--watch=maybe"], message: "Cannot use --watch=maybe: expected true or false" },
   { words: ["--distribution=slackware"], message: "expected auto, k3s, microk8s, rke2, kubeadm" },
   { words: ["--distribution=talos"], message: "no shell and no glibc" },

@@ -1,19 +1,19 @@
 /** What a node is to look like: the files and links of ours, and the files of others that have to make way. */
 import { basename, dirname, join } from "node:path";
-import { parseJsonObject } from "../../cni/index.ts";
-import { CommandError } from "../errors.ts";
+import { parseJsonObject } from "../../../cni/index.ts";
+import { CommandError } from "../../errors.ts";
 import { configFile } from "./config-file.ts";
 import { defaultNetwork, multusNetworkName } from "./default-network.ts";
-import type { NodeFiles } from "./files.ts";
+import type { NodeFiles } from "../node/files.ts";
 import { kubeconfigText, readIdentity } from "./identity.ts";
 import type { MultusSettings } from "./multus-file.ts";
 import { readMultusFile } from "./multus-file.ts";
-import { inside } from "./place.ts";
+import { inside } from "../node/place.ts";
 import type { Primary } from "./primary.ts";
 import { pluginsOf } from "./primary.ts";
-import type { InstallRequest } from "./request.ts";
-import type { InstallState } from "./state.ts";
-import { ownFolder } from "./state.ts";
+import type { InstallRequest } from "../request.ts";
+import type { InstallState } from "../node/state.ts";
+import { ownFolder } from "../node/state.ts";
 
 export interface WantedFile {
   /** Relative to the configuration directory. */

@@ -3,9 +3,9 @@
  * was done, also after a crash in the middle.
  */
 import { join } from "node:path";
-import { CniError, parseJsonObject } from "../../cni/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
-import { CommandError } from "../errors.ts";
+import { CniError, parseJsonObject } from "../../../cni/index.ts";
+import { isJsonObject } from "../../../schema/index.ts";
+import { CommandError } from "../../errors.ts";
 import type { NodeFiles } from "./files.ts";
 
 /**

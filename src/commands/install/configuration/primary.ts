@@ -3,14 +3,14 @@
  * network.
  */
 import { join } from "node:path";
-import { CniError, compareVersions, parseJsonObject } from "../../cni/index.ts";
-import { multiplexerTypes } from "../../mux/index.ts";
-import type { JsonObject } from "../../schema/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
-import { CommandError } from "../errors.ts";
-import type { NodeFiles } from "./files.ts";
-import { byBytes } from "./files.ts";
-import type { Move } from "./state.ts";
+import { CniError, compareVersions, parseJsonObject } from "../../../cni/index.ts";
+import { multiplexerTypes } from "../../../mux/index.ts";
+import type { JsonObject } from "../../../schema/index.ts";
+import { isJsonObject } from "../../../schema/index.ts";
+import { CommandError } from "../../errors.ts";
+import type { NodeFiles } from "../node/files.ts";
+import { byBytes } from "../node/files.ts";
+import type { Move } from "../node/state.ts";
 
 export interface Primary {
   /** The file's name, as it was before anybody renamed it. */

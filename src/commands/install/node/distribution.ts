@@ -1,5 +1,5 @@
 /** Where each Kubernetes distribution has its runtime look for configurations and plugins. */
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../../errors.ts";
 import type { NodeFiles } from "./files.ts";
 import { seenBelow } from "./place.ts";
 

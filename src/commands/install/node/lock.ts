@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
-import { FileLockError, lockFile } from "../../os/index.ts";
-import { CommandError } from "../errors.ts";
+import { FileLockError, lockFile } from "../../../os/index.ts";
+import { CommandError } from "../../errors.ts";
 import type { NodeFiles } from "./files.ts";
 import { makeDirectories } from "./step.ts";
 

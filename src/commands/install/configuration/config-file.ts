@@ -1,5 +1,5 @@
-import { compareVersions } from "../../cni/index.ts";
-import type { JsonObject } from "../../schema/index.ts";
+import { compareVersions } from "../../../cni/index.ts";
+import type { JsonObject } from "../../../schema/index.ts";
 
 /** What a generated configuration is made from. */
 export interface ConfigParts {

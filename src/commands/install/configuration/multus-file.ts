@@ -3,10 +3,10 @@
  * one.
  */
 import { join } from "node:path";
-import type { JsonObject } from "../../schema/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
-import type { NodeFiles } from "./files.ts";
-import { byBytes } from "./files.ts";
+import type { JsonObject } from "../../../schema/index.ts";
+import { isJsonObject } from "../../../schema/index.ts";
+import type { NodeFiles } from "../node/files.ts";
+import { byBytes } from "../node/files.ts";
 import { isMultiplexer, isOwnName, pluginsOf, readObject } from "./primary.ts";
 
 export interface MultusSettings {

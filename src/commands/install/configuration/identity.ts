@@ -3,8 +3,8 @@
  * token file beside it, which is kept fresh; it holds no token itself, because tokens end after an hour.
  */
 import { join } from "node:path";
-import { CommandError } from "../errors.ts";
-import type { NodeFiles } from "./files.ts";
+import { CommandError } from "../../errors.ts";
+import type { NodeFiles } from "../node/files.ts";
 
 export interface Identity {
   /** `https://10.96.0.1:443` */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, lstatSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { version } from "../../program/index.ts";
+import { version } from "../../../program/index.ts";
 
 export interface Tree {
   readonly directory: string;

@@ -1,4 +1,4 @@
-import { CommandError, whyFailed } from "../errors.ts";
+import { CommandError, whyFailed } from "../../errors.ts";
 import type { NodeFiles } from "./files.ts";
 import type { Step } from "./step.ts";
 

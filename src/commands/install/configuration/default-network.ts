@@ -1,12 +1,12 @@
 /** The default network of our configuration: the cluster's own, by its file or as a Multus has kept it. */
-import type { JsonObject } from "../../schema/index.ts";
-import type { NodeFiles } from "./files.ts";
+import type { JsonObject } from "../../../schema/index.ts";
+import type { NodeFiles } from "../node/files.ts";
 import type { MultusSettings } from "./multus-file.ts";
-import { inside } from "./place.ts";
+import { inside } from "../node/place.ts";
 import type { Primary } from "./primary.ts";
 import { capabilitiesOf, findPrimary, pluginsOf, PrimaryError } from "./primary.ts";
-import type { InstallRequest } from "./request.ts";
-import type { InstallState } from "./state.ts";
+import type { InstallRequest } from "../request.ts";
+import type { InstallState } from "../node/state.ts";
 
 /** The name Multus's entry point gives: results that runtimes keep by it are found again in either direction. */
 export const multusNetworkName = "multus-cni-network";
