@@ -27,8 +27,9 @@ docs("names flags that the commands have", () => {
 });
 
 docs("quotes what the commands say", () => {
-  const sources = ["configuration/primary.ts", "install-plan.ts", "take-back.ts"].map((name) => readFileSync(join(root, "src", "commands",
-    "install", name), "utf8")).join();
+  const folder = join(root, "src", "commands", "install");
+  const sources = ["configuration/primary.ts", "install-plan.ts", "take-back.ts"]
+    .map((name) => readFileSync(join(folder, name), "utf8")).join();
   for (const words of ["Cannot find the primary configuration: ", "Cannot use the primary configuration ",
     "it is no JSON object", "the runtime would use ", "this node's polynic is in ", "is left where it is: ",
     "has been written again since"]) {

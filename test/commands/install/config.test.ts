@@ -198,7 +198,14 @@ discovery("is looked for in --multus-autoconfig-dir", () => {
   assert.is(plugin(written(node).text)["clusterNetwork"], "/var/lib/primary/10-a.conf");
 });
 
-const refused: readonly { readonly title: string; readonly content: object | string; readonly words?: readonly string[]; readonly message: RegExp }[] = [
+interface Refused {
+  readonly title: string;
+  readonly content: object | string;
+  readonly words?: readonly string[];
+  readonly message: RegExp;
+}
+
+const refused: readonly Refused[] = [
   { title: "is empty", content: "", message: /10-a\.conf: it is no JSON object, expected a CNI configuration/ },
   { title: "is half written", content: '{"cniVersion": "0.3.1", "na', message: /it is no JSON object/ },
   { title: "has no name", content: { cniVersion: "0.3.1", type: "x" }, message: /name is missing/ },
@@ -249,7 +256,14 @@ discovery.run();
 
 const distributions = suite("--distribution");
 
-const places: readonly { readonly name: string; readonly made: readonly string[]; readonly conf: string; readonly bin: string }[] = [
+interface Places {
+  readonly name: string;
+  readonly made: readonly string[];
+  readonly conf: string;
+  readonly bin: string;
+}
+
+const places: readonly Places[] = [
   { name: "kubeadm", made: [], conf: "etc/cni/net.d", bin: "opt/cni/bin" },
   { name: "rke2", made: [], conf: "etc/cni/net.d", bin: "opt/cni/bin" },
   { name: "k3s", made: ["var/lib/rancher/k3s/data/cni/x"], conf: "var/lib/rancher/k3s/agent/etc/cni/net.d",

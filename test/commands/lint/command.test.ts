@@ -44,7 +44,7 @@ for (const [title, words, files, status, stdout, stderr] of [
   ["checks the rest when a file cannot be read, and ends with 2", ["none.yaml", "a.yaml"], { "a.yaml": wrong }, 2,
     /^a\.yaml:5:60: error: /, /^polynic lint: Cannot read none\.yaml: .*ENOENT/],
   ["ends with 2 without a file", [], {}, 2, "",
-    /^polynic lint: Cannot understand "polynic lint": FILE is missing, expected polynic lint \[OPTION\.\.\.\] FILE\.\.\./],
+    /^polynic lint: Cannot understand "polynic lint": FILE is missing, expected polynic lint \[OPTION.*\] FILE\.\.\.\n/],
   ["ends with 2 for an option there is not", ["--isolate"], {}, 2, "",
     /^polynic lint: Cannot understand --isolate: there is no such option, expected --isolated\n/],
   ["helps", ["--help"], {}, 0, /^polynic lint \[OPTION\.\.\.\] FILE\.\.\.\n[\s\S]*Exit status: /, ""],
