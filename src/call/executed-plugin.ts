@@ -1,7 +1,7 @@
 import type { Result } from "../cni/index.ts";
 import { CniError, allVersions, code, parseJson, parseResult, toWireResult } from "../cni/index.ts";
 import { runExecutable } from "../exec/index.ts";
-import type { GcRequest, Plugin, PluginRequest } from "../plugins/index.ts";
+import type { GcRequest, Plugin, PluginRequest, StepRequest } from "../plugins/index.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /**
@@ -28,10 +28,12 @@ export function executedPlugin(type: string, file: string, surroundings: Surroun
     type,
     // It refuses by itself what it does not speak; asking first (VERSION) would double what it costs to run it.
     versions: allVersions,
-    async add(request, { undo }) {
-      undo.add(`undo plugin "${type}"`, async () => { await run("DEL", request); });
-      return readResult(await run("ADD", request), type, request);
-    },
+    step: (request) => ({
+      async add(prevResult, { undo }) {
+        undo.add(`undo plugin "${type}"`, async () => { await run("DEL", { ...request, prevResult }); });
+        return readResult(await run("ADD", { ...request, prevResult }), type, request);
+      },
+    }),
     async del(request) { await run("DEL", request); },
     async check(request) { await run("CHECK", request); },
     async status(request) { await run("STATUS", request); },
@@ -40,7 +42,7 @@ export function executedPlugin(type: string, file: string, surroundings: Surroun
 }
 
 /** What an ADD printed; a result without cniVersion is of the configuration's, and nothing at all is an empty one. */
-function readResult(stdout: string, type: string, { conf }: PluginRequest): Result {
+function readResult(stdout: string, type: string, { conf }: StepRequest): Result {
   const subject = `the result of plugin "${type}"`;
   const json = stdout.trim() === "" ? null : parseJson(stdout, subject);
   const empty = typeof json === "object" && json !== null && "cniVersion" in json && json.cniVersion === "";

@@ -8,7 +8,8 @@ import type { Plugin } from "../plugins/index.ts";
 export const passthru: Plugin = {
   type: "passthru",
   versions: allVersions,
-  add: async ({ prevResult }) => prevResult ?? { interfaces: [], ips: [], routes: [], dns: {} },
+  ipam: "none",
+  step: () => ({ add: async (prevResult) => prevResult ?? { interfaces: [], ips: [], routes: [], dns: {} } }),
   del: async () => {},
   check: async () => {},
   status: async () => {},

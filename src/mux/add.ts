@@ -6,7 +6,8 @@ import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { removeResult, removeScratch, saveScratch } from "../store/index.ts";
 import type { Begun } from "./attachment/begun.ts";
 import { multiplexerOf, remember } from "./attachment/cached.ts";
-import { addNetwork, validatePlugin } from "./attachment/chain.ts";
+import type { ChainStep } from "./attachment/chain.ts";
+import { addContext, addNetwork, planSteps } from "./attachment/chain.ts";
 import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
@@ -64,7 +65,7 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
   try {
     const delegates = pod === undefined ? await resolveDelegates(conf, find) : await pod.delegates();
     const attachments = planAttachments(delegates, runtime, conf, args, { adding: true });
-    await refuseUnusable(attachments, handles);
+    const planned = await planAll(attachments, handles);
     return await command.exclusively(runtime.containerId, async () => {
       refuseTakenInterfaces(attachments, handles);
       const multiplexer = multiplexerOf(command);
@@ -74,8 +75,7 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
       };
       const earlier = saveScratch(conf.cniDir, runtime, noted);
       try {
-        for (const attachment of attachments)
-          await begin(attachment, begun, { handles, pod, cniDir: conf.cniDir, multiplexer });
+        for (const one of planned) await begin(one, begun, { handles, pod, cniDir: conf.cniDir, multiplexer });
         const version = conf.answerVersion || (attachments[0]?.delegate.network.cniVersion ?? conf.cniVersion);
         const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);
@@ -100,7 +100,7 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
 
 /** One network from its plugins to the cache; how far it came stands in `begun`. */
 async function begin(
-  attachment: NetworkAttachment,
+  { attachment, steps }: PlannedAttachment,
   begun: Begun[],
   {
     handles,
@@ -112,32 +112,37 @@ async function begin(
   const one: Begun = { attachment, undo: undoSteps() };
   begun.push(one);
   pod?.prepare(attachment, one.undo);
-  one.answered = await addNetwork(attachment, handles, one.undo);
+  one.answered = await addNetwork(attachment, steps, { handles, undo: one.undo });
   one.result = pod === undefined ? one.answered : pod.complete(attachment, one.answered, handles);
   cacheResult(cniDir, attachment, one.result, multiplexer);
   one.isCached = true;
   handles.log.debug(`added ${describe(attachment)} to container ${attachment.containerId}`);
 }
 
+/** A network's attachment and what its ADD will run. */
+interface PlannedAttachment {
+  readonly attachment: NetworkAttachment;
+  readonly steps: readonly ChainStep[];
+}
+
 /**
- * What can be known before anything is touched: names, that every plugin is there, speaks its network's version and
- * accepts its configuration.
+ * The steps of every network, after all that can be known before anything is touched: names, that every plugin is
+ * there, speaks its network's version and accepts its configuration.
  */
-async function refuseUnusable(attachments: readonly NetworkAttachment[], handles: Handles): Promise<void> {
+async function planAll(
+  attachments: readonly NetworkAttachment[],
+  handles: Handles,
+): Promise<readonly PlannedAttachment[]> {
   refuseNameClash(attachments.map(({ delegate }) => delegate), attachments.map(({ ifName }) => ifName));
+  const planned: PlannedAttachment[] = [];
   for (const attachment of attachments) {
-    for (const plugin of attachment.delegate.network.plugins) {
-      try {
-        await validatePlugin(attachment, plugin, handles);
-      } catch (error) {
-        throw new UnusableNetwork(
-          attachment.delegate.displayName,
-          "refused",
-          withContext(error, `Cannot add ${describe(attachment)} with plugin "${plugin.type}"`),
-        );
-      }
+    try {
+      planned.push({ attachment, steps: await planSteps(attachment, handles) });
+    } catch (error) {
+      throw new UnusableNetwork(attachment.delegate.displayName, "refused", error);
     }
   }
+  return planned;
 }
 
 /** A sign that the container is attached already. */
@@ -152,10 +157,7 @@ function refuseTakenInterfaces(attachments: readonly NetworkAttachment[], handle
     try {
       if (handles.container.links.find(ifName) === undefined) continue;
     } catch (error) {
-      throw withContext(
-        error,
-        `Cannot add ${describe(attachment)} with plugin "${attachment.delegate.network.plugins[0]?.type ?? ""}"`,
-      );
+      throw addContext(error, attachment, attachment.delegate.network.plugins[0]?.type ?? "");
     }
     throw new TakenInterface(
       code.invalidConfig,

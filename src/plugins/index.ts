@@ -14,8 +14,8 @@ import { wasm } from "./wasm/index.ts";
 
 export { normaliseRangeSets } from "./host-local/ranges.ts";
 export type {
-  AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, Teardown, Undo,
-  ValidAttachment,
+  AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, Step, StepRequest,
+  Teardown, Undo, ValidAttachment,
 } from "./contract/plugin.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 

@@ -67,7 +67,8 @@ async function serve(
 async function add(plugin: Plugin, request: PluginRequest, handles: OpenHandles): Promise<string> {
   const undo = undoSteps();
   try {
-    const result = await plugin.add(request, handlesWith(handles, { undo }));
+    const step = await plugin.step(request, handles);
+    const result = await step.add(request.prevResult, handlesWith(handles, { undo }));
     // Inside, since a result that the version cannot hold leaves nothing behind either.
     return printResult(result, request.conf.cniVersion);
   } catch (error) {

@@ -8,6 +8,7 @@ import { openIptables } from "../../src/exec/index.ts";
 import { openOwnNamespace } from "../../src/kernel/index.ts";
 import { runProgram } from "../../src/os/index.ts";
 import type { AddContext, Attachment, DelContext, Plugin, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
+import { addWith } from "./handles.ts";
 import { run } from "./netns.ts";
 
 /** A context for ADD, DEL and CHECK. What firewall plugins have no business with throws. */
@@ -59,7 +60,8 @@ export interface Call {
 export async function call(plugin: Plugin, verb: "add" | "del" | "check", request: Call): Promise<void> {
   const context = firewallContext();
   try {
-    await plugin[verb](requestOf(plugin, request), context);
+    if (verb === "add") await addWith(plugin, requestOf(plugin, request), context);
+    else await plugin[verb](requestOf(plugin, request), context);
   } catch (error) {
     await context.unwind();
     throw error;

@@ -7,7 +7,9 @@ import type { FailedStep } from "../../src/call/index.ts";
 import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from "../../src/call/index.ts";
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { newestVersion, toWireResult } from "../../src/cni/index.ts";
-import type { AddContext, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "../../src/plugins/index.ts";
+import type {
+  AddContext, DelContext, Handles, Plugin, PluginRequest, StepRequest, ValidAttachment,
+} from "../../src/plugins/index.ts";
 
 /** One plugin called for one attachment. */
 export interface Driven {
@@ -32,7 +34,7 @@ export async function add(driven: Driven): Promise<Result> {
   const undo = undoSteps();
   return await withHandles(driven, async (handles) => {
     try {
-      const result = await driven.plugin.add(requestOf(driven), derived<AddContext>(handles, { undo }));
+      const result = await addWith(driven.plugin, requestOf(driven), derived<AddContext>(handles, { undo }));
       // As the command would print it: 0.1.0 and 0.2.0 cannot say that there is no address.
       toWireResult(result, driven.cniVersion ?? newestVersion);
       return result;
@@ -42,6 +44,13 @@ export async function add(driven: Driven): Promise<Result> {
       throw error;
     }
   });
+}
+
+/** As those who call plugins do it: first the plugin reads the configuration, then its step acts. */
+export async function addWith(plugin: Plugin, request: PluginRequest, context: AddContext): Promise<Result> {
+  const { prevResult, ...known } = request;
+  const step = await plugin.step(known, context);
+  return await step.add(prevResult, context);
 }
 
 export async function del(driven: Driven): Promise<void> {
@@ -111,13 +120,15 @@ interface TestIpamConf {
 const testIpam: Plugin = {
   type: "test",
   versions: [newestVersion],
-  async add(request, { undo }) {
-    // The tests write what they configure.
-    const { addresses = [], routes = [], dns = {} } = request.conf["ipam"] as TestIpamConf;
-    reservations.add(holder(request));
-    undo.add("release the addresses", () => void reservations.delete(holder(request)));
-    return { interfaces: [], ips: addresses, routes, dns };
-  },
+  step: (request) => ({
+    async add(_, { undo }) {
+      // The tests write what they configure.
+      const { addresses = [], routes = [], dns = {} } = request.conf["ipam"] as TestIpamConf;
+      reservations.add(holder(request));
+      undo.add("release the addresses", () => void reservations.delete(holder(request)));
+      return { interfaces: [], ips: addresses, routes, dns };
+    },
+  }),
   async del(request) {
     reservations.delete(holder(request));
   },
@@ -128,6 +139,6 @@ const testIpam: Plugin = {
   async gc() {},
 };
 
-function holder({ attachment }: PluginRequest): string {
+function holder({ attachment }: StepRequest): string {
   return `${attachment.containerId}/${attachment.ifName}`;
 }

@@ -6,6 +6,7 @@ import type { AddContext, DelContext, Plugin, PluginConf, ValidAttachment } from
 import { openFileLeases } from "../../src/store/index.ts";
 import type { ModuleHost } from "../../src/wasm/index.ts";
 import { openModules } from "../../src/wasm/index.ts";
+import { addWith } from "./handles.ts";
 import { builtModules } from "./wasm.ts";
 
 export interface IpamCall {
@@ -30,7 +31,7 @@ const builtIn = openModules(builtModules);
 export async function add(plugin: Plugin, call: IpamCall): Promise<Result> {
   const { context, undo } = contextOf(call);
   try {
-    return await plugin.add(requestOf(plugin, call), context);
+    return await addWith(plugin, requestOf(plugin, call), context);
   } catch (error) {
     for (const step of undo.splice(0).reverse()) await step();
     throw error;
@@ -40,7 +41,7 @@ export async function add(plugin: Plugin, call: IpamCall): Promise<Result> {
 /** ADD whose undo steps are run although it succeeded, as when a later plugin fails. */
 export async function addAndUndo(plugin: Plugin, call: IpamCall): Promise<void> {
   const { context, undo } = contextOf(call);
-  await plugin.add(requestOf(plugin, call), context);
+  await addWith(plugin, requestOf(plugin, call), context);
   for (const step of undo.splice(0).reverse()) await step();
 }
 

@@ -69,34 +69,7 @@ export function openBench(): Bench {
   const namespace = fakeNamespace({ interfaces, deletedTogether, routes });
   const plugin = (type: string): Plugin => {
     if (!types.has(type)) throw new CniError(112, `Cannot find plugin "${type}": it is not there`);
-    return {
-      type,
-      versions: allVersions,
-      async add(request, { undo }) {
-        undo.add(`undo ${type}`, () => {
-          interfaces.delete(request.attachment.ifName);
-          seen("undo", type, request);
-        });
-        seen("ADD", type, request);
-        interfaces.add(request.attachment.ifName);
-        const answer = request.prevResult ?? answers.get(type) ?? resultOf(request.attachment);
-        for (const { dst, gw } of request.prevResult === undefined ? answer.routes : []) {
-          namespace.routes.add({ dst: parsePrefix(dst), index: namespace.links.get(request.attachment.ifName).index,
-            ...(gw === undefined ? {} : { gateway: parseAddress(gw) }) });
-        }
-        return answer;
-      },
-      async del(request, { teardown }) {
-        seen("DEL", type, request);
-        const { ifName } = request.attachment;
-        if (!interfaces.delete(ifName)) return;
-        teardown.deleteLink(namespace, namespace.links.get(ifName));
-        teardown.after(`tidy up ${type}`, () => seen("after", type, request));
-      },
-      async check(request) { seen("CHECK", type, request); },
-      async status(request) { seen("STATUS", type, request); },
-      async gc(request) { seen("GC", type, request); },
-    };
+    return recordingPlugin(type, { seen, interfaces, answers, namespace });
   };
   const handles = fakeHandles({ namespace, plugin, merged, warnings });
   return {
@@ -122,6 +95,42 @@ export function openBench(): Bench {
       };
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+/** A plugin that has every call seen, and an interface that is a name. */
+function recordingPlugin(type: string, { seen, interfaces, answers, namespace }: Pick<Bench, "interfaces" | "answers">
+  & { seen: (verb: string, type: string, request: SeenCall["request"]) => void; namespace: Namespace }): Plugin {
+  return {
+    type,
+    versions: allVersions,
+    step: (known) => ({
+      async add(prevResult, { undo }) {
+        const request = { ...known, prevResult };
+        undo.add(`undo ${type}`, () => {
+          interfaces.delete(request.attachment.ifName);
+          seen("undo", type, request);
+        });
+        seen("ADD", type, request);
+        interfaces.add(request.attachment.ifName);
+        const answer = prevResult ?? answers.get(type) ?? resultOf(request.attachment);
+        for (const { dst, gw } of prevResult === undefined ? answer.routes : []) {
+          namespace.routes.add({ dst: parsePrefix(dst), index: namespace.links.get(request.attachment.ifName).index,
+            ...(gw === undefined ? {} : { gateway: parseAddress(gw) }) });
+        }
+        return answer;
+      },
+    }),
+    async del(request, { teardown }) {
+      seen("DEL", type, request);
+      const { ifName } = request.attachment;
+      if (!interfaces.delete(ifName)) return;
+      teardown.deleteLink(namespace, namespace.links.get(ifName));
+      teardown.after(`tidy up ${type}`, () => seen("after", type, request));
+    },
+    async check(request) { seen("CHECK", type, request); },
+    async status(request) { seen("STATUS", type, request); },
+    async gc(request) { seen("GC", type, request); },
   };
 }
 

@@ -7,7 +7,7 @@ import { builtDist } from "./dist.ts";
 import type { Call, World } from "./runtime.ts";
 
 /** Everything it keeps is in the world's directory. Needs the world's `uplink0`. */
-export function threeNetworks({ directory }: World,
+export function threeNetworks({ directory }: Pick<World, "directory">,
   more: object = {}): { readonly delegates: readonly (Readonly<Record<string,
   unknown>> & { readonly name: string })[] } & Readonly<Record<string, unknown>> {
   const ipam = (...subnets: readonly string[]): object => ({ type: "host-local", dataDir: join(directory, "networks"),

@@ -1,12 +1,14 @@
 import type { FailedStep } from "../../call/index.ts";
 import { handlesWith, withContext } from "../../call/index.ts";
-import type { NetworkPlugin, Result } from "../../cni/index.ts";
+import type { CniError, NetworkPlugin, Result } from "../../cni/index.ts";
 import { requestConf, requireVersion } from "../../cni/index.ts";
 import type {
   AddContext,
   DelContext,
   Handles,
   PluginRequest,
+  Step,
+  StepRequest,
   Teardown,
   Undo,
   ValidAttachment,
@@ -14,37 +16,58 @@ import type {
 import type { NetworkAttachment } from "../networks/network-attachment.ts";
 import { describe } from "../networks/network-attachment.ts";
 
-/**
- * Refuses a plugin that is not there, does not speak the network's version or refuses its configuration; touches
- * nothing.
- */
-export async function validatePlugin(
-  network: NetworkAttachment,
-  plugin: NetworkPlugin,
-  handles: Handles,
-): Promise<void> {
-  const { versions, validate, prepare } = handles.plugin(plugin.type);
-  requireVersion("ADD", network.delegate.network.cniVersion, versions);
-  validate?.(request(network, plugin, undefined), handles);
-  await prepare?.(request(network, plugin, undefined), handles);
+/** One plugin of a network, its configuration read and accepted. */
+export interface ChainStep extends Step {
+  readonly type: string;
 }
 
 /**
- * Runs the plugins of one network in list order, each with the result of the one before it.
+ * The steps of a network's ADD, in list order.
+ *
+ * @throws CniError when a plugin is not there, does not speak the network's version or refuses its configuration;
+ *   nothing has been touched
+ */
+export async function planSteps(network: NetworkAttachment, handles: Handles): Promise<readonly ChainStep[]> {
+  const steps: ChainStep[] = [];
+  for (const plugin of network.delegate.network.plugins) {
+    const { type } = plugin;
+    try {
+      const found = handles.plugin(type);
+      requireVersion("ADD", network.delegate.network.cniVersion, found.versions);
+      const step = await found.step(stepRequest(network, plugin), handles);
+      steps.push({ type, add: (prevResult, context) => step.add(prevResult, context) });
+    } catch (error) {
+      throw addContext(error, network, type);
+    }
+  }
+  return steps;
+}
+
+/**
+ * Runs the steps of one network in order, each with the result of the one before it.
  *
  * @throws CniError of the plugin that failed, naming it, the network and the interface; what was done is in `undo`
  */
-export async function addNetwork(network: NetworkAttachment, handles: Handles, undo: Undo): Promise<Result> {
+export async function addNetwork(
+  network: NetworkAttachment,
+  steps: readonly ChainStep[],
+  { handles, undo }: { readonly handles: Handles; readonly undo: Undo },
+): Promise<Result> {
   const context: AddContext = handlesWith(handles, { undo });
   let result: Result | undefined;
-  for (const plugin of network.delegate.network.plugins) {
+  for (const { type, add } of steps) {
     try {
-      result = await handles.plugin(plugin.type).add(request(network, plugin, result), context);
+      result = await add(result, context);
     } catch (error) {
-      throw withContext(error, `Cannot add ${describe(network)} with plugin "${plugin.type}"`);
+      throw addContext(error, network, type);
     }
   }
   return result ?? { interfaces: [], ips: [], routes: [], dns: {} };
+}
+
+/** An error of ADD with the plugin it is of. */
+export function addContext(error: unknown, network: NetworkAttachment, type: string): CniError {
+  return withContext(error, `Cannot add ${describe(network)} with plugin "${type}"`);
 }
 
 /** Runs DEL of every plugin in reverse order, past errors, which are added to `failures`. */
@@ -102,30 +125,15 @@ export async function collectNetwork(
 }
 
 function request(network: NetworkAttachment, plugin: NetworkPlugin, prevResult: Result | undefined): PluginRequest {
-  return {
-    attachment: network,
-    prevResult,
-    trusted: network.delegate.trusted,
-    conf: confOf(network, plugin),
-  };
+  return { ...stepRequest(network, plugin), prevResult };
 }
 
-type Conf = PluginRequest["conf"];
-
-/** One object for every call of a plugin in a network, by which the plugin knows what it has accepted. */
-const confs = new WeakMap<NetworkAttachment, Map<NetworkPlugin, Conf>>();
-
-function confOf(network: NetworkAttachment, plugin: NetworkPlugin): Conf {
-  const known = confs.get(network) ?? new Map<NetworkPlugin, Conf>();
-  confs.set(network, known);
+function stepRequest(network: NetworkAttachment, plugin: NetworkPlugin): StepRequest {
+  const { capabilityArgs, delegate } = network;
   const { prevResult: _ours, ...own } = plugin;
-  const conf =
-    known.get(plugin) ??
-    requestConf({
-      network: network.delegate.network,
-      plugin: { ...own, type: plugin.type },
-      capabilityArgs: network.capabilityArgs,
-    });
-  known.set(plugin, conf);
-  return conf;
+  return {
+    attachment: network,
+    trusted: delegate.trusted,
+    conf: requestConf({ network: delegate.network, plugin: { ...own, type: plugin.type }, capabilityArgs }),
+  };
 }

@@ -1,30 +1,23 @@
 import type { Interface } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
-import type { Call } from "../contract/define.ts";
 import type { Handles } from "../contract/plugin.ts";
-import {
-  broken,
-  checkAddressesAndRoutes,
-  checkedLink,
-  containerInterface,
-  requirePrevResult,
-} from "../interface/check.ts";
-import type { BridgeConf, BridgeSettings } from "./conf.ts";
+import type { CheckedCall } from "../interface/check.ts";
+import { broken, checkedLink, checkInterface, requirePrevResult } from "../interface/check.ts";
+import type { BridgeSettings } from "./conf.ts";
 
 /**
  * Bridge, container end and host end are as prevResult says, joined to each other, with the addresses and routes it
  * lists.
  */
 export function checkBridge(
-  call: Call<BridgeConf>,
+  call: CheckedCall,
   settings: BridgeSettings,
   { host, container }: Pick<Handles, "host" | "container">,
 ): void {
-  const result = requirePrevResult(call.prevResult, call.network);
-  const bridge = checkBridgeLink(host, result.interfaces, settings);
-  const link = checkedLink(container, containerInterface(result, call.attachment), "veth");
-  checkHostEnd(host, result.interfaces, bridge, link);
-  checkAddressesAndRoutes(container, link, result);
+  const { interfaces } = requirePrevResult(call.prevResult, call.network);
+  const bridge = checkBridgeLink(host, interfaces, settings);
+  const link = checkInterface(call, container, "veth");
+  checkHostEnd(host, interfaces, bridge, link);
 }
 
 function checkBridgeLink(

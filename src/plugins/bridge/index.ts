@@ -18,15 +18,16 @@ import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/in
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
-import type { Call } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { AddContext, Attachment, DelContext } from "../contract/plugin.ts";
+import type { FirewallBackend } from "../firewall/backend.ts";
 import {
   gcMasquerade,
   parseMasqueradeBackend,
   setupMasquerade,
   teardownMasquerade,
 } from "../firewall/masquerade/index.ts";
+import { containerEntry } from "../interface/attach.ts";
 import { configureInterface } from "../interface/configure.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
@@ -47,30 +48,45 @@ import {
 } from "./gateway.ts";
 import { setupSpoofCheck, teardownSpoofCheck } from "./mac-spoof-check.ts";
 
-export const bridge = definePlugin<BridgeConf>({
+/** The configuration as ADD and CHECK act on it. */
+export interface BridgePlan {
+  readonly settings: BridgeSettings;
+  readonly backend: FirewallBackend | undefined;
+  /** Absent: the kernel draws one. */
+  readonly mac: string | undefined;
+  /** The host's link in the VLAN that holds the gateways; undefined where the bridge itself does. */
+  readonly vlanGateway: string | undefined;
+}
+
+export const bridge = definePlugin<BridgeConf, BridgePlan>({
   type: "bridge",
   versions: allVersions,
   schema: confSchema("bridge"),
-  delegatesIpam: true,
+  ipam: "optional",
 
-  validate(call) {
-    bridgeSettings(call.conf, call.ipam !== undefined);
-    parseMasqueradeBackend(call.conf.ipMasqBackend);
-    macOf(call);
+  read({ attachment, conf, ipamType }) {
+    const hasIpam = ipamType !== undefined;
+    const settings = bridgeSettings(conf, hasIpam);
+    return {
+      settings,
+      backend: parseMasqueradeBackend(conf.ipMasqBackend),
+      vlanGateway: hasIpam && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined,
+      mac: requestedMac({
+        configured: conf.args?.cni?.mac,
+        args: attachment.args,
+        runtimeConfig: conf.runtimeConfig?.mac,
+        stronger: "configured",
+      }),
+    };
   },
 
-  async add(call, context) {
-    const { attachment, conf, ipam } = call;
+  async add({ attachment, conf, network, plan, ipam }, context) {
     const { host, container, undo } = context;
     const { containerId, ifName } = attachment;
-    const settings = bridgeSettings(conf, ipam !== undefined);
-    const backend = parseMasqueradeBackend(conf.ipMasqBackend);
-    const vlanGateway =
-      ipam !== undefined && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined;
-    const mac = macOf(call);
+    const { settings, vlanGateway } = plan;
 
     const bridgeLink = ensureBridge(host, settings);
-    const pair = createVeth({ ifName, mac, mtu: settings.mtu, master: bridgeLink.index }, context);
+    const pair = createVeth({ ifName, mac: plan.mac, mtu: settings.mtu, master: bridgeLink.index }, context);
     setPort(host, pair.hostIndex, settings);
     if (conf.macspoofchk === true) {
       setupSpoofCheck(
@@ -85,68 +101,55 @@ export const bridge = definePlugin<BridgeConf>({
       if (settings.containerUp) container.links.set(pair.containerLink.index, { up: true });
     } else {
       setAnnouncing(container, ifName, conf.enabledad === true);
-      // The container end is named as its own result lists it; the final one has it at index 2 as well.
-      await configureInterface(
-        { link: pair.containerLink, result: { ...layer3, interfaces: placeholders(pair), dns: {} } },
-        context,
-      );
+      await configureInterface({ link: pair.containerLink, ips: layer3.ips, routes: layer3.routes }, context);
       const gateways = settings.isGateway ? gatewayPrefixes(layer3.ips) : [];
       const holder = vlanGateway === undefined ? bridgeLink : ensureVlanGateway(host, bridgeLink, settings);
       holdGateways(host, holder, gateways, settings.forceAddress);
       if (conf.ipMasq === true) {
         const addresses = layer3.ips.map((ip) => parsePrefix(ip.address));
-        await setupMasquerade(context, { network: call.network, containerId, ifName, addresses }, backend, undo);
+        await setupMasquerade(context, { network, containerId, ifName, addresses }, plan.backend, undo);
       }
     }
 
     const hostEnd = settings.containerUp ? await waitUntilUp(pair, context) : host.links.get(pair.hostIndex);
-    const interfaces: Interface[] = [
-      hostInterface(host.links.get(bridgeLink.index)),
-      hostInterface(hostEnd),
-      { ...hostInterface(pair.containerLink), sandbox: attachment.netns },
-      ...(vlanGateway === undefined ? [] : [hostInterface(host.links.get(vlanGateway))]),
-    ];
     const { ips, routes, dns } = layer3 ?? { ips: [], routes: [], dns: {} };
-    return { interfaces, ips, routes, dns: configuredOrLeasedDns(conf.dns, dns) };
+    return {
+      interfaces: [
+        hostEntry(host.links.get(bridgeLink.index)),
+        hostEntry(hostEnd),
+        containerEntry(pair.containerLink, attachment),
+        ...(vlanGateway === undefined ? [] : [hostEntry(host.links.get(vlanGateway))]),
+      ],
+      ips: ips.map((ip) => ({ ...ip, interface: containerIndex })),
+      routes,
+      dns: configuredOrLeasedDns(conf.dns, dns),
+    };
   },
 
-  async del({ attachment, conf, ipam, network, prevResult }, context) {
+  async del({ attachment, conf, network, prevResult }, context) {
     const { teardown } = context;
     const { containerId, ifName } = attachment;
-    let held: readonly Prefix[] | undefined;
-    // What the host holds goes whether or not the namespace is still one; the addresses are released when nothing
-    // speaks of them any more.
+    // Registered first: what the host holds goes whether or not the namespace is still one.
     if (conf.macspoofchk === true)
       teardown.after(`remove the spoof check of interface "${ifName}"`, () => removeSpoofCheck(attachment, context));
     if (conf.ipMasq === true) {
       // Freeing nftables rules and deleting a link both wait for the kernel; in this order it does both at once.
-      teardown.before(`stop masquerading interface "${ifName}"`, () => (
-        teardownMasquerade(context, { network, containerId, ifName, addresses: held ?? addressesIn(prevResult) })));
+      teardown.before(`stop masquerading interface "${ifName}"`, async () => {
+        const addresses = heldAddresses(context, ifName) ?? addressesIn(prevResult);
+        await teardownMasquerade(context, { network, containerId, ifName, addresses });
+      });
     }
-    const link = deleteInterface(attachment, ipam, context);
-    if (conf.ipMasq === true && link !== undefined) held = heldAddresses(context.containerIfPresent, link);
+    deleteInterface(attachment, context);
   },
 
   async check(call, handles) {
-    const { conf, ipam } = call;
-    const settings = bridgeSettings(conf, ipam !== undefined);
-    await ipam?.check(handles);
-    checkBridge(call, settings, handles);
+    checkBridge(call, call.plan.settings, handles);
   },
 
   async gc({ network, validAttachments }, handles) {
     if (validAttachments !== undefined) await gcMasquerade(handles, network, validAttachments);
   },
 });
-
-function macOf({ attachment, conf }: Call<BridgeConf>): string | undefined {
-  return requestedMac({
-    configured: conf.args?.cni?.mac,
-    args: attachment.args,
-    runtimeConfig: conf.runtimeConfig?.mac,
-    stronger: "configured",
-  });
-}
 
 /** A new port has neither flag, so only what is asked for is written. */
 function setPort(host: Namespace, port: number, settings: BridgeSettings): void {
@@ -155,21 +158,17 @@ function setPort(host: Namespace, port: number, settings: BridgeSettings): void 
   setPortVlans(host, port, settings);
 }
 
-/**
- * IPAM's answer with gateways and default routes; its addresses belong to the container end, number 2 in the result.
- */
+/** IPAM's answer with gateways and default routes. */
 export function toLayer3(
-  lease: Result,
+  { ips, routes, dns }: Pick<Result, "ips" | "routes" | "dns">,
   { isGateway, isDefaultGateway }: Pick<BridgeSettings, "isGateway" | "isDefaultGateway">,
 ): Omit<Result, "interfaces"> {
-  const ips = withGateways(lease.ips, isGateway).map((ip) => ({ ...ip, interface: 2 }));
-  return { ips, routes: isDefaultGateway ? withDefaultRoutes(lease.routes, ips) : lease.routes, dns: lease.dns };
+  const withGateway = withGateways(ips, isGateway);
+  return { ips: withGateway, routes: isDefaultGateway ? withDefaultRoutes(routes, withGateway) : routes, dns };
 }
 
-/** The interfaces in result order, as far as naming the owner of an address needs them. */
-function placeholders({ containerLink, hostName }: MadeVeth): readonly Interface[] {
-  return [{ name: "" }, { name: hostName }, { name: containerLink.name }];
-}
+/** Where the container end stands in the result: behind the bridge and the host end. */
+const containerIndex = 2;
 
 /**
  * The network learns of the addresses at once, and waits for no duplicate detection unless asked to. Best effort: a
@@ -216,7 +215,7 @@ async function waitUntilUp(
   );
 }
 
-function hostInterface({ name, mac }: Link): Interface {
+function hostEntry({ name, mac }: Link): Interface {
   return { name, ...(mac === undefined ? {} : { mac }) };
 }
 
@@ -225,8 +224,17 @@ function addressesIn(result: Result | undefined): readonly Prefix[] {
   return (result?.ips ?? []).map((ip) => parsePrefix(ip.address));
 }
 
-function heldAddresses(container: Namespace | undefined, link: Link): readonly Prefix[] {
-  return container?.addresses.list(link.index).filter(({ address }) => isGlobalUnicast(address)) ?? [];
+/** The addresses the container's link has; undefined when it cannot be looked at any more. */
+function heldAddresses(context: DelContext, ifName: string): readonly Prefix[] | undefined {
+  try {
+    const container = context.containerIfPresent;
+    const link = container?.links.find(ifName);
+    if (container === undefined || link === undefined) return undefined;
+    return container.addresses.list(link.index).filter(({ address }) => isGlobalUnicast(address));
+  } catch {
+    // The search for the link to delete tells what is wrong.
+    return undefined;
+  }
 }
 
 /** What cannot be removed names a host link that no longer exists and stops nothing, so DEL succeeds all the same. */

@@ -1,24 +1,49 @@
 import type { ConfSchema, Result } from "../../cni/index.ts";
-import { confSchema, readConf } from "../../cni/index.ts";
+import { CniError, code, readConf } from "../../cni/index.ts";
 import type { Ipam } from "./ipam.ts";
-import { bindIpam } from "./ipam.ts";
-import type { AddContext, Attachment, DelContext, Handles, Plugin, PluginRequest, ValidAttachment } from "./plugin.ts";
+import { collectAddresses, ipamPlugin, isDelegating, leaseAddresses, releaseAddresses } from "./ipam.ts";
+import type {
+  AddContext,
+  Attachment,
+  DelContext,
+  Handles,
+  IpamUse,
+  Plugin,
+  PluginRequest,
+  Step,
+  StepRequest,
+  ValidAttachment,
+} from "./plugin.ts";
 import { throwAll } from "./several-errors.ts";
 
-/** One call of a plugin with its configuration read and its IPAM bound. */
+/** One call of a plugin with its configuration read. */
 export interface Call<Conf> {
   readonly attachment: Attachment;
   /** The network's name. */
   readonly network: string;
   readonly cniVersion: string;
   readonly conf: Conf;
+  /** `ipam.type`; undefined without one (layer 2) and for plugins that do not delegate. */
+  readonly ipamType: string | undefined;
+}
+
+/** The same for a verb that is told what came before it: the plugin before this one, or the ADD. */
+export interface LaterCall<Conf> extends Call<Conf> {
   readonly prevResult: Result | undefined;
-  /** The IPAM plugin that `ipam.type` names; undefined without one (layer 2) and for plugins that do not delegate. */
+}
+
+/** A call whose configuration was accepted, with what `read` made of it. */
+export interface PlannedCall<Conf, Plan> extends LaterCall<Conf> {
+  readonly plan: Plan;
+}
+
+/** ADD, with the IPAM plugin that `ipamType` names bound to it. */
+export interface AddCall<Conf, Plan> extends PlannedCall<Conf, Plan> {
   readonly ipam: Ipam | undefined;
 }
 
-/** The same for GC; undefined attachments mean that the runtime gave no list: remove nothing. */
-export interface GcCall<Conf> extends Call<Conf> {
+/** GC; undefined attachments mean that the runtime gave no list: remove nothing. */
+export interface GcCall<Conf> extends LaterCall<Conf> {
   readonly validAttachments: readonly ValidAttachment[] | undefined;
 }
 
@@ -26,92 +51,131 @@ export interface GcCall<Conf> extends Call<Conf> {
  * What a plugin's author writes. ADD, CHECK and STATUS get a configuration that fits the schema. DEL and GC get what
  * fits of it and nothing in place of the rest: an attachment must stay deletable under a configuration that ADD
  * refuses, so no key may be required there.
+ *
+ * A plugin that delegates its IPAM asks for addresses in `add` and is done with it: they are checked before its own
+ * `check`, released once its links are gone, and collected beside its own `gc`.
  */
-export interface PluginDefinition<Conf extends object> {
+export interface PluginDefinition<Conf extends object, Plan = undefined> {
   readonly type: string;
   /** cniVersions accepted, oldest first. */
   readonly versions: readonly string[];
   readonly schema: ConfSchema<Conf>;
-  /** Addresses come from the plugin that `ipam.type` names. */
-  readonly delegatesIpam?: boolean;
-  /** What of a configuration the schema cannot tell is wrong; runs before every ADD and touches nothing. */
-  validate?(call: Call<Conf>): void;
-  add(call: Call<Conf>, context: AddContext): Promise<Result>;
-  del(call: Call<Partial<Conf>>, context: DelContext): Promise<void>;
-  check(call: Call<Conf>, handles: Handles): Promise<void>;
-  /** Beyond what the bound IPAM answers, which is always asked. */
+  readonly ipam: IpamUse;
+  /**
+   * What ADD and CHECK work from, made of a configuration that fits the schema; refuses (7) what the schema cannot.
+   * Touches nothing, and runs before anything else of an ADD does. Absent: there is nothing to make.
+   */
+  read?(call: Call<Conf>, handles: Handles): Plan | Promise<Plan>;
+  add(call: AddCall<Conf, Plan>, context: AddContext): Promise<Result>;
+  del(call: LaterCall<Partial<Conf>>, context: DelContext): Promise<void>;
+  check(call: PlannedCall<Conf, Plan>, handles: Handles): Promise<void>;
   status?(call: Call<Conf>, handles: Handles): Promise<void>;
-  /** Beyond what the bound IPAM collects, which is always asked. */
   gc?(call: GcCall<Partial<Conf>>, handles: Handles): Promise<void>;
 }
 
 /** The plugin a definition describes. */
-export function definePlugin<Conf extends object>(definition: PluginDefinition<Conf>): Plugin {
-  const { type, versions, schema } = definition;
-  const strict = (verb: string, request: PluginRequest, handles: Handles): Call<Conf> => (
-    { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf) });
-  const lenient = (verb: string, request: PluginRequest, handles: Handles): Call<Partial<Conf>> => (
-    { ...bound(definition, verb, request, handles), conf: readConf(schema, request.conf, { lenient: true }) });
-  // The multiplexer has a configuration validated before it touches anything, and then added.
-  const accepted = new WeakMap<PluginRequest["conf"], Pick<Call<Conf>, "attachment" | "conf">>();
-  const validated = (request: PluginRequest, handles: Handles): Call<Conf> => {
-    const known = accepted.get(request.conf);
-    if (known !== undefined && known.attachment === request.attachment)
-      return { ...bound(definition, "ADD", request, handles), conf: known.conf };
-    const call = strict("ADD", request, handles);
-    definition.validate?.(call);
-    call.ipam?.validate(handles);
-    accepted.set(request.conf, { attachment: call.attachment, conf: call.conf });
+export function definePlugin<Conf extends object, Plan = undefined>(
+  definition: PluginDefinition<Conf, Plan>,
+): Plugin {
+  const { type, versions, schema, ipam } = definition;
+  const strict = (request: StepRequest): Call<Conf> => {
+    const call = callOf(ipam, request, readConf(schema, request.conf));
+    requireIpam(type, ipam, call);
     return call;
   };
+  const lenient = (request: StepRequest): Call<Partial<Conf>> => (
+    callOf(ipam, request, readConf(schema, request.conf, { lenient: true })));
   return {
-    type,
-    versions,
-    validate: (request, handles) => void validated(request, handles),
-    ...(definition.delegatesIpam === true
-      ? {
-          prepare: async (request: PluginRequest, handles: Handles) =>
-            await bound(definition, "ADD", request, handles).ipam?.prepare(handles),
-        }
-      : {}),
-    add: async (request, context) => await definition.add(validated(request, context), context),
-    del: async (request, context) => await definition.del(lenient("DEL", request, context), context),
-    check: async (request, handles) => await definition.check(strict("CHECK", request, handles), handles),
+    type, versions, ipam,
+    step(request, handles) {
+      const call = strict(request);
+      const { ipamType } = call;
+      const ipam = ipamType === undefined ? undefined : ipamPlugin(ipamType, request, handles).step(request, handles);
+      return whenThere(ipam, (bound) => (
+        whenThere(planOf(definition, call, handles), (plan) => toStep(definition, { ...call, plan }, bound))));
+    },
+    async del(request, context) {
+      const call = lenient(request);
+      try {
+        await definition.del({ ...call, prevResult: request.prevResult }, context);
+      } finally {
+        // Whatever went wrong, the addresses go; and last, when nothing speaks of them any more.
+        if (call.ipamType !== undefined) registerRelease(call.ipamType, request, context);
+      }
+    },
+    async check(request, handles) {
+      const call = strict(request);
+      const plan = await planOf(definition, call, handles);
+      if (call.ipamType !== undefined) await ipamPlugin(call.ipamType, request, handles).check(request, handles);
+      await definition.check({ ...call, plan, prevResult: request.prevResult }, handles);
+    },
     async status(request, handles) {
-      const call = strict("STATUS", request, handles);
-      await call.ipam?.status(handles);
+      const call = strict(request);
+      if (call.ipamType !== undefined) await ipamPlugin(call.ipamType, request, handles).status(request, handles);
       await definition.status?.(call, handles);
     },
     async gc(request, handles) {
-      const call = lenient("GC", request, handles);
+      const call = lenient(request);
+      const { prevResult, validAttachments } = request;
       // Both are asked: what one cannot collect must not keep the other from it.
       const ended = await Promise.allSettled([
-        call.ipam?.gc(handles),
-        definition.gc?.({ ...call, validAttachments: request.validAttachments }, handles),
+        call.ipamType === undefined ? undefined : collectAddresses(call.ipamType, request, handles),
+        definition.gc?.({ ...call, prevResult, validAttachments }, handles),
       ]);
       throwAll(ended.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason));
     },
   };
 }
 
-/** What a call holds beside its configuration. */
-function bound(
-  definition: Pick<PluginDefinition<object>, "delegatesIpam">,
-  verb: string,
-  request: PluginRequest,
+function callOf<Conf extends object>(ipam: IpamUse, request: StepRequest, conf: Conf): Call<Conf> {
+  const { attachment, conf: { name, cniVersion } } = request;
+  return { attachment, network: name, cniVersion, conf, ipamType: isDelegating(ipam) ? ipamTypeOf(conf) : undefined };
+}
+
+/** The schema of every plugin that delegates extends that of plugin-conf, which has this much of `ipam`. */
+function ipamTypeOf(conf: { readonly ipam?: { readonly type?: string } }): string | undefined {
+  return conf.ipam?.type || undefined;
+}
+
+/** @throws CniError 7 where a plugin that needs addresses has nobody to ask for them */
+function requireIpam(type: string, use: IpamUse, { ipamType, network }: Call<object>): void {
+  if (use !== "required" || ipamType !== undefined) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use plugin "${type}" in network "${network}": it has no ipam.type, expected the type of an IPAM plugin`,
+  );
+}
+
+function planOf<Conf extends object, Plan>(
+  { read }: PluginDefinition<Conf, Plan>,
+  call: Call<Conf>,
   handles: Handles,
-): Omit<Call<unknown>, "conf"> {
-  const { attachment, conf, prevResult } = request;
-  const ipamType =
-    definition.delegatesIpam === true ? readConf(delegation, conf, { lenient: true }).ipam?.type : undefined;
+): Plan | Promise<Plan> {
+  // Without `read` there is no plan, which its type says by default.
+  return read === undefined ? (undefined as Plan) : read(call, handles);
+}
+
+function toStep<Conf extends object, Plan>(
+  { add }: PluginDefinition<Conf, Plan>,
+  call: Call<Conf> & { readonly plan: Plan },
+  bound: Step | undefined,
+): Step {
   return {
-    attachment,
-    network: conf.name,
-    cniVersion: conf.cniVersion,
-    prevResult,
-    ipam: ipamType === undefined || ipamType === "" ? undefined : bindIpam(ipamType, verb, request, handles),
+    async add(prevResult, context) {
+      const ipam = bound && { add: (context: AddContext) => leaseAddresses(bound, { ...call, prevResult }, context) };
+      return await add({ ...call, prevResult, ipam }, context);
+    },
   };
 }
 
-/** The key that chooses the IPAM plugin. */
-const delegation = confSchema<{ readonly ipam?: { readonly type?: string } }>("plugin-conf");
+function registerRelease(ipamType: string, request: PluginRequest, context: DelContext): void {
+  const { ifName } = request.attachment;
+  context.teardown.after(`release the addresses of interface "${ifName}"`, async () =>
+    await releaseAddresses(ipamType, request, context),
+  );
+}
+
+/** Goes on at once with what is there, and later with what has to be waited for. */
+function whenThere<T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}

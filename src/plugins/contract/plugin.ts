@@ -25,16 +25,21 @@ export interface PluginConf {
   readonly [key: string]: unknown;
 }
 
-/** One call of a plugin. `conf` holds `runtimeConfig` where the runtime gave one, but never `prevResult`. */
-export interface PluginRequest {
+/** What an ADD is known by before its turn has come: a plugin of a chain does not know yet what it will be given. */
+export interface StepRequest {
   readonly attachment: Attachment;
+  /** Holds `runtimeConfig` where the runtime gave one, but never `prevResult`. */
   readonly conf: PluginConf;
-  readonly prevResult: Result | undefined;
   /**
    * The configuration is the node's own; absent, somebody with rights in one namespace of a cluster may have written
    * it.
    */
   readonly trusted?: boolean;
+}
+
+/** One call of a plugin. */
+export interface PluginRequest extends StepRequest {
+  readonly prevResult: Result | undefined;
 }
 
 /**
@@ -104,6 +109,15 @@ export interface Log {
   debug(message: string): void;
 }
 
+/** What a plugin is to addresses: it has them from the plugin in `ipam.type` or not at all, or it gives them itself. */
+export type IpamUse = "required" | "optional" | "none" | "provider";
+
+/** One plugin of an ADD, its configuration read and accepted. */
+export interface Step {
+  /** @param prevResult  of the plugin before it; undefined for the first one */
+  add(prevResult: Result | undefined, context: AddContext): Promise<Result>;
+}
+
 /**
  * A CNI plugin as a value: built in, or an executable wrapped to look the same.
  *
@@ -114,17 +128,14 @@ export interface Plugin {
   readonly type: string;
   /** cniVersions accepted, oldest first. */
   readonly versions: readonly string[];
+  /** Absent: nobody knows, as of an executable. */
+  readonly ipam?: IpamUse;
   /**
-   * Refuses a configuration that ADD would refuse, as far as that can be known from the configuration alone. It has no
-   * `prevResult` yet and touches nothing. Absent for executables: the specification has no such verb.
+   * ADD in two halves. This one reads the configuration, once, and what it names of files and modules, refuses what can
+   * be refused without a `prevResult`, and touches nothing. The step then acts on what was read. It is there at once
+   * where no module has to be waited for.
    */
-  validate?(request: PluginRequest, handles: Handles): void;
-  /**
-   * The same for what has to be read first: a module, and the schema it comes with. Runs after every `validate`,
-   * touches nothing. Absent where there is nothing of the kind.
-   */
-  prepare?(request: PluginRequest, handles: Handles): Promise<void>;
-  add(request: PluginRequest, context: AddContext): Promise<Result>;
+  step(request: StepRequest, handles: Handles): Step | Promise<Step>;
   del(request: PluginRequest, context: DelContext): Promise<void>;
   check(request: PluginRequest, handles: Handles): Promise<void>;
   status(request: PluginRequest, handles: Handles): Promise<void>;

@@ -9,76 +9,68 @@
  *
  * A device bound to a driver for user space (DPDK) has no link: addresses are leased for it, and nothing is touched.
  */
-import type { Interface, Result } from "../../cni/index.ts";
+import type { Result } from "../../cni/index.ts";
 import { allVersions, confSchema } from "../../cni/index.ts";
 import { definePlugin } from "../contract/define.ts";
-import type { Plugin } from "../contract/plugin.ts";
-import { checkAddressesAndRoutes, checkedLink, containerInterface, requirePrevResult } from "../interface/check.ts";
-import { configureInterface } from "../interface/configure.ts";
-import type { HostDeviceConf } from "./device.ts";
+import type { Ipam } from "../contract/ipam.ts";
+import type { AddContext, Attachment, Plugin } from "../contract/plugin.ts";
+import { attachInterface } from "../interface/attach.ts";
+import { checkInterface, requirePrevResult } from "../interface/check.ts";
+import type { HostDeviceConf, SelectedDevice } from "./device.ts";
 import { findDevice, selectDevice } from "./device.ts";
 import { moveIn, moveOut } from "./move.ts";
 
 /** The plugin, looking for devices below the directory where sysfs is mounted. */
 export function hostDeviceIn(sysfs: string): Plugin {
-  return definePlugin<HostDeviceConf>({
+  return definePlugin<HostDeviceConf, SelectedDevice>({
     type: "host-device",
     versions: allVersions,
     schema: confSchema("host-device"),
-    delegatesIpam: true,
+    ipam: "optional",
 
-    validate: ({ conf }) => void selectDevice(conf, sysfs),
+    read: ({ conf }) => selectDevice(conf, sysfs),
 
-    async add({ attachment, conf, ipam }, context) {
-      const { host, container, undo } = context;
-      const { ifName, netns: sandbox } = attachment;
-      const { selector, pciBusID, dpdk } = selectDevice(conf, sysfs);
+    async add({ attachment, conf, plan, ipam }, context) {
+      const { host } = context;
+      const { selector, pciBusID, dpdk } = plan;
       const link = dpdk
         ? undefined
-        : moveIn({ device: findDevice(host.links, selector, sysfs), ifName }, host, container, undo);
-      const interfaces: Interface[] = [
-        {
-          name: ifName,
-          ...(link?.mac === undefined ? {} : { mac: link.mac }),
-          sandbox,
-          ...(pciBusID === undefined ? {} : { pciID: pciBusID }),
-        },
-      ];
-
-      if (ipam === undefined) {
-        if (link !== undefined) container.links.set(link.index, { up: true });
-        return { interfaces, ips: [], routes: [], dns: {} };
-      }
-      const lease = await ipam.add(context);
-      const result: Result = {
-        interfaces,
-        ips: lease.ips.map((ip) => ({ ...ip, interface: 0 })),
-        routes: lease.routes,
-        dns: conf.dns ?? {},
+        : moveIn({ device: findDevice(host.links, selector, sysfs), ifName: attachment.ifName }, context);
+      const attached = link === undefined
+        ? await leaseFor(attachment, ipam, context)
+        : await attachInterface({ link, attachment, ipam }, context);
+      return {
+        ...attached,
+        interfaces: attached.interfaces.map((one) => (pciBusID === undefined ? one : { ...one, pciID: pciBusID })),
+        dns: ipam === undefined ? {} : (conf.dns ?? {}),
       };
-      if (link !== undefined) await configureInterface({ link, result }, context);
-      return result;
     },
 
-    async del({ attachment, conf, ipam }, context) {
-      const { host, teardown, log } = context;
-      const { ifName } = attachment;
-      // Registered first: neither a bad namespace nor a device that cannot return keeps the addresses.
-      if (ipam !== undefined) teardown.after(`release the addresses of interface "${ifName}"`, () => ipam.del(context));
-      const { containerIfPresent: container } = context;
-      if (container !== undefined && !isDpdk(conf, sysfs)) moveOut(ifName, host, container, log);
+    async del({ attachment, conf }, context) {
+      const { host, containerIfPresent: container, log } = context;
+      if (container !== undefined && !isDpdk(conf, sysfs)) moveOut(attachment.ifName, host, container, log);
     },
 
-    async check({ attachment, conf, ipam, network, prevResult }, handles) {
-      const { dpdk } = selectDevice(conf, sysfs);
-      await ipam?.check(handles);
-      const result = requirePrevResult(prevResult, network);
-      if (dpdk) return;
-      const { container } = handles;
-      const link = checkedLink(container, containerInterface(result, attachment));
-      checkAddressesAndRoutes(container, link, result);
+    async check(call, { container }) {
+      if (call.plan.dpdk) requirePrevResult(call.prevResult, call.network);
+      else checkInterface(call, container);
     },
   });
+}
+
+/** The addresses of a device without a link, which its program in the container puts to use. */
+async function leaseFor(
+  { ifName, netns }: Attachment,
+  ipam: Ipam | undefined,
+  context: AddContext,
+): Promise<Result> {
+  const { ips = [], routes = [] } = (await ipam?.add(context)) ?? {};
+  return {
+    interfaces: [{ name: ifName, sandbox: netns }],
+    ips: ips.map((ip) => ({ ...ip, interface: 0 })),
+    routes,
+    dns: {},
+  };
 }
 
 /** host-device on this machine's sysfs. */

@@ -6,7 +6,7 @@
  */
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
-import type { Log, Undo } from "../contract/plugin.ts";
+import type { AddContext, Log } from "../contract/plugin.ts";
 
 /** A host link and the name it gets in the container. */
 export interface MoveIn {
@@ -20,7 +20,10 @@ export interface MoveIn {
  *
  * @throws CniError 7 when the container has an interface of that name; the device is then untouched
  */
-export function moveIn({ device, ifName }: MoveIn, host: Namespace, container: Namespace, undo: Undo): Link {
+export function moveIn(
+  { device, ifName }: MoveIn,
+  { host, container, undo }: Pick<AddContext, "host" | "container" | "undo">,
+): Link {
   if (container.links.find(ifName) !== undefined) {
     throw new CniError(
       code.invalidConfig,

@@ -1,15 +1,27 @@
+import type { Route } from "../../cni/index.ts";
 import { CniError, allVersions, code } from "../../cni/index.ts";
 import type { Lease } from "../../ipam/index.ts";
+import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { AllocateRequest } from "../../wasm/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { ValidAttachment } from "../contract/plugin.ts";
 import { configuredRoutes } from "../interface/routes.ts";
+import type { HostLocalConf } from "./conf.ts";
 import { dataDirOf, hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
 import { ownerOf } from "./owner.ts";
+import type { RangeSet } from "./ranges.ts";
 import { normaliseRangeSets } from "./ranges.ts";
 import { reserve } from "./reserve.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
+
+/** The configuration as ADD acts on it. */
+export interface HostLocalPlan {
+  /** One address is given for each. */
+  readonly sets: readonly RangeSet[];
+  readonly requested: readonly Address[];
+  readonly routes: readonly Route[];
+}
 
 /**
  * host-local: gives addresses from ranges kept in files on this node.
@@ -20,19 +32,17 @@ import { parseResolvConf } from "./resolv-conf.ts";
  * STATUS  whether `dataDir` can be written.
  * GC      releases what no valid attachment holds; a file without an interface goes with its container.
  */
-export const hostLocal = definePlugin({
+export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   type: "host-local",
   versions: allVersions,
   schema: hostLocalSchema,
-  validate({ conf, network, cniVersion, attachment }) {
-    normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
-    requestedOf(conf, attachment.args);
-    configuredRoutes(conf.ipam?.routes);
-  },
-  async add({ conf, network, cniVersion, attachment }, context) {
-    const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
-    const requested = requestedOf(conf, attachment.args);
-    const routes = configuredRoutes(conf.ipam?.routes);
+  ipam: "provider",
+  read: ({ conf, network, cniVersion, attachment }) => ({
+    sets: normaliseRangeSets(rangeSetsOf(conf, network), cniVersion),
+    requested: requestedOf(conf, attachment.args),
+    routes: configuredRoutes(conf.ipam?.routes),
+  }),
+  async add({ conf, network, attachment, plan: { sets, requested, routes } }, context) {
     const resolvConf = conf.ipam?.resolvConf;
     const dns = resolvConf === undefined || resolvConf === "" ? {} : parseResolvConf(context.readText(resolvConf));
 
@@ -51,8 +61,7 @@ export const hostLocal = definePlugin({
   async del({ conf, network, attachment }, context) {
     await context.leases(dataDirOf(conf)).release(network, ownerOf(attachment));
   },
-  async check({ conf, network, cniVersion, attachment }, handles) {
-    normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
+  async check({ conf, network, attachment }, handles) {
     if (handles.leases(dataDirOf(conf)).list(network, ownerOf(attachment)).length > 0) return;
     throw new CniError(
       code.attachmentBroken,

@@ -30,6 +30,26 @@ export function containerInterface(result: Result, { ifName, netns }: Attachment
   throw broken(`Cannot check interface "${ifName}": prevResult has none of that name with sandbox "${netns}"`);
 }
 
+/** What CHECK of an interface plugin is told. */
+export interface CheckedCall {
+  readonly attachment: Attachment;
+  readonly network: string;
+  readonly prevResult: Result | undefined;
+}
+
+/**
+ * The container's link, which is of that kind (absent: any) and as prevResult says, with the addresses and routes that
+ * it lists.
+ *
+ * @throws CniError 111 with what is different, 7 without prevResult
+ */
+export function checkInterface(call: CheckedCall, container: Namespace, kind?: LinkKind): Link {
+  const result = requirePrevResult(call.prevResult, call.network);
+  const link = checkedLink(container, containerInterface(result, call.attachment), kind);
+  checkAddressesAndRoutes(container, link, result);
+  return link;
+}
+
 /** The link of that name if it is as the result says: there, of the kind, with the MAC. */
 export function checkedLink(namespace: Namespace, entry: Interface, kind?: LinkKind): Link {
   const link = namespace.links.find(entry.name);

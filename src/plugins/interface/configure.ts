@@ -2,30 +2,32 @@
  * What every interface plugin with IPAM does last inside the container: addresses, up, routes, in the order that
  * announces each address and leaves no route without its source.
  */
-import type { Interface, IpConfig, Result, Route } from "../../cni/index.ts";
+import type { IpConfig, Route } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace, NewRoute } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { broadcastOf, parseAddress, parsePrefix } from "../../net/index.ts";
 import type { AddContext, Log, Undo } from "../contract/plugin.ts";
 
-/** The container link as read back after its creation, and the result whose addresses and routes it gets. */
+/** The container link as read back after its creation, and what it gets. */
 export interface Configuration {
   readonly link: Link;
-  readonly result: Result;
+  /** Each with its gateway, where it has one. */
+  readonly ips: readonly IpConfig[];
+  readonly routes: readonly Route[];
 }
 
 /**
- * Puts the result's addresses on the link, sets it up, waits for duplicate address detection where a route needs it,
- * and adds the routes. The addresses and routes go away with the link (or its move); only `lo` needs an undo step.
+ * Puts the addresses on the link, sets it up, waits for duplicate address detection where a route needs it, and adds
+ * the routes. The addresses and routes go away with the link (or its move); only `lo` needs an undo step.
  *
- * @throws CniError 7 when the result names another interface, 11 when an address is already in use on the network
+ * @throws CniError 11 when an address is already in use on the network
  */
 export async function configureInterface(
-  { link, result }: Configuration,
+  { link, ips, routes }: Configuration,
   { container, sleep, log, undo }: AddContext,
 ): Promise<void> {
-  const addresses = addressesOf(result, link.name);
+  const addresses = ips.map((ip) => parsePrefix(ip.address));
   if (addresses.some(isIpv6)) enableIpv6(container, link.name, log, undo);
   for (const address of addresses) {
     const broadcast = broadcastOf(address);
@@ -34,9 +36,9 @@ export async function configureInterface(
   // After the addresses: setting a link up is what makes arp_notify and ndisc_notify announce them.
   container.links.set(link.index, { up: true });
 
-  const gateways = firstGateways(result.ips);
+  const gateways = firstGateways(ips);
   if (gateways.ipv6 !== undefined) await waitForAddresses(container, link, sleep);
-  for (const route of result.routes) container.routes.add(kernelRoute(route, gateways, link.index));
+  for (const route of routes) container.routes.add(kernelRoute(route, gateways, link.index));
 }
 
 /** The first gateway of each family among the addresses. */
@@ -45,32 +47,10 @@ export interface Gateways {
   readonly ipv6?: Address;
 }
 
-/** The addresses meant for the interface, in result order. Addresses of no interface belong to nobody here. */
-export function addressesOf(result: Pick<Result, "interfaces" | "ips">, ifName: string): readonly Prefix[] {
-  if (result.interfaces.length === 0)
-    throw new CniError(
-      code.invalidConfig,
-      `Cannot configure interface "${ifName}": the result lists no interface, expected it there`,
-    );
-  return result.ips
-    .filter((ip) => ip.interface !== undefined)
-    .map((ip) => {
-      const owner: Interface | undefined = result.interfaces[ip.interface ?? -1];
-      if (owner?.name !== ifName) {
-        const given = `${ip.interface} (${owner === undefined ? "not listed" : `"${owner.name}"`})`;
-        throw new CniError(
-          code.invalidConfig,
-          `Cannot add address ${ip.address} to interface "${ifName}": the result gives it to interface ${given}`,
-        );
-      }
-      return parsePrefix(ip.address);
-    });
-}
-
 export function firstGateways(ips: readonly IpConfig[]): Gateways {
   const gateways: { ipv4?: Address; ipv6?: Address } = {};
   for (const ip of ips) {
-    if (ip.interface === undefined || ip.gateway === undefined) continue;
+    if (ip.gateway === undefined || ip.gateway === "") continue;
     const gateway = parseAddress(ip.gateway);
     if (gateway.family === 4) gateways.ipv4 ??= gateway;
     else gateways.ipv6 ??= gateway;

@@ -1,7 +1,7 @@
-import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace, NewLink } from "../../kernel/index.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { AddContext } from "../contract/plugin.ts";
+import { takenName } from "./attach.ts";
 import { deleteLinkNamed } from "./delete.ts";
 
 /** A pair to make: the container end under its final name, the host end under a random one. */
@@ -36,11 +36,7 @@ export function createVeth(
     host,
     (name) => hostEnd(pair, name, container),
     () => {
-      if (container.links.find(pair.ifName) === undefined) return;
-      throw new CniError(
-        code.invalidConfig,
-        `Cannot create interface "${pair.ifName}" in ${container.path}: the container has one of that name already`,
-      );
+      if (container.links.find(pair.ifName) !== undefined) throw takenName(pair.ifName, container);
     },
   );
   undo.add(`delete the interface "${pair.ifName}"`, () => deleteLinkNamed(host, hostName));

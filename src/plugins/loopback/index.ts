@@ -17,6 +17,7 @@ export const loopback = definePlugin<object>({
   type: "loopback",
   versions: allVersions,
   schema: confSchema("plugin-conf"),
+  ipam: "none",
 
   async add({ attachment, prevResult }, { container, undo }) {
     const lo = container.links.get("lo");

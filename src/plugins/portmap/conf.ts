@@ -51,17 +51,23 @@ export interface PortForwarding {
   readonly conditions: Readonly<Record<4 | 6, readonly string[]>>;
 }
 
+/** The configuration as ADD and CHECK act on it. */
+export interface PortmapPlan {
+  /** Absent: iptables, unless only nftables can be used here. */
+  readonly backend: FirewallBackend | undefined;
+  readonly forwarding: PortForwarding;
+}
+
 const defaultMarkBit = 13;
 
 /**
  * Checks what the schema cannot.
  *
- * @returns the configured backend, if any, and the forwarding
  * @throws CniError 7
  */
 export function readForwarding(
   conf: PortmapConf, owner: { readonly network: string; readonly containerId: string },
-): { readonly backend: FirewallBackend | undefined; readonly forwarding: PortForwarding } {
+): PortmapPlan {
   const { markMasqBit, externalSetMarkChain } = conf;
   if (externalSetMarkChain !== undefined && markMasqBit !== undefined) {
     throw refused("Cannot use both markMasqBit and externalSetMarkChain: expected one of them");

@@ -15,31 +15,33 @@ import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/in
 import type { Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { formatAddress } from "../../net/index.ts";
-import type { Call } from "../contract/define.ts";
+import type { Call, LaterCall } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { Handles, Log } from "../contract/plugin.ts";
 import { throwAll } from "../contract/several-errors.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { onlyNftables, withBackend } from "../firewall/backend.ts";
-import type { PortForwarding, PortmapConf } from "./conf.ts";
+import type { PortForwarding, PortmapConf, PortmapPlan } from "./conf.ts";
 import { containerAddresses, readForwarding, refuseForeignStyle } from "./conf.ts";
 import * as iptables from "./iptables.ts";
 import * as nftables from "./nftables.ts";
 
-export const portmap = definePlugin<PortmapConf>({
+export const portmap = definePlugin<PortmapConf, PortmapPlan>({
   type: "portmap",
   versions: allVersions,
   schema: confSchema("portmap"),
+  ipam: "none",
 
-  validate(call) {
-    const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
-    if (backend !== undefined) refuseForeignStyle(backend, forwarding);
+  read(call) {
+    const plan = readForwarding(call.conf, ownerOf(call));
+    if (plan.backend !== undefined) refuseForeignStyle(plan.backend, plan.forwarding);
+    return plan;
   },
 
   async add(call, context) {
     const result = requirePrevResult(call);
-    const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
+    const { backend, forwarding } = call.plan;
     if (forwarding.mappings.length === 0) return result;
     await withBackend(context, backend, async (chosen) => {
       refuseForeignStyle(chosen, forwarding);
@@ -66,7 +68,7 @@ export const portmap = definePlugin<PortmapConf>({
 
   async check(call, handles) {
     const result = requirePrevResult(call);
-    const { backend, forwarding } = readForwarding(call.conf, ownerOf(call));
+    const { backend, forwarding } = call.plan;
     if (forwarding.mappings.length === 0) return;
     await withBackend(handles, backend, async (chosen) => {
       refuseForeignStyle(chosen, forwarding);
@@ -98,7 +100,7 @@ function ownerOf({ network, attachment }: Call<never> | Call<Partial<PortmapConf
   return { network, containerId: attachment.containerId };
 }
 
-function requirePrevResult({ prevResult, network }: Call<PortmapConf>): Result {
+function requirePrevResult({ prevResult, network }: LaterCall<PortmapConf>): Result {
   if (prevResult !== undefined) return prevResult;
   throw new CniError(
     code.invalidConfig,

@@ -1,4 +1,4 @@
-import type { Dns, IpConfig, Result, Route } from "../../cni/index.ts";
+import type { Dns, IpConfig, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../../cni/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix } from "../../net/index.ts";
@@ -17,6 +17,11 @@ interface StaticConf {
   readonly runtimeConfig?: { readonly ips?: readonly string[] };
 }
 
+interface StaticPlan {
+  readonly addresses: readonly StaticAddress[];
+  readonly routes: readonly Route[];
+}
+
 /**
  * static: the addresses the configuration names, kept nowhere.
  *
@@ -28,24 +33,21 @@ interface StaticConf {
  * CHECK   compares the gateway of each address that prevResult still has.
  * Refuses (7, in CNI_ARGS 4) an address without its prefix length, and two of a family below cniVersion 0.3.0.
  */
-export const staticPlugin = definePlugin({
+export const staticPlugin = definePlugin<StaticConf, StaticPlan>({
   type: "static",
   versions: allVersions,
-  schema: confSchema<StaticConf>("static"),
-  validate(call) {
-    addressesOf(call);
-    configuredRoutes(call.conf.ipam?.routes);
-  },
-  async add(call): Promise<Result> {
-    const ips = addressesOf(call).map(({ address, gateway }): IpConfig => (
+  schema: confSchema("static"),
+  ipam: "provider",
+  read: (call) => ({ addresses: addressesOf(call), routes: configuredRoutes(call.conf.ipam?.routes) }),
+  async add({ conf, plan: { addresses, routes } }) {
+    const ips = addresses.map(({ address, gateway }): IpConfig => (
       { address: formatPrefix(address), ...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }) }));
-    return { interfaces: [], ips, routes: configuredRoutes(call.conf.ipam?.routes), dns: call.conf.ipam?.dns ?? {} };
+    return { interfaces: [], ips, routes, dns: conf.ipam?.dns ?? {} };
   },
   async del() {},
-  async check(call) {
-    const { network } = call;
-    const prevResult = requirePrevResult(call.prevResult, network);
-    for (const { address, gateway } of addressesOf(call)) {
+  async check({ network, plan, prevResult: result }) {
+    const prevResult = requirePrevResult(result, network);
+    for (const { address, gateway } of plan.addresses) {
       const found = prevResult.ips.find((ip) => ip.address === formatPrefix(address));
       if (found === undefined || gateway === undefined || found.gateway === formatAddress(gateway)) continue;
       throw new CniError(

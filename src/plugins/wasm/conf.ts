@@ -9,7 +9,7 @@ import type {
   NodeIdentity,
   Pod,
 } from "../../wasm/index.ts";
-import type { Attachment, PluginRequest } from "../contract/plugin.ts";
+import type { Attachment, StepRequest } from "../contract/plugin.ts";
 import type { HostLocalConf } from "../host-local/conf.ts";
 import { requestedMac } from "../interface/mac.ts";
 import { longForm } from "./long-form.ts";
@@ -38,7 +38,7 @@ export const wasmSchema = confSchema<WasmConf>(schema);
  *
  * @throws CniError 7 when the long form names none
  */
-export function referenceOf(section: ModuleConf & { readonly type?: string }, request: PluginRequest): ModuleReference {
+export function referenceOf(section: ModuleConf & { readonly type?: string }, request: StepRequest): ModuleReference {
   const { type = "", sha256, limits } = section;
   const module = type === longForm ? section.module : type;
   if (module === undefined || module === "") {
@@ -127,7 +127,7 @@ export function ownerKeyOf({ containerId, ifName }: Attachment, pod: Pod | undef
 
 /** What each op is told of the container. */
 export function facts(
-  { attachment, conf }: PluginRequest,
+  { attachment, conf }: StepRequest,
   mac: string | null,
 ): Pick<AttachmentRequest, "attachment" | "pod"> {
   const { containerId, ifName, args } = attachment;

@@ -1,15 +1,15 @@
 import { allVersions } from "../../cni/index.ts";
-import type { Plugin, PluginRequest } from "../contract/plugin.ts";
+import type { IpamUse, Plugin, PluginRequest } from "../contract/plugin.ts";
 import { longForm } from "./long-form.ts";
 
 /** A plugin whose addresses a WASM module chooses: see ipam.ts. */
 export function wasmIpam(type: string): Plugin {
-  return lateStep(type, async () => (await import("./foreign.ts")).wasmIpam(type));
+  return latePlugin(type, "provider", async () => (await import("./foreign.ts")).wasmIpam(type));
 }
 
 /** A plugin that is a WASM module's review of the result so far: see policy.ts. */
 export function wasmPolicy(type: string): Plugin {
-  return lateStep(type, async () => (await import("./foreign.ts")).wasmPolicy(type));
+  return latePlugin(type, "none", async () => (await import("./foreign.ts")).wasmPolicy(type));
 }
 
 /**
@@ -22,10 +22,9 @@ export function goneModule(type: string, why: Error): Plugin {
   return {
     type,
     versions: allVersions,
-    validate() {
+    step() {
       throw why;
     },
-    add: refuse,
     check: refuse,
     status: refuse,
     del: async (request, context) => (isStep(request) ? undefined : await wasmIpam(type).del(request, context)),
@@ -41,8 +40,7 @@ export function goneModule(type: string, why: Error): Plugin {
 export const wasm: Plugin = {
   type: longForm,
   versions: allVersions,
-  prepare: async (request, handles) => await meant(request.conf.type).prepare?.(request, handles),
-  add: async (request, context) => await meant(request.conf.type).add(request, context),
+  step: (request, handles) => meant(request.conf.type).step(request, handles),
   del: async (request, context) => await meant(request.conf.type).del(request, context),
   check: async (request, handles) => await meant(request.conf.type).check(request, handles),
   status: async (request, handles) => await meant(request.conf.type).status(request, handles),
@@ -55,12 +53,12 @@ function meant(type: string): Plugin {
 }
 
 /** What only networks with modules need is a script of its own, loaded with the first call. */
-function lateStep(type: string, load: () => Promise<Plugin>): Plugin {
+function latePlugin(type: string, ipam: IpamUse, load: () => Promise<Plugin>): Plugin {
   return {
     type,
     versions: allVersions,
-    prepare: async (request, handles) => await (await load()).prepare?.(request, handles),
-    add: async (request, context) => await (await load()).add(request, context),
+    ipam,
+    step: async (request, handles) => await (await load()).step(request, handles),
     del: async (request, context) => await (await load()).del(request, context),
     check: async (request, handles) => await (await load()).check(request, handles),
     status: async (request, handles) => await (await load()).status(request, handles),

@@ -1,12 +1,14 @@
 import type { Result } from "../../cni/index.ts";
 import { allVersions, messageOf, readConf } from "../../cni/index.ts";
 import type { HoldRequest, LeaseStore } from "../../ipam/index.ts";
+import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { LoadedModule } from "../../wasm/index.ts";
-import type { AddContext, DelContext, Handles, Plugin, PluginRequest } from "../contract/plugin.ts";
+import type { AddContext, DelContext, Handles, Plugin, PluginRequest, StepRequest } from "../contract/plugin.ts";
 import { dataDirOf, rangeSetsOf, requestedOf } from "../host-local/conf.ts";
 import { hostLocal } from "../host-local/index.ts";
 import { ownerOf } from "../host-local/owner.ts";
+import type { RangeSet } from "../host-local/ranges.ts";
 import { normaliseRangeSets } from "../host-local/ranges.ts";
 import { reserve } from "../host-local/reserve.ts";
 import type { WasmConf } from "./conf.ts";
@@ -38,16 +40,10 @@ export function wasmIpam(type: string): Plugin {
   return {
     type,
     versions: allVersions,
-    async prepare(request, handles) {
-      const conf = readConf(wasmSchema, request.conf);
-      const module = await usableModule(conf, request, handles);
-      normaliseRangeSets(rangeSetsOf(conf, request.conf.name), request.conf.cniVersion);
-      refuseUnmetNeeds(module, needed(conf, request, handles));
-    },
-    async add(request, context) {
-      const conf = readConf(wasmSchema, request.conf);
-      const module = await usableModule(conf, request, context);
-      return await allocate(module, conf, request, context);
+    ipam: "provider",
+    async step(request, handles) {
+      const plan = await readPlan(request, handles);
+      return { add: async (_, context) => await allocate(plan, request, context) };
     },
     async del(request, context) {
       const conf = readConf(wasmSchema, request.conf, { lenient: true });
@@ -78,26 +74,39 @@ export function wasmIpam(type: string): Plugin {
   };
 }
 
-async function usableModule(conf: WasmConf, request: PluginRequest, { modules }: Handles): Promise<LoadedModule> {
+async function usableModule(conf: WasmConf, request: StepRequest, { modules }: Handles): Promise<LoadedModule> {
   const module = await modules.load(referenceOf(conf.ipam ?? {}, request));
   refuseOtherKind(module, "ipam");
   await refuseOtherConfig(module, conf.ipam?.config ?? {}, "ipam.", request.conf.name);
   return module;
 }
 
+/** The configuration as ADD acts on it, and the module that decides. */
+interface IpamPlan {
+  readonly module: LoadedModule;
+  readonly conf: WasmConf;
+  readonly sets: readonly RangeSet[];
+  readonly requested: readonly Address[];
+  readonly mac: string | null;
+}
+
+async function readPlan(request: StepRequest, handles: Handles): Promise<IpamPlan> {
+  const { attachment, conf: { name, cniVersion } } = request;
+  const conf = readConf(wasmSchema, request.conf);
+  const module = await usableModule(conf, request, handles);
+  const sets = normaliseRangeSets(rangeSetsOf(conf, name), cniVersion);
+  const requested = requestedOf(conf, attachment.args, podArgs);
+  const mac = macOf(conf, attachment);
+  refuseUnmetNeeds(module, { mac, pod: podOf(attachment.args), node: handles.modules.node });
+  return { module, conf, sets, requested, mac };
+}
+
 async function allocate(
-  module: LoadedModule,
-  conf: WasmConf,
-  request: PluginRequest,
+  { module, conf, sets, requested, mac }: IpamPlan,
+  { attachment, conf: { name: network } }: StepRequest,
   context: AddContext,
 ): Promise<Result> {
-  const { attachment } = request;
-  const { name: network, cniVersion } = request.conf;
-  const sets = normaliseRangeSets(rangeSetsOf(conf, network), cniVersion);
-  const requested = requestedOf(conf, attachment.args, podArgs);
-  const { mac, pod, node } = needed(conf, request, context);
-  refuseUnmetNeeds(module, { pod, mac, node });
-
+  const pod = podOf(attachment.args), { node } = context.modules;
   const store = context.leases(dataDirOf(conf)), owner = ownerOf(attachment);
   const { reserved, routes = [], dns } = await reserve({
     store, network, owner, sets, requested, mac, pod, node,
@@ -113,15 +122,6 @@ async function allocate(
     gateway: formatAddress(range.gateway),
   }));
   return { interfaces: [], ips, routes: [...(conf.ipam?.routes ?? []), ...routes], dns: dns ?? conf.ipam?.dns ?? {} };
-}
-
-/** What a module may need to know, as far as it is known. */
-function needed(
-  conf: WasmConf,
-  { attachment }: PluginRequest,
-  { modules }: Handles,
-): Parameters<typeof refuseUnmetNeeds>[1] {
-  return { mac: macOf(conf, attachment), pod: podOf(attachment.args), node: modules.node };
 }
 
 /** Keys of CNI_ARGS that runtimes give beside IP. */

@@ -1,7 +1,8 @@
 import type { Result } from "../../cni/index.ts";
 import { CniError, allVersions, code, readConf } from "../../cni/index.ts";
 import type { LoadedModule } from "../../wasm/index.ts";
-import type { Handles, Plugin, PluginRequest } from "../contract/plugin.ts";
+import type { Handles, Plugin, StepRequest } from "../contract/plugin.ts";
+import type { WasmConf } from "./conf.ts";
 import {
   facts,
   macOf,
@@ -26,39 +27,41 @@ export function wasmPolicy(type: string): Plugin {
   return {
     type,
     versions: allVersions,
-    prepare: async (request, handles) =>
-      refuseUnmetNeeds(await usableModule(request, handles), needed(request, handles)),
-    add: async (request, context) => await review(request, context),
+    ipam: "none",
+    async step(request, handles) {
+      const review = await readReview(request, handles);
+      return { add: async (prevResult) => review(prevResult) };
+    },
     async del() {},
-    check: async (request, handles) => void await review(request, handles),
-    status: async (request, handles) => void await usableModule(request, handles),
+    check: async (request, handles) => void (await readReview(request, handles))(request.prevResult),
+    status: async (request, handles) =>
+      void await usableModule(readConf(wasmSchema, request.conf), request, handles),
     async gc() {},
   };
 }
 
-async function review(request: PluginRequest, handles: Handles): Promise<Result> {
-  const { prevResult } = request;
-  const module = await usableModule(request, handles);
-  if (prevResult === undefined) {
+/** The review that a configuration asks for, of a result that is yet to come. */
+async function readReview(
+  request: StepRequest,
+  handles: Handles,
+): Promise<(prevResult: Result | undefined) => Result> {
+  const { attachment } = request;
+  const conf = readConf(wasmSchema, request.conf);
+  const module = await usableModule(conf, request, handles);
+  const mac = macOf(conf, attachment);
+  refuseUnmetNeeds(module, { pod: podOf(attachment.args), mac, node: handles.modules.node });
+  return (prevResult) => {
+    if (prevResult !== undefined)
+      return module.review({ ...facts(request, mac), config: conf.config ?? {}, prevResult });
     throw new CniError(
       code.invalidConfig,
       `Cannot use module "${module.name}" in network "${request.conf.name}": prevResult is missing, expected a ` +
         "plugin before it in the list",
     );
-  }
-  const conf = readConf(wasmSchema, request.conf);
-  const { mac, ...others } = needed(request, handles);
-  refuseUnmetNeeds(module, { mac, ...others });
-  return module.review({ ...facts(request, mac), config: conf.config ?? {}, prevResult });
+  };
 }
 
-/** What a module may need to know, as far as it is known. */
-function needed({ attachment, conf }: PluginRequest, { modules }: Handles): Parameters<typeof refuseUnmetNeeds>[1] {
-  return { pod: podOf(attachment.args), mac: macOf(readConf(wasmSchema, conf), attachment), node: modules.node };
-}
-
-async function usableModule(request: PluginRequest, { modules }: Handles): Promise<LoadedModule> {
-  const conf = readConf(wasmSchema, request.conf);
+async function usableModule(conf: WasmConf, request: StepRequest, { modules }: Handles): Promise<LoadedModule> {
   const module = await modules.load(referenceOf(conf, request));
   refuseOtherKind(module, "policy");
   await refuseOtherConfig(module, conf.config ?? {}, "", request.conf.name);

@@ -2,11 +2,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Result } from "../../../src/cni/index.ts";
 import { CniError, code, confSchema } from "../../../src/cni/index.ts";
-import type { Call, PluginDefinition } from "../../../src/plugins/contract/define.ts";
+import type { AddCall, Call, PluginDefinition } from "../../../src/plugins/contract/define.ts";
 import { definePlugin } from "../../../src/plugins/contract/define.ts";
-import type { AddContext, DelContext, Handles, Plugin, PluginRequest } from "../../../src/plugins/index.ts";
+import type { AddContext, DelContext, Plugin, PluginRequest } from "../../../src/plugins/index.ts";
 import type { MacvlanConf } from "../../../src/plugins/macvlan/index.ts";
 import { rejects } from "../../helpers/errors.ts";
+import { addWith } from "../../helpers/handles.ts";
 
 const emptyResult: Result = { interfaces: [], ips: [], routes: [], dns: {} };
 
@@ -16,14 +17,19 @@ function recorder(answer: Result): { readonly plugin: Plugin; readonly asked: [s
   const note = (verb: string) => async (request: PluginRequest): Promise<void> => void asked.push([verb, request]);
   const plugin: Plugin = {
     type: "fake", versions: [],
-    add: async (request) => {
-      asked.push(["ADD", request]);
-      return answer;
-    },
+    step: (request) => ({
+      add: async (prevResult) => {
+        asked.push(["ADD", { ...request, prevResult }]);
+        return answer;
+      },
+    }),
     del: note("DEL"), check: note("CHECK"), status: note("STATUS"), gc: note("GC"),
   };
   return { plugin, asked };
 }
+
+/** What DELs have left to do once the links are gone. */
+const released: (() => void | Promise<void>)[] = [];
 
 function handlesWith(plugins: Readonly<Record<string, Plugin>>): AddContext & DelContext {
   const plugin = (type: string): Plugin => {
@@ -31,8 +37,10 @@ function handlesWith(plugins: Readonly<Record<string, Plugin>>): AddContext & De
     if (found === undefined) throw new CniError(code.executable, `Cannot find plugin "${type}"`);
     return found;
   };
+  const unused = (): never => { throw new Error("no plugin here does this"); };
+  const after = (_: string, step: () => void | Promise<void>): void => void released.push(step);
   // definePlugin itself looks at nothing else.
-  return { plugin } as unknown as AddContext & DelContext;
+  return { plugin, teardown: { deleteLink: unused, before: unused, after } } as unknown as AddContext & DelContext;
 }
 
 function requestWith(conf: object): PluginRequest {
@@ -42,23 +50,20 @@ function requestWith(conf: object): PluginRequest {
   };
 }
 
-/** A plugin that only passes its calls on, with macvlan's configuration. */
-function probe(more: Partial<PluginDefinition<MacvlanConf>> = {}): { readonly plugin: Plugin; readonly calls: Call<Partial<MacvlanConf>>[] } {
-  const calls: Call<Partial<MacvlanConf>>[] = [];
-  const plugin = definePlugin<MacvlanConf>({
-    type: "probe", versions: ["1.1.0"], schema: confSchema("macvlan"), delegatesIpam: true,
+/** A plugin that only asks for addresses, with macvlan's configuration; each call with its verb. */
+function probe(
+  more: Partial<PluginDefinition<MacvlanConf, number>> = {},
+): { readonly plugin: Plugin; readonly calls: [string, Partial<AddCall<Partial<MacvlanConf>, number>>][] } {
+  const calls: [string, Partial<AddCall<Partial<MacvlanConf>, number>>][] = [];
+  const plugin = definePlugin<MacvlanConf, number>({
+    type: "probe", versions: ["1.1.0"], schema: confSchema("macvlan"), ipam: "optional",
+    read: () => 4711,
     add: async (call, context) => {
-      calls.push(call);
+      calls.push(["ADD", call]);
       return await call.ipam?.add(context) ?? emptyResult;
     },
-    del: async (call, context) => {
-      calls.push(call);
-      await call.ipam?.del(context);
-    },
-    check: async (call, handles: Handles) => {
-      calls.push(call);
-      await call.ipam?.check(handles);
-    },
+    del: async (call) => void calls.push(["DEL", call]),
+    check: async (call) => void calls.push(["CHECK", call]),
     ...more,
   });
   return { plugin, calls };
@@ -66,31 +71,46 @@ function probe(more: Partial<PluginDefinition<MacvlanConf>> = {}): { readonly pl
 
 const define = suite("definePlugin");
 
-define("judges a configuration once for an attachment, and again for another", async () => {
-  let judged = 0;
-  const { plugin, calls } = probe({ validate: () => void judged++ });
+define("gives ADD and CHECK the plan that was read, once each, from the call itself", async () => {
+  const read: Call<MacvlanConf>[] = [];
+  const { plugin, calls } = probe({ read: (call) => read.push(call) });
   const request = requestWith({ master: "uplink0" }), handles = handlesWith({});
-  plugin.validate?.(request, handles);
-  await plugin.add({ ...request, prevResult: emptyResult }, handles);
-  assert.is(judged, 1);
-  assert.is(calls[0]?.conf.master, "uplink0");
-  assert.equal(calls[0]?.prevResult, emptyResult);
-  await plugin.add({ ...request, attachment: { ...request.attachment, args: "IgnoreUnknown=1" } }, handles);
-  assert.is(judged, 2);
+  const step = await plugin.step(request, handles);
+  assert.equal(calls, []);
+  await step.add(emptyResult, handles);
+  await step.add(emptyResult, handles);
+  assert.equal(read.map(({ conf }) => conf.master), ["uplink0"]);
+  assert.equal(calls.map(([verb, { plan, prevResult }]) => [verb, plan, prevResult]),
+    [["ADD", 1, emptyResult], ["ADD", 1, emptyResult]]);
+  await plugin.check({ ...request, prevResult: emptyResult }, handles);
+  assert.equal([read.length, calls.at(-1)?.[1].plan], [2, 2]);
+});
+
+define("is there at once where nothing has to be waited for, and waits for what has", async () => {
+  const request = requestWith({ ipam: { type: "fake" } });
+  const atOnce = probe().plugin.step(request, handlesWith({ fake: recorder(emptyResult).plugin }));
+  assert.not.instance(atOnce, Promise);
+  const later = probe({ read: async () => 7 });
+  const context = handlesWith({ fake: recorder({ ...emptyResult, ips: [{ address: "10.0.0.2/24" }] }).plugin });
+  await addWith(later.plugin, request, context);
+  assert.is(later.calls[0]?.[1].plan, 7);
+  const slow = { ...recorder(emptyResult).plugin, step: async () => ({ add: async () => (
+    { ...emptyResult, ips: [{ address: "10.0.0.3/24" }] }) }) };
+  assert.is((await addWith(probe().plugin, request, handlesWith({ fake: slow }))).ips[0]?.address, "10.0.0.3/24");
 });
 
 define("reads the configuration, keys in any case", async () => {
   const { plugin, calls } = probe();
-  await plugin.add(requestWith({ MTU: 1300, Mode: "vepa", unknown: [] }), handlesWith({}));
-  assert.is(calls[0]?.conf.mtu, 1300);
-  assert.is(calls[0]?.conf.mode, "vepa");
-  assert.is(calls[0]?.network, "blue");
+  await addWith(plugin, requestWith({ MTU: 1300, Mode: "vepa", unknown: [] }), handlesWith({}));
+  assert.is(calls[0]?.[1].conf?.mtu, 1300);
+  assert.is(calls[0]?.[1].conf?.mode, "vepa");
+  assert.is(calls[0]?.[1].network, "blue");
 });
 
 define("refuses for ADD, CHECK and STATUS what does not fit, naming the key", async () => {
   const { plugin } = probe();
   const request = requestWith({ mtu: "1300" });
-  for (const promise of [plugin.add(request, handlesWith({})), plugin.check(request, handlesWith({})),
+  for (const promise of [addWith(plugin, request, handlesWith({})), plugin.check(request, handlesWith({})),
     plugin.status(request, handlesWith({}))]) {
     assert.match((await rejects(promise, code.invalidConfig)).message, /network "blue": mtu is "1300"/);
   }
@@ -102,7 +122,8 @@ define("reads for DEL and GC what fits", async () => {
   const request = requestWith({ mtu: "1300", mode: "bridgey", master: "eth7" });
   await plugin.del(request, handlesWith({}));
   await plugin.gc({ ...request, validAttachments: [] }, handlesWith({}));
-  assert.equal([calls[0]?.conf.mtu, calls[0]?.conf.mode, calls[0]?.conf.master], [undefined, undefined, "eth7"]);
+  const [, { conf }] = calls[0] ?? ["", {}];
+  assert.equal([conf?.mtu, conf?.mode, conf?.master], [undefined, undefined, "eth7"]);
   assert.is(collected.length, 1);
 });
 
@@ -112,8 +133,9 @@ define("hands IPAM the same request with every verb", async () => {
   const handles = handlesWith({ fake: fake.plugin });
   const request = requestWith({ IPAM: { TYPE: "fake", subnet: "10.0.0.0/24" } });
   const validAttachments = [{ containerID: "c", ifname: "eth0" }];
-  await plugin.add(request, handles);
+  await addWith(plugin, request, handles);
   await plugin.del(request, handles);
+  await released.pop()?.();
   await plugin.check(request, handles);
   await plugin.status(request, handles);
   await plugin.gc({ ...request, validAttachments }, handles);
@@ -122,11 +144,11 @@ define("hands IPAM the same request with every verb", async () => {
 });
 
 define("binds no IPAM without a type, and none for plugins that do not delegate", async () => {
-  for (const [ipam, delegatesIpam] of [[{}, true], [{ type: "" }, true], [undefined, true],
-    [{ type: "fake" }, false]] as const) {
-    const { plugin, calls } = probe({ delegatesIpam });
-    await plugin.add(requestWith({ ipam }), handlesWith({}));
-    assert.is(calls[0]?.ipam, undefined);
+  for (const [ipam, use] of [[{}, "optional"], [{ type: "" }, "optional"], [undefined, "optional"],
+    [{ type: "fake" }, "none"], [{ type: "fake" }, "provider"]] as const) {
+    const { plugin, calls } = probe({ ipam: use });
+    await addWith(plugin, requestWith({ ipam }), handlesWith({}));
+    assert.is(calls[0]?.[1].ipam, undefined);
   }
 });
 
@@ -134,13 +156,13 @@ define("takes interfaces out of IPAM's answer", async () => {
   const { plugin } = probe();
   const fake = recorder({ ...emptyResult, interfaces: [{ name: "x" }],
     ips: [{ address: "10.0.0.2/24", gateway: "10.0.0.1", interface: 0 }] });
-  const result = await plugin.add(requestWith({ ipam: { type: "fake" } }), handlesWith({ fake: fake.plugin }));
+  const result = await addWith(plugin, requestWith({ ipam: { type: "fake" } }), handlesWith({ fake: fake.plugin }));
   assert.equal(result, { ...emptyResult, ips: [{ address: "10.0.0.2/24", gateway: "10.0.0.1" }] });
 });
 
 define("refuses an answer of IPAM without addresses", async () => {
   const { plugin } = probe();
-  const promise = plugin.add(requestWith({ ipam: { type: "fake" } }),
+  const promise = addWith(plugin, requestWith({ ipam: { type: "fake" } }),
     handlesWith({ fake: recorder(emptyResult).plugin }));
   assert.match((await rejects(promise, code.invalidConfig)).message,
     /IPAM "fake" in network "blue": it holds no address/);
@@ -156,9 +178,10 @@ define("looks for the IPAM plugin before ADD begins, and for DEL only when it is
     del: async () => void begun.push("DEL"),
   });
   const request = requestWith({ ipam: { type: "none" } });
-  await rejects(plugin.add(request, handlesWith({})), code.executable);
+  await rejects(addWith(plugin, request, handlesWith({})), code.executable);
   await plugin.del(request, handlesWith({}));
   assert.equal(begun, ["DEL"]);
+  released.pop();
 });
 
 define("GC asks both, and reports what either could not do", async () => {
@@ -173,4 +196,24 @@ define("GC asks both, and reports what either could not do", async () => {
   await rejects(promise, code.ioFailure);
   assert.equal(asked, ["ipam", "plugin"]);
 });
+define("releases the addresses after a DEL that fails", async () => {
+  const fake = recorder(emptyResult);
+  const { plugin } = probe({ del: async () => { throw new CniError(code.kernel, "no"); } });
+  await rejects(plugin.del(requestWith({ ipam: { type: "fake" } }), handlesWith({ fake: fake.plugin })), code.kernel);
+  assert.equal(fake.asked, []);
+  await released.pop()?.();
+  assert.equal(fake.asked.map(([verb]) => verb), ["DEL"]);
+});
+
+define("refuses to do without the IPAM that a plugin requires", async () => {
+  const { plugin } = probe({ ipam: "required" });
+  const request = requestWith({ ipam: {} });
+  for (const promise of [addWith(plugin, request, handlesWith({})), plugin.check(request, handlesWith({})),
+    plugin.status(request, handlesWith({}))]) {
+    assert.match((await rejects(promise, code.invalidConfig)).message,
+      /plugin "probe" in network "blue": it has no ipam/);
+  }
+  await plugin.del(request, handlesWith({}));
+});
+
 define.run();

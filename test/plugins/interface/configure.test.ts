@@ -1,37 +1,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Route } from "../../../src/cni/index.ts";
-import { code } from "../../../src/cni/index.ts";
 import { formatAddress, formatPrefix, parseAddress } from "../../../src/net/index.ts";
-import { addressesOf, firstGateways, kernelRoute } from "../../../src/plugins/interface/configure.ts";
-import { throws } from "../../helpers/errors.ts";
-
-const addresses = suite("addressesOf");
-
-const interfaces = [{ name: "br0" }, { name: "eth0", sandbox: "/n" }];
-addresses("keeps result order and skips addresses of no interface", () => {
-  const ips = [{ address: "10.0.0.2/24", interface: 1 }, { address: "10.9.0.2/24" },
-    { address: "2001:db8::2/64", interface: 1 }];
-  assert.equal(addressesOf({ interfaces, ips }, "eth0").map(formatPrefix), ["10.0.0.2/24", "2001:db8::2/64"]);
-});
-addresses("refuses an index out of range", () => {
-  assert.match(throws(() => addressesOf({ interfaces, ips: [{ address: "10.0.0.2/24", interface: 2 }] }, "eth0"),
-    code.invalidConfig).message, /interface 2 \(not listed\)/);
-});
-addresses("refuses an address of another interface", () => {
-  assert.match(throws(() => addressesOf({ interfaces, ips: [{ address: "10.0.0.2/24", interface: 0 }] }, "eth0"),
-    code.invalidConfig).message, /interface 0 \("br0"\)/);
-});
-addresses("refuses a result without interfaces", () => void throws(() => addressesOf({ interfaces: [], ips: [] },
-  "eth0"), code.invalidConfig));
-addresses.run();
+import { firstGateways, kernelRoute } from "../../../src/plugins/interface/configure.ts";
 
 const gateways = suite("firstGateways");
 gateways("is the first of each family", () => {
   const found = firstGateways([
-    { address: "10.0.0.2/24", gateway: "10.0.0.9" }, { address: "10.0.0.2/24", interface: 0, gateway: "10.0.0.1" },
-      { address: "10.0.1.2/24", interface: 0, gateway: "10.0.1.1" },
-    { address: "2001:db8::2/64", interface: 0, gateway: "2001:db8::1" },
+    { address: "10.9.0.2/24" }, { address: "10.8.0.2/24", gateway: "" },
+    { address: "10.0.0.2/24", gateway: "10.0.0.1" }, { address: "10.0.1.2/24", gateway: "10.0.1.1" },
+    { address: "2001:db8::2/64", gateway: "2001:db8::1" },
   ]);
   assert.is(found.ipv4 && formatAddress(found.ipv4), "10.0.0.1");
   assert.is(found.ipv6 && formatAddress(found.ipv6), "2001:db8::1");

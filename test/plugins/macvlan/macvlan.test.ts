@@ -1,10 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { allVersions, code, compareVersions } from "../../../src/cni/index.ts";
-import type { Namespace } from "../../../src/kernel/index.ts";
 import type { MacvlanConf } from "../../../src/plugins/macvlan/index.ts";
-import { macvlan, macvlanLink, refuseMtuAbove } from "../../../src/plugins/macvlan/index.ts";
-import { rejects, throws } from "../../helpers/errors.ts";
+import { macvlan, macvlanLink } from "../../../src/plugins/macvlan/index.ts";
+import { rejects } from "../../helpers/errors.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, reservations } from "../../helpers/handles.ts";
@@ -13,35 +12,16 @@ import { attempt, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netn
 
 const link = suite("macvlanLink");
 
-// Only passed on.
-const host = {} as Namespace;
-const place = { ifName: "net1", mac: undefined, master: 7, parentNamespace: host };
 const rows: readonly (readonly [string, MacvlanConf, object])[] = [
-  ["mode bridge by default", {}, { info: { kind: "macvlan", mode: "bridge" }, parentNamespace: host }],
-  ["mode bridge for an empty one", { mode: "" }, { info: { kind: "macvlan", mode: "bridge" }, parentNamespace: host }],
-  ["the mode asked for", { mode: "vepa" }, { info: { kind: "macvlan", mode: "vepa" }, parentNamespace: host }],
-  ["an MTU, where one is asked for", { mtu: 1300 }, { info: { kind: "macvlan", mode: "bridge" }, mtu: 1300,
-    parentNamespace: host }],
-  ["a queue length, where one is asked for", { mtu: 0, bcqueuelen: 2000 },
-    { info: { kind: "macvlan", mode: "bridge", bcQueueLength: 2000 }, parentNamespace: host }],
-  ["a master in the container", { linkInContainer: true }, { info: { kind: "macvlan", mode: "bridge" } }],
+  ["mode bridge by default", {}, { kind: "macvlan", mode: "bridge" }],
+  ["mode bridge for an empty one", { mode: "" }, { kind: "macvlan", mode: "bridge" }],
+  ["the mode asked for", { mode: "vepa" }, { kind: "macvlan", mode: "vepa" }],
+  ["a queue length, where one is asked for", { bcqueuelen: 2000 },
+    { kind: "macvlan", mode: "bridge", bcQueueLength: 2000 }],
 ];
-for (const [name, conf, expected] of rows) {
-  link(`has ${name}`, () => assert.equal(macvlanLink(conf, place), { name: "net1", parent: 7, ...expected }));
-}
-link("has the MAC asked for", () => assert.is(macvlanLink({}, { ...place, mac: "02:00:00:00:00:01" }).mac,
-  "02:00:00:00:00:01"));
+for (const [name, conf, info] of rows) link(`has ${name}`, () => assert.equal(macvlanLink(conf, undefined), { info }));
+link("has the MAC asked for", () => assert.is(macvlanLink({}, "02:00:00:00:00:01").mac, "02:00:00:00:00:01"));
 link.run();
-
-const mtu = suite("refuseMtuAbove");
-mtu("takes the master's, less, and 0", () => {
-  for (const value of [0, 1400, 1500, undefined]) refuseMtuAbove({ name: "eth0", mtu: 1500 }, value);
-});
-mtu("refuses more than the master's", () => {
-  assert.match(throws(() => refuseMtuAbove({ name: "eth0", mtu: 1500 }, 1501), code.invalidConfig).message,
-    /mtu 1501: master "eth0" has 1500/);
-});
-mtu.run();
 
 const kernel = kernelSuite("macvlan", import.meta.url, { needs: ["macvlan"] });
 

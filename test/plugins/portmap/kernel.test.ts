@@ -10,6 +10,7 @@ import { rejects } from "../../helpers/errors.ts";
 import { call, firewallContext, natTable, requestOf } from "../../helpers/firewall.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, kernelSuite, makeNetns, nftJson, run, until } from "../../helpers/netns.ts";
+import { addWith } from "../../helpers/handles.ts";
 
 const references = {
   "Debian's release": "/usr/lib/cni/portmap",
@@ -168,7 +169,7 @@ rules("iptables-legacy: the same rules, where only that tool sees them", async (
   await call(portmap, "del", { conf });
   flush();
   const context = firewallContext({ env: { PATH: "/run" } });
-  for (let i = 0; i < 2; i++) await portmap.add(requestOf(portmap, { conf, prevResult }), context);
+  for (let i = 0; i < 2; i++) await addWith(portmap, requestOf(portmap, { conf, prevResult }), context);
   assert.equal([natTable(4, "-legacy"), natTable(6, "-legacy")], tables);
   assert.equal(containerLines(), []);
   await portmap.check(requestOf(portmap, { conf, prevResult }), context);

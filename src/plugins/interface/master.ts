@@ -1,0 +1,72 @@
+/** The link of the host, or of the container, that a container's link stands on: its master, as the field says. */
+import { CniError, code } from "../../cni/index.ts";
+import type { Link, Namespace, NewLink } from "../../kernel/index.ts";
+import { RT_TABLE_MAIN } from "../../netlink/index.ts";
+import type { Handles } from "../contract/plugin.ts";
+
+export interface MasterConf {
+  readonly master?: string;
+  /** The master is in the container, and the link beside it. */
+  readonly linkInContainer?: boolean;
+}
+
+/** A master and the namespace it is in. */
+export interface Master {
+  readonly link: Link;
+  readonly namespace: Namespace;
+}
+
+/**
+ * The master named, else the link of the first default route.
+ *
+ * @throws CniError 7 when there is none
+ */
+export function findMaster(
+  { master = "", linkInContainer = false }: MasterConf,
+  handles: Pick<Handles, "host" | "container">,
+): Master {
+  const namespace = linkInContainer ? handles.container : handles.host;
+  const where = linkInContainer ? "the container" : "the host";
+  const link = master === "" ? defaultRouteLink(namespace) : namespace.links.find(master);
+  if (link !== undefined) return { link, namespace };
+  throw new CniError(
+    code.invalidConfig,
+    master === ""
+      ? `Cannot choose a master: ${where} has no default route, expected "master" in the configuration`
+      : `Cannot use master "${master}": ${where} has no link of that name`,
+  );
+}
+
+function defaultRouteLink(namespace: Namespace): Link | undefined {
+  const index = defaultRouteIndex(namespace, 4) ?? defaultRouteIndex(namespace, 6);
+  return index === undefined ? undefined : namespace.links.get(index);
+}
+
+function defaultRouteIndex(namespace: Namespace, family: 4 | 6): number | undefined {
+  return namespace.routes
+    .list(family, { table: RT_TABLE_MAIN })
+    .find(({ dst, index }) => dst.prefixBits === 0 && index !== undefined)?.index;
+}
+
+/** What every link on a master is asked to be. Without an MTU the kernel takes the master's. */
+export function linkOn(
+  { link: { index }, namespace }: Master,
+  name: string,
+  { mtu = 0, linkInContainer = false }: Pick<MasterConf, "linkInContainer"> & { readonly mtu?: number },
+): Omit<NewLink, "info"> {
+  return {
+    name,
+    parent: index,
+    ...(linkInContainer ? {} : { parentNamespace: namespace }),
+    ...(mtu === 0 ? {} : { mtu }),
+  };
+}
+
+/** @throws CniError 7; the kernel refuses such a link, but does not say why */
+export function refuseMtuAbove(master: Pick<Link, "name" | "mtu">, mtu = 0): void {
+  if (mtu <= master.mtu) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use mtu ${mtu}: master "${master.name}" has ${master.mtu}, expected 0 to ${master.mtu}`,
+  );
+}
