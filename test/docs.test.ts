@@ -21,8 +21,8 @@ for (const page of pages) {
 
 links("of README.md to its own sections lead there", () => {
   const readme = textOf("README.md");
-  const sections = [...readme.matchAll(/^## (.+)$/gm)].map(([,
-    title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
+  const sections = [...readme.matchAll(/^## (.+)$/gm)]
+    .map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
   const targets = new Set([...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, target = ""]) => target));
   assert.equal([...targets].toSorted(), sections.toSorted());
 });
@@ -32,9 +32,11 @@ const bases = ["", "src", "src/mux", "docs"];
 
 const files = suite("files");
 
+const fileName = /`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs|cjs|md|yaml|conf|conflist|sh|json))`/g;
+
 /** Those of ours among the paths a page has in backquotes: their first folder is one of ours. */
 function namedFiles(page: string): readonly string[] {
-  const named = [...textOf(page).matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs|cjs|md|yaml|conf|conflist|sh|json))`/g)].map(([, name = ""]) => name);
+  const named = [...textOf(page).matchAll(fileName)].map(([, name = ""]) => name);
   return named.filter((name) => bases.some((base) => existsSync(join(root, base, name.split("/")[0] ?? ""))));
 }
 
@@ -47,15 +49,16 @@ for (const page of pages) {
 files("are found in a page that names many", () => assert.ok(namedFiles("docs/architecture.md").length > 20));
 
 /** The first column of a page's tables. */
-const firstColumn = (page: string): readonly string[] => textOf(page).split("\n").filter((line) => line.startsWith("|")).map((line) => line.split("|")[1] ?? "");
+const firstColumn = (page: string): readonly string[] => textOf(page).split("\n")
+  .filter((line) => line.startsWith("|")).map((line) => line.split("|")[1] ?? "");
 
 const keys = suite("keys of the multiplexer");
 
 keys("stand in README.md, those of pods and modules also on their own pages", () => {
   // A schema of an object, ours.
-  const { properties } = JSON.parse(textOf("src/mux/multiplexer.schema.json")) as { readonly properties: Readonly<Record<string, unknown>> };
-  const documented = new Set(firstColumn("README.md").flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([,
-    key]) => key)));
+  const { properties } = JSON.parse(textOf("src/mux/multiplexer.schema.json")) as { readonly properties: object };
+  const documented = new Set(firstColumn("README.md")
+    .flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, key]) => key)));
   // It serves no purpose in a multiplexer.
   const missing = Object.keys(properties).filter((key) => key !== "prevResult" && !documented.has(key));
   assert.equal(missing, []);

@@ -120,6 +120,7 @@ function prepared<H, A>(fd: number, type: number, flags: number, body: Body<H, A
     if (receive(fd, received) === undefined) throw new Error("the kernel gave no answer");
     const view = new DataView(received.buffer);
     const errno = view.getUint16(4, true) === NLMSG_ERROR ? -view.getInt32(16, true) : 0;
-    if (errno !== expected) throw new Error(`the kernel answered request ${type} with errno ${errno}, expected ${expected}`);
+    if (errno !== expected) throw new Error(`the kernel answered request ${type} with errno ${errno}, expected ` +
+      `${expected}`);
   };
 }

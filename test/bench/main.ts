@@ -28,7 +28,8 @@ const multus = process.env["MULTUS"];
 if (multus !== undefined) reference.push(multiplexer("multus", multus, "multus", existsSync(newer) ? newer : packaged));
 
 prepareHost();
-console.log(`Machine: ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown"}, Linux ${execFileSync("uname", ["-r"], { encoding: "utf8" }).trim()}`);
+console.log(`Machine: ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown"}, Linux ` +
+  `${execFileSync("uname", ["-r"], { encoding: "utf8" }).trim()}`);
 const node = join(root, "dist", "lib", "polynic", "node");
 const bare = summarize(Array.from({ length: rounds }, () => timeMs(() => execFileSync(node, ["-e", "0"]))));
 console.log(`A bare start of the bundled Node: ${ms(bare.medianMs)} ms. Medians of ${rounds} runs each.\n`);
@@ -44,10 +45,12 @@ console.log(`\nDEL of 8 networks takes ${ratio(eight, one)} times as long as DEL
 console.log("\nA pod of four networks, whole processes, with an API server on loopback and without\n");
 console.log(await comparePods(bin, rounds));
 
-console.log("\nThe multiplexer called as a library in a warm process, and the same kernel requests sent back to back with nothing else\n");
+console.log("\nThe multiplexer called as a library in a warm process, and the same kernel requests sent back to back " +
+  "with nothing else\n");
 console.log(await compareWithFloor(rounds));
 
-console.log("\nOne call of a WASM module, from finding it to its checked answer: the first in a process, and a later one\n");
+console.log("\nOne call of a WASM module, from finding it to its checked answer: the first in a process, and a later " +
+  "one\n");
 console.log(await compareModules(rounds));
 
 console.log("\nAllocation inside the host-local module, a fresh process each\n");

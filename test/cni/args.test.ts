@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError, formatArgPairs, parseArgBoolean, parseArgPairs, parseArgs, splitArgPairs } from "../../src/cni/index.ts";
+import {
+  CniError, formatArgPairs, parseArgBoolean, parseArgPairs, parseArgs, splitArgPairs,
+} from "../../src/cni/index.ts";
 
 const refused = (error: unknown): boolean => error instanceof CniError && error.code === 4
   && error.message.includes("CNI_ARGS");

@@ -99,7 +99,8 @@ reading("still refuses what is no configuration at all when lenient", () => {
 
 for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
   reading(`finds nothing special in the key ${key}`, () => {
-    const hostile = JSON.parse(`{"${key}":{"type":5,"polluted":true},"capabilities":{"${key}":true},"ipam":{"${key}":{"type":5}}}`);
+    const hostile = JSON.parse(`{"${key}":{"type":5,"polluted":true},"capabilities":{"${key}":true},` +
+      `"ipam":{"${key}":{"type":5}}}`);
     const conf = readConf<Record<string, unknown>>("plugin-conf", hostile);
     assert.is(Object.getPrototypeOf(conf), Object.prototype);
     assert.equal(Object.keys(conf), ["capabilities", "ipam"]);

@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError, parseEnvironment, requireCommand, requireContainerId, requireInterfaceName, requireNetworkName } from "../../src/cni/index.ts";
+import {
+  CniError, parseEnvironment, requireCommand, requireContainerId, requireInterfaceName, requireNetworkName,
+} from "../../src/cni/index.ts";
 
 const complete = {
   CNI_COMMAND: "ADD", CNI_CONTAINERID: "abc", CNI_NETNS: "/run/netns/abc", CNI_IFNAME: "eth0",

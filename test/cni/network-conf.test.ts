@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError, enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf } from "../../src/cni/index.ts";
+import {
+  CniError, enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
+} from "../../src/cni/index.ts";
 
 const refusedWith = (code: number, message: string) => (error: unknown): boolean => error instanceof CniError
   && error.code === code && error.message.includes(message);

@@ -10,7 +10,8 @@ const request = suite("parsePluginRequest");
 
 request("takes the envelope off and leaves the rest as it was", () => {
   const { conf, prevResult, validAttachments } = parsePluginRequest(
-    '{"CNIVersion":"1.0.0","Name":"blue","TYPE":"bridge","isGateway":true,"IPAM":{"Type":null},"x":null,"PrevResult":{"ips":[]},"runtimeConfig":{"Mac":"m"}}');
+    '{"CNIVersion":"1.0.0","Name":"blue","TYPE":"bridge","isGateway":true,"IPAM":{"Type":null},"x":null,' +
+      '"PrevResult":{"ips":[]},"runtimeConfig":{"Mac":"m"}}');
   assert.equal(conf, { cniVersion: "1.0.0", name: "blue", type: "bridge", isGateway: true, IPAM: { Type: null },
     x: null, runtimeConfig: { Mac: "m" } });
   assert.equal(prevResult, { ips: [] });
@@ -67,8 +68,10 @@ for (const [title, text, valid] of [
 
 request("reads prevResult once the version is accepted", () => {
   assert.is(prevResultOf(parsePluginRequest('{"name":"a"}')), undefined);
-  assert.equal(prevResultOf(parsePluginRequest('{"name":"a","cniVersion":"0.4.0","prevResult":{"ips":[{"version":"4","address":"10.0.0.1/8"}]}}'))?.ips, [{ address: "10.0.0.1/8" }]);
-  assert.throws(() => prevResultOf(parsePluginRequest('{"name":"a","cniVersion":"1.1.0","prevResult":{"cniVersion":"0.4.0"}}')), refusedWith(1, "0.4.0"));
+  assert.equal(prevResultOf(parsePluginRequest('{"name":"a","cniVersion":"0.4.0","prevResult":{"ips":[{"version":"4",' +
+    '"address":"10.0.0.1/8"}]}}'))?.ips, [{ address: "10.0.0.1/8" }]);
+  assert.throws(() => prevResultOf(parsePluginRequest('{"name":"a","cniVersion":"1.1.0",' +
+    '"prevResult":{"cniVersion":"0.4.0"}}')), refusedWith(1, "0.4.0"));
 });
 
 request("finds nothing special in __proto__", () => {
@@ -91,7 +94,8 @@ const seed = Number(process.env["SEED"] ?? 20_261_121);
 
 request(`answers a broken request with a CniError, whatever is broken (SEED=${seed})`, () => {
   const random = randomNumbers(seed);
-  const whole = '{"cniVersion":"1.0.0","name":"blue","type":"bridge","prevResult":{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.1/8"}]},"cni.dev/valid-attachments":[{"containerID":"c","ifname":"e"}]}';
+  const whole = '{"cniVersion":"1.0.0","name":"blue","type":"bridge","prevResult":{"cniVersion":"1.0.0",' +
+    '"ips":[{"address":"10.0.0.1/8"}]},"cni.dev/valid-attachments":[{"containerID":"c","ifname":"e"}]}';
   const pieces = ["", "null", "[]", "{}", "1", '"', '"x"', ",", "}", "{", "]", "\\", "-", '{"__proto__":1}', "\u0000",
     "\ud800"];
   for (let round = 0; round < 3000; round++) {

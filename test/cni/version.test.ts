@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError, allVersions, chooseVersion, compareVersions, printAbout, printVersions, requireVersion } from "../../src/cni/index.ts";
+import {
+  CniError, allVersions, chooseVersion, compareVersions, printAbout, printVersions, requireVersion,
+} from "../../src/cni/index.ts";
 
 const compare = suite("compareVersions");
 
@@ -51,7 +53,8 @@ for (const [verb, config, supported, code] of [
   ["STATUS", "1.1.0", ["0.4.0", "1.0.0"], 1],
   ["STATUS", "x", allVersions, 6],
 ] as const) {
-  require(`${code === 0 ? "lets" : `answers ${code} when`} a plugin of ${supported.join(" ")} serve ${verb} for ${JSON.stringify(config)}`, () => {
+  require(`${code === 0 ? "lets" : `answers ${code} when`} a plugin of ${supported.join(" ")} serve ${verb} for ` +
+    `${JSON.stringify(config)}`, () => {
     if (code === 0) requireVersion(verb, config, supported);
     else assert.throws(() => requireVersion(verb, config, supported),
       (error: unknown) => error instanceof CniError && error.code === code);

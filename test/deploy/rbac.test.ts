@@ -35,7 +35,8 @@ function asked({ method, path }: LoggedRequest): string {
 
 const role = suite("the cluster role");
 
-role("permits exactly what the client asks, through the kubeconfig polynic install has written, also after the token has changed", async () => {
+role("permits exactly what the client asks, through the kubeconfig polynic install has written, also after the token " +
+  "has changed", async () => {
   const api = await startApiServer();
   using node = pretendNode({ account: false });
   try {

@@ -102,7 +102,8 @@ suite("gives a pod an address by the commands of the page", () => {
     const written = page.replace(rootBlock, (_, content: string) => {
       const commands = [...content.matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
       count += commands.length;
-      const script = commands.map((command) => `printf '%s\\n' ${quoted(`$ ${command}`)}\n${here(command)} || exit 1\n`).join("");
+      const script = commands.map((command) => `printf '%s\\n' ${quoted(`$ ${command}`)}\n${here(command)} || exit ` +
+        `1\n`).join("");
       const { status, stdout, stderr } = spawnSync("sh", ["-c", script],
         { cwd: world.directory, encoding: "utf8", timeout: 60_000,
         env: { PATH: `${join(builtDist(), "bin")}:${process.env["PATH"] ?? ""}` } });

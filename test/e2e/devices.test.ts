@@ -1,6 +1,8 @@
 // A pod whose network has a device: the kubelet's socket, both configurations, device information, network-status. The
 // plugin is an executable, as those for devices are; it writes down what it is told.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";

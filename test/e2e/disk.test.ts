@@ -44,7 +44,8 @@ disk("that fills up after ADD does not keep DEL from anything", () => {
     const second = world.another();
     succeed(world, multiplexed("ADD", conf));
     succeed(world, multiplexed("ADD", conf, { containerId: "pod-2", netns: second.path }));
-    run("sh", "-c", `cd ${directory}; dd if=/dev/zero of=fill bs=4096 2>/dev/null; i=0; while [ $i -lt 60 ]; do touch fill$i || break; i=$((i+1)); done 2>/dev/null; true`);
+    run("sh", "-c", `cd ${directory}; dd if=/dev/zero of=fill bs=4096 2>/dev/null; i=0; while [ $i -lt 60 ]; do touch ` +
+      "fill$i || break; i=$((i+1)); done 2>/dev/null; true");
     succeed(world, multiplexed("DEL", conf));
     assert.equal(leftovers(world, { container: world.container }).filter((what) => !what.startsWith("host link")), []);
     succeed(world, multiplexed("GC", { ...conf, "cni.dev/valid-attachments": [] }));

@@ -90,7 +90,8 @@ const rows: readonly Row[] = [
   { title: "bridge with another address, replaced", only: "1.9",
     conf: (world) => [{ ...bridge, isGateway: true, forceAddress: true, ipam: hostLocal(world, subnet4) }],
     prepare: ({ host }) => void host.exec("sh", "-c",
-      "ip link add br0 address 02:00:00:00:00:01 type bridge && ip addr add 10.20.0.200/24 dev br0 && ip addr add 172.16.0.1/16 dev br0") },
+      "ip link add br0 address 02:00:00:00:00:01 type bridge && ip addr add 10.20.0.200/24 dev br0 && ip addr add " +
+        "172.16.0.1/16 dev br0") },
   { title: "bridge, isolated port, duplicate address detection", only: "1.9",
     conf: (world) => [{ ...bridge, portIsolation: true, enabledad: true, ipam: hostLocal(world, subnet4, subnet6) }] },
   { title: "bridge, container's interface down", only: "1.9",
@@ -184,7 +185,8 @@ if (!referencePlugins().some(({ release }) => release === "1.9")) {
   process.stderr.write("\nSKIPPED interchange with the reference plugins 1.9: build/reference-plugins is not there\n");
 }
 if (statSync("/usr/lib/cni/bridge", { throwIfNoEntry: false }) === undefined) {
-  process.stderr.write("\nSKIPPED interchange with the packaged reference plugins: install containernetworking-plugins\n");
+  process.stderr.write("\nSKIPPED interchange with the packaged reference plugins: install " +
+    "containernetworking-plugins\n");
 }
 
 /** One world each: they add, we add; all is the same; then each checks and deletes what the other made. */
@@ -228,7 +230,8 @@ interface Worlds {
 
 /** What one can tell the two worlds apart by. */
 function differences({ theirs, ours }: Worlds): readonly string[] {
-  const comparable = (lines: readonly string[]): readonly string[] => lines.filter((line) => !sinceThen.test(line)).map((line) => line.replace(/^(\/files\S+ )"644 /, '$1"600 '));
+  const comparable = (lines: readonly string[]): readonly string[] => lines.filter((line) => !sinceThen.test(line))
+    .map((line) => line.replace(/^(\/files\S+ )"644 /, '$1"600 '));
   return changes(comparable(state(theirs)), comparable(state(ours)));
 }
 

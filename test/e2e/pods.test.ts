@@ -5,7 +5,9 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { BoxCluster } from "../helpers/box-cluster.ts";
 import { clusterNeeds, hostLocal, joinCluster, macvlan, primary, tuning } from "../helpers/box-cluster.ts";
-import { addressesOf, announcePod, defaultRoutesOf, eventsOf, fetchText, linksOf, networkStatusOf } from "../helpers/box-node.ts";
+import {
+  addressesOf, announcePod, defaultRoutesOf, eventsOf, fetchText, linksOf, networkStatusOf,
+} from "../helpers/box-node.ts";
 import { boxSuite } from "../helpers/box.ts";
 import { containerdBuilds, image } from "../helpers/containerd.ts";
 import { ipJson, run } from "../helpers/netns.ts";

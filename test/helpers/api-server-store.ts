@@ -66,7 +66,8 @@ export class ObjectStore {
   }
 
   list(resource: Resource, namespace?: string): Json[] {
-    return [...this.#objects.entries()].filter(([key]) => key.startsWith(`${resource.plural}/${namespace === undefined ? "" : `${namespace}/`}`)).map(([, object]) => object);
+    const start = `${resource.plural}/${namespace === undefined ? "" : `${namespace}/`}`;
+    return [...this.#objects.entries()].filter(([key]) => key.startsWith(start)).map(([, object]) => object);
   }
 
   /** What an administrator does: creates or replaces without asking. */
@@ -113,11 +114,13 @@ export class ObjectStore {
       `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
     if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== old["metadata"].resourceVersion) {
       return failure(409, "Conflict",
-        `Operation cannot be fulfilled on ${qualified(resource)} "${name}": the object has been modified; please apply your changes to the latest version and try again`, detailsOf(resource, name));
+        `Operation cannot be fulfilled on ${qualified(resource)} "${name}": the object has been modified; please ` +
+          "apply your changes to the latest version and try again", detailsOf(resource, name));
     }
     if (metadata.uid !== undefined && metadata.uid !== old["metadata"].uid) {
       return failure(409, "Conflict",
-        `Operation cannot be fulfilled on ${qualified(resource)} "${name}": Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old["metadata"].uid}`, detailsOf(resource, name));
+        `Operation cannot be fulfilled on ${qualified(resource)} "${name}": Precondition failed: UID in precondition: ` +
+          `${metadata.uid}, UID in object meta: ${old["metadata"].uid}`, detailsOf(resource, name));
     }
     const kept = { ...metadata, uid: old["metadata"].uid, creationTimestamp: old["metadata"].creationTimestamp,
       resourceVersion: old["metadata"].resourceVersion };
@@ -181,7 +184,8 @@ function whyInvalid(resource: Resource, { object, namespace,
       "alphanumeric characters, '-' or '.'";
   }
   if (resource.plural !== "events") return undefined;
-  if (object["involvedObject"]?.namespace !== namespace) return "involvedObject.namespace: Invalid value: does not match event.namespace";
+  if (object["involvedObject"]?.namespace !== namespace) return "involvedObject.namespace: Invalid value: does not " +
+    "match event.namespace";
   if (Buffer.byteLength(object["message"] ?? "") > 1024) return "note: Invalid value: can have at most 1024 characters";
   return undefined;
 }

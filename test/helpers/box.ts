@@ -6,7 +6,9 @@
  * A suite that needs programs this machine lacks says so on stderr and counts as skipped.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync, symlinkSync, writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import type { KernelSuite, KernelSuiteOptions } from "./netns.ts";

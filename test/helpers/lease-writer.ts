@@ -35,5 +35,6 @@ function callOf(containerId: string) {
 
 function expectOwn(containerId: string, address: string): void {
   const content = readFileSync(join(dataDir, "mynet", address), "utf8");
-  if (content !== `${containerId}\r\neth0`) throw new Error(`${address} is of ${JSON.stringify(content)}, expected ${containerId}`);
+  if (content !== `${containerId}\r\neth0`) throw new Error(`${address} is of ${JSON.stringify(content)}, expected ` +
+    `${containerId}`);
 }

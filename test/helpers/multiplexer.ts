@@ -47,7 +47,11 @@ export interface Bench {
   readonly types: Set<string>;
   file(path: string, content: string): string;
   command(config: object,
-    changes?: Partial<Attachment> & { readonly invokedAs?: string; readonly verb?: string; readonly valid?: MuxCommand["validAttachments"] }): MuxCommand;
+    changes?: Partial<Attachment> & {
+      readonly invokedAs?: string;
+      readonly verb?: string;
+      readonly valid?: MuxCommand["validAttachments"];
+    }): MuxCommand;
   remove(): void;
 }
 

@@ -31,7 +31,8 @@ export function underUserModeLinux(command: readonly string[], limitMs: number):
   const seconds = Math.max(10, Math.floor(limitMs / 1000) - 10);
   return [
     "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
-    "sh", "-c", boot, "sh", kernel, String(seconds), init, `cd ${quoted(process.cwd())} && ${command.map(quoted).join(" ")}`,
+    "sh", "-c", boot, "sh", kernel, String(seconds), init, `cd ${quoted(process.cwd())} && ` +
+      `${command.map(quoted).join(" ")}`,
   ];
 }
 

@@ -153,7 +153,8 @@ listing("the spoof check as the reference plugins lay it out", () => {
     { do: "delete chain", ...macs },
   ]);
   assert.equal(ruleset(),
-    rulesetOf("add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority -300 ; policy accept ; }"));
+    rulesetOf("add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority -300 ; " +
+      "policy accept ; }"));
 });
 
 listing("host ports as the reference plugins lay them out", () => {
@@ -300,7 +301,8 @@ rules("tells a missing table or chain from an empty chain", () => {
 
 rules("are those of the chain alone, in order, with the handles and comments nft knows", () => {
   run("nft", "add table ip t; add chain ip t c; add chain ip t other; add table ip6 t; add chain ip6 t c");
-  run("nft", 'add rule ip t c tcp dport 80 accept comment "first"; add rule ip t other drop; add rule ip6 t c drop; add rule ip t c drop; insert rule ip t c tcp dport { 1, 2 } comment "zeroth"');
+  run("nft", 'add rule ip t c tcp dport 80 accept comment "first"; add rule ip t other drop; add rule ip6 t c drop; ' +
+    'add rule ip t c drop; insert rule ip t c tcp dport { 1, 2 } comment "zeroth"');
   const listed = nftJson("list chain ip t c").filter((entry) => entry.rule !== undefined)
     .map(({ rule: { handle, comment } }) => ({ handle: BigInt(handle),
       ...(comment === undefined ? {} : { comment }) }));
@@ -309,13 +311,15 @@ rules("are those of the chain alone, in order, with the handles and comments nft
 });
 
 rules("are all there when they fill many datagrams", () => {
-  run("nft", "-f", scriptFile(`add table ip t\nadd chain ip t c\n${Array.from({ length: 3000 }, (_, i) => `add rule ip t c tcp dport ${i} accept comment "${i}"`).join("\n")}`));
+  run("nft", "-f", scriptFile(`add table ip t\nadd chain ip t ` +
+    `c\n${Array.from({ length: 3000 }, (_, i) => `add rule ip t c tcp dport ${i} accept comment "${i}"`).join("\n")}`));
   const comments = open().rules(c4)?.map(({ comment }) => comment);
   assert.equal(comments, Array.from({ length: 3000 }, (_, i) => `${i}`));
 });
 
 rules("tell the chain they jump or go to, those of iptables too", () => {
-  run("nft", "add table ip nat; add chain ip nat a; add chain ip nat b; add rule ip nat a tcp dport 80 counter jump b; add rule ip nat a goto b; add rule ip nat a accept");
+  run("nft", "add table ip nat; add chain ip nat a; add chain ip nat b; add rule ip nat a tcp dport 80 counter jump " +
+    "b; add rule ip nat a goto b; add rule ip nat a accept");
   assert.equal(open().rules({ family: "ip", table: "nat", chain: "a" })?.map(({ jump }) => jump),
     ["b", "b", undefined]);
   flush();

@@ -115,7 +115,8 @@ const other = { 4: ["10.2.0.9", "10.2.0.8"], 6: ["2001:db8:2::9", "2001:db8:2::8
 /** `ip route show default`, one line for each hop. */
 function hops(family: 4 | 6): string[] {
   return ipJson(`-${family} route show default`).flatMap(({ metric, nexthops, ...route }) => (
-    (nexthops ?? [route]).map((hop: { gateway: string; dev: string; weight?: number }) => `${hop.gateway} ${hop.dev} ${hop.weight ?? 1} metric ${metric ?? 0}`)));
+    (nexthops ?? [route]).map((hop: { gateway: string; dev: string; weight?: number }) =>
+      `${hop.gateway} ${hop.dev} ${hop.weight ?? 1} metric ${metric ?? 0}`)));
 }
 
 routes("deleteListed takes that very route away, and says ESRCH when it is gone", () => {

@@ -3,7 +3,9 @@ import * as assert from "uvu/assert";
 import { NetlinkError } from "../../src/kernel/index.ts";
 import { NetlinkSocket } from "../../src/kernel/socket.ts";
 import type { Request } from "../../src/kernel/socket.ts";
-import { attrs, body, ifinfomsg, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, u32 } from "../../src/netlink/index.ts";
+import {
+  attrs, body, ifinfomsg, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, u32,
+} from "../../src/netlink/index.ts";
 import { throws } from "../helpers/errors.ts";
 import { bytesOfPayload, scriptedKernel } from "../helpers/scripted-kernel.ts";
 import type { Answer, SeenRequest } from "../helpers/scripted-kernel.ts";

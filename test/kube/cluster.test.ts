@@ -314,7 +314,8 @@ repeated("there are thirty tries at most, however long the deadline", async () =
   await api.fault({ kind: "500", times: 100 });
   assert.is(await requestsOf(async () => {
     const { message } = await rejects(client({}, testWorld(0)).getPod(web), code.tryAgainLater);
-    assert.is(message, `Cannot get pod "blue/web": it said a fault of the test: InternalError (30 tries), expected an answer of the cluster's API at ${api.url} within 30000 ms`);
+    assert.is(message, `Cannot get pod "blue/web": it said a fault of the test: InternalError (30 tries), expected an ` +
+      `answer of the cluster's API at ${api.url} within 30000 ms`);
   }), 30);
 });
 
@@ -356,7 +357,8 @@ repeated("one deadline is for all requests of a command", async () => {
 });
 
 repeated("nobody listening is told with the address", async () => {
-  const { message } = await rejects(client({ kubeconfig: api.writeKubeconfig({ cluster: { server: "https://127.0.0.1:1" } }) }).getPod(web), code.tryAgainLater);
+  const kubeconfig = api.writeKubeconfig({ cluster: { server: "https://127.0.0.1:1" } });
+  const { message } = await rejects(client({ kubeconfig }).getPod(web), code.tryAgainLater);
   assert.match(message, /connect ECONNREFUSED 127\.0\.0\.1:1 .*at https:\/\/127\.0\.0\.1:1 within/);
 });
 
@@ -403,7 +405,8 @@ trusted("a server that speaks no TLS is refused at once", async () => {
   await new Promise((resolve) => plain.once("listening", resolve));
   // A server that listens on a port has an address of this shape.
   const { port } = plain.address() as AddressInfo;
-  await rejects(client({ kubeconfig: api.writeKubeconfig({ cluster: { server: `https://127.0.0.1:${port}` } }) }).getPod(web), code.cluster);
+  const kubeconfig = api.writeKubeconfig({ cluster: { server: `https://127.0.0.1:${port}` } });
+  await rejects(client({ kubeconfig }).getPod(web), code.cluster);
   plain.close();
 });
 

@@ -107,7 +107,8 @@ adding("gives them to all where the configuration says so", async () => {
 
 adding("fills the five standard arguments in order, and keeps address and MAC to the default network", async () => {
   await add(bench.command(two, { args: "K8S_POD_NAME=p;IgnoreUnknown=1;X=a=b;IP=10.0.0.9;K8S_POD_NAMESPACE=n" }));
-  const standard = "IgnoreUnknown=true;K8S_POD_NAMESPACE=n;K8S_POD_NAME=p;K8S_POD_INFRA_CONTAINER_ID=;K8S_POD_UID=;X=a=b";
+  const standard = "IgnoreUnknown=true;K8S_POD_NAMESPACE=n;K8S_POD_NAME=p;K8S_POD_INFRA_CONTAINER_ID=;K8S_POD_UID=;" +
+    "X=a=b";
   assert.equal(bench.calls.map(({ request }) => request.attachment.args), [`${standard};IP=10.0.0.9`, standard]);
   assert.equal(bench.calls[0]?.request.attachment.path, ["/bin-dir", "/cni"]);
 });
@@ -288,7 +289,8 @@ deleting("goes past errors, tells all of them, and finishes the next time", asyn
   bench.failures.set("after one", new Error("still leased"));
   const error = await rejects(del(bench.command(two, { verb: "DEL" })), 11);
   assert.is(error.message,
-    'Cannot undo plugin "two" of network "net-two" (interface "net1"): busy / Cannot tidy up one of network "net-one" (interface "eth0"): still leased');
+    'Cannot undo plugin "two" of network "net-two" (interface "net1"): busy / Cannot tidy up one of network "net-one" ' +
+      '(interface "eth0"): still leased');
   assert.equal(left(), ["results/net-one-c1-eth0", "results/net-two-c1-net1"],
     "kept for later; the scratch file goes as Multus has it");
   await del(bench.command(two, { verb: "DEL" }));

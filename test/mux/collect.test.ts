@@ -31,7 +31,8 @@ async function attach(config: object, containerId: string, ifName = "eth0"): Pro
 
 const collecting = prepared("gc");
 
-collecting("gives a full DEL to containers that are not listed, all their networks, then asks every plugin with the right list", async () => {
+collecting("gives a full DEL to containers that are not listed, all their networks, then asks every plugin with the " +
+  "right list", async () => {
   for (const id of ["a", "b"]) await attach(two, id);
   bench.calls.length = 0;
   await gc(bench.command(two, { ...gone, valid: [{ containerID: "a", ifname: "eth0" }] }));

@@ -185,8 +185,10 @@ pods("may have a plugin that gives addresses to itself", async () => {
 
 pods("named like a prototype's keys keep them", async () => {
   await api.putDefinition({ namespace: "blue", name: "bad",
-    config: `{"cniVersion":"1.0.0","name":"x","type":"two","__proto__":{"type":"three"},"constructor":{"a":1},"toString":1,"capabilities":{"__proto__":true,"constructor":true}}` });
-  await annotated(`[{"name":"bad","cni-args":{"__proto__":{"x":1},"constructor":2},"__proto__":{"name":"two"},"bandwidth":{"__proto__":1}}]`);
+    config: `{"cniVersion":"1.0.0","name":"x","type":"two","__proto__":{"type":"three"},"constructor":{"a":1},` +
+      `"toString":1,"capabilities":{"__proto__":true,"constructor":true}}` });
+  await annotated(`[{"name":"bad","cni-args":{"__proto__":{"x":1},"constructor":2},"__proto__":{"name":"two"},` +
+    `"bandwidth":{"__proto__":1}}]`);
   await add(adding());
   const added = JSON.stringify(bench.calls[1]?.request.conf);
   for (const part of ['"__proto__":{"type":"three"}', '"constructor":{"a":1}', '"type":"two"',

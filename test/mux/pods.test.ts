@@ -92,7 +92,8 @@ pods("are detached by their annotation when nothing is written down", async () =
   assert.equal(bench.story().filter((line) => line.startsWith("DEL")), ["DEL two x", "DEL one eth0"]);
 });
 
-pods("are detached from networks of the cluster when nothing is written down: the node's, their own first one, those they ask for", async () => {
+pods("are detached from networks of the cluster when nothing is written down: the node's, their own first one, those " +
+  "they ask for", async () => {
   const node = { delegates: undefined, clusterNetwork: "one", defaultNetworks: ["two"], multusNamespace: "nodes" };
   for (const type of ["one", "two"]) await api.putDefinition({ namespace: "nodes", name: type, config: single(type) });
   const deleted = async (): Promise<readonly string[]> => {
@@ -356,7 +357,8 @@ for (const [what, selection, says] of [
   });
 }
 
-pods("that ask for what the specification forbids are refused, or told so, by element and key, where Multus lets it pass", async () => {
+pods("that ask for what the specification forbids are refused, or told so, by element and key, where Multus lets it " +
+  "pass", async () => {
   await api.putDefinition({ namespace: "blue", name: "ports",
     config: single("two", { capabilities: { portMappings: true } }) });
   await annotated('[{"name":"three"},{"name":"ports","portMappings":[{"hostPort":70000,"containerPort":1}]}]');

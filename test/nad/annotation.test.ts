@@ -2,7 +2,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError, code } from "../../src/cni/index.ts";
 import type { NetworkSelection } from "../../src/nad/index.ts";
-import { annotationLimits, parseSelections, readSelections, selectionKeys, selectionsMax } from "../../src/nad/index.ts";
+import {
+  annotationLimits, parseSelections, readSelections, selectionKeys, selectionsMax,
+} from "../../src/nad/index.ts";
 import { throws } from "../helpers/errors.ts";
 
 const subject = 'annotation k8s.v1.cni.cncf.io/networks of pod "blue/web"';
@@ -137,7 +139,8 @@ for (const [text, problem] of [
 }
 
 for (const [text, problem] of [
-  ["[{'name':'a'}]", 'line 1, column 3 (near `[{\'name\':\'a\'}]`): found "\'", expected a key in double quotes or "}"'],
+  ["[{'name':'a'}]", 'line 1, column 3 (near `[{\'name\':\'a\'}]`): found "\'", expected a key in double quotes or ' +
+    '"}"'],
   ['[{"name":"a"},]', 'line 1, column 15'],
   ['[\n  {"name": "a",\n   "ips": [10.0.0.1]}\n]', "line 3, column 12"],
   ['[{"name":"a"', 'found the end, expected "," or "}"'],

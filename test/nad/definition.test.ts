@@ -42,7 +42,8 @@ for (const [title, object, errorCode, problem] of [
     'Cannot read spec.config of NetworkAttachmentDefinition "blue/storage": it is not JSON at line 1, column 13'],
   ["a configuration of white space", definition("  "), code.decodingFailure, "it is empty, expected JSON"],
   ["a configuration that is a list", definition("[]"), code.invalidConfig,
-    'Cannot read NetworkAttachmentDefinition "blue/storage": spec.config holds [], expected a CNI configuration as a JSON object'],
+    'Cannot read NetworkAttachmentDefinition "blue/storage": spec.config holds [], expected a CNI configuration as a ' +
+      'JSON object'],
   ["a configuration that is no text", definition({ type: "x" }), code.invalidConfig,
     "spec.config is an object, expected a string that holds"],
   ["a spec that is no object", { metadata, spec: "x" }, code.invalidConfig, 'spec is "x", expected an object'],

@@ -59,7 +59,8 @@ bounded("gives the value", () => assert.equal(parseBoundedJson(' {"a": [1]} ', "
 bounded("names the text and the place", () => {
   const { message } = throws(() => parseBoundedJson('{\n "a": oops}', "file x", { charsMax: 100, depthMax: 2 }),
     code.decodingFailure);
-  assert.is(message, 'Cannot read file x: it is not JSON at line 2, column 7 (near `{  "a": oops}`): found "o", expected a value');
+  assert.is(message, 'Cannot read file x: it is not JSON at line 2, column 7 (near `{  "a": oops}`): found "o", ' +
+    'expected a value');
 });
 bounded("says that nothing is there", () => assert.is(throws(() => parseBoundedJson(" \n", "x", { charsMax: 9,
   depthMax: 9 }), code.decodingFailure).message, "Cannot read x: it is empty, expected JSON"));

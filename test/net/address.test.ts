@@ -1,6 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AddressError, addOffset, addressFromBytes, addressToInteger, compareAddresses, formatAddress, isAddress, isGlobalUnicast, isLinkLocalUnicast, isLoopback, isMulticast, isUnspecified, parseAddress, sameAddress } from "../../src/net/index.ts";
+import {
+  AddressError, addOffset, addressFromBytes, addressToInteger, compareAddresses, formatAddress, isAddress,
+  isGlobalUnicast, isLinkLocalUnicast, isLoopback, isMulticast, isUnspecified, parseAddress, sameAddress,
+} from "../../src/net/index.ts";
 
 const parsing = suite("parseAddress");
 

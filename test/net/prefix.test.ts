@@ -1,6 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AddressError, bitsOf, broadcastOf, contains, formatAddress, formatPrefix, lastOf, networkOf, overlaps, parseAddress, parseAddressOrPrefix, parsePrefix, samePrefix } from "../../src/net/index.ts";
+import {
+  AddressError, bitsOf, broadcastOf, contains, formatAddress, formatPrefix, lastOf, networkOf, overlaps, parseAddress,
+  parseAddressOrPrefix, parsePrefix, samePrefix,
+} from "../../src/net/index.ts";
 
 const parsing = suite("parsePrefix");
 

@@ -2,7 +2,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Span } from "../../src/net/index.ts";
-import { AddressList, addAddressName, addOffset, addressToInteger, formatAddress, parseAddress, takenBitmap, takenRuns, takenView, viewHolds } from "../../src/net/index.ts";
+import {
+  AddressList, addAddressName, addOffset, addressToInteger, formatAddress, parseAddress, takenBitmap, takenRuns,
+  takenView, viewHolds,
+} from "../../src/net/index.ts";
 import { random } from "../helpers/random.ts";
 
 const span = (first: string, last: string): Span => ({ first: parseAddress(first), last: parseAddress(last) });

@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { attrs, by, CodecError, repeated, string, stringz, struct, u16, u16be, u32, u8 } from "../../src/netlink/index.ts";
+import {
+  attrs, by, CodecError, repeated, string, stringz, struct, u16, u16be, u32, u8,
+} from "../../src/netlink/index.ts";
 import { bytesOf, checkTruncations, checkWire, decode, encode, hex, wire } from "../helpers/wire.ts";
 
 const vlan = attrs({ id: [1, u16], protocol: [5, u16be] });

@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { attrs, body, CodecError, findMessage, i32, Output, readAck, struct, u16, u8, writeMessage } from "../../src/netlink/index.ts";
+import {
+  attrs, body, CodecError, findMessage, i32, Output, readAck, struct, u16, u8, writeMessage,
+} from "../../src/netlink/index.ts";
 import { bytesOf, hex, wire } from "../helpers/wire.ts";
 
 const view = (annotated: string): DataView => new DataView(bytesOf(wire(annotated)).buffer);

@@ -44,7 +44,8 @@ async function applyDefinition(): Promise<void> {
 /** As the record has it: without the field's name and its value, and without the remark that CEL was left out. */
 function causesOf({ body }: Answer): readonly string[] {
   const causes: readonly { readonly field: string; readonly message: string }[] = body.details.causes;
-  return causes.filter(({ field }) => field === "spec.config").map(({ message }) => message.replace(/^Invalid value: "(?:[^"\\]|\\.)*": /, ""));
+  return causes.filter(({ field }) => field === "spec.config")
+    .map(({ message }) => message.replace(/^Invalid value: "(?:[^"\\]|\\.)*": /, ""));
 }
 
 async function answerTo({ config, spec = config === undefined ? undefined : { config } }: Vector,

@@ -1,11 +1,15 @@
 // src/os/whole-file.ts
 import { execFile, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createWholeFile, errnoOf, makeDirectory, readText, removeIfPresent, writeInPlace, writeWholeFile } from "../../src/os/whole-file.ts";
+import {
+  createWholeFile, errnoOf, makeDirectory, readText, removeIfPresent, writeInPlace, writeWholeFile,
+} from "../../src/os/whole-file.ts";
 import { throws } from "../helpers/errors.ts";
 
 let directory = "";

@@ -51,7 +51,9 @@ test("host-local answers without interfaces", () => {
 
 test("bridge runs an IPAM executable, and its DEL when the ADD fails later", () => {
   const file = join(directory, "my-ipam"), calls = join(directory, "calls");
-  writeFileSync(file, `#!/bin/sh\ncat > /dev/null\necho "$CNI_COMMAND $CNI_IFNAME" >> ${calls}\n[ "$CNI_COMMAND" = ADD ] && echo '{"cniVersion":"1.0.0","ips":[{"address":"10.8.0.5/24"}],"routes":[{"dst":"10.7.0.0/16","gw":"192.0.2.1"}]}'\nexit 0\n`);
+  writeFileSync(file, `#!/bin/sh\ncat > /dev/null\necho "$CNI_COMMAND $CNI_IFNAME" >> ${calls}\n[ "$CNI_COMMAND" = ` +
+    `ADD ] && echo '{"cniVersion":"1.0.0","ips":[{"address":"10.8.0.5/24"}],"routes":[{"dst":"10.7.0.0/16",` +
+    `"gw":"192.0.2.1"}]}'\nexit 0\n`);
   chmodSync(file, 0o755);
   const conf = { cniVersion: "1.0.0", name: "one", type: "bridge", bridge: "br0", ipam: { type: "my-ipam" } };
   const ran = run("bridge", "ADD", conf);

@@ -1,11 +1,16 @@
 // src/store/device-info.ts: files about devices, which device plugins and CNI plugins of other makers read and write
 // too.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { copyDeviceInfo, deviceInfoPath, readDeviceInfo, removeDeviceInfo, removeInterruptedCopies } from "../../src/store/index.ts";
+import {
+  copyDeviceInfo, deviceInfoPath, readDeviceInfo, removeDeviceInfo, removeInterruptedCopies,
+} from "../../src/store/index.ts";
 import { throws } from "../helpers/errors.ts";
 
 const device = { resourceName: "example.com/vf", deviceId: "0000:03:02.1" };

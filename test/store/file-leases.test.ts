@@ -1,6 +1,8 @@
 // src/store/file-leases.ts: what the store guarantees whoever else writes, dies or scribbles.
 import { execFile, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -298,7 +300,8 @@ const interchange = suite("host-local, theirs and ours");
 interchange.before.each(prepare);
 interchange.after.each(cleanUp);
 const both = existsSync(reference) ? interchange : interchange.skip;
-if (both === interchange.skip) console.error(`Skipped: ${reference} is not installed (package containernetworking-plugins)`);
+if (both === interchange.skip) console.error(`Skipped: ${reference} is not installed (package ` +
+  "containernetworking-plugins)");
 
 both("ours gives up what theirs took", async () => {
   await runReference("ADD", "a");

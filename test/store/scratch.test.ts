@@ -1,5 +1,7 @@
 // src/store/scratch.ts: the file Multus and we both read. The shapes in the first rows are what Multus writes.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -10,8 +12,10 @@ import { listScratch, loadScratch, removeScratch, saveScratch } from "../../src/
 
 const key = { containerId: "c1", ifName: "eth0" };
 const multiplexer = { network: "pods", ifName: "eth0", netns: "/run/netns/a", args: "K=V" };
-const single = '{"cniVersion":"1.0.0","name":"one","type":"bridge","bridge":"br0","ipam":{"type":"host-local","subnet":"10.0.0.0/24"},"capabilities":{"mac":true}}';
-const listed = '{"cniVersion":"1.0.0","name":"two","plugins":[{"type":"bridge","bridge":"br1","ipam":{"type":"host-local"}},{"type":"portmap"}]}';
+const single = '{"cniVersion":"1.0.0","name":"one","type":"bridge","bridge":"br0","ipam":{"type":"host-local",' +
+  '"subnet":"10.0.0.0/24"},"capabilities":{"mac":true}}';
+const listed = '{"cniVersion":"1.0.0","name":"two","plugins":[{"type":"bridge","bridge":"br1",' +
+  '"ipam":{"type":"host-local"}},{"type":"portmap"}]}';
 const scratch: Scratch = {
   multiplexer,
   delegates: [
@@ -80,7 +84,8 @@ test("writes the reference's shape, mode 0600, in a directory made 0700", () => 
 });
 
 test("takes the full plugins of a list from a file, whose Bytes hold standard fields only", () => {
-  const stripped = '{"cniVersion":"0.4.0","name":"two","plugins":[{"type":"bridge","ipam":{"type":"host-local"},"dns":{}}]}';
+  const stripped = '{"cniVersion":"0.4.0","name":"two","plugins":[{"type":"bridge","ipam":{"type":"host-local"},' +
+    '"dns":{}}]}';
   const full = '{"type":"bridge","bridge":"br1","ipam":{"type":"host-local","subnet":"10.1.0.0/16"}}';
   writeFileSync(join(cniDir, "c1"), JSON.stringify([{
     Conf: { cniVersion: "0.4.0", name: "two", ipam: {}, dns: {} },
@@ -97,7 +102,8 @@ test("takes the full plugins of a list from a file, whose Bytes hold standard fi
 });
 
 test("writes what Multus can decode, whatever spelling and type of switch the configuration has", () => {
-  const config = '{"CNIVersion":"1.1.0","Name":"two","disableCheck":"TRUE","disableGC":"false","plugins":[{"TYPE":"bridge","IPAM":{"Type":"host-local","subnet":"10.0.0.0/24"},"Capabilities":{"mac":true}}]}';
+  const config = '{"CNIVersion":"1.1.0","Name":"two","disableCheck":"TRUE","disableGC":"false",' +
+    '"plugins":[{"TYPE":"bridge","IPAM":{"Type":"host-local","subnet":"10.0.0.0/24"},"Capabilities":{"mac":true}}]}';
   saveScratch(cniDir, key, { delegates: [{ displayName: "two", confText: config, list: true, fromFile: true, requests: {} }] });
   const [entry] = JSON.parse(readFileSync(join(cniDir, "c1"), "utf8"));
   const plugin = { type: "bridge", capabilities: { mac: true }, ipam: { type: "host-local" }, dns: {} };

@@ -5,7 +5,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AddressList, formatAddress, parseAddress, takenView } from "../../src/net/index.ts";
 import type { AllocateRequest } from "../../src/wasm/index.ts";
-import { allocateFrame, callModule, checkAllocation, checkReview, codeLimits, defaultLimits, op, prepareModule, readAnswer, reviewFrame } from "../../src/wasm/index.ts";
+import {
+  allocateFrame, callModule, checkAllocation, checkReview, codeLimits, defaultLimits, op, prepareModule, readAnswer,
+  reviewFrame,
+} from "../../src/wasm/index.ts";
 import { throws } from "../helpers/errors.ts";
 
 const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "abi.md"), "utf8");

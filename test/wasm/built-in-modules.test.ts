@@ -6,7 +6,9 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address, Span } from "../../src/net/index.ts";
-import { AddressList, addOffset, addressToInteger, formatAddress, parseAddress, takenBitmap, takenRuns, takenView } from "../../src/net/index.ts";
+import {
+  AddressList, addOffset, addressToInteger, formatAddress, parseAddress, takenBitmap, takenRuns, takenView,
+} from "../../src/net/index.ts";
 import { encodeFrame } from "../../src/wasm/call/frame.ts";
 import { defaultFuel, op } from "../../src/wasm/call/sandbox.ts";
 import type { Random } from "../helpers/random.ts";

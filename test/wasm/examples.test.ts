@@ -59,7 +59,11 @@ kit.run();
 /** A network of the page, as far as the module is concerned: its own step, or the `ipam` section. */
 interface Network {
   readonly name: string;
-  readonly plugins: readonly { readonly type: string; readonly config?: object; readonly ipam?: { readonly type: string; readonly config?: object; readonly ranges?: unknown } }[];
+  readonly plugins: readonly {
+    readonly type: string;
+    readonly config?: object;
+    readonly ipam?: { readonly type: string; readonly config?: object; readonly ranges?: unknown };
+  }[];
 }
 
 const pages = suite("the page of");

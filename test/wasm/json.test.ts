@@ -30,7 +30,9 @@ for (const value of ["", "nul", "nulll", "tru", "01", "1.", ".5", "-", "1e", "+1
 }
 
 json("finds members by name however the name is escaped, the last of equal ones", () => {
-  assert.equal(merge(String.raw`{"inputs":[],"\u0069nputs":[{"def\u0061ult":true,"result":{"dns":{"domain":"x"}}}]}`)["result"], { cniVersion: "1.1.0", interfaces: [], ips: [], routes: [], dns: { domain: "x" } });
+  const escaped = String.raw`{"inputs":[],"\u0069nputs":[{"def\u0061ult":true,"result":{"dns":{"domain":"x"}}}]}`;
+  assert.equal(merge(escaped)["result"],
+    { cniVersion: "1.1.0", interfaces: [], ips: [], routes: [], dns: { domain: "x" } });
 });
 
 json("refuses a request without inputs, and ops it does not know", () => {

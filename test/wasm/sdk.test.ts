@@ -4,7 +4,9 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address } from "../../src/net/index.ts";
-import { AddressList, addressToInteger, formatAddress, isAddress, parseAddress, takenBitmap, takenRuns } from "../../src/net/index.ts";
+import {
+  AddressList, addressToInteger, formatAddress, isAddress, parseAddress, takenBitmap, takenRuns,
+} from "../../src/net/index.ts";
 import type { FrameRange } from "../../src/wasm/call/frame.ts";
 import { encodeFrame } from "../../src/wasm/call/frame.ts";
 import type { Random } from "../helpers/random.ts";

@@ -131,7 +131,8 @@ for (const [config, version, readable] of [
   ["0.2.0", "0.1.0", true], ["", "0.2.0", true], ["", "0.3.0", false], ["0.1.0", undefined, true],
     ["1.0.0", "9.9.9", false],
 ] as const) {
-  previous(`${readable ? "takes" : "refuses"} ${version ?? "no version"} under a configuration of ${JSON.stringify(config)}`, () => {
+  previous(`${readable ? "takes" : "refuses"} ${version ?? "no version"} under a configuration of ` +
+    `${JSON.stringify(config)}`, () => {
     const json = version === undefined ? {} : { cniVersion: version };
     if (readable) assert.equal(parsePrevResult(json, config), empty);
     else assert.throws(() => parsePrevResult(json, config), refusedWith(1));

@@ -24,21 +24,25 @@ const none: Result = { interfaces: [], ips: [], routes: [], dns: {} };
 const print = suite("printResult");
 
 const old = (version: string): string => `{"cniVersion":"${version}",`
-  + '"ip4":{"ip":"1.2.3.30/24","gateway":"1.2.3.1","routes":[{"dst":"15.5.6.0/24","gw":"15.5.6.8"},{"dst":"0.0.0.0/0"}]},'
+  + '"ip4":{"ip":"1.2.3.30/24","gateway":"1.2.3.1","routes":[{"dst":"15.5.6.0/24","gw":"15.5.6.8"},' +
+    '{"dst":"0.0.0.0/0"}]},'
   + '"ip6":{"ip":"abcd::cdde/64","gateway":"abcd::1","routes":[{"dst":"1111:dddd::/80","gw":"1111:dddd::aaaa"}]},'
   + '"dns":{"nameservers":["1.2.3.4"],"domain":"a.com","search":["b.com"],"options":["foo"]}}';
 
 const lists = (version: string): string => `{"cniVersion":"${version}",`
   + '"interfaces":[{"name":"eth0","mac":"00:11:22:33:44:55","sandbox":"/ns"},{"name":"veth1"}],'
-  + '"ips":[{"version":"4","interface":0,"address":"1.2.3.30/24","gateway":"1.2.3.1"},{"version":"4","interface":0,"address":"1.2.3.31/24"},'
-  + '{"version":"6","interface":1,"address":"abcd::cdde/64","gateway":"abcd::1"},{"version":"6","address":"abcd::cddf/64"}],'
+  + '"ips":[{"version":"4","interface":0,"address":"1.2.3.30/24","gateway":"1.2.3.1"},{"version":"4","interface":0,' +
+    '"address":"1.2.3.31/24"},'
+  + '{"version":"6","interface":1,"address":"abcd::cdde/64","gateway":"abcd::1"},{"version":"6",' +
+    '"address":"abcd::cddf/64"}],'
   + '"routes":[{"dst":"15.5.6.0/24","gw":"15.5.6.8","mtu":1400,"advmss":1360,"priority":100,"table":50,"scope":253},'
   + '{"dst":"1111:dddd::/80","gw":"1111:dddd::aaaa"},{"dst":"0.0.0.0/0","table":0,"scope":0}],'
   + '"dns":{"nameservers":["1.2.3.4"],"domain":"a.com","search":["b.com"],"options":["foo"]}}';
 
 const sorted = (version: string): string => `{"cniVersion":"${version}",`
   + '"dns":{"domain":"a.com","nameservers":["1.2.3.4"],"options":["foo"],"search":["b.com"]},'
-  + '"interfaces":[{"mac":"00:11:22:33:44:55","mtu":1500,"name":"eth0","pciID":"8086:9a01","sandbox":"/ns","socketPath":"/s"},{"name":"veth1"}],'
+  + '"interfaces":[{"mac":"00:11:22:33:44:55","mtu":1500,"name":"eth0","pciID":"8086:9a01","sandbox":"/ns",' +
+    '"socketPath":"/s"},{"name":"veth1"}],'
   + '"ips":[{"address":"1.2.3.30/24","gateway":"1.2.3.1","interface":0},{"address":"1.2.3.31/24","interface":0},'
   + '{"address":"abcd::cdde/64","gateway":"abcd::1","interface":1},{"address":"abcd::cddf/64"}],'
   + '"routes":[{"advmss":1360,"dst":"15.5.6.0/24","gw":"15.5.6.8","mtu":1400,"priority":100,"scope":253,"table":50},'

@@ -114,7 +114,8 @@ texts("names paths as the node knows them when they are given as the container s
   assert.equal({ named, found }, { named: "/etc/cni/multus/net.d", found: kubeconfig });
 });
 
-texts("names the kubeconfig where --multus-kubeconfig-file-host says, and it is written in that folder of the configuration directory", () => {
+texts("names the kubeconfig where --multus-kubeconfig-file-host says, and it is written in that folder of the " +
+  "configuration directory", () => {
   using node = pretendNode();
   node.write(`${confDir}/10-flannel.conflist`, flannel);
   node.install(["--multus-kubeconfig-file-host=/var/snap/microk8s/current/args/cni-network/multus.d/multus.kubeconfig"]);
@@ -276,7 +277,8 @@ const places: readonly Places[] = [
 
 for (const { name, made, conf, bin } of places) {
   for (const asked of [[`--distribution=${name}`], []]) {
-    distributions(`${asked.length === 0 ? "found by itself" : "given"}: ${name} has its directories at ${conf} and ${bin}`, () => {
+    distributions(`${asked.length === 0 ? "found by itself" : "given"}: ${name} has its directories at ${conf} and ` +
+      `${bin}`, () => {
       using node = pretendNode();
       for (const path of made) node.write(path, "");
       node.write(`${conf}/10-flannel.conflist`, flannel);

@@ -84,7 +84,8 @@ const crash = suite("a kill");
 for (const story of stories) {
   const { title, words } = story;
 
-  crash(`of polynic install ${title}: the runtime can work at every moment, and installing again ends as if nothing had been`, () => {
+  crash(`of polynic install ${title}: the runtime can work at every moment, and installing again ends as if nothing ` +
+    "had been", () => {
     using undisturbed = prepared(story);
     undisturbed.install(words);
     const wanted = undisturbed.snapshot();
@@ -127,7 +128,14 @@ for (const story of stories) {
     undisturbed.install(words);
     const wanted = undisturbed.snapshot(/polynic\.d/);
     const installed: Story = { title, words,
-      prepare: (node) => { story.prepare(node); if (story.then !== undefined) { node.install(words); story.then(node); } node.install(words); } };
+      prepare: (node) => {
+        story.prepare(node);
+        if (story.then !== undefined) {
+          node.install(words);
+          story.then(node);
+        }
+        node.install(words);
+      } };
     killedEverywhere(installed, (node, files) => node.uninstall([], files), (node) => {
       node.install(words);
       // Which older trees are kept depends on how far it got.

@@ -60,7 +60,8 @@ for (const [title, text, expected] of [
   ["a mode there is not", definition("a", { cniVersion: "1.0.0", type: "macvlan", mode: "bridgey" }),
     ['7:51: error: spec.config.mode: it is "bridgey", expected bridge, private, vepa or passthru']],
   ["broken JSON", definition("a", '{"type": "bridge",}'),
-    ['7:30: error: spec.config: it is not JSON at line 1, column 19 (near `type": "bridge",}`): found "}", expected a key in double quotes']],
+    ['7:30: error: spec.config: it is not JSON at line 1, column 19 (near `type": "bridge",}`): found "}", expected a ' +
+      'key in double quotes']],
   ["a configuration that is no text",
     "apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\nmetadata: {name: a}\nspec:\n  config: {type: " +
       "bridge}\n",
@@ -68,15 +69,19 @@ for (const [title, text, expected] of [
   ["neither type nor plugins", definition("a", { cniVersion: "1.0.0" }),
     ["7:12: error: spec.config: it has neither type nor plugins, expected one of them"]],
   ["the multiplexer inside itself", definition("a", { cniVersion: "1.0.0", type: "multus" }),
-    ['7:34: error: spec.config.type: it is "multus", which would run the multiplexer inside itself; expected the type of a network\'s own plugin']],
+    ['7:34: error: spec.config.type: it is "multus", which would run the multiplexer inside itself; expected the type ' +
+      'of a network\'s own plugin']],
   ["a version nobody speaks", definition("a", { cniVersion: "1.2.0", plugins: [{ type: "bridge" }] }),
-    ['7:13: error: spec.config.cniVersion: it is "1.2.0", expected one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0']],
+    ['7:13: error: spec.config.cniVersion: it is "1.2.0", expected one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, ' +
+      '1.1.0']],
   ["a plugin that is not built in", definition("a", { cniVersion: "1.0.0", plugins: [{ type: "bridge" },
     { type: "tuning" }] }),
-    ['7:64: warning: spec.config.plugins[1].type: it is "tuning", which is not built in: a module or a program of that name must be on every node']],
+    ['7:64: warning: spec.config.plugins[1].type: it is "tuning", which is not built in: a module or a program of ' +
+      'that name must be on every node']],
   ["addresses from a program", definition("a", { cniVersion: "1.0.0", type: "bridge", ipam: { type: "whereabouts",
     range: "10.0.0.0/8" } }),
-    ['7:58: warning: spec.config.ipam.type: it is "whereabouts", which is not built in: a module or a program of that name must be on every node']],
+    ['7:58: warning: spec.config.ipam.type: it is "whereabouts", which is not built in: a module or a program of that ' +
+      'name must be on every node']],
   ["a misspelled key", definition("a", { cniVersion: "1.0.0", type: "bridge", isGatway: true, _comment: "mine" }),
     ["7:50: warning: spec.config.isGatway: it is unknown and ignored, expected isGateway"]],
   ["a key deep inside that nobody reads", definition("a", { ...bridge, ipam: { type: "host-local",
@@ -92,9 +97,11 @@ for (const [title, text, expected] of [
   ["YAML that is none", "a: [1\n", [/2:1: error: .*flow/i]],
 
   ["a MAC that is none", pod([{ name: "x" }, { name: "storage", mac: "zz" }]),
-    [`7:67: error: ${networks}[1].mac: element 2 ("storage"): "mac" is "zz", expected 6, 8 or 20 bytes such as 02:00:00:00:00:01`]],
+    [`7:67: error: ${networks}[1].mac: element 2 ("storage"): "mac" is "zz", expected 6, 8 or 20 bytes such as ` +
+      "02:00:00:00:00:01"]],
   ["what Multus lets pass", pod([{ name: "x", portMappings: [{ hostPort: 0, containerPort: 80 }] }]),
-    [`7:65: warning: ${networks}[0].portMappings[0].hostPort: element 1 ("x"): "portMappings"[0]."hostPort" is 0, expected a port from 1 to 65535 (Multus takes it, polynic only with "strictSelections": false)`]],
+    [`7:65: warning: ${networks}[0].portMappings[0].hostPort: element 1 ("x"): "portMappings"[0]."hostPort" is 0, ` +
+      `expected a port from 1 to 65535 (Multus takes it, polynic only with "strictSelections": false)`]],
   ["broken JSON of an annotation", pod('[{"name": "x"'), [/7:48: error: .*it is not JSON at line 1, column 14/]],
   ["an item of the comma form", pod("x,y@a/b"),
     [`7:37: error: ${networks}: element 2 ("y@a/b"): interface "a/b" cannot be used: it holds "/", ":" or white space`]],
@@ -108,15 +115,21 @@ for (const [title, text, expected] of [
   ["an interface that is another's by position", pod([{ name: "x", interface: "net2" }, { name: "y" }]),
     [`7:68: error: ${networks}[1]: "y" gets interface "net2", which "x" has already: expected one name per network`]],
   ["the default network's interface", pod("x@eth0"),
-    [`7:35: error: ${networks}: "x" gets interface "eth0", which the default network has already: expected one name per network`]],
+    [`7:35: error: ${networks}: "x" gets interface "eth0", which the default network has already: expected one name ` +
+      "per network"]],
   ["two default routes", pod([{ name: "x", "default-route": ["10.0.0.1"] }, { name: "y",
     "default-route": ["10.0.1.1"] }]),
-    [`7:5: error: ${networks}: default-route asks for 2 IPv4 gateways (10.0.0.1 for "x", 10.0.1.1 for "y"), expected at most one of each family over all networks of a pod`]],
+    [`7:5: error: ${networks}: default-route asks for 2 IPv4 gateways (10.0.0.1 for "x", 10.0.1.1 for "y"), expected ` +
+      "at most one of each family over all networks of a pod"]],
   ["two default networks", pod("x").replace("k8s.v1.cni.cncf.io/networks",
     "v1.multus-cni.io/default-network").replace("'x'", "x,y"),
-    ['7:5: error: metadata.annotations["v1.multus-cni.io/default-network"]: it names more than one network, expected exactly one']],
+    ['7:5: error: metadata.annotations["v1.multus-cni.io/default-network"]: it names more than one network, expected ' +
+      'exactly one']],
   ["ports of the default network",
-    `${definition("a", { ...bridge, capabilities: { portMappings: true, ips: true } })}---\n${pod([{ name: "a", namespace: "blue", ips: ["10.0.0.5"], portMappings: [{ hostPort: 80, containerPort: 80 }] }]).replace("k8s.v1.cni.cncf.io/networks", "v1.multus-cni.io/default-network")}`,
+    `${definition("a", { ...bridge, capabilities: { portMappings: true, ips: true } })}---\n` +
+      pod([
+        { name: "a", namespace: "blue", ips: ["10.0.0.5"], portMappings: [{ hostPort: 80, containerPort: 80 }] },
+      ]).replace("k8s.v1.cni.cncf.io/networks", "v1.multus-cni.io/default-network"),
     [/15:\d+: warning: .*\[0\]\.portMappings: a default network is handed what the runtime sends, not what a pod asks for/]],
   ["a request no plugin takes",
     `${definition("a", bridge)}---\n${pod([{ name: "a", ips: ["10.0.0.5"], bandwidth: { ingressRate: 1 } }])}`,
@@ -128,9 +141,12 @@ for (const [title, text, expected] of [
     `${definition("a", { ...bridge, args: "x=y" })}---\n${pod([{ name: "a", "cni-args": { x: 1 } }])}`,
     [/7:\d+: error: spec\.config\.args: it is "x=y"/, /15:\d+: error: .*\[0\]\.cni-args: /]],
   ["a network that is in another namespace", `${definition("a", bridge)}---\n${pod("red/a")}`,
-    [`15:35: warning: ${networks}: network "red/a" is not among these files, but "blue/a" is: expected "namespace" where it is meant`]],
+    [`15:35: warning: ${networks}: network "red/a" is not among these files, but "blue/a" is: expected "namespace" ` +
+      "where it is meant"]],
   ["a device where the kubelet's is used",
-    `${definition("a", { cniVersion: "1.0.0", type: "host-device" }, "  annotations: {k8s.v1.cni.cncf.io/resourceName: example.com/nic}\n")}---\n${pod([{ name: "a", deviceID: "0000:01:00.0" }])}`,
+    definition("a", { cniVersion: "1.0.0", type: "host-device" },
+      "  annotations: {k8s.v1.cni.cncf.io/resourceName: example.com/nic}\n") +
+      `---\n${pod([{ name: "a", deviceID: "0000:01:00.0" }])}`,
     [/\[0\]\.deviceID: "blue\/a" takes its device from resource example\.com\/nic/]],
 ] as const) {
   linting(`finds ${title}`, async () => {
@@ -162,7 +178,9 @@ for (const [title, text] of [
   ["other objects, empty documents and comments",
     "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\n"],
   ["keys in another case",
-    `${definition("a", { CNIVersion: "1.0.0", Type: "bridge", IsGateway: true, IPAM: { Type: "host-local", Subnet: "10.0.0.0/24" } })}---\n${pod('[{"Name":"x","Interface":"y"}]')}`],
+    definition("a",
+      { CNIVersion: "1.0.0", Type: "bridge", IsGateway: true, IPAM: { Type: "host-local", Subnet: "10.0.0.0/24" } }) +
+      `---\n${pod('[{"Name":"x","Interface":"y"}]')}`],
 ] as const) {
   linting(`leaves ${title} alone`, async () => assert.equal(await lines({ "a.yaml": text }), []));
 }
@@ -178,7 +196,8 @@ for (const [kind, spec, path] of [
   linting(`looks into the pod template of a ${kind}`, async () => {
     const metadata = `        metadata:\n          annotations:\n            k8s.v1.cni.cncf.io/networks: ` +
       `'[{"name":"x","mac":"zz"},{"name":"y","mac":"02:00:00:00:00:01"}]'\n`;
-    const found = await lines({ "a.yaml": `apiVersion: apps/v1\nkind: ${kind}\nmetadata: {name: x}\n${spec}${metadata}` });
+    const found = await lines({ "a.yaml": `apiVersion: apps/v1\nkind: ${kind}\nmetadata: {name: ` +
+      `x}\n${spec}${metadata}` });
     assert.ok(found[0]?.includes(`error: ${path}.metadata.annotations["k8s.v1.cni.cncf.io/networks"][0].mac`),
       found.join("\n"));
     // A CronJob's pods come one after the other.
@@ -188,7 +207,8 @@ for (const [kind, spec, path] of [
 }
 
 linting("says of an annotation beside the pod template that nobody reads it", async () => {
-  const found = await lines({ "a.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  annotations: {k8s.v1.cni.cncf.io/networks: x}\nspec: {template: {}}\n" });
+  const found = await lines({ "a.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  annotations: " +
+    "{k8s.v1.cni.cncf.io/networks: x}\nspec: {template: {}}\n" });
   assert.is(found.length, 1);
   assert.ok(found[0]?.startsWith("4:17: warning:"), found[0]);
 });
@@ -225,7 +245,8 @@ for (const [title, file, json, expected] of [
   ["a capability no runtime sends", "00.conf", { name: "pods", type: "polynic", cniVersion: "1.0.0",
     delegates: [{ name: "a", cniVersion: "1.0.0", plugins: [{ type: "bridge" },
     { type: "portmap", capabilities: { portMappings: true } }] }] },
-    ['warning: delegates[0].plugins[1].capabilities.portMappings: it is declared by the plugin only, so no runtime sends it: expected "capabilities": {"portMappings": true} in the configuration of polynic too']],
+    ['warning: delegates[0].plugins[1].capabilities.portMappings: it is declared by the plugin only, so no runtime ' +
+      'sends it: expected "capabilities": {"portMappings": true} in the configuration of polynic too']],
   ["delegates nobody reads", "00.conf", { name: "pods", type: "multus", cniVersion: "1.0.0", clusterNetwork: "x",
     delegates: [{}] }, ["warning: delegates: it is unused beside clusterNetwork, expected one of the two"]],
   ["a misspelled key of the multiplexer", "00.conf", { name: "pods", type: "multus", cniVersion: "1.0.0",
@@ -243,7 +264,8 @@ for (const [title, file, json, expected] of [
     ['error: plugins[0].mtu: it is "big", expected an integer']],
   ["the multiplexer as a plugin of a list", "00.conflist", { name: "a", cniVersion: "1.0.0",
     plugins: [{ type: "polynic", delegates: [{ name: "b", type: "bridge", cniVersion: "9.9.9" }] }] },
-    ['error: plugins[0].delegates[0].cniVersion: it is "9.9.9", expected one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0']],
+    ['error: plugins[0].delegates[0].cniVersion: it is "9.9.9", expected one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, ' +
+      '1.0.0, 1.1.0']],
 ] as const) {
   linting(`finds ${title}`, async () => {
     const found = await lint({ [file]: JSON.stringify(json, null, 2) });

@@ -107,7 +107,8 @@ const parts: readonly [string, KubeconfigRequest, string][] = [
   ["with a server that is no text", { cluster: { server: 443 } },
     'clusters["local"].cluster.server is 443, expected a text'],
   ["with credentials that would be shown to others", { user: { token: "t" }, cluster: { server: "http://10.96.0.1" } },
-    'clusters["local"].cluster.server is "http://10.96.0.1", which would show our credentials to others, expected an address that starts with https://'],
+    'clusters["local"].cluster.server is "http://10.96.0.1", which would show our credentials to others, expected an ' +
+      'address that starts with https://'],
   ["with an authority that is no PEM", { cluster: { "certificate-authority-data": "Z2FyYmFnZQ==" } },
     'clusters["local"].cluster.certificate-authority-data holds no PEM, expected one that starts with -----BEGIN'],
   ["with an authority whose file is missing", { cluster: { "certificate-authority-data": undefined,
@@ -118,7 +119,8 @@ const parts: readonly [string, KubeconfigRequest, string][] = [
   ["with a flag that is a text", { cluster: { "insecure-skip-tls-verify": "yes" } },
     'clusters["local"].cluster.insecure-skip-tls-verify is "yes", expected true or false'],
   ["with a proxy of another kind", { cluster: { "proxy-url": "socks5://10.0.0.1:1080" } },
-    'clusters["local"].cluster.proxy-url is "socks5://10.0.0.1:1080", expected an address that starts with http:// or https://'],
+    'clusters["local"].cluster.proxy-url is "socks5://10.0.0.1:1080", expected an address that starts with http:// or ' +
+      'https://'],
   ["with a tokenFile that is missing", { user: { tokenFile: "/nowhere/token" } },
     'users["multus"].user.tokenFile names /nowhere/token: ENOENT'],
   ["with a tokenFile that is empty", { user: { tokenFile: "/dev/null" } },
@@ -136,7 +138,8 @@ const parts: readonly [string, KubeconfigRequest, string][] = [
     'users["multus"].user.exec.command is missing, expected a program'],
   ["with a plugin of an old version", { user: { exec: { apiVersion: "client.authentication.k8s.io/v1alpha1",
     command: "x" } } },
-    'users["multus"].user.exec.apiVersion is "client.authentication.k8s.io/v1alpha1", expected client.authentication.k8s.io/v1 or'],
+    'users["multus"].user.exec.apiVersion is "client.authentication.k8s.io/v1alpha1", expected ' +
+      'client.authentication.k8s.io/v1 or'],
   ["with a plugin that wants to ask somebody", { user: { exec: { apiVersion: "client.authentication.k8s.io/v1",
     command: "x", interactiveMode: "Always" } } },
     'users["multus"].user.exec.interactiveMode is "Always", expected Never or IfAvailable'],
@@ -165,7 +168,8 @@ const texts: readonly [string, string, string][] = [
   ["whose cluster is not there", "current-context: a\ncontexts:\n- name: a\n  context: {cluster: c}\n",
     'clusters holds nothing, expected an entry named "c"'],
   ["whose user is not there",
-    "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://h'}}]\n", 'users holds nothing, expected an entry named "u"'],
+    "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: " +
+      "{server: 'https://h'}}]\n", 'users holds nothing, expected an entry named "u"'],
   ["whose clusters are no list",
     "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: {c: 1}\n",
     'clusters is an object, expected a list'],
@@ -197,7 +201,8 @@ function withProgram(script: string, exec: object = {}): string {
     command: join(folder, "plugin"), ...exec } } });
 }
 
-const credential = (status: string): string => `{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":${status}}`;
+const credential = (status: string): string =>
+  `{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":${status}}`;
 const givesToken = (): string => `printf '%s' '${credential(`{"token":"'"$(cat ${api.tokenFile})"'"}`)}'`;
 
 plugins("a program's token reaches the API", async () => {
@@ -322,7 +327,8 @@ for (const file of ["token", "ca.crt"]) {
 inCluster("with a port that is none is refused", async () => {
   const { message } = await rejects(uidWith({ env: { ...api.env, KUBERNETES_SERVICE_PORT: "https" },
     serviceAccountDirectory: api.serviceAccountDirectory }), code.invalidConfig);
-  assert.is(message, 'Cannot use the service account: KUBERNETES_SERVICE_HOST is "127.0.0.1" and KUBERNETES_SERVICE_PORT "https", expected an address and a port');
+  assert.is(message, 'Cannot use the service account: KUBERNETES_SERVICE_HOST is "127.0.0.1" and ' +
+    'KUBERNETES_SERVICE_PORT "https", expected an address and a port');
 });
 
 inCluster.run();

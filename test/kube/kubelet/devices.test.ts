@@ -250,9 +250,11 @@ const broken: readonly (readonly [string, string])[] = [
   [checkpointOf([{ PodUID: "u" }]),
     '"Data.PodDeviceEntries[0]" is {"PodUID":"u"}, expected PodUID, ResourceName and DeviceIDs'],
   [checkpointOf([{ PodUID: "u", ResourceName: "r", DeviceIDs: { 0: [1] } }]),
-    '"Data.PodDeviceEntries[0]" is {"PodUID":"u","ResourceName":"r","DeviceIDs":{"0":[1]}}, expected PodUID, ResourceName and DeviceIDs'],
+    '"Data.PodDeviceEntries[0]" is {"PodUID":"u","ResourceName":"r","DeviceIDs":{"0":[1]}}, expected PodUID, ' +
+      'ResourceName and DeviceIDs'],
   [checkpointOf([{ PodUID: "u", ResourceName: "r", DeviceIDs: "a" }]),
-    '"Data.PodDeviceEntries[0]" is {"PodUID":"u","ResourceName":"r","DeviceIDs":"a"}, expected PodUID, ResourceName and DeviceIDs'],
+    '"Data.PodDeviceEntries[0]" is {"PodUID":"u","ResourceName":"r","DeviceIDs":"a"}, expected PodUID, ResourceName ' +
+      'and DeviceIDs'],
 ];
 for (const [text, problem] of broken) {
   devices(`in a broken checkpoint are refused: ${problem}`, async () => {

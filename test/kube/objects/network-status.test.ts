@@ -88,7 +88,8 @@ writing("gives up after ten conflicts", async () => {
   const pod = await read();
   await api.fault({ kind: "409", times: 100, match: { method: "PUT" } });
   const { message } = await rejects(cluster.setNetworkStatus(pod, status), code.tryAgainLater);
-  assert.is(message, 'Cannot write the network-status of pod "blue/web": somebody else changed the pod each of 10 times, expected it to rest');
+  assert.is(message, 'Cannot write the network-status of pod "blue/web": somebody else changed the pod each of 10 ' +
+    'times, expected it to rest');
 });
 
 writing("knows its own write when the answer to it was lost", async () => {

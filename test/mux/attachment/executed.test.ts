@@ -1,5 +1,7 @@
 // The multiplexer as a process in a namespace of its own: executables as networks, built-in plugins, and both mixed.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -74,7 +76,8 @@ test("runs executables with the whole environment, and undoes with DEL in revers
   assert.equal(json, { cniVersion: "1.1.0", interfaces: [{ name: "eth0", sandbox: "/run/netns/c1" }] });
   assert.equal(calls(), ["ADD aaa eth0", "ADD bbb net1", "ADD aaa net1"]);
   assert.match(readFileSync(join(directory, "calls"), "utf8"),
-    new RegExp(`^ADD aaa eth0 c1 ${bin} IgnoreUnknown=true;K8S_POD_NAMESPACE=;K8S_POD_NAME=p;K8S_POD_INFRA_CONTAINER_ID=;K8S_POD_UID=\n`));
+    new RegExp(`^ADD aaa eth0 c1 ${bin} IgnoreUnknown=true;K8S_POD_NAMESPACE=;K8S_POD_NAME=p;` +
+      `K8S_POD_INFRA_CONTAINER_ID=;K8S_POD_UID=\n`));
   assert.equal(stdins()[1], { type: "bbb", x: { y: 1 }, name: "chain", cniVersion: "1.0.0" });
   const chained = stdins()[2];
   assert.equal(chained?.["prevResult"], { cniVersion: "1.0.0",

@@ -50,7 +50,14 @@ function apply(ifName: string, plan: GatewayPlan): void {
   }
 }
 
-interface Shown { readonly dst: string; readonly gateway?: string; readonly dev?: string; readonly metric?: number; readonly protocol: string; readonly nexthops?: readonly Shown[] }
+interface Shown {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly metric?: number;
+  readonly protocol: string;
+  readonly nexthops?: readonly Shown[];
+}
 
 /**
  * Default routes, IPv4 first: "10.1.0.1 net1"; of a multipath route each gateway, metrics other than the usual after
@@ -214,20 +221,24 @@ test("of IPv6 are no longer taken from router advertisements once they are plann
 
 test("cannot go through a gateway that is in no network of the interface", () => {
   assert.is(throws(() => apply("net1", { ...keep, gateways: ["192.0.2.1"] }), 7).message,
-    'Cannot set the default route via 192.0.2.1 on interface "net1": kernel said ENETUNREACH (Nexthop has invalid gateway); the interface has IPv4 address 10.1.0.5/24 and route 10.1.0.0/24, 10.91.0.0/16 via 10.1.0.9, expected a neighbour in one of its networks');
+    'Cannot set the default route via 192.0.2.1 on interface "net1": kernel said ENETUNREACH (Nexthop has invalid ' +
+      'gateway); the interface has IPv4 address 10.1.0.5/24 and route 10.1.0.0/24, 10.91.0.0/16 via 10.1.0.9, ' +
+      'expected a neighbour in one of its networks');
   assert.match(throws(() => apply("net1", { ...keep, gateways: ["2001:db8:0::1"] }), 7).message,
     /^Cannot set the default route via 2001:db8::1 on interface "net1": kernel said EHOSTUNREACH; the interface has IPv6 address .*2001:db8:1::5\/64.* and route .*2001:db8:1::\/64 metric 256.*, expected a neighbour in one of its networks$/);
 });
 
 test("cannot go through the interface's own address in IPv6", () => {
   assert.match(throws(() => apply("net1", { ...keep, gateways: ["2001:db8:1::5"] }), 7).message,
-    'Cannot set the default route via 2001:db8:1::5 on interface "net1": kernel said EINVAL (Gateway can not be a local address); ');
+    'Cannot set the default route via 2001:db8:1::5 on interface "net1": kernel said EINVAL (Gateway can not be a ' +
+      'local address); ');
 });
 
 test("cannot be had on an interface without an address of the family", () => {
   ip("addr flush dev net1");
   assert.is(throws(() => apply("net1", toV4), 7).message,
-    'Cannot set the default route via 10.1.0.1 on interface "net1": kernel said ENETUNREACH (Nexthop has invalid gateway); the interface has IPv4 no address and no route, expected a neighbour in one of its networks');
+    'Cannot set the default route via 10.1.0.1 on interface "net1": kernel said ENETUNREACH (Nexthop has invalid ' +
+      'gateway); the interface has IPv4 no address and no route, expected a neighbour in one of its networks');
 });
 
 test("cannot be had on an interface that is down", () => {
@@ -254,7 +265,8 @@ test("that the kernel does not have in the end are an error that says what it ha
     assert.is(message(strip),
       'Cannot set the IPv4 default route of interface "net1": the kernel has default via 10.1.0.7, expected none');
     assert.is(message(toV4),
-      'Cannot set the IPv4 default route of interface "net1": the kernel has default via 10.1.0.7, expected default via 10.1.0.1');
+      'Cannot set the IPv4 default route of interface "net1": the kernel has default via 10.1.0.7, expected default ' +
+        'via 10.1.0.1');
     assert.is(message(toV6),
       'Cannot set the IPv6 default route of interface "net1": the kernel has none, expected default via 2001:db8:1::1');
   } finally {

@@ -3,7 +3,9 @@ import * as assert from "uvu/assert";
 import type { IpConfig, Route } from "../../../src/cni/index.ts";
 import { code } from "../../../src/cni/index.ts";
 import { formatPrefix, parsePrefix } from "../../../src/net/index.ts";
-import { conflictsWith, gatewayPrefixes, vlanGatewayName, withDefaultRoutes, withGateways } from "../../../src/plugins/bridge/gateway.ts";
+import {
+  conflictsWith, gatewayPrefixes, vlanGatewayName, withDefaultRoutes, withGateways,
+} from "../../../src/plugins/bridge/gateway.ts";
 import { throws } from "../../helpers/errors.ts";
 
 const gateways = suite("withGateways");

@@ -323,7 +323,8 @@ kernel("GC stops masquerading what is no longer valid, and without a list nothin
     { ifName: "eth1" });
   await add(one);
   await add(other);
-  const rules = (): string[] => nftJson("list chain inet cni_plugins_masquerade masq_checks").filter((entry) => "rule" in entry).map((entry) => entry.rule.comment);
+  const rules = (): string[] => nftJson("list chain inet cni_plugins_masquerade masq_checks")
+    .filter((entry) => "rule" in entry).map((entry) => entry.rule.comment);
   await gc(one, undefined);
   assert.is(rules().length, 2);
   await gc(one, [{ containerID: "test-container", ifname: "eth1" }]);

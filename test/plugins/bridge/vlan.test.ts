@@ -50,7 +50,10 @@ interface SeenLink {
   readonly mtu: number;
   readonly operstate: string;
   readonly master?: string;
-  readonly linkinfo?: { readonly info_data?: { readonly vlan_filtering?: number }; readonly info_slave_data?: { readonly hairpin: boolean; readonly isolated: boolean } };
+  readonly linkinfo?: {
+    readonly info_data?: { readonly vlan_filtering?: number };
+    readonly info_slave_data?: { readonly hairpin: boolean; readonly isolated: boolean };
+  };
   readonly addr_info: readonly { readonly local: string; readonly prefixlen: number; readonly scope: string }[];
 }
 

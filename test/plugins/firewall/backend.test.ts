@@ -24,7 +24,15 @@ for (const { title, configured, iptables, nftables, tried, asked, ends } of [
     tried: ["iptables", "nftables"], asked: ["iptables", "nftables"], ends: "done" },
   { title: "reports iptables' error when neither is usable", configured: undefined, iptables: false, nftables: false,
     tried: ["iptables"], asked: ["iptables", "nftables"], ends: "iptables failed" },
-] satisfies { title: string; configured: FirewallBackend | undefined; iptables: boolean; nftables: boolean; tried: string[]; asked: string[]; ends: string }[]) {
+] satisfies {
+  title: string;
+  configured: FirewallBackend | undefined;
+  iptables: boolean;
+  nftables: boolean;
+  tried: string[];
+  asked: string[];
+  ends: string;
+}[]) {
   backend(title, async () => {
     const triedNow: string[] = [], askedNow: string[] = [];
     const works = { iptables, nftables };

@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hasChain, hasRule, jumpOf, optionOf, rulesJumpingTo, rulesOf, ruleText, splitWords } from "../../../src/plugins/firewall/iptables-rule.ts";
+import {
+  hasChain, hasRule, jumpOf, optionOf, rulesJumpingTo, rulesOf, ruleText, splitWords,
+} from "../../../src/plugins/firewall/iptables-rule.ts";
 import { throws } from "../../helpers/errors.ts";
 
 const saved = [

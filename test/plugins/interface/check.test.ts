@@ -3,7 +3,9 @@ import * as assert from "uvu/assert";
 import type { Route } from "../../../src/cni/index.ts";
 import { code } from "../../../src/cni/index.ts";
 import { parseAddress, parsePrefix } from "../../../src/net/index.ts";
-import { checkedLink, containerInterface, matchesRoute, requirePrevResult } from "../../../src/plugins/interface/check.ts";
+import {
+  checkedLink, containerInterface, matchesRoute, requirePrevResult,
+} from "../../../src/plugins/interface/check.ts";
 import { throws } from "../../helpers/errors.ts";
 import { linksOf } from "../../helpers/scripted-links.ts";
 

@@ -5,7 +5,9 @@ import { parsePrefix } from "../../../src/net/index.ts";
 import { ruleText } from "../../../src/plugins/firewall/iptables-rule.ts";
 import type { PortForwarding, PortmapConf } from "../../../src/plugins/portmap/conf.ts";
 import { readForwarding } from "../../../src/plugins/portmap/conf.ts";
-import { containerChain, containerRules, entryComment, portmapChange, sharedRules, stalePortmapChains } from "../../../src/plugins/portmap/iptables.ts";
+import {
+  containerChain, containerRules, entryComment, portmapChange, sharedRules, stalePortmapChains,
+} from "../../../src/plugins/portmap/iptables.ts";
 import { portmapSetup } from "../../../src/plugins/portmap/nftables.ts";
 import { throws } from "../../helpers/errors.ts";
 
@@ -144,7 +146,8 @@ change("guesses whole shared chains, or none, and fails where that is wrong", ()
   assert.equal(whole.slice(5), [`-N ${chain}`, ...own]);
   const none = portmapChange(parsePrefix("10.0.0.2/24"), forwarding(small), true).guess ?? [];
   assert.equal(none.slice(0, 3), ["-N CNI-HOSTPORT-SETMARK", "-N CNI-HOSTPORT-MASQ", "-N CNI-HOSTPORT-DNAT"]);
-  assert.ok(none.includes(`-I POSTROUTING 1 -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ`));
+  assert.ok(none.includes(`-I POSTROUTING 1 -m comment --comment "CNI portfwd requiring masquerade" -j ` +
+    "CNI-HOSTPORT-MASQ"));
 });
 
 change("adds only what a read table lacks, and renews the entries", () => {

@@ -65,7 +65,8 @@ sandbox.before(() => {
 sandbox.after(() => rmSync(folder, { recursive: true }));
 
 if (found === undefined) {
-  console.error(`SKIPPED: no Node of another major version than ${process.version} is on PATH: the sandbox was not tried on one`);
+  console.error(`SKIPPED: no Node of another major version than ${process.version} is on PATH: the sandbox was not ` +
+    "tried on one");
 } else {
   for (const name of files) {
     sandbox(`passes ${name}.test.ts with ${found.version}`, async () => {
@@ -77,7 +78,8 @@ if (found === undefined) {
     });
   }
 
-  sandbox(`answers every request of every example with ${found.version} as with ${process.version}, fuel and memory included`, async () => {
+  sandbox(`answers every request of every example with ${found.version} as with ${process.version}, fuel and memory ` +
+    "included", async () => {
     const program = await bundled(folder, join("helpers", "answers-of-examples.ts"));
     const [here, there] = [process.execPath, found.path].map((node) => spawnSync(node, [program],
       { encoding: "utf8", timeout: limitMs, maxBuffer: answersLimitBytes }).stdout.split("\n"));

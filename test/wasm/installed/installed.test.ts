@@ -1,12 +1,17 @@
 // src/wasm/installed/install.ts, installed.ts, own-file.ts and host.ts: which files become modules, and which do not.
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync,
+  truncateSync, writeFileSync,
+} from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Exclusively, ModuleReference } from "../../../src/wasm/index.ts";
-import { installModule, openModules, readLock, removeModule, sha256Hex, verifyInstalled } from "../../../src/wasm/index.ts";
+import {
+  installModule, openModules, readLock, removeModule, sha256Hex, verifyInstalled,
+} from "../../../src/wasm/index.ts";
 import { preparedBy } from "../../../src/wasm/installed/prepared.ts";
 import { rejects, throws } from "../../helpers/errors.ts";
 import { describedModule, plant } from "../../helpers/modules.ts";
@@ -94,7 +99,8 @@ install("refuses a directory others can write, and writes nothing", async () => 
     chmodSync(directory, mode);
     const error = await rejects(installModule({ directory, bytes: plain }), 140);
     assert.match(error.message,
-      new RegExp(`"test": directory .* has mode ${mode.toString(8)}, expected one that neither group nor others can write`));
+      new RegExp(`"test": directory .* has mode ${mode.toString(8)}, expected one that neither group nor others can ` +
+        "write"));
     assert.equal(readdirSync(directory), []);
   }
   chmodSync(directory, 0o755);
@@ -135,7 +141,11 @@ loading.after.each(cleanUp);
 /** What is done to a module that works, and how its next use ends. */
 const spoilt: readonly (readonly [string, () => void, number, RegExp])[] = [
   ["has changed by a byte",
-    () => { const bytes = readFileSync(file("test.wasm")); bytes[bytes.length - 1] = 0x20; writeFileSync(file("test.wasm"), bytes); }, 141, /digest [0-9a-f]{64}, expected [0-9a-f]{64}/],
+    () => {
+      const bytes = readFileSync(file("test.wasm"));
+      bytes[bytes.length - 1] = 0x20;
+      writeFileSync(file("test.wasm"), bytes);
+    }, 141, /digest [0-9a-f]{64}, expected [0-9a-f]{64}/],
   ["is shorter", () => truncateSync(file("test.wasm"), 20), 141, /digest/],
   ["is gone", () => rmSync(file("test.wasm")), 140, /not there/],
   ["is a link", () => { renameSync(file("test.wasm"), file("real")); symlinkSync("real", file("test.wasm")); }, 140,

@@ -7,7 +7,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AddressList, formatAddress, parseAddress, takenView } from "../../../src/net/index.ts";
 import type { AllocateRequest, LimitsConf } from "../../../src/wasm/index.ts";
-import { installModule, openModules, readLock, removeModule, sha256Hex, verifyInstalled } from "../../../src/wasm/index.ts";
+import {
+  installModule, openModules, readLock, removeModule, sha256Hex, verifyInstalled,
+} from "../../../src/wasm/index.ts";
 import type { LockEntry, PreparedEntry } from "../../../src/wasm/installed/lock.ts";
 import { preparedBytes } from "../../../src/wasm/installed/prepare.ts";
 import { preparedBy } from "../../../src/wasm/installed/prepared.ts";

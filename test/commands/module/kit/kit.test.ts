@@ -40,7 +40,8 @@ builtIns.run();
 const head = `import { Addr, Decision, Ipam, Merge, Policy, RangeSet, Request, fail, register } from "polynic/module";
 export { abi, alloc, call, fault } from "polynic/module";
 `;
-const ipam = (choose: string) => `${head}class Bad extends Ipam { choose(request: Request, set: RangeSet, decision: Decision): void { const range = set.ranges[0]; ${choose} } }\nregister(new Bad());\n`;
+const ipam = (choose: string) => `${head}class Bad extends Ipam { choose(request: Request, set: RangeSet, decision: ` +
+  `Decision): void { const range = set.ranges[0]; ${choose} } }\nregister(new Bad());\n`;
 const metadata = { abi: 1, kind: "ipam", name: "bad", version: "1", ops: ["allocate", "release", "check"],
   examples: [{ title: "any", config: {} }] };
 const policy = { ...metadata, kind: "policy", ops: ["review"] };
@@ -55,13 +56,18 @@ const broken: readonly (readonly [string, string, object, RegExp, RegExp])[] = [
   ["traps where a range is full", ipam("const free = range.view.nextFree(range.first); decision.use(range, free!);"),
     metadata, /every decision is legal/, /\(144\)/],
   ["never ends where a range is full",
-    ipam("let free: Addr | null = null; while (free === null) free = range.view.nextFree(range.first); decision.use(range, free!);"), metadata, /every decision is legal/, /\(143\)/],
+    ipam("let free: Addr | null = null; while (free === null) free = range.view.nextFree(range.first); " +
+      "decision.use(range, free!);"), metadata, /every decision is legal/, /\(143\)/],
   ["says that a full range is worth another try",
-    ipam('const free = range.view.nextFree(range.first); if (free === null) decision.fail(11, "try again"); else decision.use(range, free);'), metadata, /every decision is legal/, /code 11, expected 100/],
+    ipam('const free = range.view.nextFree(range.first); if (free === null) decision.fail(11, "try again"); else ' +
+      'decision.use(range, free);'), metadata, /every decision is legal/, /code 11, expected 100/],
   ["asks the view for each address in turn",
-    ipam("for (let at: Addr = range.first; at.before(range.last); at = at.next()) { if (range.view.isFree(at)) { decision.use(range, at); return; } }"), metadata, /100,000 runs/, /\(143\)/],
+    ipam("for (let at: Addr = range.first; at.before(range.last); at = at.next()) { if (range.view.isFree(at)) { " +
+      "decision.use(range, at); return; } }"), metadata, /100,000 runs/, /\(143\)/],
   ["decides by how the view is written",
-    ipam('const free = load<u16>(changetype<usize>(range.view)) == 1 ? range.view.prevFree(range.last) : range.view.nextFree(range.first); if (free !== null) decision.use(range, free);'), metadata, /runs and bitmap/, /by runs .* by bitmap/],
+    ipam('const free = load<u16>(changetype<usize>(range.view)) == 1 ? range.view.prevFree(range.last) : ' +
+      'range.view.nextFree(range.first); if (free !== null) decision.use(range, free);'),
+    metadata, /runs and bitmap/, /by runs .* by bitmap/],
   ["has an example its schema refuses",
     ipam("const free = range.view.nextFree(range.first); if (free !== null) decision.use(range, free);"),
     { ...metadata, configSchema: { type: "object", properties: { a: { type: "string" } } },
@@ -70,7 +76,9 @@ const broken: readonly (readonly [string, string, object, RegExp, RegExp])[] = [
     ipam("const free = range.view.nextFree(range.first); if (free !== null) decision.use(range, free);"),
     { ...metadata, budget: { fuel: 1000 } }, /100,000 runs/, /fuel, expected at most its budget of 1000/],
   ["adds an address to a result",
-    `${head}class Bad extends Policy { review(request: Request): Decision { const decision = new Decision(); decision.result.raw('{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1/8"}]}'); return decision; } }\nregister(new Bad());\n`, policy, /made of what it was given/, /146|ips/],
+    `${head}class Bad extends Policy { review(request: Request): Decision { const decision = new Decision(); ` +
+      `decision.result.raw('{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1/8"}]}'); return decision; } ` +
+      `}\nregister(new Bad());\n`, policy, /made of what it was given/, /146|ips/],
 ];
 
 const finding = suite("the kit finds a module that");
