@@ -1,12 +1,12 @@
-// The demo itself. It runs in a network and mount namespace made for it (scripts/demo.mjs), which plays the host.
+// The demo itself. It runs in a network and mount namespace made for it (main.mjs), which plays the host.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { showPod } from "./demo-pod.ts";
-import { failureCount, ipJson, limitMs, ms, note, picture, prove, say, sh } from "./demo-stage.ts";
+import { showPod } from "./pod.ts";
+import { failureCount, ipJson, limitMs, ms, note, picture, prove, say, sh } from "./stage.ts";
 
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "..", "..");
 const polynic = join(root, "dist", "bin", "polynic");
 const confFile = join(root, "conf", "30-three-networks.conf");
 

@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
-import { installPackages, installPrograms, pinnedNode, root, run } from "./setup.mjs";
+import { installPackages, installPrograms, pinnedNode, root, run } from "../setup.mjs";
 
 if (process.getuid?.() !== 0) {
   console.error(
@@ -23,7 +23,7 @@ for (const path of mountPoints) mkdirSync(path, { recursive: true });
 
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 const demo = spawnSync("unshare", [
-  "--net", "--mount", "--propagation", "private", "--", pinnedNode, join(root, "scripts", "demo-host.ts"),
+  "--net", "--mount", "--propagation", "private", "--", pinnedNode, join(import.meta.dirname, "host.ts"),
 ], { cwd: root, env, stdio: "inherit", timeout: 120_000 });
 
 for (const path of mountPoints) rmdirSync(path);

@@ -3,10 +3,10 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseYamlDocuments } from "../src/kube/index.ts";
-import type { ApiServer } from "../test/helpers/api-server.ts";
-import { startApiServer } from "../test/helpers/api-server.ts";
-import { ipJson, limitMs, ms, note, picture, prove, say, sh } from "./demo-stage.ts";
+import { parseYamlDocuments } from "../../src/kube/index.ts";
+import type { ApiServer } from "../../test/helpers/api-server.ts";
+import { startApiServer } from "../../test/helpers/api-server.ts";
+import { ipJson, limitMs, ms, note, picture, prove, say, sh } from "./stage.ts";
 
 /** As far as the demo reads what conf/cluster.yaml holds. */
 interface Manifest {
