@@ -23,7 +23,8 @@ installing("brings the tree, a link to it, a kubeconfig with its files and the c
   const before = node.snapshot();
   node.install();
   const after = node.snapshot();
-  const added = Object.keys(after).filter((name) => before[name] === undefined).map((name) => name.replace(/0\.1\.0-[0-9a-f]{12}/, "ID"));
+  const added = Object.keys(after).filter((name) => before[name] === undefined)
+    .map((name) => name.replace(/0\.1\.0-[0-9a-f]{12}/, "ID"));
   assert.equal(added, [
     "etc/cni/net.d/00-polynic.conflist", "etc/cni/net.d/polynic.d", "etc/cni/net.d/polynic.d/install.json",
       "etc/cni/net.d/polynic.d/kubeconfig",
@@ -92,7 +93,8 @@ installing("keeps what is installed when the primary configuration is gone or ha
 
 installing("replaces a tree by a newer one, and keeps the one before for commands that are running", () => {
   using node = flannelNode();
-  const trees = () => Object.keys(node.snapshot()).filter((name) => /polynic\.d\/0\.1\.0-[0-9a-f]{12}$/.test(name)).length;
+  const isTree = /polynic\.d\/0\.1\.0-[0-9a-f]{12}$/;
+  const trees = () => Object.keys(node.snapshot()).filter((name) => isTree.test(name)).length;
   node.install();
   node.ship("2");
   node.install();
