@@ -19,12 +19,22 @@ function codeOf(error: Error): number {
   switch (error.name) {
     case "NetlinkError":
     case "SystemCallError": return code.kernel;
-    case "FileLockError": return code.tryAgainLater;
+    case "LockError": return code.tryAgainLater;
     case "NetnsError": return code.invalidNetns;
     case "AddressError": return code.decodingFailure;
   }
   // Node's file errors: an errno name in `code` and the system call beside it.
   return "syscall" in error ? code.ioFailure : code.internal;
+}
+
+/** Whether somebody else had a lock for longer than it was waited for: by the next time it may be free. */
+export function isLocked(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    error.name === "LockError" ||
+    isLocked(error.cause) ||
+    (error instanceof AggregateError && error.errors.some(isLocked))
+  );
 }
 
 /** The error with what was being done put before it; code and details stay. */

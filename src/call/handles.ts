@@ -4,7 +4,7 @@ import { findExecutable, openIptables } from "../exec/index.ts";
 import type { LeaseStore } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
-import { lockFile, runProgram, readBoundedText } from "../os/index.ts";
+import { runProgram, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
 import { openFileLeases } from "../store/index.ts";
@@ -49,8 +49,10 @@ export interface HandlesOptions {
   readonly warm?: Warm | undefined;
 }
 
-/** One process of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
-const iptablesLock = { path: "/run/polynic-iptables.lock", timeoutMs: 60_000 };
+/** One call of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
+const iptablesLockPath = "/run/polynic-iptables.lock";
+/** A change runs two or three programs, of which each waits ten seconds at most for a lock of its own. */
+const iptablesLockOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
 
 /** Everything plugins may touch, each part opened when it is first looked at. */
 export function openHandles(options: HandlesOptions): OpenHandles {
@@ -66,7 +68,9 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     const namespace = container.known() ?? openNamespaceIfPresent(netns);
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
-  const iptables = once(() => openIptables({ run: runProgram, exclusive: alone, env: surroundings.env }));
+  const iptables = once(() =>
+    openIptables({ run: runProgram, exclusive: (work) => alone(work, log), env: surroundings.env }),
+  );
   const modules = once(() => openNodeModules(options));
   const leases = new Map<string, LeaseStore>();
   const plugins = new Map<string, Plugin>();
@@ -76,7 +80,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get containerIfPresent() { return present.value(); },
     get iptables() { return iptables.value(); },
     get modules() { return modules.value(); },
-    leases: (dataDir) => remembered(leases, dataDir, () => openFileLeases({ dataDir, lockFile })),
+    leases: (dataDir) => remembered(leases, dataDir, () => openFileLeases({ dataDir })),
     readText,
     plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,
@@ -165,13 +169,10 @@ function readText(path: string): string {
 /** More than a file of name servers ever has. */
 const textBytesMax = 1024 * 1024;
 
-function alone<T>(work: () => T): T {
-  const lock = lockFile(iptablesLock.path, iptablesLock);
-  try {
-    return work();
-  } finally {
-    lock.close();
-  }
+/** The tools refuse what another program made wrong meanwhile, so a lock that cannot be had fails nobody's network. */
+async function alone<T>(work: () => T | Promise<T>, log: Log): Promise<T> {
+  const told = (why: Error) => log.warn(`${why.message}; the firewall is changed without that lock`);
+  return await withLockIfPossible(iptablesLockPath, iptablesLockOptions, told, work);
 }
 
 /** A value made when it is first asked for; a failure is not kept. */

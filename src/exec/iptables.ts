@@ -58,8 +58,8 @@ export interface IptablesOptions {
    * not by node:child_process: to load it and to fork a process as large as Node's takes longer than the tool itself.
    */
   readonly run: RunProgram;
-  /** Runs `work` while no other process of ours changes tables. Absent: only the tools' own locking. */
-  readonly exclusive?: <T>(work: () => T) => T;
+  /** Runs `work` while no other call of ours changes tables. Absent: only the tools' own locking. */
+  readonly exclusive?: <T>(work: () => T) => Promise<T>;
   /** The tools' environment; they are looked for on its PATH, then in the usual places. */
   readonly env: Environment;
 }
@@ -174,7 +174,7 @@ export function openIptables(options: IptablesOptions): Iptables {
 
     async change(change) {
       if (options.exclusive === undefined) changeNow(change);
-      else options.exclusive(() => changeNow(change));
+      else await options.exclusive(() => changeNow(change));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { joinErrors, toCniError } from "../call/index.ts";
+import { isLocked, joinErrors, toCniError } from "../call/index.ts";
 import { requireContainerId, splitArgPairs } from "../cni/index.ts";
 import { errnoOf } from "../os/index.ts";
 import type { Handles, Log } from "../plugins/index.ts";
@@ -23,8 +23,8 @@ import { isThere } from "./readiness.ts";
  *
  * What to delete is what is known of the container; where nothing is, what the configuration says and, if a cluster
  * still has the pod, what it asks for. A network that could not be deleted stays in the cache, so that a later DEL or
- * GC finishes it. But the runtime is told once only, unless `retryDeleteOnError` is set: a container's end must not
- * wait for ever for a broken network, and unknown containers are no failure.
+ * GC finishes it. But the runtime is told once only, unless `retryDeleteOnError` is set or others had something locked:
+ * a container's end must not wait for ever for a broken network, and unknown containers are no failure.
  */
 export async function del(command: MuxCommand): Promise<void> {
   const { conf, attachment } = command;
@@ -39,10 +39,12 @@ export async function del(command: MuxCommand): Promise<void> {
       const failed = await detachNetworks(networks, handles, conf.cniDir);
       const errors: unknown[] = failed.map(({ error }) => error);
       if (isKnown) errors.push(...keepForLater(conf.cniDir, failed, multiplexerOf(command)));
-      if (!conf.retryDeleteOnError || !isWorthRetrying(failed))
+      // What others have locked for too long can be deleted later: nobody is told that it is gone before it is.
+      const isBusy = errors.some(isLocked);
+      if (!isBusy && (!conf.retryDeleteOnError || !isWorthRetrying(failed)))
         attempt(() => removeScratch(conf.cniDir, attachment), errors);
       if (errors.length === 0) return;
-      if (conf.retryDeleteOnError || (isKnown && isNoted(known))) throw joinErrors(errors);
+      if (isBusy || conf.retryDeleteOnError || (isKnown && isNoted(known))) throw joinErrors(errors);
       for (const error of errors) handles.log.warn(toCniError(error).message);
     }),
   );

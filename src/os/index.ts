@@ -3,7 +3,6 @@
  * here is about this machine and nothing about networks.
  */
 export { readBoundedText } from "./bounded-text.ts";
-export { FileLockError, lockFile } from "./file-lock.ts";
 export {
   AF_NETLINK,
   SOL_SOCKET,
@@ -20,11 +19,10 @@ export {
   setSocketOption,
   socket,
 } from "./libc.ts";
+export { LockError, takeLock, withLock, withLockIfPossible } from "./lock.ts";
+export type { Lock } from "./lock.ts";
 export { readOwnFile, refuseForeignDirectory } from "./own-file.ts";
-export { takeLock } from "./patient-lock.ts";
-export type { LockFile } from "./patient-lock.ts";
 export { runProgram } from "./process.ts";
-export { inTurn } from "./turns.ts";
 export {
   createWholeFile,
   errnoOf,

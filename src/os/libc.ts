@@ -67,14 +67,11 @@ export function enterNetworkNamespace(fd: number): void {
   check("setns", libc().setns(fd, CLONE_NEWNET));
 }
 
-export type FileLockMode = "shared" | "exclusive";
-
 /** Takes the lock when it is free; false when somebody else has it. */
-export function tryFileLock(fd: number, mode: FileLockMode): boolean {
-  const LOCK_SH = 1;
+export function tryFileLock(fd: number): boolean {
   const LOCK_EX = 2;
   const LOCK_NB = 4;
-  const result = retryOnSignal(() => libc().flock(fd, (mode === "shared" ? LOCK_SH : LOCK_EX) | LOCK_NB));
+  const result = retryOnSignal(() => libc().flock(fd, LOCK_EX | LOCK_NB));
   if (result === -1 && koffi.errno() === EAGAIN) return false;
   check("flock", result);
   return true;

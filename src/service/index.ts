@@ -1,3 +1,3 @@
 /** One call served: by the multiplexer, or by one plugin alone. */
 export { serve } from "./serve.ts";
-export type { ServedCall } from "./serve.ts";
+export type { Answer, ServedCall } from "./serve.ts";

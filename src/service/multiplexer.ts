@@ -4,7 +4,6 @@ import { CniError, code, prevResultOf } from "../cni/index.ts";
 import { insideVariable } from "../exec/index.ts";
 import type { MuxCommand } from "../mux/index.ts";
 import { add, check, del, gc, parseMuxConf, pluginPath, status, withContainerLock } from "../mux/index.ts";
-import { lockFile } from "../os/index.ts";
 import { moduleDirectory, version } from "../program/index.ts";
 import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
@@ -39,7 +38,7 @@ export async function runMultiplexer(
         surroundings,
         warm,
       }),
-    exclusively: (containerId, work) => withContainerLock({ cniDir: conf.cniDir, containerId, lockFile }, work),
+    exclusively: (containerId, work) => withContainerLock({ cniDir: conf.cniDir, containerId }, work),
   };
   switch (verb) {
     case "ADD": return JSON.stringify(await add(command), null, 4);

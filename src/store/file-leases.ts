@@ -12,8 +12,8 @@ import {
   sameAddress,
   takenView,
 } from "../net/index.ts";
-import type { LockFile } from "../os/index.ts";
-import { takeLock, inTurn, errnoOf, makeDirectory, removeStaleTemporaries } from "../os/index.ts";
+import type { Lock } from "../os/index.ts";
+import { LockError, takeLock, errnoOf, makeDirectory, removeStaleTemporaries } from "../os/index.ts";
 import type { HeldAddress } from "./holds.ts";
 import { readHolds, withoutAddresses, writeHolds } from "./holds.ts";
 import {
@@ -32,14 +32,15 @@ import { openLeaseIndex } from "./lease-index.ts";
 export interface FileLeasesOptions {
   /** Holds one directory for every network; made when missing. */
   readonly dataDir: string;
-  readonly lockFile: LockFile;
+  /** How long others are waited for; two minutes when absent. */
+  readonly lockTimeoutMs?: number;
 }
 
 /**
  * Reservations as files, interchangeable with the reference host-local: see lease-file.ts. Ours alone is `.polynic`
  * beside the networks, which no network can be called: the index, and files while they are being written.
  */
-export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseStore {
+export function openFileLeases({ dataDir, lockTimeoutMs = waitMs }: FileLeasesOptions): LeaseStore {
   const networks = new Map<string, Network>();
   const network = (scope: string): Network => {
     const known = networks.get(scope);
@@ -48,15 +49,14 @@ export function openFileLeases({ dataDir, lockFile }: FileLeasesOptions): LeaseS
     networks.set(scope, opened);
     return opened;
   };
-  const locked = async <T>(net: Network, work: () => T | Promise<T>): Promise<T> =>
-    await inTurn(net.directory, async () => {
-      const lock = lockNetwork(lockFile, net);
-      try {
-        return await work();
-      } finally {
-        lock.close();
-      }
-    });
+  const locked = async <T>(net: Network, work: () => T | Promise<T>): Promise<T> => {
+    const lock = await lockNetwork(net, lockTimeoutMs);
+    try {
+      return await work();
+    } finally {
+      lock.close();
+    }
+  };
   return {
     async exclusively(scope, work) {
       const net = network(scope);
@@ -139,21 +139,20 @@ function make(directory: string): void {
   }
 }
 
-/** Deciding takes about a millisecond under the lock; whoever holds it for longer than this is stuck. */
-const lockTimeoutMs = 5000;
+/**
+ * Deciding takes about a millisecond under the lock, but a node that starts has hundreds of containers wait for one
+ * network, and few processors. Runtimes give up after two to four minutes.
+ */
+const waitMs = 120_000;
 
-function lockNetwork(lockFile: LockFile, net: Network): { close(): void } {
+async function lockNetwork(net: Network, timeoutMs: number): Promise<Lock> {
   const path = `${net.directory}/lock`;
   try {
-    return takeLock(lockFile, path, { timeoutMs: lockTimeoutMs, mode: 0o755 });
+    return await takeLock(path, { timeoutMs, directoryMode: 0o755 });
   } catch (cause) {
+    if (cause instanceof LockError) throw new CniError(code.tryAgainLater, cause.message, { cause });
     const errno = errnoOf(cause);
-    if (errno !== undefined) throw new CniError(code.ioFailure, `Cannot lock ${path}: ${errno}`, { cause });
-    throw new CniError(
-      code.tryAgainLater,
-      `Cannot lock ${path}: others hold it for longer than ${lockTimeoutMs} ms, expected it to be free by then`,
-      { cause },
-    );
+    throw new CniError(code.ioFailure, `Cannot lock ${path}: ${errno ?? String(cause)}`, { cause });
   }
 }
 

@@ -5,7 +5,6 @@ import type { Warm } from "../../src/call/index.ts";
 import { openHandles, openLog, openWarm } from "../../src/call/index.ts";
 import { add, del, parseMuxConf, withContainerLock } from "../../src/mux/index.ts";
 import type { MuxCommand } from "../../src/mux/index.ts";
-import { lockFile } from "../../src/os/index.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { cniVersion, plainBridges } from "./cases.ts";
 import { openFloor } from "./floor.ts";
@@ -60,7 +59,7 @@ function command(networks: number, netns: string, warm: Warm): MuxCommand {
     validAttachments: undefined,
     env: {}, version: "0.0.0",
     openHandles: (netns) => openHandles({ netns, path, execute: [], modules: builtModules, warm, surroundings, log }),
-    exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId, lockFile }, work),
+    exclusively: (containerId, work) => withContainerLock({ cniDir: config.cniDir, containerId }, work),
   };
 }
 

@@ -102,9 +102,10 @@ modules("that are uninstalled while a container runs do not keep its address", i
 }));
 
 /** What happens to the modules of a container while it runs. */
-const lost: readonly (readonly [string, (directory: string) => void, number])[] = [
-  ["are removed", (directory) => { for (const name of ["sticky", "single-default"]) removeModule({ directory,
-    name }); }, 140],
+const lost: readonly (readonly [string, (directory: string) => void | Promise<void>, number])[] = [
+  ["are removed", async (directory) => {
+    for (const name of ["sticky", "single-default"]) await removeModule({ directory, name });
+  }, 140],
   ["cannot be read", (directory) => writeFileSync(join(directory, "modules.lock.json"), "{"), 6],
   ["could have been written by others", (directory) => chmodSync(join(directory, "modules.lock.json"), 0o666), 140],
   ["lie where others can write", (directory) => chmodSync(directory, 0o777), 140],
@@ -115,7 +116,7 @@ for (const [title, lose, code] of lost) {
     for (const name of ["sticky", "single-default"]) await installModule({ directory, bytes: exampleModule(name) });
     const conf = network(world, { type: "sticky" }, { steps: [{ type: "single-default" }] });
     succeed(world, multiplexed("ADD", conf, pod));
-    lose(directory);
+    await lose(directory);
     assert.is(call(world, multiplexed("ADD", conf, { ...pod, containerId: "pod-2" })).json.code, code);
     for (let i = 0; i < 2; i++) succeed(world, multiplexed("DEL", conf, pod));
     assert.equal(leftovers(world), []);

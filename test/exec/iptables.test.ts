@@ -77,10 +77,10 @@ batches("gives up on lines the tool will never take", async () => {
 
 batches("runs a change under the lock it was given", async () => {
   let locked = false;
-  const exclusive = <T>(work: () => T): T => {
+  const exclusive = async <T>(work: () => T): Promise<T> => {
     locked = true;
     try {
-      return work();
+      return await work();
     } finally {
       locked = false;
     }

@@ -1,7 +1,6 @@
 /** IPAM plugins driven alone: their own store and modules, every address in a directory of the test's. */
 import { readFileSync } from "node:fs";
 import type { Result } from "../../src/cni/index.ts";
-import { lockFile } from "../../src/os/index.ts";
 import type { AddContext, DelContext, Plugin, PluginConf, ValidAttachment } from "../../src/plugins/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
 import type { ModuleHost } from "../../src/wasm/index.ts";
@@ -81,7 +80,7 @@ function contextOf({ modules = builtIn,
     get containerIfPresent(): never { return unexpected(); },
     get iptables(): never { return unexpected(); },
     modules,
-    leases: (dataDir) => openFileLeases({ dataDir, lockFile }),
+    leases: (dataDir) => openFileLeases({ dataDir }),
     readText: (path) => readFileSync(path, "utf8"),
     plugin: unexpected,
     log: { error: unexpected, warn: (line) => (warnings === undefined ? unexpected() : void warnings.push(line)),

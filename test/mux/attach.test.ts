@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import { add, check, del } from "../../src/mux/index.ts";
+import { LockError } from "../../src/os/index.ts";
 import { loadScratch } from "../../src/store/index.ts";
 import { rejects } from "../helpers/errors.ts";
 import type { Bench } from "../helpers/multiplexer.ts";
@@ -313,6 +314,22 @@ deleting("keeps the scratch file and keeps telling with retryDeleteOnError", asy
   bench.failures.set("DEL two", Object.assign(new Error("stat x"), { code: "ENOENT", syscall: "stat" }));
   await rejects(del(bench.command(config, { verb: "DEL" })), 5);
   assert.equal(left(), ["results/net-two-c1-net1"]);
+});
+
+deleting("never says that it is done while others have something of it locked", async () => {
+  await add(bench.command(two));
+  const locked = new CniError(11, "busy", { cause: new LockError("/networks/lock", 120_000) });
+  bench.failures.set("DEL two", locked);
+  for (let i = 0; i < 3; i++) {
+    await rejects(del(bench.command(two, { verb: "DEL" })), 11);
+    assert.equal(left(), ["c1", "results/net-two-c1-net1"]);
+  }
+  unlinkSync(join(bench.cniDir, "c1"));
+  await rejects(del(bench.command(two, { verb: "DEL" })), 11);
+  assert.equal(left(), ["results/net-two-c1-net1"]);
+  bench.failures.clear();
+  await del(bench.command(two, { verb: "DEL" }));
+  assert.equal(left(), []);
 });
 
 deleting("keeps what could not be deleted also when its ADD had never completed", async () => {

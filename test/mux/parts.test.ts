@@ -129,7 +129,7 @@ for (const [name, error, number] of [
   ["a CniError", new CniError(1234, "x"), 1234], ["a NetlinkError",
     Object.assign(new Error("x"), { name: "NetlinkError" }), 110],
   ["a NetnsError", Object.assign(new Error("x"), { name: "NetnsError" }), 8],
-    ["a lock not had", Object.assign(new Error("x"), { name: "FileLockError" }), 11],
+    ["a lock not had", Object.assign(new Error("x"), { name: "LockError" }), 11],
   ["a file error", Object.assign(new Error("x"), { code: "EACCES", syscall: "open" }), 5],
     ["any other", new TypeError("x"), 999], ["a text", "x", 999],
   ["several errors, which take the first one's,", new AggregateError([Object.assign(new Error("a"),

@@ -10,7 +10,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { LeaseStore } from "../../src/ipam/index.ts";
 import { formatAddress, parseAddress } from "../../src/net/index.ts";
-import { lockFile } from "../../src/os/index.ts";
+import { takeLock } from "../../src/os/index.ts";
 import { hostLocal } from "../../src/plugins/host-local/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
 import { rejects, throws } from "../helpers/errors.ts";
@@ -25,7 +25,7 @@ let dataDir = "";
 let store: LeaseStore;
 function prepare(): void {
   dataDir = mkdtempSync(join(tmpdir(), "polynic-leases-"));
-  store = openFileLeases({ dataDir, lockFile });
+  store = openFileLeases({ dataDir });
 }
 function cleanUp(): void {
   rmSync(dataDir, { recursive: true });
@@ -223,18 +223,18 @@ lock.before.each(prepare);
 lock.after.each(cleanUp);
 
 lock("is waited for with a limit, and then is code 11", async () => {
-  const impatient = openFileLeases({ dataDir, lockFile: (path) => lockFile(path, { timeoutMs: 20 }) });
+  const impatient = openFileLeases({ dataDir, lockTimeoutMs: 20 });
   mkdirSync(directory());
-  const held = lockFile(join(directory(), "lock"));
+  const held = await takeLock(join(directory(), "lock"), { timeoutMs: 0 });
   await rejects(impatient.exclusively("mynet", () => 1), 11);
   held.close();
   assert.is(await impatient.exclusively("mynet", () => 1), 1);
 });
 
 lock("that cannot be opened is code 5", async () => {
-  mkdirSync(join(directory(), "lock", "x"), { recursive: true });
-  const broken = openFileLeases({ dataDir, lockFile: (path) => lockFile(join(path, "no", "such")) });
-  await rejects(broken.exclusively("mynet", () => 1), 5);
+  writeFileSync(directory(), "no directory");
+  const { message } = await rejects(store.exclusively("mynet", () => 1), 5);
+  assert.match(message, /mynet\/lock: ENOTDIR/);
 });
 
 lock.run();

@@ -92,18 +92,18 @@ function readyPlan(request: InstallRequest, flags: Flags): Plan {
 }
 
 /** A plan is made and carried out while nobody else changes the node. */
-function carriedOut(request: InstallRequest, plan: () => Plan): Plan {
-  return underLock(join(request.places.conf.seen, lockName), files, () => {
+async function carriedOut(request: InstallRequest, plan: () => Plan): Promise<Plan> {
+  return await underLock(join(request.places.conf.seen, lockName), files, () => {
     const made = plan();
     apply(made.steps, files);
     return made;
   });
 }
 
-async function patiently(work: () => Plan, waitMs: number): Promise<Plan> {
+async function patiently(work: () => Promise<Plan>, waitMs: number): Promise<Plan> {
   for (let waitedMs = 0; ; waitedMs += retryMs) {
     try {
-      return work();
+      return await work();
     } catch (error) {
       if (!(error instanceof PrimaryError) || waitedMs >= waitMs) throw error;
     }
@@ -129,7 +129,8 @@ async function stay(request: InstallRequest, { plan, say, tokenOnly }: Stay): Pr
   const changes = watchDirectories([places.primary.seen, places.conf.seen, identity.directory], stopping.signal);
   let said = "", isInstalled = false;
   while (!stopping.signal.aborted) {
-    const now = attempt(() => carriedOut(request, tokenOnly && isInstalled ? () => planAccess(request, files) : plan));
+    const wanted = tokenOnly && isInstalled ? () => planAccess(request, files) : plan;
+    const now = await attempt(() => carriedOut(request, wanted));
     isInstalled ||= now.done;
     if (now.lines.length > 0 && now.lines.join("\n") !== said) for (const line of now.lines) say(line);
     said = now.lines.join("\n");
@@ -140,9 +141,11 @@ async function stay(request: InstallRequest, { plan, say, tokenOnly }: Stay): Pr
 }
 
 /** What went wrong is said and tried again; our own bugs end the process. */
-function attempt(work: () => Plan): { readonly done: boolean; readonly lines: readonly string[] } {
+async function attempt(
+  work: () => Promise<Plan>,
+): Promise<{ readonly done: boolean; readonly lines: readonly string[] }> {
   try {
-    const { steps, notes } = work();
+    const { steps, notes } = await work();
     return {
       done: true,
       lines: [...steps.map(({ what }) => what), ...(steps.length > 0 ? notes.map((note) => `note: ${note}`) : [])],

@@ -25,7 +25,7 @@ export const uninstallCommand = command({
     const request = uninstallRequest(flags, files);
     const plan = () => planUninstall(request, files);
     const isDry = flags.isOn("dry-run") || flags.isOn("check");
-    const made = isDry ? plan() : carriedOut(join(request.conf.seen, lockName), plan);
+    const made = isDry ? plan() : await carriedOut(join(request.conf.seen, lockName), plan);
     tellPlan(made, { output, isDry, json: flags.isOn("json"), nothing: "nothing to remove" });
     if (flags.isOn("stay") && !isDry) await signalled();
     return flags.isOn("check") && made.steps.length > 0 ? 1 : 0;
@@ -33,8 +33,8 @@ export const uninstallCommand = command({
 });
 
 /** The lock goes with everything else; without its directory there is nobody to be kept away. */
-function carriedOut(lockPath: string, plan: () => UninstallPlan): UninstallPlan {
-  return underLock(files.kind(dirname(lockPath)) === undefined ? undefined : lockPath, files, () => {
+async function carriedOut(lockPath: string, plan: () => UninstallPlan): Promise<UninstallPlan> {
+  return await underLock(files.kind(dirname(lockPath)) === undefined ? undefined : lockPath, files, () => {
     const made = plan();
     apply(made.steps, files);
     return made;

@@ -10,7 +10,7 @@ export const removeCommand = command({
   options: directoryOption,
   async run({ parameters: { name }, options, say }) {
     const directory = directoryOf(options);
-    if (!removeModule({ directory, name, exclusively: oneAtATime() }))
+    if (!(await removeModule({ directory, name, exclusively: oneAtATime() })))
       throw new CommandError(
         `Cannot remove module "${name}": it is not installed in ${directory}, polynic module list tells what is`,
       );

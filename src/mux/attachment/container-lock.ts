@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../../cni/index.ts";
-import type { LockFile } from "../../os/index.ts";
-import { takeLock } from "../../os/index.ts";
+import type { Lock } from "../../os/index.ts";
+import { LockError, takeLock } from "../../os/index.ts";
 
 /**
  * Containers share this many locks: a lock file can stay for ever, and removing one would race with whoever waits for
@@ -12,19 +12,16 @@ const lockCount = 256;
 const waitMs = 120_000;
 
 /**
- * Runs `work` while no other process works on that container, nor on the few others that share its lock.
+ * Runs `work` while nobody else, in this process or another, works on that container, nor on the few others that share
+ * its lock.
  *
  * @throws CniError 11 when the lock is not had within two minutes, 5 when its file cannot be used
  */
 export async function withContainerLock<T>(
-  {
-    cniDir,
-    containerId,
-    lockFile,
-  }: { readonly cniDir: string; readonly containerId: string; readonly lockFile: LockFile },
+  { cniDir, containerId }: { readonly cniDir: string; readonly containerId: string },
   work: () => Promise<T>,
 ): Promise<T> {
-  const lock = take(join(cniDir, ".polynic", `lock-${lockOf(containerId)}`), lockFile, containerId);
+  const lock = await take(join(cniDir, ".polynic", `lock-${lockOf(containerId)}`), containerId);
   try {
     return await work();
   } finally {
@@ -32,15 +29,13 @@ export async function withContainerLock<T>(
   }
 }
 
-function take(path: string, lockFile: LockFile, containerId: string): { close(): void } {
+async function take(path: string, containerId: string): Promise<Lock> {
   try {
-    return takeLock(lockFile, path, { timeoutMs: waitMs, mode: 0o700 });
+    return await takeLock(path, { timeoutMs: waitMs, directoryMode: 0o700 });
   } catch (error) {
-    const reason = messageOf(error);
-    const busy = error instanceof Error && !("code" in error);
     throw new CniError(
-      busy ? code.tryAgainLater : code.ioFailure,
-      `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${reason}`,
+      error instanceof LockError ? code.tryAgainLater : code.ioFailure,
+      `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${messageOf(error)}`,
       { cause: error },
     );
   }

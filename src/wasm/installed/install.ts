@@ -12,10 +12,10 @@ import { prepareModule, preparedBytes } from "./prepare.ts";
 import { preparedBy, preparedLimitBytes, preparedPath, readPrepared } from "./prepared.ts";
 
 /** Does something while nobody else changes the modules of a directory. */
-export type Exclusively = <T>(directory: string, work: () => T) => T;
+export type Exclusively = <T>(directory: string, work: () => T) => Promise<T>;
 
 /** For who knows that nobody else does. */
-const alone: Exclusively = (_, work) => work();
+const alone: Exclusively = async (_, work) => work();
 
 export interface InstallRequest {
   readonly directory: string;
@@ -67,10 +67,10 @@ export async function installModule({
     sha256: sha256Hex(bytes), version, kind,
     ...(check === undefined ? {} : { configSha256: sha256Hex(check) }), ...(prepared === undefined ? {} : { prepared }),
   };
-  writing(directory, () => {
+  await writing(directory, async () => {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     refuseForeignDirectory(directory, `Cannot install module "${name}"`);
-    exclusively(directory, () => {
+    await exclusively(directory, () => {
       const lock = readLock(directory);
       writeWhole(modulePath(directory, name), bytes);
       if (check !== undefined) writeWhole(configCheckPath(directory, name), check);
@@ -85,7 +85,7 @@ export async function installModule({
 }
 
 /** Removes a module; false when none of that name is installed. */
-export function removeModule({
+export async function removeModule({
   directory,
   name,
   exclusively = alone,
@@ -93,10 +93,10 @@ export function removeModule({
   readonly directory: string;
   readonly name: string;
   readonly exclusively?: Exclusively;
-}): boolean {
+}): Promise<boolean> {
   // Nothing is written, nor locked, where nothing is installed.
   if (readLock(directory)[name] === undefined) return false;
-  return writing(directory, () => exclusively(directory, () => {
+  return await writing(directory, () => exclusively(directory, () => {
     const { [name]: entry, ...others } = readLock(directory);
     if (entry === undefined) return false;
     writeWhole(removedPath(directory, name), encode(""));
@@ -145,9 +145,9 @@ function writeWhole(path: string, bytes: Uint8Array): void {
   }
 }
 
-function writing<T>(directory: string, work: () => T): T {
+async function writing<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (cause) {
     if (cause instanceof CniError) throw cause;
     throw new CniError(code.ioFailure, `Cannot write to module directory ${directory}: ${String(cause)}`, { cause });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { lockFile } from "../../../src/os/index.ts";
+import { takeLock } from "../../../src/os/index.ts";
 import { builtDist } from "../../helpers/dist.ts";
 import type { PretendNode } from "../../helpers/pretend-node.ts";
 import { binDir, clusterEnv, confDir, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
@@ -202,7 +202,7 @@ command("wait for another run, and then go on", async () => {
   using node = pretendNode();
   node.write(primary, flannel);
   node.write(`${confDir}/polynic.d/lock`, "");
-  const lock = lockFile(join(node.root, confDir, "polynic.d", "lock"));
+  const lock = await takeLock(join(node.root, confDir, "polynic.d", "lock"), { timeoutMs: 0 });
   const child = spawn(process.execPath, [entry, "polynic", "install", ...words(node)],
     { env: { PATH: process.env["PATH"], ...clusterEnv } });
   const ended = once(child, "close");

@@ -8,9 +8,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { oneAtATime } from "../../../src/commands/module/one-at-a-time.ts";
-import { lockFile } from "../../../src/os/index.ts";
+import { takeLock } from "../../../src/os/index.ts";
 import { installModule, readLock } from "../../../src/wasm/index.ts";
-import { throws } from "../../helpers/errors.ts";
+import { rejects } from "../../helpers/errors.ts";
 import { moduleWords } from "../../helpers/module-command.ts";
 import { describedModule } from "../../helpers/modules.ts";
 
@@ -27,7 +27,7 @@ const entries = () => Object.keys(readLock(directory));
  * Starts a command while somebody else is at it; once it waits, `change` is what the other one did. Its exit status.
  */
 async function whileLocked(words: readonly string[], change: () => Promise<unknown>): Promise<number | null> {
-  const lock = lockFile(join(directory, ".lock"));
+  const lock = await takeLock(join(directory, ".lock"), { timeoutMs: 0 });
   const child = spawn(process.execPath, [...moduleWords, ...words, "--dir", directory], { stdio: "ignore" });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   try {
@@ -72,15 +72,15 @@ together("remove keeps what another one installed meanwhile", async () => {
   assert.equal([status, entries()], [0, ["other"]]);
 });
 
-together("nobody waits for ever: error 11 says for whom", () => {
-  const lock = lockFile(join(directory, ".lock"));
+together("nobody waits for ever: error 11 says for whom", async () => {
+  const lock = await takeLock(join(directory, ".lock"), { timeoutMs: 0 });
   try {
-    assert.match(throws(() => oneAtATime(50)(directory, () => assert.unreachable()), 11).message,
+    assert.match((await rejects(oneAtATime(50)(directory, () => assert.unreachable()), 11)).message,
       /another polynic module install or remove has been at it for 50 ms/);
   } finally {
     lock.close();
   }
-  assert.is(oneAtATime(50)(directory, () => 3), 3);
+  assert.is(await oneAtATime(50)(directory, () => 3), 3);
 });
 
 together.run();

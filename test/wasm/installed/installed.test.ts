@@ -54,15 +54,15 @@ install("replaces a module, and keeps the others", async () => {
   assert.equal(Object.keys(readLock(directory)), ["other", "test"]);
   assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "other.metered.wasm", "other.wasm",
     "test.metered.wasm", "test.wasm"]);
-  assert.ok(removeModule({ directory, name: "other" }));
-  assert.not.ok(removeModule({ directory, name: "other" }));
+  assert.ok(await removeModule({ directory, name: "other" }));
+  assert.not.ok(await removeModule({ directory, name: "other" }));
   assert.equal(readdirSync(directory).sort(), ["modules.lock.json", "other.removed", "test.metered.wasm", "test.wasm"]);
 });
 
 install("knows of a module that was removed, until it is there again", async () => {
   const gone = (name: string) => openModules(builtModules, { directory }).whyGone(name)?.message;
   await installModule({ directory, bytes: plain });
-  removeModule({ directory, name: "test" });
+  await removeModule({ directory, name: "test" });
   assert.match(gone("test") ?? "", /"test": it was removed from .*, expected it to be installed there/);
   assert.equal(["other", "../test", "__proto__"].map(gone), [undefined, undefined, undefined]);
   await installModule({ directory, bytes: plain });
@@ -108,7 +108,7 @@ install("refuses a directory others can write, and writes nothing", async () => 
 });
 
 /** Somebody else's change is done while we wait for our turn. */
-const afterWaiting = (change: () => void): Exclusively => (_, work) => {
+const afterWaiting = (change: () => void): Exclusively => async (_, work) => {
   change();
   return work();
 };
@@ -127,9 +127,9 @@ install("is undone for its own module alone, also when another came or it went m
   const lock = { ...readLock(directory) };
   const replaced = (entries: object) => afterWaiting(() => writeFileSync(file("modules.lock.json"),
     JSON.stringify(entries)));
-  assert.ok(removeModule({ directory, name: "test", exclusively: replaced({ ...lock, second: lock["test"] }) }));
+  assert.ok(await removeModule({ directory, name: "test", exclusively: replaced({ ...lock, second: lock["test"] }) }));
   assert.equal(Object.keys(readLock(directory)), ["second"]);
-  assert.not.ok(removeModule({ directory, name: "second", exclusively: replaced({}) }));
+  assert.not.ok(await removeModule({ directory, name: "second", exclusively: replaced({}) }));
 });
 
 install.run();

@@ -130,7 +130,7 @@ prepared("counts fuel", async () => {
 
 prepared("goes with its module", async () => {
   await installModule({ directory, bytes: installed });
-  removeModule({ directory, name: "test" });
+  await removeModule({ directory, name: "test" });
   assert.throws(() => readFileSync(file("test.metered.wasm")), /ENOENT/);
 });
 

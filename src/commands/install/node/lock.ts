@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import { FileLockError, lockFile } from "../../../os/index.ts";
+import { LockError, withLock } from "../../../os/index.ts";
 import { CommandError } from "../../errors.ts";
 import type { NodeFiles } from "./files.ts";
 import { makeDirectories } from "./step.ts";
 
 /** A run that copies the tree to a slow disk may take some of it. */
-const limitMs = 10_000;
+const timeoutMs = 10_000;
 
 /**
  * Does something while no other polynic changes the node.
@@ -13,27 +13,17 @@ const limitMs = 10_000;
  * @param path  the lock; undefined: there is nobody to be kept away
  * @throws CommandError when somebody else has been at it for ten seconds
  */
-export function underLock<T>(path: string | undefined, files: NodeFiles, work: () => T): T {
+export async function underLock<T>(path: string | undefined, files: NodeFiles, work: () => T): Promise<T> {
   if (path === undefined) return work();
   makeDirectories(files, dirname(path));
-  const lock = taken(path);
   try {
-    return work();
-  } finally {
-    lock.close();
-  }
-}
-
-function taken(path: string): { close(): void } {
-  try {
-    return lockFile(path, { timeoutMs: limitMs });
+    return await withLock(path, { timeoutMs }, work);
   } catch (cause) {
-    if (cause instanceof FileLockError)
-      throw new CommandError(
-        `Cannot change this node: another polynic install or uninstall is at it, ${path} has been locked for ` +
-          `${limitMs} ms`,
-        { cause },
-      );
-    throw cause;
+    if (!(cause instanceof LockError)) throw cause;
+    throw new CommandError(
+      `Cannot change this node: another polynic install or uninstall is at it, ${path} has been locked for ` +
+        `${timeoutMs} ms`,
+      { cause },
+    );
   }
 }
