@@ -1,4 +1,5 @@
-// Compiles every JSON Schema under src/ into build/schemas.mjs, so that a start pays for no ajv and no schema compiler.
+// Compiles every JSON Schema under src/ into build/schemas.mjs, so that a start pays for no ajv and no schema compiler,
+// and into the TypeScript types of what they describe, build/schemas.d.mts, so that a key stands in one place.
 // Plain JavaScript: it runs on whatever Node (from 20) the machine has.
 //
 // The convention:
@@ -12,31 +13,35 @@
 //   * `"late": true` makes a file of its own of it, build/late-schemas/<name>.mjs, for a configuration that only
 //   scripts loaded
 //     late read: `confSchema` takes what it exports in place of a name.
-//   * `"expected": "a MAC such as 02:00:5e:10:00:01"` replaces the words an error would end in.
+//   * `"expected": "a MAC such as 02:00:5e:10:00:01"` replaces the words an error would end in; `"description"` is what
+//     the type says of a key.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Ajv } from "ajv";
 import standalone from "ajv/dist/standalone/index.js";
+import { keyTableCode } from "./schemas/keys.mjs";
+import { typesText } from "./schemas/types.mjs";
 
 const root = join(import.meta.dirname, "..");
 
 /** Writes build/schemas.mjs, build/late-schemas/ and their declarations; the same schemas give the same bytes. */
 export function buildSchemas() {
-  const schemas = loadSchemas(join(root, "src"));
+  const described = loadSchemas(join(root, "src"));
+  const schemas = new Map([...described].map(([name, schema]) => [name, { ...bare(schema), $id: name }]));
   const isLate = (name) => schemas.get(name).late === true;
   const names = [...schemas.keys()], build = join(root, "build"), lateBuild = join(build, "late-schemas");
   mkdirSync(lateBuild, { recursive: true });
   const ajv = compiler(schemas);
   writeWhole(join(build, "schemas.mjs"), moduleText(ajv, schemas, names.filter((name) => !isLate(name))));
-  writeWhole(join(build, "schemas.d.mts"), declarations(names.filter((name) => !isLate(name))));
+  writeWhole(join(build, "schemas.d.mts"), declarations(names.filter((name) => !isLate(name)), described));
   for (const name of names.filter(isLate)) {
     writeWhole(join(lateBuild, `${name}.mjs`), lateModuleText(ajv, schemas, name));
-    writeWhole(join(lateBuild, `${name}.d.mts`), lateDeclarations);
+    writeWhole(join(lateBuild, `${name}.d.mts`), lateDeclarations(name));
   }
 }
 
-/** Schemas by name, sorted, each with its name as `$id`. */
+/** Schemas by name, sorted. */
 function loadSchemas(folder) {
   const schemas = new Map();
   const files = readdirSync(folder, { recursive: true })
@@ -49,13 +54,24 @@ function loadSchemas(folder) {
         `Cannot use schema ${relative(root, file)}: the name "${name}" is taken, expected one schema of a name`,
       );
     try {
-      const { title, ...schema } = JSON.parse(readFileSync(file, "utf8"));
-      schemas.set(name, { ...schema, $id: name });
+      schemas.set(name, JSON.parse(readFileSync(file, "utf8")));
     } catch (cause) {
       throw new Error(`Cannot read schema ${relative(root, file)}: ${cause.message}`, { cause });
     }
   }
   return new Map([...schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A schema without what only its type says: errors carry it, and a start reads all of it. */
+function bare(schema) {
+  if (Array.isArray(schema)) return schema.map(bare);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const isSaid = ([key, value]) => (key === "title" || key === "description") && typeof value === "string";
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter((entry) => !isSaid(entry))
+      .map(([key, value]) => [key, bare(value)]),
+  );
 }
 
 /** Each schema is made at its first use: most commands need three of them. */
@@ -163,94 +179,10 @@ function compiled(ajv, name) {
   }
 }
 
-/**
- * A table, left in `keys`, that tells `readConf` which key is meant: `names` maps lower case to the spelling of the
- * schema, `nested` holds the tables of properties that are objects or lists, `items` and `values` those of list and map
- * entries, and `open` says that unknown keys stay.
- */
-function keyTableCode(schemas, schemaName) {
-  const tables = new Map();
-  const lines = [];
-  const links = [];
-
-  // Parts that apply to the same value: what $ref, allOf, anyOf, oneOf, if, then and else lead to.
-  function partsOf(schema, base, parts = new Map()) {
-    if (typeof schema !== "object" || parts.has(schema)) return parts;
-    parts.set(schema, base);
-    if (schema.$ref !== undefined) {
-      const [target, targetBase] = resolve(schema.$ref, base);
-      partsOf(target, targetBase, parts);
-    }
-    for (const keyword of ["allOf", "anyOf", "oneOf"])
-      for (const part of schema[keyword] ?? []) partsOf(part, base, parts);
-    for (const keyword of ["if", "then", "else"])
-      if (schema[keyword] !== undefined) partsOf(schema[keyword], base, parts);
-    return parts;
-  }
-
-  function resolve(ref, base) {
-    const [name, pointer = ""] = ref.split("#");
-    const owner = name === "" ? base : name;
-    let target = schemas.get(owner);
-    for (const step of pointer.split("/").slice(1)) target = target?.[step.replaceAll("~1", "/").replaceAll("~0", "~")];
-    if (target === undefined)
-      throw new Error(`Cannot follow $ref "${ref}" in schema "${base}": there is no such schema or part`);
-    return [target, owner];
-  }
-
-  /** The table's variable, or undefined when the value holds no known keys. `sources` are [schema, base] pairs. */
-  function tableOf(sources) {
-    const parts = new Map();
-    for (const [schema, base] of sources) partsOf(schema, base, parts);
-    const identity = [...parts.keys()];
-    for (const [known, variable] of tables) {
-      if (known.length === identity.length && known.every((part, i) => part === identity[i])) return variable;
-    }
-    const properties = new Map();
-    const items = [];
-    const values = [];
-    let open = false;
-    for (const [part, base] of parts) {
-      for (const [name, schema] of Object.entries(part.properties ?? {}))
-        properties.set(name, [...(properties.get(name) ?? []), [schema, base]]);
-      if (typeof part.items === "object") items.push([part.items, base]);
-      if (typeof part.additionalProperties === "object") values.push([part.additionalProperties, base]);
-      open ||= part.additionalProperties === true;
-    }
-    // A list is worth a table only when its entries are; a map always is, since its null values go.
-    if (properties.size === 0 && values.length === 0 && (items.length === 0 || tableOf(items) === undefined))
-      return undefined;
-
-    const variable = `keys_${tables.size}`;
-    tables.set(identity, variable);
-    const names = [...properties.keys()].map(
-      (name) => `${JSON.stringify(name.toLowerCase())}: ${JSON.stringify(name)}`,
-    );
-    const fields = [];
-    if (properties.size > 0)
-      fields.push(`names: { __proto__: null, ${names.join(", ")} }`, "nested: { __proto__: null }");
-    if (open) fields.push("open: true");
-    lines.push(`const ${variable} = {${fields.length > 0 ? ` ${fields.join(", ")} ` : ""}};`);
-    for (const [name, schema] of properties) link(`${variable}.nested[${JSON.stringify(name)}]`, schema);
-    link(`${variable}.items`, items);
-    link(`${variable}.values`, values);
-    return variable;
-  }
-
-  function link(target, sources) {
-    const variable = sources.length === 0 ? undefined : tableOf(sources);
-    // A map whose values hold no known keys is still a map.
-    if (variable !== undefined) links.push(`${target} = ${variable};`);
-    else if (target.endsWith(".values") && sources.length > 0) links.push(`${target} = {};`);
-  }
-
-  const keys = tableOf([[schemas.get(schemaName), schemaName]]) ?? "{}";
-  return [...lines, ...links, `const keys = ${keys};`].join("\n");
-}
-
-function declarations(names) {
+function declarations(names, schemas) {
   return `// Made by scripts/build-schemas.mjs. Do not edit.
-export type SchemaName = ${names.length === 0 ? "never" : names.map((name) => JSON.stringify(name)).join(" | ")};
+export type SchemaName = ${names.map((name) => JSON.stringify(name)).join(" | ")};
+${typesText(schemas)}
 export interface KeyTable {
   readonly names?: Readonly<Record<string, string>>;
   readonly nested?: Readonly<Record<string, KeyTable>>;
@@ -265,18 +197,22 @@ export interface SchemaError {
   readonly parentSchema: Readonly<Record<string, unknown>>;
   readonly data: unknown;
 }
-export interface Schema {
+export interface Schema<Conf = unknown> {
   readonly validate: { (value: unknown): boolean; errors: readonly SchemaError[] | null };
   readonly keys: KeyTable;
+  /** Never there; it ties the type to the schema. */
+  readonly conf?: Conf;
 }
-export const schemas: Readonly<Record<SchemaName, Schema>>;
+export const schemas: { readonly [Name in SchemaName]: Schema<Confs[Name]> };
 `;
 }
 
-const lateDeclarations = `// Made by scripts/build-schemas.mjs. Do not edit.
-import type { Schema } from "../schemas.mjs";
-export const schema: Schema;
+function lateDeclarations(name) {
+  return `// Made by scripts/build-schemas.mjs. Do not edit.
+import type { Confs, Schema } from "../schemas.mjs";
+export const schema: Schema<Confs[${JSON.stringify(name)}]>;
 `;
+}
 
 /** Whole or absent: someone may import the file at this moment. */
 function writeWhole(file, text) {

@@ -1,20 +1,20 @@
 // Made by scripts/build-schemas.mjs from every *.schema.json; when it is missing, run that script.
-import type { Schema, SchemaError, SchemaName } from "../../build/schemas.mjs";
+import type { Confs, Schema, SchemaError, SchemaName } from "../../build/schemas.mjs";
 import { schemas } from "../../build/schemas.mjs";
 import { explain, fold, isJsonObject, short, stepsOf } from "../schema/index.ts";
 import { CniError, code } from "./errors.ts";
 
-export type { SchemaName } from "../../build/schemas.mjs";
+export type { ConfParts, Confs } from "../../build/schemas.mjs";
 
-/** A schema with the type it describes: declared once, next to that type. */
+/** A schema, made at its first use, with the type of what it describes. */
 export interface ConfSchema<T> {
-  readonly compiled: () => Schema;
-  /** Never there; it ties `T` to the value. */
-  readonly conf?: T;
+  readonly compiled: () => Schema<T>;
 }
 
-/** The schema in `<name>.schema.json`, or what is built of one that is late; `T` must be the type it describes. */
-export function confSchema<T>(schema: SchemaName | Schema): ConfSchema<T> {
+/** The schema in `<name>.schema.json` or `<name>/schema.json`, or what is built of one that is late. */
+export function confSchema<Name extends SchemaName>(name: Name): ConfSchema<Confs[Name]>;
+export function confSchema<T>(late: Schema<T>): ConfSchema<T>;
+export function confSchema<T>(schema: SchemaName | Schema<T>): ConfSchema<unknown> {
   return { compiled: () => (typeof schema === "string" ? schemas[schema] : schema) };
 }
 
@@ -38,13 +38,13 @@ export function readConf<T>(
   raw: unknown,
   options: ReadConfOptions & { readonly lenient: true },
 ): Partial<T>;
-export function readConf<T>(schema: ConfSchema<T> | SchemaName, raw: unknown, options?: ReadConfOptions): T;
+export function readConf<T>(schema: ConfSchema<T>, raw: unknown, options?: ReadConfOptions): T;
 export function readConf<T>(
-  schema: ConfSchema<T> | SchemaName,
+  schema: ConfSchema<T>,
   raw: unknown,
   options: ReadConfOptions = {},
 ): T | Partial<T> {
-  const { validate, keys } = typeof schema === "string" ? schemas[schema] : schema.compiled();
+  const { validate, keys } = schema.compiled();
   const conf = fold(raw, keys);
   while (!validate(conf)) {
     const errors = validate.errors ?? [];
@@ -54,7 +54,7 @@ export function readConf<T>(
     }
     throw new CniError(code.invalidConfig, `Cannot read ${subject(raw, options)}: ${explain(errors)}`);
   }
-  // The validator of that schema has accepted it or lost what it refused, and confSchema ties the type to the schema.
+  // The validator of that schema has accepted it or lost what it refused, and the type is made of the same schema.
   return conf as T;
 }
 

@@ -4,7 +4,7 @@
  */
 export { formatArgPairs, parseArgBoolean, parseArgPairs, parseArgs, splitArgPairs } from "./args.ts";
 export { confSchema, readConf } from "./conf.ts";
-export type { ConfSchema } from "./conf.ts";
+export type { ConfParts, ConfSchema, Confs } from "./conf.ts";
 export {
   parseEnvironment, requireCommand, requireContainerId, requireInterfaceName, requireNetworkName,
 } from "./environment.ts";

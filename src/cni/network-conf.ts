@@ -1,5 +1,6 @@
 import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
+import type { ConfParts } from "./conf.ts";
 import { confSchema, readConf } from "./conf.ts";
 import { CniError, code } from "./errors.ts";
 import type { WireResult } from "./result/printing.ts";
@@ -18,10 +19,7 @@ export interface NetworkConf {
 }
 
 /** One plugin object of a network: `type` is a plain name, everything else untouched. */
-export interface NetworkPlugin {
-  readonly type: string;
-  readonly [key: string]: unknown;
-}
+export type NetworkPlugin = ConfParts["network-list#/definitions/plugin"];
 
 /**
  * A network list as JSON. `plugins` may be missing unless the list says that only inlined plugins count; it is
@@ -151,22 +149,10 @@ export function enabledArgs(plugin: NetworkPlugin, capabilityArgs: JsonObject): 
   );
 }
 
-type Switch = boolean | string;
-
-interface RawList {
-  readonly name: string;
-  readonly cniVersion?: string;
-  readonly cniVersions?: readonly string[];
-  readonly plugins?: readonly NetworkPlugin[];
-  readonly disableCheck?: Switch;
-  readonly disableGC?: Switch;
-  readonly loadOnlyInlinedPlugins?: Switch;
-}
-
-const listSchema = confSchema<RawList>("network-list");
-const pluginSchema = confSchema<NetworkPlugin>("network-plugin");
+const listSchema = confSchema("network-list");
+const pluginSchema = confSchema("network-plugin");
 
 /** Text is `true` or `false` in any case: the schema has seen to it. */
-function isOn(value: Switch | undefined): boolean {
+function isOn(value: ConfParts["network-list#/definitions/switch"] | undefined): boolean {
   return value === true || (typeof value === "string" && value.toLowerCase() === "true");
 }

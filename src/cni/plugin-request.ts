@@ -44,16 +44,7 @@ export function prevResultOf(request: PluginRequestInput): Result | undefined {
   return request.prevResult === undefined ? undefined : parsePrevResult(request.prevResult, request.conf.cniVersion);
 }
 
-interface Envelope extends JsonObject {
-  readonly cniVersion?: string;
-  readonly name: string;
-  readonly type?: string;
-  readonly prevResult?: JsonObject;
-  readonly "cni.dev/valid-attachments"?: PluginRequestInput["validAttachments"];
-  readonly "cni.dev/attachments"?: PluginRequestInput["validAttachments"];
-}
-
-const schema = confSchema<Envelope>("plugin-request");
+const schema = confSchema("plugin-request");
 
 const attachmentKeys: ReadonlySet<string> = new Set(["cni.dev/valid-attachments", "cni.dev/attachments"]);
 

@@ -1,106 +1,43 @@
 import type { LogOptions, ModulesConf } from "../call/index.ts";
+import type { Confs } from "../cni/index.ts";
 import { CniError, code, confSchema, impliedVersion, readConf } from "../cni/index.ts";
-import type { LimitsConf, PolicyChange } from "../wasm/index.ts";
+
+/** The configuration as somebody wrote it; what its keys mean stands in multiplexer.schema.json. */
+type Written = Confs["multiplexer"];
+
+/** Keys of which nothing but their default is filled in. */
+type FilledKey =
+  | "cniVersion" | "name" | "type"
+  | "delegates" | "clusterNetwork" | "defaultNetworks" | "auxiliaryCNIChainName"
+  | "confDir" | "cniDir" | "binDir"
+  | "runtimeConfig" | "runtimeConfigToAll" | "retryDeleteOnError" | "mergeResults";
+type FilledClusterKey =
+  | "kubeconfig" | "multusNamespace" | "systemNamespaces"
+  | "namespaceIsolation" | "strictSelections" | "requireDevices";
 
 /**
  * The multiplexer's configuration with its defaults filled in. Names and meanings are Multus's, so that a deployed
  * configuration works as it stands; `mergeResults`, `runtimeConfigToAll`, `strictSelections`, `requireDevices` and
  * `execute` are ours.
  */
-export interface MuxConf {
-  readonly cniVersion: string;
-  readonly name: string;
-  readonly type: string;
-  /** Inline networks, as given; unused when `clusterNetwork` is set. */
-  readonly delegates: readonly object[];
-  /** Reference to the default network; "" when delegates are inline. */
-  readonly clusterNetwork: string;
-  readonly defaultNetworks: readonly string[];
-  readonly confDir: string;
-  readonly cniDir: string;
-  readonly binDir: string;
-  readonly auxiliaryChainName: string;
-  /** "" when there is nothing to wait for. */
+export interface MuxConf extends Required<Pick<Written, FilledKey>> {
+  /** `readinessindicatorfile` */
   readonly readinessFile: string;
-  readonly runtimeConfig: Readonly<Record<string, unknown>>;
-  /**
-   * Hands the runtime's capability arguments to every network, as Multus does against the multi-network specification.
-   */
-  readonly runtimeConfigToAll: boolean;
-  readonly retryDeleteOnError: boolean;
-  /** One result out of all networks; without it the default network's result is the answer. */
-  readonly mergeResults: boolean;
   /** The version to answer in; "" is the default network's, in which Multus hands that network's result on as it is. */
   readonly answerVersion: string;
-  /** Types to be run as executables although they are built in, or true for every type. */
   readonly execute: true | readonly string[];
   readonly log: LogOptions;
   /** What this node says about WASM modules. */
   readonly modules: ModulesConf;
-  /** Where pods and their networks are looked up, and what they may ask for. */
   readonly cluster: ClusterConf;
 }
 
-/** What the configuration says about the cluster a node is part of. */
-export interface ClusterConf {
-  /** "" for the one a pod of it is told about by its environment, if any. */
-  readonly kubeconfig: string;
-  /** Namespace of networks that are named without one, other than in a pod's list. */
-  readonly multusNamespace: string;
-  /** Their pods get no `defaultNetworks`. */
-  readonly systemNamespaces: readonly string[];
-  /** Pods may use networks of their own namespace and of `globalNamespaces` only. */
-  readonly namespaceIsolation: boolean;
-  /** As given, a list with commas; undefined for the usual one. */
+/** Where pods and their networks are looked up, and what they may ask for. */
+export interface ClusterConf extends Required<Pick<Written, FilledClusterKey>> {
   readonly globalNamespaces: string | undefined;
-  /**
-   * A request that the multi-network specification calls an error is one, although Multus lets it pass without effect.
-   */
-  readonly strictSelections: boolean;
-  /** A network whose device is not allocated is an error, not attached without one. */
-  readonly requireDevices: boolean;
 }
 
-/** The configuration as its schema describes it. */
-interface RawConfig {
-  readonly cniVersion?: string;
-  readonly name?: string;
-  readonly type?: string;
-  readonly delegates?: readonly object[];
-  readonly clusterNetwork?: string;
-  readonly defaultNetworks?: readonly string[];
-  readonly kubeconfig?: string;
-  readonly confDir?: string;
-  readonly cniDir?: string;
-  readonly binDir?: string;
-  readonly multusNamespace?: string;
-  readonly systemNamespaces?: readonly string[];
-  readonly namespaceIsolation?: boolean;
-  readonly globalNamespaces?: string;
-  readonly strictSelections?: boolean;
-  readonly requireDevices?: boolean;
-  readonly readinessindicatorfile?: string;
-  readonly runtimeConfig?: Readonly<Record<string, unknown>>;
-  readonly runtimeConfigToAll?: boolean;
-  readonly logToStderr?: boolean;
-  readonly logFile?: string;
-  readonly logLevel?: string;
-  readonly logOptions?: LogOptions["rotation"];
-  readonly auxiliaryCNIChainName?: string;
-  readonly retryDeleteOnError?: boolean;
-  readonly mergeResults?: boolean;
-  readonly execute?: boolean | readonly string[];
-  readonly moduleDir?: string;
-  readonly moduleLimits?: LimitsConf;
-  readonly policyAllow?: Readonly<Record<string, readonly PolicyChange[]>>;
-  readonly mergeModule?: string;
-  readonly mergeConfig?: object;
-  readonly moduleRecordings?: string;
-  readonly nodeName?: string;
-  readonly nodeIndex?: number;
-}
-
-const schema = confSchema<RawConfig>("multiplexer");
+const schema = confSchema("multiplexer");
 
 /**
  * @param invokedAs  the executable's name: under "multus" results are not merged, and requests that cannot be met are
@@ -133,7 +70,7 @@ export function parseMuxConf(
     confDir: raw.confDir || "/etc/cni/multus/net.d",
     cniDir: raw.cniDir || "/var/lib/cni/multus",
     binDir: raw.binDir || "/opt/cni/bin",
-    auxiliaryChainName: raw.auxiliaryCNIChainName ?? "",
+    auxiliaryCNIChainName: raw.auxiliaryCNIChainName ?? "",
     readinessFile: raw.readinessindicatorfile ?? "",
     runtimeConfig: raw.runtimeConfig ?? {},
     runtimeConfigToAll: raw.runtimeConfigToAll ?? false,
@@ -169,7 +106,7 @@ function modulesOf({
   moduleRecordings,
   nodeName = "",
   nodeIndex,
-}: RawConfig): ModulesConf {
+}: Written): ModulesConf {
   return {
     nodeName, nodeIndex: nodeIndex ?? null,
     ...(moduleDir ? { directory: moduleDir } : {}),

@@ -4,7 +4,7 @@ import { CniError, confSchema, readConf } from "../../src/cni/index.ts";
 
 const reading = suite("readConf");
 
-const schema = confSchema<unknown>("plugin-conf");
+const schema = confSchema("plugin-conf");
 const read = (raw: unknown): unknown => readConf(schema, raw);
 const readLeniently = (raw: unknown): unknown => readConf(schema, raw, { lenient: true });
 
@@ -62,13 +62,13 @@ for (const [schemaName, raw, message] of [
   ["network-list", { plugins: [] }, "plugins is [], expected a list of at least 1 entries"],
 ] as const) {
   reading(`says ${message}`, () => {
-    assert.throws(() => readConf(schemaName, { name: "blue", ...raw }), (error: unknown) =>
+    assert.throws(() => readConf(confSchema(schemaName), { name: "blue", ...raw }), (error: unknown) =>
       error instanceof CniError && error.code === 7 && error.message === `Cannot read network "blue": ${message}`);
   });
 }
 
 reading("names what else is read when told", () => {
-  assert.throws(() => readConf("plugin-conf", [], { subject: 'cache "/x"' }),
+  assert.throws(() => readConf(schema, [], { subject: 'cache "/x"' }),
     'Cannot read cache "/x": it is [], expected an object');
 });
 
@@ -87,9 +87,9 @@ reading("takes refused values for absent when lenient", () => {
 });
 
 reading("takes missing keys for absent when lenient, and drops what is incomplete below the top", () => {
-  assert.equal(readConf("network-list", { plugins: [{ type: "a" }], disableCheck: 5 }, { lenient: true }),
+  assert.equal(readConf(confSchema("network-list"), { plugins: [{ type: "a" }], disableCheck: 5 }, { lenient: true }),
     { plugins: [{ type: "a" }] });
-  assert.throws(() => readConf("network-list", { plugins: [{ type: "a" }] }),
+  assert.throws(() => readConf(confSchema("network-list"), { plugins: [{ type: "a" }] }),
     "Cannot read the network configuration: name is missing, expected a string");
 });
 
@@ -101,7 +101,7 @@ for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
   reading(`finds nothing special in the key ${key}`, () => {
     const hostile = JSON.parse(`{"${key}":{"type":5,"polluted":true},"capabilities":{"${key}":true},` +
       `"ipam":{"${key}":{"type":5}}}`);
-    const conf = readConf<Record<string, unknown>>("plugin-conf", hostile);
+    const conf = readConf(schema, hostile);
     assert.is(Object.getPrototypeOf(conf), Object.prototype);
     assert.equal(Object.keys(conf), ["capabilities", "ipam"]);
     assert.equal(Object.entries(conf["capabilities"] ?? {}), [[key, true]]);
@@ -111,7 +111,7 @@ for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
 
 reading("is not troubled by deep nesting in what it does not know", () => {
   const deep = JSON.parse(`${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`);
-  assert.equal(Object.keys(readConf<object>("plugin-conf", { name: "a", bogus: deep })), ["name"]);
+  assert.equal(Object.keys(readConf(schema, { name: "a", bogus: deep })), ["name"]);
   assert.throws(() => read({ name: "a", type: deep }), 'Cannot read network "a": type is an object, expected a string');
 });
 

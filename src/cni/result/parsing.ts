@@ -1,10 +1,11 @@
 import type { Prefix } from "../../net/index.ts";
 import { AddressError, formatAddress, formatPrefix, parseAddress, parsePrefix } from "../../net/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
+import type { ConfParts, Confs } from "../conf.ts";
 import { confSchema, readConf } from "../conf.ts";
 import { CniError, code } from "../errors.ts";
 import { impliedVersion } from "../version.ts";
-import type { Dns, Interface, IpConfig, Result, Route } from "./result.ts";
+import type { Interface, IpConfig, Result, Route } from "./result.ts";
 
 /** Versions whose results look alike. */
 export type ResultFamily = "0.2.0" | "0.4.0" | "1.1.0";
@@ -74,27 +75,8 @@ const families: ReadonlyMap<string, ResultFamily> = new Map([
   ["1.0.0", "1.1.0"], ["1.1.0", "1.1.0"],
 ]);
 
-interface OldResult {
-  readonly ip4?: OldIpConfig;
-  readonly ip6?: OldIpConfig;
-  readonly dns?: Dns;
-}
-
-interface OldIpConfig {
-  readonly ip: string;
-  readonly gateway?: string;
-  readonly routes?: readonly Route[];
-}
-
-interface ListResult {
-  readonly interfaces?: readonly Partial<Interface>[];
-  readonly ips?: readonly (IpConfig & { readonly version?: "4" | "6" | "" })[];
-  readonly routes?: readonly Route[];
-  readonly dns?: Dns;
-}
-
-const oldSchema = confSchema<OldResult>("result-020");
-const schema = confSchema<ListResult>("result");
+const oldSchema = confSchema("result-020");
+const schema = confSchema("result");
 
 /** undefined when missing or empty; the schemas refuse one that is no text. */
 function ownVersion(json: unknown): string | undefined {
@@ -105,7 +87,7 @@ function ownVersion(json: unknown): string | undefined {
   return typeof version === "string" && version !== "" ? version : undefined;
 }
 
-function fromIp4AndIp6({ ip4, ip6, dns }: OldResult): Result {
+function fromIp4AndIp6({ ip4, ip6, dns }: Confs["result-020"]): Result {
   return {
     interfaces: [],
     ips: [...(ip4 === undefined ? [] : [ipOf(ip4, 4)]), ...(ip6 === undefined ? [] : [ipOf(ip6, 6)])],
@@ -114,13 +96,13 @@ function fromIp4AndIp6({ ip4, ip6, dns }: OldResult): Result {
   };
 }
 
-function ipOf({ ip, gateway }: OldIpConfig, family: 4 | 6): IpConfig {
+function ipOf({ ip, gateway }: ConfParts["result-020#/definitions/ip"], family: 4 | 6): IpConfig {
   const prefix = parsePrefix(ip);
   requireFamily(prefix, family, `ip${family}.ip`);
   return { address: formatPrefix(prefix), ...optionalAddress("gateway", gateway) };
 }
 
-function fromLists({ interfaces = [], ips = [], routes = [], dns = {} }: ListResult): Result {
+function fromLists({ interfaces = [], ips = [], routes = [], dns = {} }: Confs["result"]): Result {
   return {
     interfaces: interfaces.map(interfaceOf),
     ips: ips.map(({ version, interface: index, address, gateway }, i) => {

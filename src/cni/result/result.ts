@@ -1,3 +1,5 @@
+import type { ConfParts } from "../conf.ts";
+
 /** One interface of a CNI result; `sandbox` is the netns path of a container interface, absent for a host one. */
 export interface Interface {
   readonly name: string;
@@ -18,22 +20,9 @@ export interface IpConfig {
 }
 
 /** One route of a CNI result; `scope` as in rtnetlink: 0 global, 253 link, 254 host. */
-export interface Route {
-  readonly dst: string;
-  readonly gw?: string;
-  readonly mtu?: number;
-  readonly advmss?: number;
-  readonly priority?: number;
-  readonly table?: number;
-  readonly scope?: number;
-}
+export type Route = ConfParts["result#/definitions/route"];
 
-export interface Dns {
-  readonly nameservers?: readonly string[];
-  readonly domain?: string;
-  readonly search?: readonly string[];
-  readonly options?: readonly string[];
-}
+export type Dns = ConfParts["plugin-conf#/definitions/dns"];
 
 /**
  * A CNI result in the shape of 1.1.0, whatever version it arrived in or leaves as; lists may be empty, never absent.

@@ -71,7 +71,7 @@ async function findAnywhere(name: string, conf: MuxConf, find: FindInCluster): P
  * file.
  */
 export function auxiliaryChain(conf: MuxConf): readonly Delegate[] {
-  const name = conf.auxiliaryChainName;
+  const name = conf.auxiliaryCNIChainName;
   if (name === "") return [];
   if (!conf.clusterNetwork.includes("/")) {
     throw new CniError(

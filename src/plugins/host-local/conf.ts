@@ -1,29 +1,15 @@
-import type { Route } from "../../cni/index.ts";
+import type { ConfParts, Confs } from "../../cni/index.ts";
 import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
 import type { Address } from "../../net/index.ts";
 import { AddressError, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
 
 /** A range as it is written; see ranges.ts for what it means. */
-export interface RangeConf {
-  readonly subnet?: string;
-  readonly rangeStart?: string;
-  readonly rangeEnd?: string;
-  readonly gateway?: string;
-}
+export type RangeConf = ConfParts["host-local#/definitions/range"];
 
 /** What host-local reads of its network. */
-export interface HostLocalConf {
-  readonly ipam?: RangeConf & {
-    readonly ranges?: readonly (readonly RangeConf[])[];
-    readonly routes?: readonly Route[];
-    readonly dataDir?: string;
-    readonly resolvConf?: string;
-  };
-  readonly args?: { readonly cni?: { readonly ips?: readonly string[] } };
-  readonly runtimeConfig?: { readonly ipRanges?: readonly (readonly RangeConf[])[]; readonly ips?: readonly string[] };
-}
+export type HostLocalConf = Confs["host-local"];
 
-export const hostLocalSchema = confSchema<HostLocalConf>("host-local");
+export const hostLocalSchema = confSchema("host-local");
 
 const defaultDataDir = "/var/lib/cni/networks";
 

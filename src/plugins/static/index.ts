@@ -1,4 +1,4 @@
-import type { Dns, IpConfig, Route } from "../../cni/index.ts";
+import type { Confs, IpConfig, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../../cni/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix } from "../../net/index.ts";
@@ -7,15 +7,7 @@ import { definePlugin } from "../contract/define.ts";
 import { requirePrevResult } from "../interface/check.ts";
 import { configuredRoutes } from "../interface/routes.ts";
 
-interface StaticConf {
-  readonly ipam?: {
-    readonly addresses?: readonly { readonly address?: string; readonly gateway?: string }[];
-    readonly routes?: readonly Route[];
-    readonly dns?: Dns;
-  };
-  readonly args?: { readonly cni?: { readonly ips?: readonly string[] } };
-  readonly runtimeConfig?: { readonly ips?: readonly string[] };
-}
+type StaticConf = Confs["static"];
 
 interface StaticPlan {
   readonly addresses: readonly StaticAddress[];

@@ -31,7 +31,7 @@ export interface WasmConf extends HostLocalConf, ModuleConf {
   readonly runtimeConfig?: NonNullable<HostLocalConf["runtimeConfig"]> & { readonly mac?: string };
 }
 
-export const wasmSchema = confSchema<WasmConf>(schema);
+export const wasmSchema = confSchema(schema);
 
 /**
  * The module a section names: by its type, or by `module` in the long form.

@@ -5,7 +5,7 @@ import type { BridgeConf, VlanTrunkEntry } from "../../../src/plugins/bridge/con
 import { bridgeSettings, portVlans, trunkIds } from "../../../src/plugins/bridge/conf.ts";
 import { throws } from "../../helpers/errors.ts";
 
-const read = (conf: object): BridgeConf => readConf(confSchema<BridgeConf>("bridge"),
+const read = (conf: object): BridgeConf => readConf(confSchema("bridge"),
   { cniVersion: "1.1.0", name: "blue", type: "bridge", ...conf });
 
 const trunk = suite("trunkIds");
