@@ -1,37 +1,12 @@
-import type { Dns } from "../../cni/index.ts";
+import type { ConfParts, Confs } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { BridgeVlan } from "../../kernel/index.ts";
 import { interfaceNameProblem } from "../../net/index.ts";
 
-/** As in schema.json. */
-export interface BridgeConf {
-  readonly bridge?: string;
-  readonly isGateway?: boolean;
-  readonly isDefaultGateway?: boolean;
-  readonly forceAddress?: boolean;
-  readonly ipMasq?: boolean;
-  readonly ipMasqBackend?: string;
-  readonly mtu?: number;
-  readonly hairpinMode?: boolean;
-  readonly promiscMode?: boolean;
-  readonly vlan?: number;
-  readonly vlanTrunk?: readonly VlanTrunkEntry[];
-  readonly preserveDefaultVlan?: boolean;
-  readonly macspoofchk?: boolean;
-  readonly enabledad?: boolean;
-  readonly disableContainerInterface?: boolean;
-  readonly portIsolation?: boolean;
-  readonly runtimeConfig?: { readonly mac?: string };
-  readonly args?: { readonly cni?: { readonly mac?: string } };
-  readonly dns?: Dns;
-}
+export type BridgeConf = Confs["bridge"];
 
 /** A range of VLAN ids, a single one, or both. */
-export interface VlanTrunkEntry {
-  readonly minID?: number;
-  readonly maxID?: number;
-  readonly id?: number;
-}
+export type VlanTrunkEntry = ConfParts["bridge#/definitions/vlans"];
 
 /** The configuration with its defaults, checked as a whole. */
 export interface BridgeSettings {

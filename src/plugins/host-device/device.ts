@@ -1,20 +1,12 @@
 /** Which device of the host a configuration means: sysfs knows the way from a bus address to a link's name. */
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { basename, join, normalize } from "node:path";
-import type { Dns } from "../../cni/index.ts";
+import type { Confs } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Links } from "../../kernel/index.ts";
 import { parseMacOf } from "../interface/mac.ts";
 
-export interface HostDeviceConf {
-  readonly device?: string;
-  readonly hwaddr?: string;
-  readonly kernelpath?: string;
-  readonly pciBusID?: string;
-  readonly DPDKMode?: boolean;
-  readonly runtimeConfig?: { readonly deviceID?: string };
-  readonly dns?: Dns;
-}
+export type HostDeviceConf = Confs["host-device"];
 
 /** The device as configured: exactly one way to it. */
 export type Selector =

@@ -6,7 +6,7 @@
  * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
  * Refuses (7) an MTU above the master's.     Source: linux/if_link.h, IFLA_MACVLAN_*
  */
-import type { Dns } from "../../cni/index.ts";
+import type { Confs } from "../../cni/index.ts";
 import { allVersions, confSchema } from "../../cni/index.ts";
 import type { LinkSettings, NewLink } from "../../kernel/index.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -14,20 +14,9 @@ import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { requestedMac } from "../interface/mac.ts";
-import type { MasterConf } from "../interface/master.ts";
 import { findMaster, linkOn, refuseMtuAbove } from "../interface/master.ts";
 
-type MacvlanMode = NonNullable<LinkSettings<"macvlan">["mode"]>;
-
-export interface MacvlanConf extends MasterConf {
-  readonly mode?: "" | Exclude<MacvlanMode, "source">;
-  readonly mtu?: number;
-  readonly mac?: string;
-  /** Broadcast queue length; 0 leaves the kernel's 1000. */
-  readonly bcqueuelen?: number;
-  readonly runtimeConfig?: { readonly mac?: string };
-  readonly dns?: Dns;
-}
+export type MacvlanConf = Confs["macvlan"];
 
 /** As far as the configuration alone says what the link is to be. */
 interface MacvlanPlan extends Pick<NewLink, "mac"> {

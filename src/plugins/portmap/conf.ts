@@ -1,28 +1,14 @@
 /** The configuration of portmap, and what follows from it: which backend, which mappings, which address. */
-import type { Result } from "../../cni/index.ts";
+import type { ConfParts, Confs, Result } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { isUnspecified, parseAddress, parsePrefix } from "../../net/index.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { parseFirewallBackend } from "../firewall/backend.ts";
 
-export interface PortmapConf {
-  readonly backend?: string;
-  readonly snat?: boolean;
-  readonly masqAll?: boolean;
-  readonly markMasqBit?: number;
-  readonly externalSetMarkChain?: string;
-  readonly conditionsV4?: readonly string[];
-  readonly conditionsV6?: readonly string[];
-  readonly runtimeConfig?: { readonly portMappings?: readonly MappingConf[] };
-}
+export type PortmapConf = Confs["portmap"];
 
-export interface MappingConf {
-  readonly hostPort: number;
-  readonly containerPort: number;
-  readonly protocol: string;
-  readonly hostIP?: string;
-}
+export type MappingConf = ConfParts["portmap#/definitions/mapping"];
 
 export type MappedProtocol = "tcp" | "udp" | "sctp";
 

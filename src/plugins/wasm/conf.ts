@@ -1,35 +1,22 @@
 import { schema } from "../../../build/late-schemas/wasm.mjs";
-import type { Dns } from "../../cni/index.ts";
+import type { Confs } from "../../cni/index.ts";
 import { CniError, code, confSchema, splitArgPairs } from "../../cni/index.ts";
 import type {
   AttachmentRequest,
-  LimitsConf,
   LoadedModule,
   ModuleReference,
   NodeIdentity,
   Pod,
 } from "../../wasm/index.ts";
 import type { Attachment, StepRequest } from "../contract/plugin.ts";
-import type { HostLocalConf } from "../host-local/conf.ts";
 import { requestedMac } from "../interface/mac.ts";
 import { longForm } from "./long-form.ts";
 
-/** Which module, what for, and how much of the node it may use. */
-export interface ModuleConf {
-  readonly module?: string;
-  readonly sha256?: string;
-  readonly config?: object;
-  readonly limits?: LimitsConf;
-}
-
 /** A network's configuration as the plugins of modules read it: an `ipam` section, or a step of a chain. */
-export interface WasmConf extends HostLocalConf, ModuleConf {
-  readonly type?: string;
-  readonly mac?: string;
-  readonly ipam?: HostLocalConf["ipam"] & ModuleConf & { readonly type?: string; readonly dns?: Dns };
-  readonly args?: { readonly cni?: { readonly ips?: readonly string[]; readonly mac?: string } };
-  readonly runtimeConfig?: NonNullable<HostLocalConf["runtimeConfig"]> & { readonly mac?: string };
-}
+export type WasmConf = Confs["wasm"];
+
+/** Which module, what for, and how much of the node it may use. */
+type ModuleConf = Pick<WasmConf, "module" | "sha256" | "config" | "limits" | "type">;
 
 export const wasmSchema = confSchema(schema);
 
@@ -38,7 +25,7 @@ export const wasmSchema = confSchema(schema);
  *
  * @throws CniError 7 when the long form names none
  */
-export function referenceOf(section: ModuleConf & { readonly type?: string }, request: StepRequest): ModuleReference {
+export function referenceOf(section: ModuleConf, request: StepRequest): ModuleReference {
   const { type = "", sha256, limits } = section;
   const module = type === longForm ? section.module : type;
   if (module === undefined || module === "") {
