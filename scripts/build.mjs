@@ -23,12 +23,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { multiplexerNames, pluginNames } from "../src/program/names.ts";
+import { multiplexerNames } from "../src/program/names.ts";
 import { shipScripts } from "./bundle.mjs";
 import { nodeFlags, runtimeLicence, shipRuntime } from "./runtime.mjs";
 import { pinnedNode, root, run } from "./setup.mjs";
 
 for (const script of ["build-schemas.mjs", "build-wasm.mjs"]) run(pinnedNode, [join(import.meta.dirname, script)]);
+// The plugins are there once their schemas are compiled.
+const { standAloneTypes } = await import("../src/plugins/index.ts");
 
 // Built aside and moved in place whole: whoever runs the old tree meanwhile keeps running it.
 const tree = join(root, `dist.${process.pid}`);
@@ -51,7 +53,7 @@ function writeLauncher() {
   const text = readFileSync(join(root, "src", "bin", "launcher.sh"), "utf8");
   writeFileSync(launcher, text.replace("@NODE_FLAGS@", nodeFlags.join(" ")));
   chmodSync(launcher, 0o755);
-  for (const name of [...multiplexerNames.slice(1), ...pluginNames]) symlinkSync(multiplexerNames[0], join(bin, name));
+  for (const name of [...multiplexerNames.slice(1), ...standAloneTypes]) symlinkSync(multiplexerNames[0], join(bin, name));
 }
 
 function copyModules() {

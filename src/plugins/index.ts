@@ -3,8 +3,10 @@
  * `builtIn` holds those that come with polynic, by type.
  */
 import { bridge } from "./bridge/index.ts";
+import { dummy } from "./dummy/index.ts";
 import { hostDevice } from "./host-device/index.ts";
 import { hostLocal } from "./host-local/index.ts";
+import { ipvlan } from "./ipvlan/index.ts";
 import { loopback } from "./loopback/index.ts";
 import { macvlan } from "./macvlan/index.ts";
 import type { Plugin } from "./contract/plugin.ts";
@@ -17,9 +19,15 @@ export type {
   AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, Step, StepRequest,
   Teardown, Undo, ValidAttachment,
 } from "./contract/plugin.ts";
+export { givesNoAddresses } from "./contract/ipam.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 
-const plugins: readonly Plugin[] = [bridge, hostDevice, hostLocal, loopback, macvlan, portmap, staticPlugin, wasm];
+const ofTheReference: readonly Plugin[] = [
+  bridge, dummy, hostDevice, hostLocal, ipvlan, loopback, macvlan, portmap, staticPlugin,
+];
+
+/** Types that the executable is also known by alone, under the names of the reference's plugins. */
+export const standAloneTypes: readonly string[] = ofTheReference.map(({ type }) => type);
 
 /** The plugins that run in-process, by type. */
-export const builtIn: ReadonlyMap<string, Plugin> = new Map(plugins.map((plugin) => [plugin.type, plugin]));
+export const builtIn: ReadonlyMap<string, Plugin> = new Map([...ofTheReference, wasm].map((one) => [one.type, one]));

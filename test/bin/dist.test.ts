@@ -7,11 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { multiplexerNames, pluginNames } from "../../src/program/names.ts";
+import { standAloneTypes } from "../../src/plugins/index.ts";
+import { multiplexerNames } from "../../src/program/index.ts";
 import { builtDist, runtimeFlags } from "../helpers/dist.ts";
 import { builtModules } from "../helpers/wasm.ts";
 
-const names = [...multiplexerNames, ...pluginNames];
+const names = [...multiplexerNames, ...standAloneTypes];
 const runLimitMs = 20_000;
 
 interface Place {

@@ -1,23 +1,10 @@
 import type { NetworkPlugin } from "../../cni/index.ts";
+import { builtIn, givesNoAddresses } from "../../plugins/index.ts";
+import { multiplexerNames } from "../../program/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 
 /** Types that lead back to us, or to a Multus. */
-export const multiplexerTypes: ReadonlySet<string> = new Set(["polynic", "multus", "multus-shim"]);
-
-/**
- * Well-known plugins that run an IPAM plugin with the configuration they have themselves. Others may be both: Antrea's
- * is its own.
- */
-const runsIpam: ReadonlySet<string> = new Set([
-  "bridge",
-  "dummy",
-  "host-device",
-  "ipvlan",
-  "macvlan",
-  "ptp",
-  "tap",
-  "vlan",
-]);
+export const multiplexerTypes: ReadonlySet<string> = new Set([...multiplexerNames, "multus-shim"]);
 
 /**
  * Why a plugin must not be run, in words; undefined when nothing speaks against it.
@@ -35,10 +22,11 @@ export function nestingProblem(plugin: NetworkPlugin): string | undefined {
   const again = valuesOf(plugin, "ipam")
     .filter(isJsonObject)
     .flatMap((ipam) => valuesOf(ipam, "type"))
-    .find((type) => runsIpam.has(String(type)));
+    .map(String)
+    .find((type) => givesNoAddresses(type, builtIn.get(type)));
   return again === undefined
     ? undefined
-    : `ipam.type is "${String(again)}", which gives no addresses; expected the type of an IPAM plugin`;
+    : `ipam.type is "${again}", which gives no addresses; expected the type of an IPAM plugin`;
 }
 
 /** Of every spelling of a key: readers do not agree on which of two counts. */

@@ -36,7 +36,7 @@ export function isDelegating(use: IpamUse | undefined): boolean {
  */
 export function ipamPlugin(type: string, { conf }: StepRequest, { plugin }: Handles): Plugin {
   const found = plugin(type);
-  if (givesAddresses(found)) return found;
+  if (!givesNoAddresses(type, found)) return found;
   throw new CniError(
     code.invalidConfig,
     `Cannot use network "${conf.name}": ipam.type is "${type}", which gives no addresses; expected the type of an ` +
@@ -44,10 +44,17 @@ export function ipamPlugin(type: string, { conf }: StepRequest, { plugin }: Hand
   );
 }
 
-/** What an executable does nobody knows. */
-function givesAddresses({ ipam = "provider" }: Plugin): boolean {
-  return ipam === "provider";
+/**
+ * Whether that type, with the built-in plugin of it, is known to be no IPAM plugin. Asked for addresses, most of those
+ * would ask themselves again and again, an executable each time in a process more.
+ */
+export function givesNoAddresses(type: string, plugin: Pick<Plugin, "ipam"> | undefined): boolean {
+  const { ipam = delegatingElsewhere.has(type) ? "required" : "provider" } = plugin ?? {};
+  return ipam !== "provider";
 }
+
+/** The reference's that are not built in. Of others nobody knows: Antrea's, for one, is its own IPAM plugin. */
+const delegatingElsewhere: ReadonlySet<string> = new Set(["ptp", "tap", "vlan"]);
 
 export async function leaseAddresses(
   step: Step,
@@ -84,12 +91,12 @@ export async function releaseAddresses(type: string, request: PluginRequest, con
     return;
   }
   // No ADD came further than to one that gives none.
-  if (givesAddresses(found)) await found.del(request, context);
+  if (!givesNoAddresses(type, found)) await found.del(request, context);
 }
 
 export async function collectAddresses(type: string, request: GcRequest, handles: Handles): Promise<void> {
   const found = handles.plugin(type);
-  if (givesAddresses(found)) await found.gc(request, handles);
+  if (!givesNoAddresses(type, found)) await found.gc(request, handles);
 }
 
 function withoutInterface({ address, gateway }: IpConfig): IpConfig {

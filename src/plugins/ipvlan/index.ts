@@ -1,0 +1,84 @@
+/**
+ * ipvlan: gives the container addresses of its own on a host link, under that link's MAC address.
+ *
+ * ADD    creates the link in the container, leases addresses, brings it up. Chained without `ipam.type`, the addresses
+ *        are those of prevResult, and so is the master where none is named.
+ * DEL    deletes the link and releases the addresses; already gone is success.
+ * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
+ * Refuses (7) to be without addresses.     Source: linux/if_link.h, IFLA_IPVLAN_*
+ */
+import type { Dns, Result } from "../../cni/index.ts";
+import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
+import type { LinkSettings } from "../../kernel/index.ts";
+import { definePlugin } from "../contract/define.ts";
+import type { Ipam } from "../contract/ipam.ts";
+import { attachInterface, makeInterface } from "../interface/attach.ts";
+import { broken, checkInterface } from "../interface/check.ts";
+import { deleteInterface } from "../interface/delete.ts";
+import type { MasterConf } from "../interface/master.ts";
+import { findMaster, linkOn } from "../interface/master.ts";
+
+type IpvlanMode = NonNullable<LinkSettings<"ipvlan">["mode"]>;
+
+export interface IpvlanConf extends MasterConf {
+  readonly mode?: "" | IpvlanMode;
+  readonly mtu?: number;
+  readonly dns?: Dns;
+}
+
+export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
+  type: "ipvlan",
+  versions: allVersions,
+  schema: confSchema("ipvlan"),
+  ipam: "optional",
+
+  read: ({ conf }) => conf.mode || "l2",
+
+  async add({ attachment, conf, network, plan: mode, prevResult, ipam }, context) {
+    const source = ipam ?? chainedIpam(prevResult, network);
+    const master = findMaster({ ...conf, master: conf.master || masterOf(prevResult) }, context);
+    const info = { kind: "ipvlan", mode, flags: "bridge" } as const;
+    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context);
+    const result = await attachInterface({ link, attachment, ipam: source, announce: true }, context);
+    return { ...result, dns: conf.dns ?? {} };
+  },
+
+  async del({ attachment }, context) {
+    deleteInterface(attachment, context);
+  },
+
+  async check(call, handles) {
+    const { conf, plan: wanted } = call;
+    // One that was not named is not known any more: prevResult is by now that of this plugin's own ADD.
+    if ((conf.master ?? "") !== "") findMaster(conf, handles);
+    const { name, info } = checkInterface(call, handles.container, "ipvlan");
+    const mode = info?.kind === "ipvlan" ? info.mode : undefined;
+    if (mode !== wanted)
+      throw broken(`Cannot accept interface "${name}": its ipvlan mode is ${mode ?? "unknown"}, expected ${wanted}`);
+  },
+});
+
+/** Addresses of the plugin before this one, in place of an IPAM plugin's. */
+function chainedIpam(prevResult: Result | undefined, network: string): Ipam {
+  if (prevResult === undefined || prevResult.ips.length === 0) {
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use network "${network}": it has no ipam.type, expected the type of an IPAM plugin, or a plugin before ` +
+        "ipvlan that gives addresses",
+    );
+  }
+  const ips = prevResult.ips.map(({ interface: _, ...ip }) => ip);
+  return { add: async () => ({ ...prevResult, interfaces: [], ips }) };
+}
+
+/** The one interface that a plugin before this one has told of; "" without such a plugin, for the default route's. */
+export function masterOf(prevResult: Result | undefined): string {
+  if (prevResult === undefined) return "";
+  const [name, ...others] = prevResult.interfaces.map((one) => one.name).filter((one) => one !== "");
+  if (name !== undefined && others.length === 0) return name;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot choose a master: prevResult has ${name === undefined ? "no interface" : `${others.length + 1} interfaces`}, ` +
+      'expected "master" in the configuration, or one interface there',
+  );
+}
