@@ -53,7 +53,8 @@ function writeLauncher() {
   const text = readFileSync(join(root, "src", "bin", "launcher.sh"), "utf8");
   writeFileSync(launcher, text.replace("@NODE_FLAGS@", nodeFlags.join(" ")));
   chmodSync(launcher, 0o755);
-  for (const name of [...multiplexerNames.slice(1), ...standAloneTypes]) symlinkSync(multiplexerNames[0], join(bin, name));
+  const links = [...multiplexerNames.slice(1), ...standAloneTypes];
+  for (const name of links) symlinkSync(multiplexerNames[0], join(bin, name));
 }
 
 function copyModules() {

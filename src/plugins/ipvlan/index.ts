@@ -78,7 +78,7 @@ export function masterOf(prevResult: Result | undefined): string {
   if (name !== undefined && others.length === 0) return name;
   throw new CniError(
     code.invalidConfig,
-    `Cannot choose a master: prevResult has ${name === undefined ? "no interface" : `${others.length + 1} interfaces`}, ` +
+    `Cannot choose a master: prevResult has ${name === undefined ? "no" : others.length + 1} interfaces, ` +
       'expected "master" in the configuration, or one interface there',
   );
 }

@@ -18,7 +18,7 @@ master("is the one interface that has a name", () => {
   assert.is(masterOf({ ...without, interfaces: [{ name: "" }, { name: "up0" }] }), "up0");
 });
 master("is refused for none and for several", () => {
-  for (const [interfaces, words] of [[[], "no interface"], [[{ name: "" }], "no interface"],
+  for (const [interfaces, words] of [[[], "no interfaces"], [[{ name: "" }], "no interfaces"],
     [[{ name: "a" }, { name: "b" }], "2 interfaces"]] as const) {
     assert.match(throws(() => masterOf({ ...without, interfaces }), code.invalidConfig).message, `has ${words}`);
   }
@@ -98,7 +98,8 @@ for (const cniVersion of allVersions) {
 kernel("without master the link of the default route is taken, of host or container", async () => {
   for (const [ip, linkInContainer] of [[(...words: readonly string[]) => run("ip", ...words), false],
     [(...words: readonly string[]) => netns.exec("ip", ...words), true]] as const) {
-    const one = driven({ master: "", linkInContainer, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+    const leased = { type: "test", addresses: [{ address: "10.1.2.3/24" }] };
+    const one = driven({ master: "", linkInContainer, ipam: leased });
     assert.match((await rejects(add(one), code.invalidConfig)).message, /has no default route/);
     ip("addr", "add", "192.0.2.2/24", "dev", "up0");
     ip("route", "add", "default", "via", "192.0.2.1");
