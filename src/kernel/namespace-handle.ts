@@ -1,13 +1,18 @@
-import { addressesOf } from "./addresses.ts";
-import { bridgeVlansOf } from "./bridge-vlans.ts";
-import { openConntrack } from "./conntrack.ts";
-import { linksOf } from "./links.ts";
+import { addressesOf } from "./rtnetlink/addresses.ts";
+import { bridgeVlansOf } from "./rtnetlink/bridge-vlans.ts";
+import { openConntrack } from "./netfilter/conntrack.ts";
+import { linkNames } from "./rtnetlink/link-names.ts";
+import { linksOf } from "./rtnetlink/links.ts";
+import { neighboursOf } from "./rtnetlink/neighbours.ts";
 import type { Namespace } from "./namespace.ts";
 import { closeNetns, inNetns, NetnsError, openNetns, openOwnNetns } from "./netns.ts";
 import type { Netns } from "./netns.ts";
-import { openNftables } from "./nftables.ts";
-import { routesOf } from "./routes.ts";
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./socket.ts";
+import { openNftables } from "./netfilter/nftables.ts";
+import { qdiscsOf } from "./rtnetlink/qdiscs.ts";
+import { routesOf } from "./rtnetlink/routes.ts";
+import { rulesOf } from "./rtnetlink/rules.ts";
+import { NetlinkSocket } from "./socket.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE } from "./transport.ts";
 import { sysctlIn } from "./sysctl.ts";
 import type { Inside } from "./sysctl.ts";
 
@@ -65,15 +70,19 @@ function namespaceHandle(netns: Netns, inside: Inside, closeDescriptors: () => v
     return opened;
   }
 
+  const names = linkNames();
   const route = (): NetlinkSocket => socket(NETLINK_ROUTE);
   const netfilter = (): NetlinkSocket => socket(NETLINK_NETFILTER);
   return {
     path: netns.path,
     fd: netns.fd,
-    links: linksOf(route),
-    addresses: addressesOf(route),
-    routes: routesOf(route),
-    bridgeVlans: bridgeVlansOf(route),
+    links: linksOf(route, names),
+    addresses: addressesOf(route, names),
+    routes: routesOf(route, names),
+    rules: rulesOf(route),
+    neighbours: neighboursOf(route, names),
+    qdiscs: qdiscsOf(route, names),
+    bridgeVlans: bridgeVlansOf(route, names),
     sysctl: sysctlIn(inside),
     nftables: openNftables(netfilter),
     conntrack: openConntrack(netfilter),

@@ -1,7 +1,10 @@
 import type { Address, Prefix } from "../net/index.ts";
 import type { LinkInfo } from "../netlink/index.ts";
-import type { Conntrack } from "./conntrack.ts";
-import type { Nftables } from "./nftables.ts";
+import type { Conntrack } from "./netfilter/conntrack.ts";
+import type { Neighbours } from "./rtnetlink/neighbours.ts";
+import type { Nftables } from "./netfilter/nftables.ts";
+import type { Qdiscs } from "./rtnetlink/qdiscs.ts";
+import type { Rules } from "./rtnetlink/rules.ts";
 
 /**
  * One network namespace as a handle. Its sockets were opened inside the namespace and remember it,
@@ -15,6 +18,9 @@ export interface Namespace {
   readonly links: Links;
   readonly addresses: Addresses;
   readonly routes: Routes;
+  readonly rules: Rules;
+  readonly neighbours: Neighbours;
+  readonly qdiscs: Qdiscs;
   readonly bridgeVlans: BridgeVlans;
   readonly sysctl: Sysctl;
   /** Opened at first use. */
@@ -36,6 +42,8 @@ export interface Link {
   readonly loopback: boolean;
   /** How many times promiscuous mode was asked for (IFLA_PROMISCUITY). */
   readonly promiscuity: number;
+  /** All multicast frames are received because somebody asked for it (IFF_ALLMULTI). */
+  readonly allMulticast: boolean;
   readonly operState: OperState;
   /** ifindex of the master (IFLA_MASTER), e.g. the bridge it is a port of. */
   readonly master?: number;
@@ -80,6 +88,7 @@ export interface LinkChanges {
   readonly mtu?: number;
   readonly mac?: string;
   readonly promiscuous?: boolean;
+  readonly allMulticast?: boolean;
   readonly txQueueLength?: number;
   /** 0 clears the master. */
   readonly master?: number;
@@ -90,8 +99,8 @@ export interface LinkChanges {
 }
 
 /**
- * Names and indexes are interchangeable: a string is a name, a number an ifindex. Missing links throw NetlinkError
- * ENODEV.
+ * Names and indexes are interchangeable: a string is a name, a number an ifindex; alternative names count as names.
+ * Missing links throw NetlinkError ENODEV.
  */
 export interface Links {
   get(link: number | string): Link;
@@ -117,16 +126,38 @@ export interface LinkAddress extends Prefix {
   readonly index: number;
   /** rtnetlink scope: 0 global, 253 link, 254 host. */
   readonly scope: number;
+  /** The other end of a point-to-point address, whose prefix then is `prefixBits` long. */
+  readonly peer?: Address;
   readonly broadcast?: Address;
+  /** IPv4 only: the link's name, with a suffix where somebody gave it one. */
+  readonly label?: string;
   readonly tentative: boolean;
   readonly dadFailed: boolean;
+  /** Not one that the kernel made of a router's advertisement, and that it takes away when its time is over. */
+  readonly permanent: boolean;
+  /** Added without looking for duplicates. */
+  readonly noDad: boolean;
+  /** Added without the route to its network. */
+  readonly noPrefixRoute: boolean;
+}
+
+export interface AddressOptions {
+  /** IPv4 only; the kernel computes none. */
+  readonly broadcast?: Address;
+  /** rtnetlink scope; absent: global. */
+  readonly scope?: number;
+  readonly peer?: Address;
+  readonly label?: string;
+  /** IPv6 only: can be used at once. */
+  readonly noDad?: boolean;
+  readonly noPrefixRoute?: boolean;
 }
 
 export interface Addresses {
   /** The addresses of one link, or of all links when no index is given; primary first. */
   list(index?: number): readonly LinkAddress[];
   /** EEXIST when present. `broadcast` is computed by the caller. */
-  add(index: number, address: Prefix, options?: { readonly broadcast?: Address; readonly scope?: number }): void;
+  add(index: number, address: Prefix, options?: AddressOptions): void;
   delete(index: number, address: Prefix): void;
 }
 
@@ -144,6 +175,10 @@ export interface KernelRoute {
   readonly protocol: number;
   /** rtm_type: 1 unicast, 2 local ... */
   readonly type: number;
+  /** The gateway is taken to be on the link, whatever its address (RTNH_F_ONLINK); absent: false. */
+  readonly onLink?: boolean;
+  readonly mtu?: number;
+  readonly advmss?: number;
 }
 
 export interface NewRoute {
@@ -153,8 +188,13 @@ export interface NewRoute {
   readonly source?: Address;
   readonly table?: number;
   readonly metric?: number;
-  /** Absent: link (253) for IPv4 without a gateway, else global (0), as `ip route` chooses. */
+  /** Absent: for IPv4 without a gateway link (253), or host (254) of type local; else global (0): as `ip` chooses. */
   readonly scope?: number;
+  /** RTPROT_*; absent: boot (3). */
+  readonly protocol?: number;
+  /** RTN_*; absent: unicast (1). Blackhole (6), unreachable (7), prohibit (8) and throw (9) have no link. */
+  readonly type?: number;
+  readonly onLink?: boolean;
   readonly mtu?: number;
   readonly advmss?: number;
 }

@@ -1,4 +1,3 @@
-import { closeSync } from "node:fs";
 import {
   findMessage,
   NLM_F_ACK,
@@ -14,21 +13,9 @@ import {
   writeMessage,
 } from "../netlink/index.ts";
 import type { Ack, Body, FoundMessage, Reader } from "../netlink/index.ts";
-import {
-  AF_NETLINK,
-  receive,
-  send,
-  setSocketOption,
-  SO_RCVBUFFORCE,
-  SO_SNDBUFFORCE,
-  socket,
-  SOL_SOCKET,
-} from "../os/index.ts";
 import { NetlinkError } from "./netlink-error.ts";
-
-// linux/netlink.h
-export const NETLINK_ROUTE = 0;
-export const NETLINK_NETFILTER = 12;
+import { openTransport, sendQueueBytes } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
 /** One request: what it is called in errors, and its message. NLM_F_REQUEST is added to the flags. */
 export interface Request<H, A> {
@@ -43,15 +30,6 @@ export interface Request<H, A> {
 
 /** A request whose types only its own tables know; lists of requests of several kinds hold these. */
 export type AnyRequest = Request<unknown, unknown>;
-
-/** The bytes below a netlink socket: the seam where a scripted kernel plugs in. Nothing here waits. */
-export interface Transport {
-  /** Sends the first `count` bytes. */
-  send(bytes: Uint8Array, count: number): void;
-  /** Receives one datagram: its length, more than the buffer's when it was cut; undefined when none is there. */
-  receive(into: Uint8Array): number | undefined;
-  close(): void;
-}
 
 /**
  * A netlink socket: synchronous, one request at a time. The kernel works while `send` runs and its answer lies ready
@@ -97,6 +75,23 @@ export class NetlinkSocket {
   find<H, A, T>(request: Request<H, A>, reply: Reader<T>): T | undefined {
     const answer = this.#ask(request, reply);
     return "errno" in answer && answer.errno === ENODEV ? undefined : valueOf(request, answer);
+  }
+
+  /** The same where the kernel may have nothing to tell: it then says that it has done what was asked, and no more. */
+  getAny<H, A, T>(request: Request<H, A>, reply: Reader<T>): T | undefined {
+    const { operation } = request;
+    const sequence = this.#send([request], NLM_F_ACK);
+    let value: T | undefined;
+    this.#receiveUntil(operation, (message) => {
+      if (message.sequence !== sequence) return undefined;
+      if (message.type !== NLMSG_ERROR) {
+        value = reply.read(received.view, message.start, message.end);
+        return undefined;
+      }
+      throwRefusal(operation, readAck(received.view, message));
+      return true;
+    });
+    return value;
   }
 
   /**
@@ -243,16 +238,10 @@ const maxDumpTries = 5;
 /** A dump's datagram holds at least one message, so this never cuts a permitted one short. */
 const maxDatagrams = maxDumpMessages;
 /**
- * Requests are small, but a transaction of firewall rules for thousands of ports has to fit; memory not written to
- * costs nothing.
- */
-const outputBytes = 4 * 1024 * 1024;
-/**
  * The kernel fills at most 32 KiB per dump datagram, and a link with hundreds of virtual functions takes less than
  * this.
  */
 const receivedBytes = 128 * 1024;
-const receiveQueueBytes = 1024 * 1024;
 
 // errno.h
 const EINTR = 4;
@@ -263,7 +252,7 @@ const EMSGSIZE = 90;
 const ENOBUFS = 105;
 
 // One pair of buffers serves all sockets: a request is written, sent, answered and decoded without anything in between.
-const output = new Output(outputBytes);
+const output = new Output(sendQueueBytes);
 const received = makeBuffer(receivedBytes);
 
 function makeBuffer(count: number): { readonly bytes: Uint8Array; readonly view: DataView } {
@@ -283,38 +272,4 @@ function throwRefusal(operation: string, { errno, text, offset }: Ack): void {
 
 function noAnswer(operation: string): NetlinkError {
   return new NetlinkError(operation, EAGAIN, "the kernel gave no answer");
-}
-
-// linux/netlink.h
-const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-const NETLINK_GET_STRICT_CHK = 12;
-
-function openTransport(protocol: number): Transport {
-  const fd = socket(AF_NETLINK, protocol);
-  try {
-    setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-    setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
-    setSocketOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
-    widenQueues(fd);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-  return {
-    send: (bytes, count) => send(fd, bytes, count),
-    receive: (into) => receive(fd, into),
-    close: () => closeSync(fd),
-  };
-}
-
-/** Room for a long transaction and its answers; the default of 208 KiB is too little for hundreds of rules. */
-function widenQueues(fd: number): void {
-  try {
-    setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, outputBytes);
-    setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveQueueBytes);
-  } catch {
-    // Without CAP_NET_ADMIN nothing can be changed anyway, and for reading the default is enough.
-  }
 }

@@ -1,8 +1,8 @@
-import { attrs, repeated } from "./attrs.ts";
+import { attrs, repeated } from "./codec/attrs.ts";
 import { ifinfomsg } from "./ifinfomsg.ts";
-import { body } from "./message.ts";
-import { u16, u32 } from "./scalars.ts";
-import { struct } from "./struct.ts";
+import { body } from "./codec/message.ts";
+import { u16, u32 } from "./codec/scalars.ts";
+import { struct } from "./codec/struct.ts";
 
 /** The address family under which IFLA_AF_SPEC means the attributes below. */
 export const AF_BRIDGE = 7;

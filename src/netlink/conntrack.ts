@@ -1,8 +1,8 @@
 /** Connection tracking entries (linux/netfilter/nfnetlink_conntrack.h). */
-import { attrs } from "./attrs.ts";
-import { body } from "./message.ts";
+import { attrs } from "./codec/attrs.ts";
+import { body } from "./codec/message.ts";
 import { nfgenmsg, nfnetlinkSubsystem } from "./nfnetlink.ts";
-import { raw, u16be, u32, u32be, u8 } from "./scalars.ts";
+import { raw, u16be, u32, u32be, u8 } from "./codec/scalars.ts";
 
 /** enum cntl_msg_types, with the subsystem in the upper byte. */
 export const conntrackMessage = {

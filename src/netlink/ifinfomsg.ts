@@ -1,5 +1,5 @@
-import { i32, u16, u32, u8 } from "./scalars.ts";
-import { struct } from "./struct.ts";
+import { i32, u16, u32, u8 } from "./codec/scalars.ts";
+import { struct } from "./codec/struct.ts";
 
 /** struct ifinfomsg (linux/rtnetlink.h): the header of link messages. */
 export const ifinfomsg = struct("ifinfomsg", 16, {

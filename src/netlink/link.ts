@@ -1,8 +1,8 @@
-import { attrs, by } from "./attrs.ts";
+import { attrs, by } from "./codec/attrs.ts";
 import { ifinfomsg } from "./ifinfomsg.ts";
 import { linkKinds, portKinds } from "./link-kinds/index.ts";
-import { body } from "./message.ts";
-import { i32, mac, string, stringz, u32, u8 } from "./scalars.ts";
+import { body } from "./codec/message.ts";
+import { i32, mac, string, stringz, u32, u8 } from "./codec/scalars.ts";
 
 // linux/rtnetlink.h
 export const RTM_NEWLINK = 16;
@@ -14,6 +14,7 @@ export const RTM_SETLINK = 19;
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
 export const IFF_PROMISC = 0x100;
+export const IFF_ALLMULTI = 0x200;
 
 /** In IFLA_EXT_MASK: leave out the counters, which are most of a link message's bytes and work. */
 export const RTEXT_FILTER_SKIP_STATS = 8;
@@ -41,6 +42,7 @@ const linkAttrs = attrs({
   netnsFd:       [28, u32],           // IFLA_NET_NS_FD: a descriptor of ours; where to make or move the link
   extMask:       [29, u32],           // IFLA_EXT_MASK: RTEXT_FILTER_*
   promiscuity:   [30, u32],           // IFLA_PROMISCUITY: a count
+  altName:       [53, stringz],       // IFLA_ALT_IFNAME: in a GET request, a name of up to 127 bytes
   linkNetnsId:   [37, i32],           // IFLA_LINK_NETNSID: id of the namespace `link` is in; absent when it is this one
 });
 

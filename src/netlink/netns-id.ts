@@ -1,7 +1,7 @@
-import { attrs } from "./attrs.ts";
-import { body } from "./message.ts";
-import { i32, u32, u8 } from "./scalars.ts";
-import { struct } from "./struct.ts";
+import { attrs } from "./codec/attrs.ts";
+import { body } from "./codec/message.ts";
+import { i32, u32, u8 } from "./codec/scalars.ts";
+import { struct } from "./codec/struct.ts";
 
 // linux/rtnetlink.h
 export const RTM_NEWNSID = 88;

@@ -2,10 +2,10 @@
  * nfnetlink (linux/netfilter/nfnetlink.h): the header all netfilter subsystems share, and the two messages that
  * make a transaction of what stands between them.
  */
-import { attrs } from "./attrs.ts";
-import { body } from "./message.ts";
-import { u16be, u32be, u8 } from "./scalars.ts";
-import { struct } from "./struct.ts";
+import { attrs } from "./codec/attrs.ts";
+import { body } from "./codec/message.ts";
+import { u16be, u32be, u8 } from "./codec/scalars.ts";
+import { struct } from "./codec/struct.ts";
 
 /** NFNL_SUBSYS_*: the upper byte of a message type. */
 export const nfnetlinkSubsystem = { ctnetlink: 1, nftables: 10 } as const;

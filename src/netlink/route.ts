@@ -1,19 +1,21 @@
-import { attrs } from "./attrs.ts";
-import { body } from "./message.ts";
-import { CodecError, copyBytes } from "./payload.ts";
-import type { Payload, ValueOf } from "./payload.ts";
-import { i32, raw, u16, u32, u8 } from "./scalars.ts";
-import { struct } from "./struct.ts";
+import { attrs } from "./codec/attrs.ts";
+import { body } from "./codec/message.ts";
+import { CodecError, copyBytes } from "./codec/payload.ts";
+import type { Payload, ValueOf } from "./codec/payload.ts";
+import { i32, raw, u16, u32, u8 } from "./codec/scalars.ts";
+import { struct } from "./codec/struct.ts";
 
 // linux/rtnetlink.h
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 export const RTN_UNICAST = 1;
+export const RTN_LOCAL = 2;
 export const RTN_UNREACHABLE = 7;
 export const RTPROT_BOOT = 3;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
+export const RT_SCOPE_HOST = 254;
 export const RT_SCOPE_NOWHERE = 255;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;

@@ -77,7 +77,8 @@ function fused(handles: Handles, fuse: Fuse): Partial<Handles> {
 
 /** Everything but the namespace's own identity, which other requests are made of. */
 function fusedNamespace(namespace: Namespace, name: string, fuse: Fuse): Namespace {
-  const rooms = ["links", "addresses", "routes", "bridgeVlans", "sysctl", "nftables"] as const;
+  const rooms = ["links", "addresses", "routes", "rules", "neighbours", "qdiscs", "bridgeVlans", "sysctl",
+    "nftables"] as const;
   const replaced = Object.fromEntries(rooms.map((room) => [room, fusedRoom(namespace[room], `${name}.${room}`, fuse)]));
   return { ...namespace, ...replaced };
 }

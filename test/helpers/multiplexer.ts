@@ -180,6 +180,7 @@ function fakeNamespace({ interfaces, deletedTogether,
   const linkOf = (name: string): Link => {
     if (!known.includes(name)) known.push(name);
     return { index: known.indexOf(name) + 1, name, mtu: 1500, up: true, loopback: false, promiscuity: 0,
+      allMulticast: false,
       operState: "up", group: 0 };
   };
   const links = {

@@ -4,7 +4,7 @@
  * Its results appear in uvu under the same titles, and are counted there. Write one just like a uvu suite:
  *
  *     import * as assert from "uvu/assert";
- *     import { ipJson, kernelSuite, makeNetns } from "../helpers/netns.ts";
+ *     import { ipJson, kernelSuite, makeNetns } from "./netns.ts";
  *
  *     const links = kernelSuite("links", import.meta.url);   // or { needs: ["vlan_filtering"] } as third argument
  *     links("add makes a bridge", () => {

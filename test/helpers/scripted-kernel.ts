@@ -1,5 +1,5 @@
 /** A kernel that answers what a test tells it to: plugs in below NetlinkSocket, so that the real codec runs. */
-import type { Transport } from "../../src/kernel/socket.ts";
+import type { Transport } from "../../src/kernel/transport.ts";
 import {
   findMessage,
   NLM_F_ACK_TLVS,
@@ -34,7 +34,9 @@ export interface ScriptedKernel extends Transport {
  * Each datagram sent takes the next entry of the script: the datagrams that answer it. `answer` sees all of its
  * requests.
  */
-export function scriptedKernel(script: readonly ((requests: readonly SeenRequest[]) => readonly (readonly Answer[])[])[]): ScriptedKernel {
+export function scriptedKernel(
+  script: readonly ((requests: readonly SeenRequest[]) => readonly (readonly Answer[])[])[],
+): ScriptedKernel {
   const requests: SeenRequest[] = [];
   const waiting: Uint8Array[] = [];
   let sends = 0;

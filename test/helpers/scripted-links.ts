@@ -3,7 +3,8 @@ import type { Link, Links } from "../../src/kernel/index.ts";
 /** Links that are only there to be found, by name and MAC. */
 export function linksOf(links: readonly (readonly [name: string, mac: string])[]): Links {
   const all = links.map(([name, mac], i): Link => (
-    { index: i + 1, name, mac, mtu: 1500, up: false, loopback: false, promiscuity: 0, operState: "down", group: 0 }));
+    { index: i + 1, name, mac, mtu: 1500, up: false, loopback: false, promiscuity: 0, allMulticast: false,
+      operState: "down", group: 0 }));
   const refuse = (): never => {
     throw new Error("these links can only be looked at");
   };

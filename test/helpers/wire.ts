@@ -1,4 +1,5 @@
 /** Bytes as tests write them: hexadecimal, four a line, each line explained. */
+import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CodecError, Output } from "../../src/netlink/index.ts";
 import type { Payload } from "../../src/netlink/index.ts";
@@ -62,4 +63,14 @@ export function checkTruncations<T>(payload: Payload<T>, row: WireRow<T>): void 
       if (!(error instanceof CodecError)) throw error;
     }
   }
+}
+
+/** A codec's table of rows as a suite: each row written, read and cut. */
+export function wireSuite<T>(name: string, payload: Payload<T>, rows: readonly WireRow<T>[]): void {
+  const codec = suite(name);
+  for (const row of rows) {
+    codec(`${row.name}: written and read`, () => checkWire(payload, row));
+    codec(`${row.name}: truncations are refused`, () => checkTruncations(payload, row));
+  }
+  codec.run();
 }

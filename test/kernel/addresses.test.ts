@@ -25,6 +25,32 @@ addresses.after.each(() => {
   run("ip", "addr", "flush", "dev", "v0");
 });
 
+addresses("add makes a point-to-point address, with a label, without the route to its network", () => {
+  host.addresses.add(index, parsePrefix("10.1.2.5/32"), { peer: parsePrefix("10.9.9.9/32").address, label: "v0:p2p" });
+  host.addresses.add(index, parsePrefix("10.7.0.1/16"), { noPrefixRoute: true });
+  assert.equal(listed().map((one) => [one.local, one.address, one.prefixlen, one.label, one.noprefixroute ?? false]), [
+    ["10.1.2.5", "10.9.9.9", 32, "v0:p2p", false], ["10.7.0.1", undefined, 16, "v0", true],
+  ]);
+  const [peered, plain] = host.addresses.list(index);
+  assert.equal([shown(peered as LinkAddress), peered?.peer, peered?.label, peered?.permanent, peered?.noPrefixRoute],
+    ["10.1.2.5/32", parsePrefix("10.9.9.9/32").address, "v0:p2p", true, false]);
+  assert.equal([shown(plain as LinkAddress), plain?.peer, plain?.label, plain?.noPrefixRoute],
+    ["10.7.0.1/16", undefined, "v0", true]);
+});
+
+addresses("add makes an IPv6 address that can be used at once, and one with a peer", () => {
+  for (const name of ["v0", "v1"]) run("ip", "link", "set", name, "up");
+  host.addresses.add(index, parsePrefix("2001:db8::1/64"), { noDad: true });
+  host.addresses.add(index, parsePrefix("2001:db8::5/128"), { peer: parsePrefix("2001:db8::9/128").address });
+  const [peered, plain] = listed().filter((one) => one.scope === "global");
+  assert.equal([plain.local, plain.nodad, plain.tentative ?? false], ["2001:db8::1", true, false]);
+  assert.equal([peered.local, peered.address], ["2001:db8::5", "2001:db8::9"]);
+  const made = host.addresses.list(index).filter(({ scope }) => scope === 0);
+  assert.equal(made.map((one) => [shown(one), one.noDad, one.peer === undefined ? "" : formatAddress(one.peer)]),
+    [["2001:db8::5/128", false, "2001:db8::9"], ["2001:db8::1/64", true, ""]]);
+  for (const name of ["v0", "v1"]) run("ip", "link", "set", name, "down");
+});
+
 addresses("add puts an IPv4 address on the link, with broadcast when given", () => {
   assert.equal(listed(), []);
   host.addresses.add(index, parsePrefix("10.1.2.5/24"), { broadcast: parsePrefix("10.1.2.255/32").address });
@@ -45,7 +71,7 @@ addresses("add says EEXIST the second time", () => {
   for (const text of ["10.1.2.5/24", "2001:db8::5/64"]) {
     host.addresses.add(index, parsePrefix(text));
     const { message } = throws(() => host.addresses.add(index, parsePrefix(text)), "EEXIST");
-    assert.match(message, `Cannot add address ${text} to link ${index}: kernel said EEXIST (`);
+    assert.match(message, `Cannot add address ${text} to link "v0": kernel said EEXIST (`);
   }
 });
 

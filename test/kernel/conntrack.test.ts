@@ -1,7 +1,8 @@
 import * as assert from "uvu/assert";
-import { openConntrack } from "../../src/kernel/conntrack.ts";
-import type { Conntrack } from "../../src/kernel/conntrack.ts";
-import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
+import { openConntrack } from "../../src/kernel/netfilter/conntrack.ts";
+import type { Conntrack } from "../../src/kernel/netfilter/conntrack.ts";
+import { NetlinkSocket } from "../../src/kernel/socket.ts";
+import { NETLINK_NETFILTER } from "../../src/kernel/transport.ts";
 import { attempt, kernelSuite, run } from "../helpers/netns.ts";
 
 const deletion = kernelSuite("conntrack deleteByOriginalPort", import.meta.url);

@@ -2,8 +2,12 @@ import { readdirSync, readlinkSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { NetlinkError, openNamespace, openOwnNamespace } from "../../src/kernel/index.ts";
 import type { LinkInfo, Namespace } from "../../src/kernel/index.ts";
+import { linkNames } from "../../src/kernel/rtnetlink/link-names.ts";
+import { linksOf } from "../../src/kernel/rtnetlink/links.ts";
+import { NetlinkSocket } from "../../src/kernel/socket.ts";
 import { throws } from "../helpers/errors.ts";
 import { ipJson, kernelSuite, makeNetns, run } from "../helpers/netns.ts";
+import { scriptedKernel } from "../helpers/scripted-kernel.ts";
 import type { TestNetns } from "../helpers/netns.ts";
 
 /** What `ip` knows of a link; undefined when there is none. */
@@ -107,7 +111,8 @@ read("get finds by name and by index", () => {
   assert.equal(byName, host.links.get(index));
   assert.equal(byName, {
     index, name: "br0", mac: "02:00:00:00:00:0a", mtu: 1500, up: true, loopback: false, promiscuity: 1,
-    operState: "up", group: 0, txQueueLength: 1000, kind: "bridge", info: { kind: "bridge", vlanFiltering: false },
+    allMulticast: false, operState: "up", group: 0, txQueueLength: 1000, kind: "bridge",
+    info: { kind: "bridge", vlanFiltering: false },
   });
 });
 
@@ -122,6 +127,29 @@ read("get says what a bridge port is", () => {
 read("get knows the loopback link", () => {
   const lo = host.links.get("lo");
   assert.equal([lo.index, lo.loopback, lo.up, lo.mac, lo.info], [1, true, false, "00:00:00:00:00:00", undefined]);
+});
+
+read("get and find know a link by its alternative names, longer than 15 bytes too", () => {
+  const long = "enx00163e1234567890", longest = "a".repeat(127);
+  run("ip", "link", "add", "u0", "type", "bridge");
+  for (const name of [long, "short", longest]) run("ip", "link", "property", "add", "dev", "u0", "altname", name);
+  const index = indexOf("u0");
+  for (const name of [long, "short", longest]) {
+    assert.is(host.links.get(name).name, "u0");
+    assert.is(host.links.find(name)?.index, index);
+  }
+  for (const name of [`${long}x`, "b".repeat(127), "a".repeat(128), "ä".repeat(64)]) {
+    assert.is(host.links.find(name), undefined);
+    assert.is(throws(() => host.links.get(name), "ENODEV").message,
+      `Cannot get link "${name}": kernel said ENODEV (No such device)`);
+  }
+});
+
+read("find says undefined where the kernel is too old for alternative names", () => {
+  const tooOld = new NetlinkSocket(scriptedKernel([() => [[{ ack: 22 }]], () => [[{ ack: 22 }]]]));
+  const old = linksOf(() => tooOld, linkNames());
+  assert.is(old.find("enx00163e1234567890"), undefined);
+  throws(() => old.find("eth0"), "EINVAL");
 });
 
 read("get says ENODEV for missing ones, find says undefined", () => {
@@ -162,10 +190,24 @@ set("changes what is given and nothing else", () => {
     [1350, "02:00:00:00:00:33", "blue", 77, 1]);
   assert.ok(found.flags.includes("UP") && found.flags.includes("PROMISC"));
 
+  host.links.set(index, { allMulticast: true });
+  assert.ok(ipLink("v0").flags.includes("ALLMULTI") && ipLink("v0").flags.includes("PROMISC"));
+  assert.is(host.links.get(index).allMulticast, true);
+  host.links.set(index, { allMulticast: false });
+  assert.ok(!ipLink("v0").flags.includes("ALLMULTI"));
+
   host.links.set(index, { up: false, promiscuous: false, alias: "" });
   const after = ipLink("v0");
   assert.ok(!after.flags.includes("UP") && !after.flags.includes("PROMISC"));
   assert.equal([after.ifalias, after.mtu], [undefined, 1350]);
+});
+
+set("a new name is what later messages say", () => {
+  host.links.add({ name: "old0", info: { kind: "bridge" } });
+  const { index } = host.links.get("old0");
+  host.links.set(index, { name: "new0" });
+  assert.match(throws(() => host.links.set(index, { mtu: 20_000_000 }), "EINVAL").message,
+    'Cannot change link "new0": kernel said EINVAL');
 });
 
 set("puts a link under a master and takes it away", () => {
@@ -242,8 +284,9 @@ remove("deleteAll takes both ends of a pair at once", () => {
 
 remove("deleteAll deletes what it can when the kernel refuses one", () => {
   const indexes = addPairs(2);
+  host.links.get("lo");
   assert.is(throws(() => host.links.deleteAll([1, ...indexes]), "EOPNOTSUPP").message,
-    "Cannot delete link 1: kernel said EOPNOTSUPP (Operation not supported)");
+    'Cannot delete link "lo": kernel said EOPNOTSUPP (Operation not supported)');
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "keep"]);
 });
 

@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openNftables } from "../../src/kernel/nftables.ts";
-import type { ChainName, NftChange, Nftables } from "../../src/kernel/nftables.ts";
-import { NetlinkSocket, NETLINK_NETFILTER } from "../../src/kernel/socket.ts";
+import { openNftables } from "../../src/kernel/netfilter/nftables.ts";
+import type { ChainName, NftChange, Nftables } from "../../src/kernel/netfilter/nftables.ts";
+import { NetlinkSocket } from "../../src/kernel/socket.ts";
+import { NETLINK_NETFILTER } from "../../src/kernel/transport.ts";
 import { parseAddress as a, parseMac, parsePrefix as net } from "../../src/net/index.ts";
 import { nft } from "../../src/netlink/index.ts";
 import { SystemCallError } from "../../src/os/libc.ts";
@@ -420,8 +421,9 @@ writers.before.each(flush);
 function writer(me: string, body: string): Promise<void> {
   const source = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
   const script = `
-    import { NetlinkSocket, NETLINK_NETFILTER } from "${source("kernel/socket.ts")}";
-    import { openNftables } from "${source("kernel/nftables.ts")}";
+    import { NetlinkSocket } from "${source("kernel/socket.ts")}";
+    import { NETLINK_NETFILTER } from "${source("kernel/transport.ts")}";
+    import { openNftables } from "${source("kernel/netfilter/nftables.ts")}";
     import { nft } from "${source("netlink/index.ts")}";
     const socket = NetlinkSocket.open(NETLINK_NETFILTER);
     const nftables = openNftables(() => socket);

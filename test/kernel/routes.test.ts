@@ -6,7 +6,8 @@ import { throws } from "../helpers/errors.ts";
 import { ipJson, kernelSuite, run } from "../helpers/netns.ts";
 
 function shown({ dst, gateway }: KernelRoute): string {
-  return `${formatAddress(dst.address)}/${dst.prefixBits}${gateway === undefined ? "" : ` via ${formatAddress(gateway)}`}`;
+  const via = gateway === undefined ? "" : ` via ${formatAddress(gateway)}`;
+  return `${formatAddress(dst.address)}/${dst.prefixBits}${via}`;
 }
 
 let host: Namespace;
@@ -63,6 +64,45 @@ routes("add makes a route in another table, and of a given scope", () => {
     [["10.60.0.0/16", 1000, 254]]);
 });
 
+routes("add makes a route through a gateway that no prefix of the link holds", () => {
+  for (const family of [4, 6] as const) {
+    const [net, far] = family === 4 ? ["10.90.0.0/16", "203.0.113.1"] : ["2001:db8:9::/48", "2001:db8:f::1"];
+    const route = { dst: dst(net), gateway: address(far), index, metric: 7 };
+    throws(() => host.routes.add(route), family === 4 ? "ENETUNREACH" : "EHOSTUNREACH");
+    host.routes.add({ ...route, onLink: true });
+    assert.equal(added(family).map((one) => [one.dst, one.gateway, one.flags]), [[net, far, ["onlink"]]]);
+    const [listed] = host.routes.list(family, { index, table: 254 }).filter(({ metric }) => metric === 7);
+    assert.is(listed?.onLink, true);
+    host.routes.deleteListed(listed as KernelRoute);
+    assert.equal(added(family), []);
+  }
+});
+
+routes("add makes routes that lead nowhere, and local ones, of a given protocol", () => {
+  for (const [type, name] of [[6, "blackhole"], [7, "unreachable"], [8, "prohibit"], [9, "throw"]] as const) {
+    host.routes.add({ dst: dst("10.91.0.0/16"), type, table: 1000 });
+    assert.equal(ipJson("route show table 1000").map((one) => [one.type, one.dst, one.protocol]),
+      [[name, "10.91.0.0/16", "boot"]]);
+    host.routes.delete({ dst: dst("10.91.0.0/16"), type, table: 1000 });
+    assert.equal(ipJson("route show table 1000"), []);
+  }
+  host.routes.add({ dst: dst("10.92.0.1/32"), type: 2, index, table: 255, protocol: 4 });
+  const [local] = ipJson("route show table local 10.92.0.1");
+  assert.equal([local.type, local.scope, local.protocol], ["local", "host", "static"]);
+  host.routes.delete({ dst: dst("10.92.0.1/32"), type: 2, index, table: 255 });
+});
+
+routes("what is listed can be added again to another table, as it was", () => {
+  host.routes.add({ dst: dst("10.93.0.0/16"), gateway: address("10.1.0.254"), index, metric: 50,
+    source: address("10.1.0.1"), mtu: 1300, advmss: 1200, protocol: 4 });
+  const [made] = host.routes.list(4, { index, table: 254 }).filter(({ metric }) => metric === 50);
+  assert.equal([made?.mtu, made?.advmss, made?.protocol], [1300, 1200, 4]);
+  host.routes.replace({ ...(made as KernelRoute), table: 1000 });
+  const listed = (table: string) => ipJson(`route show table ${table} 10.93.0.0/16`);
+  assert.equal(listed("1000"), listed("main"));
+  for (const table of [254, 1000]) host.routes.delete({ dst: dst("10.93.0.0/16"), index, metric: 50, table });
+});
+
 routes("add makes an IPv4 route through an IPv6 gateway", () => {
   host.routes.add({ dst: dst("10.70.0.0/16"), gateway: address("2001:db8::fe"), index });
   assert.equal(added(4)[0].via, { family: "inet6", host: "2001:db8::fe" });
@@ -73,7 +113,7 @@ routes("add says EEXIST for the same IPv4 route, and makes equal IPv6 routes mul
   host.routes.add({ dst: dst("10.50.0.0/16"), index });
   assert.is(
     throws(() => host.routes.add({ dst: dst("10.50.0.0/16"), index }), "EEXIST").message,
-    `Cannot add route 10.50.0.0/16 on link ${index}: kernel said EEXIST (File exists)`,
+    'Cannot add route 10.50.0.0/16 on link "v0": kernel said EEXIST (File exists)',
   );
   host.routes.add({ dst: dst("2001:db8:9::/48"), gateway: address("2001:db8::fe"), index });
   host.routes.add({ dst: dst("2001:db8:9::/48"), gateway: address("2001:db8::ff"), index });
@@ -131,7 +171,7 @@ routes("deleteListed takes that very route away, and says ESRCH when it is gone"
   assert.equal(hops(4).toSorted(), ["10.1.0.8 v0 1 metric 5", "10.1.0.9 v0 1 metric 5", "10.1.0.9 v0 1 metric 5",
     "10.2.0.9 v1 1 metric 7"]);
   assert.is(throws(() => host.routes.deleteListed(listed), "ESRCH").message,
-    `Cannot delete route 0.0.0.0/0 via 10.1.0.9 on link ${index}: kernel said ESRCH (No such process)`);
+    'Cannot delete route 0.0.0.0/0 via 10.1.0.9 on link "v0": kernel said ESRCH (No such process)');
   for (const route of defaults(4)) host.routes.deleteListed(route);
   assert.equal(hops(4), ["10.2.0.9 v1 1 metric 7"]);
 });

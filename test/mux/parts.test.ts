@@ -78,7 +78,7 @@ for (const [what, make, says] of [
 reading.run();
 
 const tearing = suite("teardownGroup");
-const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0,
+const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0, allMulticast: false,
   operState: "up", group: 0 });
 function namespace(log: string[], stubborn?: number): Namespace {
   const links = {

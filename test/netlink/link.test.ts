@@ -13,9 +13,7 @@ import {
   rtgenmsg,
   rtmsg,
 } from "../../src/netlink/index.ts";
-import type { Payload } from "../../src/netlink/index.ts";
-import { checkTruncations, checkWire } from "../helpers/wire.ts";
-import type { WireRow } from "../helpers/wire.ts";
+import { wireSuite } from "../helpers/wire.ts";
 
 const sizes = suite("structs have the kernel's sizes");
 for (const [type, bytes] of [
@@ -33,16 +31,7 @@ const linkHeader = `
   00 00 00 00  ifi_flags
   00 00 00 00  ifi_change`;
 
-function table<T>(name: string, payload: Payload<T>, rows: readonly WireRow<T>[]): void {
-  const codec = suite(name);
-  for (const row of rows) {
-    codec(`${row.name}: written and read`, () => checkWire(payload, row));
-    codec(`${row.name}: truncations are refused`, () => checkTruncations(payload, row));
-  }
-  codec.run();
-}
-
-table("linkBody", linkBody, [
+wireSuite("linkBody", linkBody, [
   {
     name: "set up and under a master",
     value: { header: { ...link, index: 5, flags: 1, change: 1 }, attributes: { master: 3 } },
@@ -145,7 +134,7 @@ table("linkBody", linkBody, [
   },
 ]);
 
-table("addressBody", addressBody, [
+wireSuite("addressBody", addressBody, [
   {
     name: "an IPv4 address",
     value: {
@@ -165,7 +154,7 @@ table("addressBody", addressBody, [
   },
 ]);
 
-table("routeBody", routeBody, [
+wireSuite("routeBody", routeBody, [
   {
     name: "a default route with metrics",
     value: {
@@ -222,7 +211,7 @@ table("routeBody", routeBody, [
   },
 ]);
 
-table("bridgeVlanBody", bridgeVlanBody, [
+wireSuite("bridgeVlanBody", bridgeVlanBody, [
   {
     name: "VLANs of a port",
     value: {
@@ -244,7 +233,7 @@ table("bridgeVlanBody", bridgeVlanBody, [
   },
 ]);
 
-table("netnsIdBody", netnsIdBody, [
+wireSuite("netnsIdBody", netnsIdBody, [
   {
     name: "a namespace by descriptor",
     value: { header: { family: 0 }, attributes: { id: -1, fd: 7 } },

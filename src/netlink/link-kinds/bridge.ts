@@ -1,5 +1,5 @@
-import { attrs } from "../attrs.ts";
-import { bool } from "../scalars.ts";
+import { attrs } from "../codec/attrs.ts";
+import { bool } from "../codec/scalars.ts";
 
 /** IFLA_BR_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "bridge" (linux/if_link.h). */
 export const bridgeAttrs = attrs({

@@ -1,4 +1,4 @@
-import type { ValueOf } from "../payload.ts";
+import type { ValueOf } from "../codec/payload.ts";
 import { bridgeAttrs, bridgePortAttrs } from "./bridge.ts";
 import { dummyAttrs } from "./dummy.ts";
 import { ifbAttrs } from "./ifb.ts";

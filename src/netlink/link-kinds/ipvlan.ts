@@ -1,5 +1,5 @@
-import { attrs } from "../attrs.ts";
-import { named, u16 } from "../scalars.ts";
+import { attrs } from "../codec/attrs.ts";
+import { named, u16 } from "../codec/scalars.ts";
 
 /** IFLA_IPVLAN_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "ipvlan" (linux/if_link.h). */
 export const ipvlanAttrs = attrs({

@@ -1,5 +1,5 @@
-import { attrs } from "../attrs.ts";
-import { named, u32 } from "../scalars.ts";
+import { attrs } from "../codec/attrs.ts";
+import { named, u32 } from "../codec/scalars.ts";
 
 /** IFLA_MACVLAN_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "macvlan" (linux/if_link.h). */
 export const macvlanAttrs = attrs({

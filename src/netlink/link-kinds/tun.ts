@@ -1,5 +1,5 @@
-import { attrs } from "../attrs.ts";
-import { bool, named, u32, u8 } from "../scalars.ts";
+import { attrs } from "../codec/attrs.ts";
+import { bool, named, u32, u8 } from "../codec/scalars.ts";
 
 /**
  * IFLA_TUN_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "tun" (linux/if_link.h). Only read: these links are made by

@@ -1,8 +1,8 @@
-import { attrs } from "../attrs.ts";
+import { attrs } from "../codec/attrs.ts";
 import { ifinfomsg } from "../ifinfomsg.ts";
-import { body } from "../message.ts";
-import type { Payload, ValueOf } from "../payload.ts";
-import { mac, stringz, u32 } from "../scalars.ts";
+import { body } from "../codec/message.ts";
+import type { Payload, ValueOf } from "../codec/payload.ts";
+import { mac, stringz, u32 } from "../codec/scalars.ts";
 
 /** The IFLA_* a veth's peer is made with; a table of its own, because it cannot hold a peer in turn. */
 const peerAttrs = attrs({

@@ -1,5 +1,5 @@
-import { attrs } from "../attrs.ts";
-import { named, u16, u16be } from "../scalars.ts";
+import { attrs } from "../codec/attrs.ts";
+import { named, u16, u16be } from "../codec/scalars.ts";
 
 /** IFLA_VLAN_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "vlan" (linux/if_link.h). */
 export const vlanAttrs = attrs({

@@ -1,5 +1,5 @@
-import { attrs } from "../attrs.ts";
-import { u32 } from "../scalars.ts";
+import { attrs } from "../codec/attrs.ts";
+import { u32 } from "../codec/scalars.ts";
 
 /** IFLA_VRF_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "vrf" (linux/if_link.h). */
 export const vrfAttrs = attrs({

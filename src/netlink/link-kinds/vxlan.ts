@@ -1,6 +1,6 @@
-import { attrs } from "../attrs.ts";
-import { ip4, ip6 } from "../ip.ts";
-import { bool, u16be, u32, u8 } from "../scalars.ts";
+import { attrs } from "../codec/attrs.ts";
+import { ip4, ip6 } from "../codec/ip.ts";
+import { bool, u16be, u32, u8 } from "../codec/scalars.ts";
 
 /**
  * IFLA_VXLAN_*, inside IFLA_INFO_DATA when IFLA_INFO_KIND is "vxlan" (linux/if_link.h). The tunnel runs over one

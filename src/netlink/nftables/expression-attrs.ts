@@ -1,6 +1,6 @@
 /** The wire form of expressions: one table each, chosen by NFTA_EXPR_NAME (linux/netfilter/nf_tables.h). */
-import { attrs, by } from "../attrs.ts";
-import { i32be, raw, stringz, u32be, u64be } from "../scalars.ts";
+import { attrs, by } from "../codec/attrs.ts";
+import { i32be, raw, stringz, u32be, u64be } from "../codec/scalars.ts";
 
 /** NFTA_VERDICT_*. */
 const verdictAttrs = attrs({

@@ -2,10 +2,10 @@
  * The objects of nftables on the wire: tables, chains, rules and the sets rules bring along
  * (linux/netfilter/nf_tables.h).
  */
-import { attrs, by, repeated } from "../attrs.ts";
-import { body } from "../message.ts";
+import { attrs, by, repeated } from "../codec/attrs.ts";
+import { body } from "../codec/message.ts";
 import { nfgenmsg, nfnetlinkSubsystem } from "../nfnetlink.ts";
-import { i32be, raw, stringz, u32be, u64be } from "../scalars.ts";
+import { i32be, raw, stringz, u32be, u64be } from "../codec/scalars.ts";
 import { dataAttrs, expressionAttrs, immediateAttrs } from "./expression-attrs.ts";
 import { commentUserdata, ruleUserdata } from "./userdata.ts";
 

@@ -1,5 +1,5 @@
 /** Anonymous sets: their elements put in order, and the form in which nft hands them to the kernel. */
-import type { ValueOf } from "../payload.ts";
+import type { ValueOf } from "../codec/payload.ts";
 import type { AnonymousSet, Span } from "./anonymous-set.ts";
 import { compareBytes, successor, u32Bytes } from "./bytes.ts";
 import type { setElementAttrs } from "./object.ts";

@@ -1,8 +1,8 @@
 /** A list of changes as the messages of one nfnetlink transaction: begin, the changes, end. */
-import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE } from "../message.ts";
-import type { Body } from "../message.ts";
+import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE } from "../codec/message.ts";
+import type { Body } from "../codec/message.ts";
 import { batchBody, NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, nfnetlinkSubsystem } from "../nfnetlink.ts";
-import type { ValueOf } from "../payload.ts";
+import type { ValueOf } from "../codec/payload.ts";
 import type { AnonymousSet } from "./anonymous-set.ts";
 import type { BaseChain, ChainName, NftChange } from "./change.ts";
 import type { expressionAttrs } from "./expression-attrs.ts";

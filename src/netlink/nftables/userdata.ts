@@ -4,8 +4,8 @@
  * NFTNL_UDATA_TABLE_COMMENT, NFTNL_UDATA_CHAIN_COMMENT in libnftnl/udata.h) as `comment "..."`. Its NUL is part of the
  * value. Entries of types it does not know it passes over: a rule's mark is one of those.
  */
-import { CodecError, copyBytes } from "../payload.ts";
-import type { Output, Payload } from "../payload.ts";
+import { CodecError, copyBytes } from "../codec/payload.ts";
+import type { Output, Payload } from "../codec/payload.ts";
 
 /** What nft itself accepts (NFTNL_UDATA_COMMENT_MAXLEN). */
 export const maxCommentBytes = 128;

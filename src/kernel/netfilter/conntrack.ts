@@ -1,6 +1,6 @@
-import { conntrackBody, conntrackMessage, filterField, NLM_F_ACK } from "../netlink/index.ts";
-import type { conntrackAttrs, ValueOf } from "../netlink/index.ts";
-import type { NetlinkSocket } from "./socket.ts";
+import { conntrackBody, conntrackMessage, filterField, NLM_F_ACK } from "../../netlink/index.ts";
+import type { conntrackAttrs, ValueOf } from "../../netlink/index.ts";
+import type { NetlinkSocket } from "../socket.ts";
 
 /** Connection tracking entries of one namespace (nfnetlink, ctnetlink). */
 export interface Conntrack {

@@ -1,9 +1,10 @@
-import { formatAddress } from "../net/index.ts";
-import type { Address } from "../net/index.ts";
+import { formatAddress } from "../../net/index.ts";
+import type { Address } from "../../net/index.ts";
 import {
   NLM_F_CREATE,
   NLM_F_REPLACE,
   routeBody,
+  RT_SCOPE_HOST,
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
@@ -12,22 +13,25 @@ import {
   RTM_DELROUTE,
   RTM_GETROUTE,
   RTM_NEWROUTE,
+  RTN_LOCAL,
   RTN_UNICAST,
   RTNH_F_ONLINK,
   RTN_UNREACHABLE,
   RTPROT_BOOT,
-} from "../netlink/index.ts";
-import type { ValueOf } from "../netlink/index.ts";
-import { AF_INET, described, familyNumber, toIp } from "./addresses.ts";
-import type { KernelRoute, NewRoute, Routes } from "./namespace.ts";
-import { isErrno, NetlinkError } from "./netlink-error.ts";
-import type { NetlinkSocket, Request } from "./socket.ts";
+} from "../../netlink/index.ts";
+import type { ValueOf } from "../../netlink/index.ts";
+import { described, familyNumber, toIp, unspecified } from "./ip.ts";
+import type { LinkNames } from "./link-names.ts";
+import type { KernelRoute, NewRoute, Routes } from "../namespace.ts";
+import { isErrno, NetlinkError } from "../netlink-error.ts";
+import type { NetlinkSocket, Request } from "../socket.ts";
 
 type RouteMessage = ValueOf<typeof routeBody>;
 type RouteRequest = Request<RouteMessage["header"], RouteMessage["attributes"]>;
 
 /** The routes of the namespace a socket was opened in. */
-export function routesOf(socket: () => NetlinkSocket): Routes {
+export function routesOf(socket: () => NetlinkSocket, names: LinkNames): Routes {
+  const shown: Shown = (route) => shownRoute(route, names);
   return {
     list(family, { index, table } = {}) {
       try {
@@ -44,53 +48,56 @@ export function routesOf(socket: () => NetlinkSocket): Routes {
     },
 
     add(route) {
-      socket().execute({ ...newRoute("add", route), flags: NLM_F_CREATE });
+      socket().execute({ ...newRoute(`add route ${shown(route)}`, route), flags: NLM_F_CREATE });
     },
 
     replace(route) {
-      socket().execute({ ...newRoute("replace", route), flags: NLM_F_CREATE | NLM_F_REPLACE });
+      socket().execute({ ...newRoute(`replace route ${shown(route)}`, route), flags: NLM_F_CREATE | NLM_F_REPLACE });
     },
 
     delete(route) {
-      const { operation, body, header, attributes } = newRoute("delete", route);
+      const { operation, body, header, attributes } = newRoute(`delete route ${shown(route)}`, route);
       // Unset, these match any route.
-      const loose = { ...header, protocol: 0, type: 0, scope: route.scope ?? RT_SCOPE_NOWHERE };
+      const loose = { ...header, protocol: 0, type: route.type ?? 0, flags: 0, scope: route.scope ?? RT_SCOPE_NOWHERE };
       socket().execute({ operation, type: RTM_DELROUTE, body, header: loose, attributes });
     },
 
-    deleteListed(route) {
-      const operation = `delete route ${shown(route)}`;
-      const { dst: { address: { family } }, index, table } = route;
-      const same = (listed: KernelRoute): boolean => keyOf(listed) === keyOf(route);
-      const [message] = socket().dump(listRequest(family, { index, table }), routeBody, (one) =>
-        toRoutes(one).some(same) ? one : undefined,
-      );
-      if (message === undefined) throw new NetlinkError(operation, ESRCH);
-      const { multipath, nexthopId } = message.attributes;
-      // IPv6 takes one gateway out by itself; otherwise the kernel only knows the route as a whole.
-      const whole = multipath !== undefined && (family === 4 || nexthopId !== undefined);
-      socket().execute(deletion(operation, message, hopOf(message, route)));
-      const others = whole ? multipath.filter((_, i) => toRoutes(message).findIndex(same) !== i) : [];
-      if (others.length > 0)
-        socket().execute(addition(`put back the other gateways of route ${shown(route)}`, message, settable(others)));
-    },
-
-    lookup(to) {
-      const request = {
-        operation: `look up the route to ${formatAddress(to)}`,
-        type: RTM_GETROUTE, body: routeBody,
-        header: { family: familyNumber(to.family), dstBits: to.bytes.length * 8 },
-        attributes: { dst: to.bytes },
-      };
-      try {
-        const message = socket().get(request, routeBody);
-        return message.header.type === RTN_UNREACHABLE ? undefined : toRoutes(message)[0];
-      } catch (error) {
-        if (isErrno(error, "ENETUNREACH", "EHOSTUNREACH")) return undefined;
-        throw error;
-      }
-    },
+    deleteListed: (route) => deleteListed(socket(), route, shown),
+    lookup: (to) => lookup(socket(), to),
   };
+}
+
+function deleteListed(socket: NetlinkSocket, route: KernelRoute, shown: Shown): void {
+  const operation = `delete route ${shown(route)}`;
+  const { dst: { address: { family } }, index, table } = route;
+  const same = (listed: KernelRoute): boolean => keyOf(listed) === keyOf(route);
+  const [message] = socket.dump(listRequest(family, { index, table }), routeBody, (one) =>
+    toRoutes(one).some(same) ? one : undefined,
+  );
+  if (message === undefined) throw new NetlinkError(operation, ESRCH);
+  const { multipath, nexthopId } = message.attributes;
+  // IPv6 takes one gateway out by itself; otherwise the kernel only knows the route as a whole.
+  const whole = multipath !== undefined && (family === 4 || nexthopId !== undefined);
+  socket.execute(deletion(operation, message, hopOf(message, route)));
+  const others = whole ? multipath.filter((_, i) => toRoutes(message).findIndex(same) !== i) : [];
+  if (others.length > 0)
+    socket.execute(addition(`put back the other gateways of route ${shown(route)}`, message, settable(others)));
+}
+
+function lookup(socket: NetlinkSocket, to: Address): KernelRoute | undefined {
+  const request = {
+    operation: `look up the route to ${formatAddress(to)}`,
+    type: RTM_GETROUTE, body: routeBody,
+    header: { family: familyNumber(to.family), dstBits: to.bytes.length * 8 },
+    attributes: { dst: to.bytes },
+  };
+  try {
+    const message = socket.get(request, routeBody);
+    return message.header.type === RTN_UNREACHABLE ? undefined : toRoutes(message)[0];
+  } catch (error) {
+    if (isErrno(error, "ENETUNREACH", "EHOSTUNREACH")) return undefined;
+    throw error;
+  }
 }
 
 // errno.h
@@ -151,11 +158,12 @@ function settable(hops: Nexthops): Nexthops {
   return hops.map((hop) => ({ ...hop, flags: (hop.flags ?? 0) & RTNH_F_ONLINK }));
 }
 
-function newRoute(verb: string, route: NewRoute): RouteRequest {
-  const { dst, gateway, index, source, table = RT_TABLE_MAIN, metric, mtu, advmss } = route;
+function newRoute(operation: string, route: NewRoute): RouteRequest {
+  const { dst, gateway, index, source, table = RT_TABLE_MAIN, metric, mtu, advmss, onLink = false } = route;
+  const { protocol = RTPROT_BOOT, type = RTN_UNICAST } = route;
   const { family } = dst.address;
   return {
-    operation: `${verb} route ${shown(route)}`,
+    operation,
     type: RTM_NEWROUTE,
     body: routeBody,
     header: {
@@ -163,9 +171,10 @@ function newRoute(verb: string, route: NewRoute): RouteRequest {
       dstBits: dst.prefixBits,
       // RTA_TABLE says it all; this byte is for tables that fit.
       table: table < 256 ? table : 0,
-      protocol: RTPROT_BOOT,
-      scope: route.scope ?? (family === 4 && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
-      type: RTN_UNICAST,
+      protocol,
+      scope: route.scope ?? usualScope(route),
+      type,
+      flags: onLink ? RTNH_F_ONLINK : 0,
     },
     attributes: {
       dst: dst.prefixBits === 0 ? undefined : dst.address.bytes,
@@ -182,15 +191,22 @@ function newRoute(verb: string, route: NewRoute): RouteRequest {
   };
 }
 
-function shown({ dst, gateway, index }: Pick<NewRoute, "dst" | "gateway" | "index">): string {
-  const via = gateway === undefined ? "" : ` via ${formatAddress(gateway)}`;
-  return `${described(dst)}${via}${index === undefined ? "" : ` on link ${index}`}`;
+function usualScope({ dst, gateway, type = RTN_UNICAST }: NewRoute): number {
+  if (dst.address.family === 6 || gateway !== undefined) return RT_SCOPE_UNIVERSE;
+  if (type === RTN_LOCAL) return RT_SCOPE_HOST;
+  return type === RTN_UNICAST ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
 
-function keyOf({ source, metric, table, scope, protocol, type, ...route }: KernelRoute): string {
-  return [shown(route), source === undefined ? "" : formatAddress(source), metric, table, scope, protocol, type].join(
-    " ",
-  );
+type Shown = (route: Pick<NewRoute, "dst" | "gateway" | "index">) => string;
+
+function shownRoute({ dst, gateway, index }: Parameters<Shown>[0], names: LinkNames): string {
+  const via = gateway === undefined ? "" : ` via ${formatAddress(gateway)}`;
+  return `${described(dst)}${via}${index === undefined ? "" : ` on ${names.shown(index)}`}`;
+}
+
+function keyOf({ dst, gateway, index, source, metric, table, scope, protocol, type }: KernelRoute): string {
+  const addresses = [gateway, source].map((one) => (one === undefined ? "" : formatAddress(one)));
+  return [described(dst), index, ...addresses, metric, table, scope, protocol, type].join(" ");
 }
 
 function tableOf({ header, attributes }: RouteMessage): number {
@@ -210,12 +226,20 @@ function toRoutes(message: RouteMessage): readonly KernelRoute[] {
     scope: header.scope,
     protocol: header.protocol,
     type: header.type,
+    ...(attributes.metrics?.mtu === undefined ? {} : { mtu: attributes.metrics.mtu }),
+    ...(attributes.metrics?.advmss === undefined ? {} : { advmss: attributes.metrics.advmss }),
   };
   if (attributes.multipath !== undefined) {
-    return attributes.multipath.map((hop) => ({ ...route, index: hop.index, ...gatewayIn(family, hop.attributes) }));
+    return attributes.multipath.map((hop) => (
+      { ...route, index: hop.index, ...onLinkIn(hop.flags), ...gatewayIn(family, hop.attributes) }));
   }
   const { index } = attributes;
-  return [{ ...route, ...(index === undefined ? {} : { index }), ...gatewayIn(family, attributes) }];
+  const hop = { ...onLinkIn(header.flags), ...gatewayIn(family, attributes) };
+  return [{ ...route, ...(index === undefined ? {} : { index }), ...hop }];
+}
+
+function onLinkIn(flags = 0): { onLink?: boolean } {
+  return (flags & RTNH_F_ONLINK) === 0 ? {} : { onLink: true };
 }
 
 function gatewayIn(
@@ -226,6 +250,3 @@ function gatewayIn(
   return address === undefined ? {} : { gateway: address };
 }
 
-function unspecified(family: number): Address {
-  return family === AF_INET ? { family: 4, bytes: new Uint8Array(4) } : { family: 6, bytes: new Uint8Array(16) };
-}

@@ -8,6 +8,8 @@ import type { Struct } from "./struct.ts";
 // Flags of every message and of requests (linux/netlink.h).
 export const NLM_F_REQUEST = 0x01;
 export const NLM_F_ACK = 0x04;
+/** Tell the sender too what is announced to all who listen. */
+export const NLM_F_ECHO = 0x08;
 export const NLM_F_DUMP_INTR = 0x10;
 /** NLM_F_ROOT | NLM_F_MATCH. */
 export const NLM_F_DUMP = 0x300;

@@ -1,4 +1,4 @@
-import type { Address } from "../net/index.ts";
+import type { Address } from "../../net/index.ts";
 import { CodecError, copyBytes } from "./payload.ts";
 import type { Payload } from "./payload.ts";
 

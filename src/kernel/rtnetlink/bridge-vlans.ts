@@ -10,22 +10,23 @@ import {
   RTM_DELLINK,
   RTM_GETLINK,
   RTM_SETLINK,
-} from "../netlink/index.ts";
-import type { ValueOf } from "../netlink/index.ts";
-import type { BridgeVlan, BridgeVlans } from "./namespace.ts";
-import type { NetlinkSocket, Request } from "./socket.ts";
+} from "../../netlink/index.ts";
+import type { ValueOf } from "../../netlink/index.ts";
+import type { LinkNames } from "./link-names.ts";
+import type { BridgeVlan, BridgeVlans } from "../namespace.ts";
+import type { NetlinkSocket, Request } from "../socket.ts";
 
 type VlanMessage = ValueOf<typeof bridgeVlanBody>;
 
 /** The VLANs of bridge ports, and of bridges themselves when listed, of the namespace a socket was opened in. */
-export function bridgeVlansOf(socket: () => NetlinkSocket): BridgeVlans {
+export function bridgeVlansOf(socket: () => NetlinkSocket, names: LinkNames): BridgeVlans {
   return {
     list(index) {
       // The kernel lists all ports or none.
       return socket()
         .dump(
           {
-            operation: `list VLANs of link ${index}`,
+            operation: `list VLANs of ${names.shown(index)}`,
             type: RTM_GETLINK,
             body: bridgeVlanBody,
             header: { family: AF_BRIDGE },
@@ -40,12 +41,12 @@ export function bridgeVlansOf(socket: () => NetlinkSocket): BridgeVlans {
     add(index, vlan) {
       const { id, pvid, untagged } = vlan;
       const flags = (pvid ? BRIDGE_VLAN_INFO_PVID : 0) | (untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0);
-      socket().execute(vlanRequest(`add VLAN ${id} to bridge port ${index}`, RTM_SETLINK, index, { flags, id }));
+      socket().execute(vlanRequest(`add VLAN ${id} to ${names.shown(index)}`, RTM_SETLINK, index, { flags, id }));
     },
 
     delete(index, id) {
       socket().execute(
-        vlanRequest(`delete VLAN ${id} from bridge port ${index}`, RTM_DELLINK, index, { flags: 0, id }),
+        vlanRequest(`delete VLAN ${id} from ${names.shown(index)}`, RTM_DELLINK, index, { flags: 0, id }),
       );
     },
   };

@@ -1,10 +1,10 @@
-import { nft } from "../netlink/index.ts";
-import type { ChainName, NftChange, ValueOf } from "../netlink/index.ts";
-import { SystemCallError } from "../os/index.ts";
-import { isErrno, NetlinkError } from "./netlink-error.ts";
-import type { NetlinkSocket } from "./socket.ts";
+import { nft } from "../../netlink/index.ts";
+import type { ChainName, NftChange, ValueOf } from "../../netlink/index.ts";
+import { SystemCallError } from "../../os/index.ts";
+import { isErrno, NetlinkError } from "../netlink-error.ts";
+import type { NetlinkSocket } from "../socket.ts";
 
-export type { BaseChain, ChainName, NftChange } from "../netlink/index.ts";
+export type { BaseChain, ChainName, NftChange } from "../../netlink/index.ts";
 
 /** A rule as listed: what finding and deleting it needs. */
 export interface NftRule {

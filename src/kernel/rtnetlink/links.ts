@@ -1,0 +1,155 @@
+import {
+  linkBody,
+  netnsIdBody,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTEXT_FILTER_SKIP_STATS,
+  RTM_GETLINK,
+  RTM_GETNSID,
+  RTM_NEWLINK,
+  RTM_NEWNSID,
+  RTM_SETLINK,
+} from "../../netlink/index.ts";
+import type { ValueOf } from "../../netlink/index.ts";
+import type { Link, Links, Namespace, NewLink } from "../namespace.ts";
+import { isErrno, NetlinkError } from "../netlink-error.ts";
+import type { NetlinkSocket, Request } from "../socket.ts";
+import { deleteLink, deleteLinks } from "./link-deletion.ts";
+import { changeAttributes, flagChanges, toLink } from "./link-message.ts";
+import type { LinkAttributes } from "./link-message.ts";
+import type { LinkNames } from "./link-names.ts";
+
+/** The links of the namespace a socket was opened in. */
+export function linksOf(socket: () => NetlinkSocket, names: LinkNames): Links {
+  const noted = (message: ValueOf<typeof linkBody>): Link => {
+    const link = toLink(message);
+    names.note(link.index, link.name);
+    return link;
+  };
+  const links: Links = {
+    get: (link) => links.find(link) ?? throwMissing(link, names),
+
+    find(link) {
+      const found = findMessage(socket, link, names);
+      return found === undefined ? undefined : noted(found);
+    },
+
+    list() {
+      const attributes = { extMask: RTEXT_FILTER_SKIP_STATS };
+      return socket().dump(
+        { operation: "list links", type: RTM_GETLINK, body: linkBody, header: {}, attributes },
+        linkBody,
+        noted,
+      );
+    },
+
+    add(link) {
+      socket().execute({
+        operation: `add link "${link.name}"`,
+        type: RTM_NEWLINK,
+        flags: NLM_F_CREATE | NLM_F_EXCL,
+        body: linkBody,
+        header: {},
+        attributes: newLinkAttributes(socket, link),
+      });
+    },
+
+    set(index, changes) {
+      socket().execute({
+        operation: `change ${names.shown(index)}`,
+        type: RTM_SETLINK,
+        body: linkBody,
+        header: { index, ...flagChanges(changes) },
+        attributes: changeAttributes(changes),
+      });
+      if (changes.name !== undefined && changes.namespace === undefined) names.note(index, changes.name);
+    },
+
+    setBridgePort(index, changes) {
+      socket().execute({
+        operation: `change bridge port ${names.shown(index)}`,
+        type: RTM_NEWLINK, body: linkBody, header: { index },
+        attributes: { linkInfo: { portKind: "bridge", portData: changes } },
+      });
+    },
+
+    delete: (index) => deleteLink(socket, index, names),
+    deleteAll: (indexes) => deleteLinks(socket, { names, indexes }),
+  };
+  return links;
+}
+
+/** IFNAMSIZ and ALTIFNAMSIZ (linux/if.h), less the final NUL. A short name may be an alternative one as well. */
+const maxNameBytes = 15;
+const maxAltNameBytes = 127;
+
+function findMessage(socket: () => NetlinkSocket, link: number | string, names: LinkNames) {
+  if (nameBytes(link) > maxAltNameBytes) return undefined;
+  try {
+    return socket().find(getLink(link, names), linkBody);
+  } catch (error) {
+    // Kernels before 5.5 know no such name, and call the request one without any.
+    if (nameBytes(link) > maxNameBytes && isErrno(error, "EINVAL")) return undefined;
+    throw error;
+  }
+}
+
+type LinkRequest = Request<ValueOf<typeof linkBody>["header"], LinkAttributes>;
+
+function getLink(link: number | string, names: LinkNames): LinkRequest {
+  const name = typeof link !== "string" ? {} : nameBytes(link) > maxNameBytes ? { altName: link } : { name: link };
+  const attributes = { extMask: RTEXT_FILTER_SKIP_STATS, ...name };
+  const header = typeof link === "number" ? { index: link } : {};
+  return { operation: `get ${shown(link, names)}`, type: RTM_GETLINK, body: linkBody, header, attributes };
+}
+
+function nameBytes(link: number | string): number {
+  return typeof link === "string" ? Buffer.byteLength(link) : 0;
+}
+
+function throwMissing(link: number | string, names: LinkNames): never {
+  throw new NetlinkError(`get ${shown(link, names)}`, ENODEV);
+}
+
+function newLinkAttributes(socket: () => NetlinkSocket, link: NewLink): LinkAttributes {
+  const { kind, ...data } = link.info;
+  return {
+    name: link.name,
+    mac: link.mac,
+    mtu: link.mtu,
+    txQueueLength: link.txQueueLength,
+    master: link.master,
+    link: link.parent,
+    // The kernel looks the parent up where this says. So a link is made where it will be used, under its final name,
+    // and a host link of that name does not matter.
+    linkNetnsId: link.parentNamespace === undefined ? undefined : netnsId(socket, link.parentNamespace),
+    // Some kinds refuse IFLA_INFO_DATA with nothing in it.
+    linkInfo: { kind, data: Object.keys(data).length === 0 ? undefined : data },
+  };
+}
+
+/** The number by which the socket's namespace knows another; given out by the kernel on first use. */
+function netnsId(socket: () => NetlinkSocket, namespace: Namespace): number {
+  const operation = `get an id for network namespace "${namespace.path}"`;
+  const request = { operation, type: RTM_GETNSID, body: netnsIdBody, header: {}, attributes: { fd: namespace.fd } };
+  const known = socket().get(request, netnsIdBody).attributes.id ?? noId;
+  if (known !== noId) return known;
+
+  try {
+    socket().execute({ ...request, type: RTM_NEWNSID, attributes: { id: noId, fd: namespace.fd } });
+  } catch (error) {
+    // Somebody else was faster.
+    if (!isErrno(error, "EEXIST")) throw error;
+  }
+  return socket().get(request, netnsIdBody).attributes.id ?? noId;
+}
+
+// errno.h
+const ENODEV = 19;
+
+/** NETNSA_NSID_NOT_ASSIGNED (linux/net_namespace.h). */
+const noId = -1;
+
+function shown(link: number | string, names: LinkNames): string {
+  return typeof link === "string" ? `link "${link}"` : names.shown(link);
+}
