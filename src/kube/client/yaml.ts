@@ -1,6 +1,7 @@
 import type { Document, ParsedNode } from "yaml";
-import { LineCounter, Scalar, isMap, isNode, isScalar, parse, parseAllDocuments, parseDocument } from "yaml";
+import { Composer, LineCounter, Parser, Scalar, isMap, isNode, isScalar } from "yaml";
 import { messageOf } from "../../cni/index.ts";
+import { lenientLexer } from "./yaml-lexer.ts";
 
 /** A key or an index on the way to a value. */
 export type YamlStep = string | number;
@@ -35,21 +36,36 @@ export interface YamlDocument {
  * @throws Error naming line and column
  */
 export function parseYaml(text: string): unknown {
-  // What the package warns of is printed to stderr otherwise, which is the runtime's log.
-  return parse(text, { logLevel: "error", prettyErrors: true });
+  const [first, second] = parseYamlDocuments(text);
+  const [error] = first?.errors ?? [];
+  if (error !== undefined) throw new Error(`${error.message} at line ${error.line}, column ${error.column}`);
+  if (second !== undefined) throw new Error("It holds several documents");
+  return first?.value;
 }
 
 /** Every document of a YAML text, JSON included; documents without a value are left out unless they have errors. */
 export function parseYamlDocuments(text: string): readonly YamlDocument[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { ...options, lineCounter: lines });
-  if (!Array.isArray(documents)) return [];
-  return documents.map((document) => readDocument(document, text, (offset) => place(lines, offset)))
+  return composed(text, lines.addNewLine)
+    .map((document) => readDocument(document, text, (offset) => place(lines, offset)))
     .filter(({ value, errors }) => errors.length > 0 || (value !== null && value !== undefined));
 }
 
-/** Merge keys are YAML 1.1, as kubectl reads it. */
+/**
+ * Merge keys are YAML 1.1, as kubectl reads it. What the package warns of would be printed to stderr, which is the
+ * runtime's log.
+ */
 const options = { logLevel: "silent", prettyErrors: false, merge: true } as const;
+
+function composed(text: string, onNewLine?: (offset: number) => void): readonly Document.Parsed[] {
+  const parser = new Parser(onNewLine);
+  onNewLine?.(0);
+  const tokens = function* () {
+    for (const lexeme of lenientLexer().lex(text)) yield* parser.next(lexeme);
+    yield* parser.end();
+  };
+  return [...new Composer(options).compose(tokens(), true, text.length)];
+}
 
 function readDocument(
   document: Document.Parsed,
@@ -72,7 +88,8 @@ function readDocument(
     inside(path) {
       const string: unknown = document.getIn(path);
       if (typeof string !== "string") return undefined;
-      return readDocument(parseDocument(string, options), string, (offset) => positionIn(path, offset) ?? placeOf(0));
+      const [inner] = composed(string);
+      return inner && readDocument(inner, string, (offset) => positionIn(path, offset) ?? placeOf(0));
     },
   };
 }

@@ -43,6 +43,41 @@ documents("bounds what aliases may grow to", async () => {
   assert.is(found?.errors.length, 1);
 });
 
+// kubectl reads these so (1.20, by `kubectl annotate --local`), and has since there were definitions.
+for (const [title, text, value] of [
+  ["whose end stands at its key", "spec:\n  config: '{\n    \"a\": 1\n  }'\nb: 2\n", { spec: { config: '{ "a": 1 }' }, b: 2 }],
+  ["at the beginning of the line", "spec:\n  config: \"{\n\\\"a\\\": 1\n}\"\n  b: 2\n",
+    { spec: { config: '{ "a": 1 }', b: 2 } }],
+  ["indented by a tab", "spec:\n  config: '{\n\t\"a\": 1\n  }'\n", { spec: { config: '{ "a": 1 }' } }],
+  ["in a list", "- a: '{\n  }'\n- b\n", [{ a: "{ }" }, "b"]],
+  ["in braces", "a: {b: 'x\n y',\nc: [\n1\n]\n}\nd: 2\n", { a: { b: "x y", c: [1] }, d: 2 }],
+  ["with Windows' ends of lines", "a:\r\n  b: '{\r\n  }'\r\nc: 1\r\n", { a: { b: "{ }" }, c: 1 }],
+] as const) {
+  documents(`takes quoted text over several lines ${title}`, async () => {
+    const [found, ...others] = await parseYamlDocuments(text);
+    assert.equal([found?.errors, found?.value, others], [[], value, []]);
+  });
+}
+
+for (const [title, text] of [
+  ["a document's mark in quotes", "a: '{\n---\n}'\n"],
+  ["a quote that never ends", "a: 'b\nc: d\n"],
+  ["a plain text that is not indented", "a:\n  b: c\n  d\n"],
+  ["a literal block indented by tabs", "a:\n  b: |\n\t{}\n"],
+  ["braces that never end", "a: {\nb: c\n"],
+] as const) {
+  documents(`refuses, as kubectl does, ${title}`, async () => {
+    const found = await parseYamlDocuments(text);
+    assert.ok(found.some(({ errors }) => errors.length > 0));
+  });
+}
+
+documents("tells where a character of what stands in quotes is, and goes on counting behind it", async () => {
+  const [found] = await parseYamlDocuments("a: '{\n}'\nb: xyz\n");
+  assert.equal(found?.positionIn(["b"], 1), { line: 3, column: 5 });
+  assert.equal(found?.positionOf(["a"]), { line: 1, column: 1 });
+});
+
 for (const [title, text, problem] of [
   ["nested too deeply", "[".repeat(100_000), "it is nested too deeply"],
   ["held by itself", "a: &a [*a]", "an alias stands for what holds it"],
