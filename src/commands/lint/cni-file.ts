@@ -68,7 +68,7 @@ function checkSingle(json: JsonObject, spot: Spot, lists: ReadonlySet<string>, r
   checkName(network.name, spot, report);
   checkPlugins(
     { ...network, cniVersion: network.cniVersion || impliedVersion },
-    { json: undefined, context: { spot, report, trusted: true } },
+    { json: undefined, context: { spot, report, trusted: true, isPart } },
   );
   return { networks: 1, multiplexers: [] };
 }

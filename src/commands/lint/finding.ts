@@ -1,7 +1,10 @@
 import type { Spot } from "./spot.ts";
 
-/** error: an ADD would fail. warning: it would do something else than what is written, or depends on the node. */
-export type Level = "error" | "warning";
+/**
+ * error: an ADD would fail. warning: it would do something else than what is written, or depends on the node. note: it
+ * does what is written, where Multus does not.
+ */
+export type Level = "error" | "warning" | "note";
 
 export interface Finding {
   readonly file: string;

@@ -16,8 +16,9 @@ import { documentsOf, sourcesOf } from "./source.ts";
 
 export const lintCommand = command({
   about:
-    "With the code that an ADD reads them with: a line for each thing an ADD would refuse (error), or do otherwise " +
-    "than is written (warning). A line is file:line:column: level: key: what is true, what would be right.",
+    "With the code that an ADD reads them with: a line for each thing an ADD would refuse (error), do otherwise " +
+    "than is written (warning), or do where Multus does not (note). A line is file:line:column: level: key: what is " +
+    "true, what would be right.",
   parameters: {
     file: {
       count: "some",
@@ -52,6 +53,8 @@ export const lintCommand = command({
 /** What there was, and what was found. */
 interface Outcome {
   readonly files: number;
+  /** Of the files, and of what was named besides. */
+  readonly unreadable: number;
   readonly counts: Counts;
   readonly findings: readonly Finding[];
 }
@@ -64,18 +67,22 @@ async function lint(names: readonly string[], options: CheckOptions, output: Lin
   const { findings, report } = gather();
   const { sources, documents, unreadable } = await readAll(names, { report, output });
   const counts = checkDocuments(documents, options, report);
-  const levelled = findings.map((finding): Finding => options.strict ? { ...finding, level: "error" } : finding);
+  const levelled = options.strict ? findings.map(strictly) : findings;
   const ordered = inOrder(levelled, sources.map(({ file }) => file));
-  output.print({ files: sources.length, counts, findings: ordered }, output);
-  if (unreadable) return 2;
+  output.print({ files: sources.length, unreadable, counts, findings: ordered }, output);
+  if (unreadable > 0) return 2;
   return ordered.some(({ level }) => level === "error") ? 1 : 0;
+}
+
+function strictly(finding: Finding): Finding {
+  return finding.level === "warning" ? { ...finding, level: "error" } : finding;
 }
 
 interface Reading {
   readonly sources: readonly Source[];
   readonly documents: readonly SourceDocument[];
-  /** There is something that cannot be read. */
-  readonly unreadable: boolean;
+  /** How many names and files cannot be read. */
+  readonly unreadable: number;
 }
 
 /** What cannot be read is told at once, and does not keep the rest from being checked. */
@@ -84,14 +91,14 @@ async function readAll(
   { report, output }: { readonly report: Report; readonly output: Output },
 ): Promise<Reading> {
   const sources: Source[] = [], documents: SourceDocument[] = [];
-  let unreadable = false;
+  let unreadable = 0;
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
     try {
       await work();
     } catch (error) {
       if (!(error instanceof CniError)) throw error;
       output.warn(`polynic lint: ${error.message}`);
-      unreadable = true;
+      unreadable++;
     }
   };
   for (const name of names) await attempt(() => void sources.push(...sourcesOf(name)));
@@ -99,21 +106,20 @@ async function readAll(
   return { sources, documents, unreadable };
 }
 
-function printLines({ files, counts, findings }: Outcome, { say }: Output): void {
-  for (const finding of findings) say(findingLine(finding));
-  say(summary(files, counts, findings));
+function printLines(outcome: Outcome, { say }: Output): void {
+  for (const finding of outcome.findings) say(findingLine(finding));
+  say(summary(outcome));
 }
 
-function printJson({ files, counts, findings }: Outcome, { json }: Output): void {
-  const [errors, warnings] = [countOf(findings, "error"), countOf(findings, "warning")];
-  json({ files, ...counts, errors, warnings, findings });
+function printJson({ files, unreadable, counts, findings }: Outcome, { json }: Output): void {
+  const [errors, warnings, notes] = levels.map((level) => countOf(findings, level));
+  json({ files, unreadable, ...counts, errors, warnings, notes, findings });
 }
 
-function summary(
-  files: number,
-  { definitions, pods, networks, multiplexers }: Counts,
-  findings: readonly Finding[],
-): string {
+const levels = ["error", "warning", "note"] as const;
+
+function summary({ files, unreadable, counts, findings }: Outcome): string {
+  const { definitions, pods, networks, multiplexers } = counts;
   const things = [
     [definitions, "definition"],
     [pods, "pod"],
@@ -121,9 +127,20 @@ function summary(
     [multiplexers, "multiplexer"],
   ] as const;
   const seen = things.filter(([count]) => count > 0).map(([count, noun]) => plural(count, noun));
-  const problems = (["error", "warning"] as const).map((level) => plural(countOf(findings, level), level)).join(", ");
-  const found = findings.length === 0 ? "nothing to complain about" : problems;
+  const found = verdict(unreadable, seen.length, findings);
   return `${plural(files, "file")} (${seen.join(", ") || "no networks"}): ${found}`;
+}
+
+/** Nothing was found to be wrong only where something was looked at. */
+function verdict(unreadable: number, seen: number, findings: readonly Finding[]): string {
+  const [errors = 0, warnings = 0, notes = 0] = levels.map((level) => countOf(findings, level));
+  const isClean = errors + warnings + unreadable === 0;
+  const clean = seen === 0 ? "nothing to check" : "nothing to complain about";
+  return [
+    ...(isClean ? [clean] : [plural(errors, "error"), plural(warnings, "warning")]),
+    ...(notes > 0 ? [plural(notes, "note")] : []),
+    ...(unreadable > 0 ? [`${unreadable} not readable`] : []),
+  ].join(", ");
 }
 
 function plural(count: number, noun: string): string {

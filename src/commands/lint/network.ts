@@ -21,6 +21,8 @@ export interface NetworkContext {
   readonly execute?: true | readonly string[];
   /** The kubelet's device is laid into the configuration before anybody reads it. */
   readonly hasDevice?: boolean;
+  /** It stands behind others, in a list that is elsewhere. */
+  readonly isPart?: boolean;
   /** What a pod asks its plugins for. */
   readonly capabilityArgs?: JsonObject;
 }
@@ -53,6 +55,17 @@ export function checkPlugins(
       `it is ${JSON.stringify(network.cniVersion)}, expected one of ${allVersions.join(", ")}`,
     );
     return;
+  }
+  const [first] = network.plugins;
+  const isChained = first !== undefined && builtIn.get(first.type)?.isChained === true;
+  if (isChained && context.isPart !== true) {
+    const place = json === undefined ? spot : spot.at("plugins", 0);
+    report(
+      "error",
+      place.at("type"),
+      `it is "${first.type}", which works on what a plugin before it has made: expected it behind one that makes the ` +
+        "interface",
+    );
   }
   network.plugins.forEach((plugin, index) =>
     checkPlugin(plugin, network, { ...context, spot: json === undefined ? spot : spot.at("plugins", index) }),

@@ -44,7 +44,19 @@ export function checkPod(pod: ManifestObject, context: PodContext): void {
   const all = first === undefined ? asked.list : [first, ...asked.list];
   const gateways = all.map(({ selection }) => selection.defaultRoute),
     names = all.map(({ selection }) => selection.name);
-  refused({}, asked.spot, report, () => void planGateways(gateways, names));
+  const planned = refused({}, asked.spot, report, () => planGateways(gateways, names));
+  for (const placed of planned === undefined ? [] : asked.list) noteDefaultRoute(placed, report);
+}
+
+/** Who comes from Multus has such pods, and they have worked with the default network's route until now. */
+function noteDefaultRoute({ selection: { defaultRoute = [] }, spot }: PlacedSelection, report: Report): void {
+  if (defaultRoute.length === 0) return;
+  report(
+    "note",
+    spot.at("default-route"),
+    `the pod's default route leaves the default network for ${defaultRoute.join(" and ")}, as it asks (Multus up to ` +
+      "4.3 leaves it where it is)",
+  );
 }
 
 /** Interface names as they come out when the node has no networks of its own beside the default one. */

@@ -37,6 +37,7 @@ export function sourcesOf(name: string): readonly Source[] {
     .filter((entry) => entry.isFile() && extensions.has(extname(entry.name)))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
+  if (found.length === 0) throw nothingIn(name, `it holds no file that ends in ${[...extensions].join(", ")}`);
   if (found.length > filesMax)
     throw new CniError(
       code.ioFailure,
@@ -48,10 +49,11 @@ export function sourcesOf(name: string): readonly Source[] {
 /**
  * The documents of a file; one that is neither JSON nor YAML is a finding.
  *
- * @throws CniError 5 when it cannot be read
+ * @throws CniError 5 when it cannot be read, or when it was named and there is nothing in it
  */
 export async function documentsOf(source: Source, report: Report): Promise<readonly SourceDocument[]> {
   const text = readText(source.file);
+  if (text.trim() === "" && !source.fromDirectory) throw nothingIn(source.file, "it is empty");
   const isJson = jsonExtensions.has(extname(source.file));
   const problem = isJson ? findJsonProblem(text, jsonDepthMax) : undefined;
   if (problem !== undefined) {
@@ -59,12 +61,24 @@ export async function documentsOf(source: Source, report: Report): Promise<reado
     return [];
   }
   const documents = await parseYamlDocuments(text);
+  if (documents.length === 0) refuseNothing(source, text, report);
   // In JSON a key may be there twice, and the last one counts.
   if (isJson)
     return documents
       .slice(0, 1)
       .flatMap((document) => readDocument({ ...document, value: JSON.parse(text) }, "warning", source, report));
   return documents.flatMap((document) => readDocument(document, "error", source, report));
+}
+
+/** What was named and is empty is what a command left that failed; among others it may well be so. */
+function refuseNothing({ file, fromDirectory }: Source, text: string, report: Report): void {
+  const fact = text.trim() === "" ? "it is empty" : "there is nothing in it but comments";
+  if (!fromDirectory) throw nothingIn(file, fact);
+  report("warning", fixed(file, "", { line: 1, column: 1 }), fact);
+}
+
+function nothingIn(name: string, fact: string): CniError {
+  return new CniError(code.ioFailure, `Cannot check ${name}: ${fact}, expected a manifest or a CNI configuration`);
 }
 
 function readDocument(document: YamlDocument, level: Level, source: Source, report: Report): readonly SourceDocument[] {

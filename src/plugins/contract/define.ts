@@ -61,6 +61,8 @@ export interface PluginDefinition<Conf extends object, Plan = undefined> {
   readonly versions: readonly string[];
   readonly schema: ConfSchema<Conf>;
   readonly ipam: IpamUse;
+  /** It works on what a plugin before it has made, and can be no network's first. */
+  readonly isChained?: true;
   /**
    * What ADD and CHECK work from, made of a configuration that fits the schema; refuses (7) what the schema cannot.
    * Touches nothing, and runs before anything else of an ADD does. Absent: there is nothing to make.
@@ -87,6 +89,7 @@ export function definePlugin<Conf extends object, Plan = undefined>(
     callOf(ipam, request, readConf(schema, request.conf, { lenient: true })));
   return {
     type, versions, ipam,
+    ...(definition.isChained === true ? { isChained: true } : {}),
     step(request, handles) {
       const call = strict(request);
       const { ipamType } = call;

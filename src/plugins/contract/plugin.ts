@@ -130,6 +130,8 @@ export interface Plugin {
   readonly versions: readonly string[];
   /** Absent: nobody knows, as of an executable. */
   readonly ipam?: IpamUse;
+  /** It works on what a plugin before it has made, and can be no network's first. */
+  readonly isChained?: true;
   /**
    * ADD in two halves. This one reads the configuration, once, and what it names of files and modules, refuses what can
    * be refused without a `prevResult`, and touches nothing. The step then acts on what was read. It is there at once

@@ -32,6 +32,7 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
   versions: allVersions,
   schema: confSchema("portmap"),
   ipam: "none",
+  isChained: true,
 
   read(call) {
     const plan = readForwarding(call.conf, ownerOf(call));

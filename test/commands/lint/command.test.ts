@@ -28,7 +28,7 @@ const command = suite("polynic lint, built");
 command.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-lint-")); });
 command.after.each(() => rmSync(directory, { recursive: true }));
 
-for (const [title, words, files, status, stdout, stderr] of [
+for (const [title, words, files, status, stdout, stderr, input = wrong] of [
   ["is silent but for a summary where nothing is wrong", ["a.yaml"], { "a.yaml": clean }, 0,
     "1 file (1 pod): nothing to complain about\n", ""],
   ["ends with 0 for a warning", ["a.yaml"], { "a.yaml": strictly }, 0,
@@ -43,8 +43,28 @@ for (const [title, words, files, status, stdout, stderr] of [
     /^a\.yaml:5:60: error: .*\n2 files \(1 pod\): 1 error, 0 warnings\n$/, ""],
   ["checks the rest when a file cannot be read, and ends with 2", ["none.yaml", "a.yaml"], { "a.yaml": wrong }, 2,
     /^a\.yaml:5:60: error: /, /^polynic lint: Cannot read none\.yaml: .*ENOENT/],
+  ["has not checked what cannot be read", ["none.yaml"], {}, 2,
+    "0 files (no networks): 0 errors, 0 warnings, 1 not readable\n",
+    /^polynic lint: Cannot read none\.yaml: /],
+  ["has not checked what a failed command left", ["-"], {}, 2,
+    "1 file (no networks): 0 errors, 0 warnings, 1 not readable\n",
+    "polynic lint: Cannot check stdin: it is empty, expected a manifest or a CNI configuration\n", ""],
+  ["has not checked comments", ["a.yaml"], { "a.yaml": "# kind: Pod\n---\n" }, 2, /1 not readable\n$/,
+    /Cannot check a\.yaml: there is nothing in it but comments/],
+  ["has not checked an empty file", ["a.conf"], { "a.conf": "" }, 2,
+    /1 not readable\n$/, /Cannot check a\.conf: it is empty/],
+  ["has not checked a directory without a file that it reads", ["."], { "a.txt": "x" }, 2,
+    /0 files .*, 1 not readable\n$/,
+    /Cannot check \.: it holds no file that ends in \.json, /],
+  ["warns of an empty file among others", ["."], { "a.yaml": clean, "b.yaml": "" }, 0,
+    "b.yaml:1:1: warning: it is empty\n2 files (1 pod): 0 errors, 1 warning\n", ""],
+  ["had nothing to check where there is nothing of ours", ["a.yaml"],
+    { "a.yaml": "apiVersion: v1\nkind: List\nitems: []\n" }, 0, "1 file (no networks): nothing to check\n", ""],
+  ["tells a note apart, also strictly", ["--strict", "a.yaml"], { "a.yaml": clean.replace("networks: lan",
+    `networks: '[{"name": "lan", "default-route": ["10.0.0.1"]}]'`) }, 0,
+    /^a\.yaml:5:52: note: .*\n1 file \(1 pod\): nothing to complain about, 1 note\n$/, ""],
   ["ends with 2 without a file", [], {}, 2, "",
-    /^polynic lint: Cannot understand "polynic lint": FILE is missing, expected polynic lint \[OPTION.*\] FILE\.\.\.\n/],
+    /^polynic lint: Cannot understand "polynic lint": FILE is missing, expected polynic lint .* FILE\.\.\.\n/],
   ["ends with 2 for an option there is not", ["--isolate"], {}, 2, "",
     /^polynic lint: Cannot understand --isolate: there is no such option, expected --isolated\n/],
   ["helps", ["--help"], {}, 0, /^polynic lint \[OPTION\.\.\.\] FILE\.\.\.\n[\s\S]*Exit status: /, ""],
@@ -54,7 +74,7 @@ for (const [title, words, files, status, stdout, stderr] of [
       mkdirSync(join(directory, name, ".."), { recursive: true });
       writeFileSync(join(directory, name), text);
     }
-    const found = run(words, { input: wrong });
+    const found = run(words, { input });
     assert.is(found.status, status, found.stdout + found.stderr);
     for (const [text, wanted] of [[found.stdout, stdout], [found.stderr, stderr]] as const) {
       if (typeof wanted === "string") assert.is(text, wanted);
@@ -68,7 +88,8 @@ command("prints one JSON document when asked", () => {
   const { status, stdout } = run(["--json", "a.yaml"]);
   const { findings, ...counts } = JSON.parse(stdout);
   assert.is(status, 1);
-  assert.equal(counts, { files: 1, definitions: 0, pods: 1, networks: 0, multiplexers: 0, errors: 1, warnings: 0 });
+  assert.equal(counts, { files: 1, unreadable: 0, definitions: 0, pods: 1, networks: 0, multiplexers: 0, errors: 1,
+    warnings: 0, notes: 0 });
   assert.equal(findings.map(({ message: _, ...finding }: { readonly message: string }) => finding), [
     { file: "a.yaml", line: 5, column: 60, level: "error",
       path: 'metadata.annotations["k8s.v1.cni.cncf.io/networks"][0].ips[0]' }]);
@@ -96,8 +117,8 @@ for (const folder of ["conf", "deploy"].filter((name) => existsSync(join(root, n
     const { status, stdout } = run(["--json", folder], { cwd: root });
     const { findings } = JSON.parse(stdout);
     assert.is(status, 0, stdout);
-    // The one example that is about a plugin of somebody else.
-    const expected = folder === "conf" ? ["conf/70-external-delegate.conf"] : [];
+    // The one example that is about a plugin of somebody else, and the pod that chooses its default route.
+    const expected = folder === "conf" ? ["conf/70-external-delegate.conf", "conf/cluster.yaml"] : [];
     assert.equal(findings.map(({ file }: { readonly file: string }) => file), expected);
   });
 }

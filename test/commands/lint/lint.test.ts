@@ -59,6 +59,8 @@ linting.after.each(() => rmSync(directory, { recursive: true }));
 for (const [title, text, expected] of [
   ["a mode there is not", definition("a", { cniVersion: "1.0.0", type: "macvlan", mode: "bridgey" }),
     ['7:51: error: spec.config.mode: it is "bridgey", expected bridge, private, vepa or passthru']],
+  ["JSON in quotes whose last line stands at its key",
+    definition("a", { cniVersion: "1.0.0", type: "bridge" }).replace("}'", "\n  }'").replace("'{", "'{\n"), []],
   ["broken JSON", definition("a", '{"type": "bridge",}'),
     ['7:30: error: spec.config: it is not JSON at line 1, column 19 (near `type": "bridge",}`): found "}", expected a ' +
       'key in double quotes']],
@@ -82,6 +84,14 @@ for (const [title, text, expected] of [
     range: "10.0.0.0/8" } }),
     ['7:58: warning: spec.config.ipam.type: it is "whereabouts", which is not built in: a module or a program of that ' +
       'name must be on every node']],
+  ["a list whose first plugin needs one before it", definition("a", { cniVersion: "1.0.0",
+    plugins: [{ type: "portmap", capabilities: { portMappings: true } }, { type: "bridge" }] }),
+    [/7:\d+: error: spec\.config\.plugins\[0\]\.type: it is "portmap", which works on what a plugin before it has made/]],
+  ["a network that is nothing but port mappings", definition("a", { cniVersion: "1.0.0", type: "portmap" }),
+    [/7:\d+: error: spec\.config\.type: it is "portmap"/]],
+  ["a pod that chooses another default route", pod([{ name: "x" }, { name: "y", "default-route": ["10.0.0.1"] }]),
+    [`7:61: note: ${networks}[1].default-route: the pod's default route leaves the default network for 10.0.0.1, as it ` +
+      "asks (Multus up to 4.3 leaves it where it is)"]],
   ["a misspelled key", definition("a", { cniVersion: "1.0.0", type: "bridge", isGatway: true, _comment: "mine" }),
     ["7:50: warning: spec.config.isGatway: it is unknown and ignored, expected isGateway"]],
   ["a key deep inside that nobody reads", definition("a", { ...bridge, ipam: { type: "host-local",

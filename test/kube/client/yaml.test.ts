@@ -45,7 +45,8 @@ documents("bounds what aliases may grow to", async () => {
 
 // kubectl reads these so (1.20, by `kubectl annotate --local`), and has since there were definitions.
 for (const [title, text, value] of [
-  ["whose end stands at its key", "spec:\n  config: '{\n    \"a\": 1\n  }'\nb: 2\n", { spec: { config: '{ "a": 1 }' }, b: 2 }],
+  ["whose end stands at its key",
+    "spec:\n  config: '{\n    \"a\": 1\n  }'\nb: 2\n", { spec: { config: '{ "a": 1 }' }, b: 2 }],
   ["at the beginning of the line", "spec:\n  config: \"{\n\\\"a\\\": 1\n}\"\n  b: 2\n",
     { spec: { config: '{ "a": 1 }', b: 2 } }],
   ["indented by a tab", "spec:\n  config: '{\n\t\"a\": 1\n  }'\n", { spec: { config: '{ "a": 1 }' } }],
