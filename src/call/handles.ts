@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import { findExecutable, openIptables } from "../exec/index.ts";
-import type { LeaseStore } from "../ipam/index.ts";
+import type { LeaseStore, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
-import { runProgram, readBoundedText, withLockIfPossible } from "../os/index.ts";
+import { bootId, runProgram, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
 import { openFileLeases } from "../store/index.ts";
@@ -73,6 +73,10 @@ export function openHandles(options: HandlesOptions): OpenHandles {
   );
   const modules = once(() => openNodeModules(options));
   const leases = new Map<string, LeaseStore>();
+  const node = {
+    get name() { return nodeNameOf(options); },
+    get bootId() { return bootId(); },
+  };
   const plugins = new Map<string, Plugin>();
   return {
     get host() { return host.value(); },
@@ -80,7 +84,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get containerIfPresent() { return present.value(); },
     get iptables() { return iptables.value(); },
     get modules() { return modules.value(); },
-    leases: (dataDir) => remembered(leases, dataDir, () => openFileLeases({ dataDir })),
+    leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node)),
     readText,
     plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,
@@ -97,14 +101,24 @@ export function handlesWith<T extends object>(handles: Handles, more: T): Handle
   return Object.assign(Object.create(handles) as Handles, more);
 }
 
-function openNodeModules({ modules, moduleSettings, log, warm }: HandlesOptions): ModuleHost {
-  const { nodeName = "", nodeIndex = null, ...rest } = moduleSettings ?? {};
+function openNodeModules(options: HandlesOptions): ModuleHost {
+  const { nodeName: _, nodeIndex = null, ...rest } = options.moduleSettings ?? {};
   const node = {
     ...rest,
-    get node() { return { name: nodeName || hostName(), index: nodeIndex }; },
-    log: (line: string) => log.debug(line),
+    get node() { return { name: nodeNameOf(options), index: nodeIndex }; },
+    log: (line: string) => options.log.debug(line),
   };
-  return openModules(modules, node, warm?.modules);
+  return openModules(options.modules, node, options.warm?.modules);
+}
+
+function openLeases(choice: StoreChoice, node: StoreNode): LeaseStore {
+  switch (choice.type) {
+    case "files": return openFileLeases({ dataDir: choice.dataDir, node });
+  }
+}
+
+function nodeNameOf({ moduleSettings }: HandlesOptions): string {
+  return moduleSettings?.nodeName || hostName();
 }
 
 /** What gethostname(2) says; "" when it cannot be had. */

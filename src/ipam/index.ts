@@ -1,2 +1,15 @@
-/** Address reservations as a contract that every store of them keeps. */
-export type { HoldRequest, Lease, LeaseStore, LeaseView, ListedLease, NewLease, Owner, ViewRequest } from "./leases.ts";
+/**
+ * Addresses that are given out: ranges, the contract that every store of reservations keeps, and the one procedure that
+ * reserves: somebody decides, the store commits.
+ */
+export type { StoreChoice } from "./choice.ts";
+export type { AllocateDecision, AllocateRequest, Hold, NodeIdentity, OfferedRange, Pod } from "./decision.ts";
+export { ownerKeyOf } from "./leases.ts";
+export type {
+  Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseView, ListedLease, NewLease, StoreNode, ViewRequest,
+} from "./leases.ts";
+export { normaliseRangeSets } from "./ranges.ts";
+export type { RangeConf, RangeSet } from "./ranges.ts";
+export { heldUntil, sortHolds, takenViews, withoutAddresses } from "./views.ts";
+export type { HeldAddress } from "./views.ts";
+export { reserve } from "./reserve.ts";

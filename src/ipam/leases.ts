@@ -1,31 +1,46 @@
 import type { Address, Span, TakenView } from "../net/index.ts";
+import type { Hold, Pod } from "./decision.ts";
 
 /** Who holds an address: an interface of a container. */
 export interface Owner {
   readonly containerId: string;
+  /** "" where an entry of old holds a container id alone: then it stands for any interface. */
   readonly ifName: string;
+  /** Name of the node the container runs on. */
+  readonly node: string;
+  /** Which boot of that node it was made in; "" where nobody wrote it down. */
+  readonly bootId: string;
+  readonly pod?: Pod;
 }
 
-/** A reservation of one network. `owner.ifName` is "" where an old file holds a container id alone. */
+/** Who asks for addresses or gives them up: an interface of a container on the node that the store was opened for. */
+export type Claimant = Pick<Owner, "containerId" | "ifName" | "pod">;
+
+/** What a store knows of the node that it was opened for. */
+export interface StoreNode {
+  readonly name: string;
+  /** Another one after each start of the machine. */
+  readonly bootId: string;
+}
+
+/** A reservation. */
 export interface Lease {
   readonly address: Address;
   readonly owner: Owner;
 }
 
-/** A lease as `list` saw it; `version` changes whenever somebody writes the entry anew. */
+/** A lease as it was seen; `version` changes whenever somebody writes the entry anew. */
 export interface ListedLease extends Lease {
   readonly version: string;
 }
 
 export interface ViewRequest {
-  readonly owner: Owner;
+  readonly owner: Claimant;
   readonly spans: readonly Span[];
   /** Addresses never to be given out, span by span: gateways, and what just lost a commit. */
   readonly reserved: readonly (readonly Address[])[];
   /** How many range sets there are: cursors 0 to `sets` - 1 are read. */
   readonly sets: number;
-  /** Who asks, where addresses may be held for it; absent: whatever is held is taken. */
-  readonly ownerKey?: string;
   /** How many of others' holds, oldest first, give way: a hold never exhausts a range. */
   readonly yielding?: number;
 }
@@ -35,56 +50,78 @@ export interface LeaseView {
   readonly views: readonly TakenView[];
   /** What the owner holds in this scope already. */
   readonly mine: readonly Address[];
-  /** The address each range set gave out last; undefined when nobody knows. */
-  readonly cursors: readonly (Address | undefined)[];
-  /** What is held for the owner key. */
+  /** What it held when its node was started last: free to it, and to be given up by its next commit. */
+  readonly stale: readonly ListedLease[];
+  /** What its owner key had last: a wish, since others may have it by now. Nothing without a name to remember by. */
+  readonly remembered: readonly Address[];
+  /** What is held for its owner key. */
   readonly held: readonly Address[];
   /** How many addresses of the spans are held for others. */
   readonly heldForOthers: number;
+  /** The address each range set gave out last; undefined when nobody knows. */
+  readonly cursors: readonly (Address | undefined)[];
 }
 
-/** Addresses to be held once they are released. */
-export interface HoldRequest {
-  readonly ownerKey: string;
-  readonly holds: readonly { readonly address: Address; readonly seconds: number }[];
-}
-
-/** An address to reserve, and the range set whose cursor moves to it. */
+/** An address to reserve, and the range set whose cursor moves to it, if any does. */
 export interface NewLease {
   readonly address: Address;
-  readonly set: number;
+  readonly set?: number;
+}
+
+export interface CommitRequest {
+  readonly owner: Claimant;
+  readonly leases: readonly NewLease[];
+  /** What a view called stale: given up in the same step, where it is still as it was seen. */
+  readonly stale: readonly ListedLease[];
 }
 
 export type CommitOutcome =
   | { readonly committed: true }
   | { readonly committed: false; readonly conflicts: readonly Address[] };
 
-/** Why an address may not be collected, or that it may. */
+/** Whether the owner of a lease is still there. */
 export type IsValid = (lease: Lease) => boolean;
 
 /**
- * Address reservations. A *scope* is a name inside which an address has at most one owner: the network's name.
+ * Address reservations, opened for one node. A *scope* is a name inside which an address has at most one owner: the
+ * network's name, unless its configuration names a wider one.
  *
- * A view may be stale: `commit` decides, all of the addresses or none. Releasing compares and deletes, so that an
- * address given to somebody else meanwhile stays theirs.
- * An *owner key* outlives its containers: the pod's name and the interface's, for which released addresses may be held.
- * Failures are CniError 5 (path) and 11 (lock not had in time).
+ * A view may be behind: `commit` decides, all of the addresses or none. Releasing compares and deletes in one step, so
+ * that an address given to somebody else meanwhile stays theirs. Nothing here touches what another node holds: two
+ * containers of one id on two nodes are two owners.
+ * An *owner key* outlives containers: see `ownerKeyOf`. Released addresses may be held for it.
+ *
+ * Failures are CniError 5 (naming what could not be read or written) and 11 (not had in time, worth another try).
  */
 export interface LeaseStore {
   /**
-   * Runs `work` while no other process decides or releases in the scope, as far as the store can promise that.
-   * Without it, concurrent commits are still exact; they only conflict more often. Calls do not nest.
+   * Runs `work` while nobody else decides or releases in the scope, as far as the store can promise that. Without it,
+   * concurrent commits are still exact; they only conflict more often. Turns do not nest, and end with `work`.
    */
-  exclusively<T>(scope: string, work: () => T | Promise<T>): Promise<T>;
-  view(scope: string, request: ViewRequest): LeaseView;
-  /** Inside `exclusively`. */
-  commit(scope: string, leases: readonly NewLease[], owner: Owner): CommitOutcome;
+  exclusively<T>(scope: string, work: (turn: LeaseTurn) => Promise<T>): Promise<T>;
   /** Gives up everything the owner has in the scope; [] when that is nothing. Of that, some may be held for its key. */
-  release(scope: string, owner: Owner, hold?: HoldRequest): Promise<readonly Address[]>;
-  /** The leases of the scope, or of one owner in it. */
-  list(scope: string, owner?: Owner): readonly ListedLease[];
-  /** Deletes the listed leases that are not valid and still as listed; says which. */
+  release(scope: string, owner: Claimant, holds?: readonly Hold[]): Promise<readonly Address[]>;
+  /** The leases of the scope, all nodes' where the store spans them, or those of one owner in it. */
+  list(scope: string, owner?: Claimant): Promise<readonly ListedLease[]>;
+  /**
+   * Deletes those of the listed leases that are this node's, not valid, and still as listed; says which.
+   * Evidence is to be gathered after the listing, or an owner that came in between is taken for gone.
+   */
   collect(scope: string, listed: readonly ListedLease[], isValid: IsValid): Promise<readonly Address[]>;
   /** undefined when an ADD could be served, else why not. */
-  status(): string | undefined;
+  status(): Promise<string | undefined>;
+}
+
+/** What may be asked for and changed in a scope while it is one's turn. */
+export interface LeaseTurn {
+  view(request: ViewRequest): Promise<LeaseView>;
+  commit(request: CommitRequest): Promise<CommitOutcome>;
+}
+
+/**
+ * Who an interface is across restarts of its container: the pod's name and its own, without a pod the container's id.
+ * A container engine without pods gives a name and no namespace.
+ */
+export function ownerKeyOf({ containerId, ifName, pod }: Claimant): string {
+  return pod === undefined ? `${containerId.trim()}/${ifName}` : `${pod.namespace}/${pod.name}/${ifName}`;
 }

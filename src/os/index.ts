@@ -2,6 +2,7 @@
  * The operating system: the C library, locks, processes, whole files, bounded reading, clock and chance. Everything
  * here is about this machine and nothing about networks.
  */
+export { bootId } from "./boot-id.ts";
 export { readBoundedText } from "./bounded-text.ts";
 export {
   AF_NETLINK,
@@ -30,6 +31,7 @@ export {
   makeDirectory,
   readBytes,
   readText,
+  readVersioned,
   removeIfPresent,
   removeStaleTemporaries,
   writeInPlace,

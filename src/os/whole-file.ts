@@ -8,11 +8,12 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
+  readSync,
   readdirSync,
   renameSync,
   statSync,
@@ -64,9 +65,9 @@ export function createWholeFile(path: string, content: string | Uint8Array, opti
 }
 
 /** Deletes temporary files in a directory that a process left when it died: older than a minute. */
-export function removeStaleTemporaries(directory: string): void {
+export function removeStaleTemporaries(directory: string, countMax = Number.POSITIVE_INFINITY): void {
   const oldest = Date.now() - staleAfterMs;
-  for (const name of readdirSync(directory).filter((name) => temporaryPattern.test(name))) {
+  for (const name of readdirSync(directory).filter((name) => temporaryPattern.test(name)).slice(0, countMax)) {
     const path = join(directory, name);
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat !== undefined && stat.mtimeMs < oldest) removeIfPresent(path);
@@ -102,14 +103,60 @@ function isMade(path: string, mode: number): boolean {
  */
 const oursOnly = constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
-/** The text of a file of ours; throws the file system's error, ELOOP for a symbolic link. */
-export function readText(path: string): string {
-  return readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | oursOnly });
+/**
+ * The text of a file of ours, which may lie where others can write.
+ *
+ * @throws the file system's error: ELOOP for a symbolic link, EFBIG when it is longer than the limit
+ */
+export function readText(path: string, limitBytes: number): string {
+  return readBytes(path, limitBytes).toString();
 }
 
 /** The same as bytes. */
-export function readBytes(path: string): Buffer {
-  return readFileSync(path, { flag: constants.O_RDONLY | oursOnly });
+export function readBytes(path: string, limitBytes: number): Buffer {
+  return withFile(path, (fd) => readBounded(fd, path, limitBytes));
+}
+
+/** The same with what changes whenever somebody writes the file anew. */
+export function readVersioned(path: string, limitBytes: number): { readonly text: string; readonly version: string } {
+  return withFile(path, (fd) => {
+    const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
+    return { text: readBounded(fd, path, limitBytes).toString(), version: `${ino} ${mtimeNs}` };
+  });
+}
+
+function withFile<T>(path: string, work: (fd: number) => T): T {
+  const fd = openSync(path, constants.O_RDONLY | oursOnly);
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const chunkBytes = 8192;
+
+/** Read until a chunk is not filled, which is where a file ends; never more than a byte beyond the limit. */
+function readBounded(fd: number, path: string, limitBytes: number): Buffer {
+  let bytes = Buffer.allocUnsafe(Math.min(chunkBytes, limitBytes + 1));
+  for (let length = 0; ; ) {
+    length += readSync(fd, bytes, length, bytes.length - length, null);
+    if (length > limitBytes) throw new FileTooLargeError(path, limitBytes);
+    if (length < bytes.length) return bytes.subarray(0, length);
+    const larger = Buffer.allocUnsafe(Math.min(bytes.length * 4, limitBytes + 1));
+    bytes.copy(larger);
+    bytes = larger;
+  }
+}
+
+/** A file of ours that is longer than anything we would have written; an error of the file system like others. */
+class FileTooLargeError extends Error {
+  override readonly name = "FileTooLargeError";
+  readonly code = "EFBIG";
+
+  constructor(path: string, limitBytes: number) {
+    super(`EFBIG: ${path} is longer than ${limitBytes} bytes`);
+  }
 }
 
 /** Writes a file of ours in place, mode 0600, which only a help to ourselves may be: a reader may see half of it. */

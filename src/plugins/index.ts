@@ -14,7 +14,6 @@ import { portmap } from "./portmap/index.ts";
 import { staticPlugin } from "./static/index.ts";
 import { wasm } from "./wasm/index.ts";
 
-export { normaliseRangeSets } from "./host-local/ranges.ts";
 export type {
   AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, Step, StepRequest,
   Teardown, Undo, ValidAttachment,

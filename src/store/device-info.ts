@@ -125,7 +125,7 @@ function readBounded(path: string): Buffer | undefined {
   try {
     const { size } = lstatSync(path);
     if (size > bytesMax) throw new Error(`it has ${size} bytes, expected at most ${bytesMax}`);
-    return readBytes(path);
+    return readBytes(path, bytesMax);
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

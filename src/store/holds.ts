@@ -1,16 +1,11 @@
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Address } from "../net/index.ts";
-import { formatAddress, isAddress, parseAddress, sameAddress } from "../net/index.ts";
+import type { HeldAddress } from "../ipam/index.ts";
+import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
 import { errnoOf, makeDirectory, readText, removeIfPresent, writeWholeFile } from "../os/index.ts";
 
-/** An address kept for whoever had it last: free for that owner key, taken for all others. */
-export interface HeldAddress {
-  readonly address: Address;
-  /** See `LeaseStore`. */
-  readonly ownerKey: string;
-  /** Milliseconds since 1970. */
-  readonly untilMs: number;
-}
+/** About 80,000 holds. */
+const holdsBytesMax = 8 * 1024 * 1024;
 
 /**
  * The addresses of one network that are held, oldest first: a file beside the index, since a held address must look
@@ -21,6 +16,8 @@ export interface HeldAddress {
  *   <address> <until, milliseconds since 1970> <owner key as a JSON string>
  */
 export function readHolds(path: string, nowMs: number): readonly HeldAddress[] {
+  // Missing is the usual case, and an error costs far more than looking.
+  if (!existsSync(path)) return [];
   return readIfPossible(path)
     .split("\n")
     .map(parseLine)
@@ -28,28 +25,29 @@ export function readHolds(path: string, nowMs: number): readonly HeldAddress[] {
     .filter(({ untilMs }) => untilMs > nowMs);
 }
 
+/** The oldest go when there are more than a reader would take. */
 export function writeHolds(path: string, holds: readonly HeldAddress[]): void {
   if (holds.length === 0) {
     removeIfPresent(path);
     return;
   }
-  makeDirectory(dirname(path), 0o755);
-  writeWholeFile(
-    path,
-    holds
-      .map(({ address, untilMs, ownerKey }) => `${formatAddress(address)} ${untilMs} ${JSON.stringify(ownerKey)}\n`)
-      .join(""),
+  const lines = holds.map(
+    ({ address, untilMs, ownerKey }) => `${formatAddress(address)} ${untilMs} ${JSON.stringify(ownerKey)}\n`,
   );
+  makeDirectory(dirname(path), 0o755);
+  writeWholeFile(path, newest(lines, holdsBytesMax));
 }
 
-/** The holds without those of the addresses. */
-export function withoutAddresses(holds: readonly HeldAddress[], addresses: readonly Address[]): readonly HeldAddress[] {
-  return holds.filter((hold) => !addresses.some((address) => sameAddress(address, hold.address)));
+/** As many whole lines from the end as fit. */
+function newest(lines: readonly string[], bytesMax: number): string {
+  let bytes = 0;
+  const from = lines.findLastIndex((line) => (bytes += Buffer.byteLength(line)) > bytesMax);
+  return lines.slice(from + 1).join("");
 }
 
 function readIfPossible(path: string): string {
   try {
-    return readText(path);
+    return readText(path, holdsBytesMax);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return "";

@@ -35,6 +35,8 @@ export interface CachedAttachment extends ResultKey {
 }
 
 const kind = "cniCacheV1";
+/** A configuration in base64, capability arguments and a result: some of each are a few kilobytes. */
+const resultBytesMax = 16 * 1024 * 1024;
 
 /**
  * Caches an attachment under `<cniDir>/results`, whole or not at all.
@@ -157,7 +159,7 @@ function parseObject(text: string, path: string): Readonly<Record<string, unknow
 
 function readIfPresent(path: string): string | undefined {
   try {
-    return readText(path);
+    return readText(path, resultBytesMax);
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw new CniError(code.ioFailure, `Cannot read the cached result ${path}: ${String(error)}`, { cause: error });

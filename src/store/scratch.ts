@@ -10,6 +10,9 @@ import { writeIntoDirectory } from "./private-directory.ts";
 import type { ScratchDelegate } from "./scratch-delegate.ts";
 import { decodeDelegate, encodeDelegate } from "./scratch-delegate.ts";
 
+/** Up to 100 configurations, each of them twice and in base64. */
+const scratchBytesMax = 64 * 1024 * 1024;
+
 /** The networks of one sandbox. */
 export interface Scratch {
   /** Absent in files of other programs. */
@@ -132,7 +135,7 @@ function scratchOrNothing(path: string): Scratch | undefined {
 function readScratch(path: string): Scratch | undefined {
   let text: string;
   try {
-    text = readText(path);
+    text = readText(path, scratchBytesMax);
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw new CniError(code.ioFailure, `Cannot read the scratch file ${path}: ${String(error)}`, { cause: error });

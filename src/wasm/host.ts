@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
+import type { NodeIdentity } from "../ipam/index.ts";
 import { checkAllocation } from "./call/allocate.ts";
 import { readAnswer } from "./call/answer.ts";
 import { allocateFrame, mergeFrame } from "./call/frames.ts";
@@ -13,7 +14,7 @@ import { metadataOf, moduleName } from "./installed/metadata.ts";
 import type { UsableModule } from "./installed/load.ts";
 import type { LimitsConf } from "./limits.ts";
 import { nodeLimits } from "./limits.ts";
-import type { LoadedModule, ModuleHost, ModuleReference, NodeIdentity, PolicyChange } from "./modules.ts";
+import type { LoadedModule, ModuleHost, ModuleReference, PolicyChange } from "./modules.ts";
 
 /** What the node's own configuration says about modules. */
 export interface NodeModules {

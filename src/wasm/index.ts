@@ -6,8 +6,7 @@
 export { keptModules, openModules } from "./host.ts";
 export type { KeptModules, NodeModules } from "./host.ts";
 export type {
-  AllocateDecision, AllocateRequest, AttachmentRequest, LoadedModule, MergeInput, ModuleHost, ModuleRange,
-  ModuleReference, NodeIdentity, Pod, PolicyChange, ReviewRequest,
+  AttachmentRequest, LoadedModule, MergeInput, ModuleHost, ModuleReference, PolicyChange, ReviewRequest,
 } from "./modules.ts";
 
 export { checkAllocation } from "./call/allocate.ts";

@@ -3,7 +3,7 @@
 // JSON: everything from finding the module to its checked answer, and the median of later calls.
 import { writeSync } from "node:fs";
 import { AddressList, parseAddress, takenView } from "../../src/net/index.ts";
-import type { AllocateDecision, AllocateRequest } from "../../src/wasm/index.ts";
+import type { AllocateDecision, AllocateRequest } from "../../src/ipam/index.ts";
 import { openModules } from "../../src/wasm/index.ts";
 import { summarize } from "./statistics.ts";
 

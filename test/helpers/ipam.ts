@@ -19,6 +19,8 @@ export interface IpamCall {
   readonly prevResult?: Result;
   /** Absent: the built-in modules. */
   readonly modules?: ModuleHost;
+  /** Which start of the machine it is. */
+  readonly bootId?: string;
   /** Gets the warnings; without it there must be none. */
   readonly warnings?: string[];
   /** The configuration is not the node's own. */
@@ -68,7 +70,7 @@ function requestOf(plugin: Plugin, { containerId = "dummy", ifName = "eth0", arg
     trusted: !untrusted };
 }
 
-function contextOf({ modules = builtIn,
+function contextOf({ modules = builtIn, bootId = "now",
   warnings }: IpamCall): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
   const undo: (() => void | Promise<void>)[] = [];
   const unexpected = (): never => {
@@ -80,7 +82,7 @@ function contextOf({ modules = builtIn,
     get containerIfPresent(): never { return unexpected(); },
     get iptables(): never { return unexpected(); },
     modules,
-    leases: (dataDir) => openFileLeases({ dataDir }),
+    leases: ({ dataDir }) => openFileLeases({ dataDir, node: { name: "here", bootId } }),
     readText: (path) => readFileSync(path, "utf8"),
     plugin: unexpected,
     log: { error: unexpected, warn: (line) => (warnings === undefined ? unexpected() : void warnings.push(line)),

@@ -1,14 +1,16 @@
 // src/os/whole-file.ts
 import { execFile, spawnSync } from "node:child_process";
 import {
-  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync,
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  createWholeFile, errnoOf, makeDirectory, readText, removeIfPresent, writeInPlace, writeWholeFile,
+  createWholeFile, errnoOf, makeDirectory, readBytes, readText, readVersioned, removeIfPresent, writeInPlace,
+  writeWholeFile,
 } from "../../src/os/whole-file.ts";
 import { throws } from "../helpers/errors.ts";
 
@@ -69,14 +71,14 @@ test("are not read or written through a symbolic link, and a pipe in their place
   writeFileSync(path("elsewhere"), "theirs");
   for (const [name, target] of [["link", "elsewhere"], ["dangling", "made"]] as const) {
     symlinkSync(path(target), path(name));
-    throws(() => readText(path(name)), "ELOOP");
+    throws(() => readText(path(name), 100), "ELOOP");
     throws(() => writeInPlace(path(name), "ours", "replace"), "ELOOP");
     throws(() => writeInPlace(path(name), "ours", "append"), "ELOOP");
   }
   assert.is(readFileSync(path("elsewhere"), "utf8"), "theirs");
   assert.not(existsSync(path("made")));
   assert.is(spawnSync("mkfifo", [path("pipe")]).status, 0);
-  assert.is(readText(path("pipe")), "");
+  assert.is(readText(path("pipe"), 100), "");
   throws(() => writeInPlace(path("pipe"), "ours", "append"), "ENXIO");
 });
 
@@ -84,8 +86,29 @@ test("in place are appended to or replaced", () => {
   writeInPlace(path("a"), "a longer text", "replace");
   writeInPlace(path("a"), "one", "replace");
   writeInPlace(path("a"), " two", "append");
-  assert.is(readText(path("a")), "one two");
+  assert.is(readText(path("a"), 100), "one two");
   assert.is(statSync(path("a")).mode & 0o777, 0o600);
+});
+
+test("are read up to a limit and not a byte further, however large they say they are", () => {
+  writeFileSync(path("a"), "x".repeat(100_000));
+  assert.is(readText(path("a"), 100_000).length, 100_000);
+  throws(() => readText(path("a"), 99_999), "EFBIG");
+  throws(() => readBytes(path("a"), 10), "EFBIG");
+  throws(() => readVersioned(path("a"), 10), "EFBIG");
+  writeFileSync(path("sparse"), "");
+  assert.is(readText(path("sparse"), 0), "");
+  truncateSync(path("sparse"), 2 ** 40);
+  throws(() => readText(path("sparse"), 10_000), "EFBIG");
+});
+
+test("have another version once they are written anew", () => {
+  writeWholeFile(path("a"), "one");
+  const { text, version } = readVersioned(path("a"), 100);
+  assert.is(text, "one");
+  assert.is(readVersioned(path("a"), 100).version, version);
+  writeWholeFile(path("a"), "one");
+  assert.is.not(readVersioned(path("a"), 100).version, version);
 });
 
 test.run();

@@ -1,19 +1,20 @@
 // src/store/file-leases.ts: what the store guarantees whoever else writes, dies or scribbles.
 import { execFile, spawn, spawnSync } from "node:child_process";
 import {
-  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync,
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { LeaseStore } from "../../src/ipam/index.ts";
+import type { Claimant, LeaseStore } from "../../src/ipam/index.ts";
 import { formatAddress, parseAddress } from "../../src/net/index.ts";
 import { takeLock } from "../../src/os/index.ts";
 import { hostLocal } from "../../src/plugins/host-local/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
-import { rejects, throws } from "../helpers/errors.ts";
+import { rejects } from "../helpers/errors.ts";
 import { add, check, del } from "../helpers/ipam.ts";
 import { random } from "../helpers/random.ts";
 
@@ -25,23 +26,25 @@ let dataDir = "";
 let store: LeaseStore;
 function prepare(): void {
   dataDir = mkdtempSync(join(tmpdir(), "polynic-leases-"));
-  store = openFileLeases({ dataDir });
+  store = openFileLeases({ dataDir, node });
 }
 function cleanUp(): void {
   rmSync(dataDir, { recursive: true });
 }
 
+const node = { name: "here", bootId: "now" };
 const owner = (containerId: string, ifName = "eth0") => ({ containerId, ifName });
 const lease = (text: string, set = 0) => ({ address: parseAddress(text), set });
 const directory = () => join(dataDir, "mynet");
 const reserved = () => (existsSync(directory())
   ? readdirSync(directory()).filter((name) => /^[\d.]+$/.test(name)).sort() : []);
-const take = (id: string, ...texts: string[]) => store.exclusively("mynet",
-  () => store.commit("mynet", texts.map((text, set) => lease(text, set)), owner(id)));
+const takeAs = (asking: Claimant, ...texts: string[]) => store.exclusively("mynet",
+  async (turn) => await turn.commit({ leases: texts.map((text, set) => lease(text, set)), owner: asking, stale: [] }));
+const take = (id: string, ...texts: string[]) => takeAs(owner(id), ...texts);
 const ipam = { type: "host-local", get dataDir() { return dataDir; }, subnet: "10.0.0.0/16" };
 const call = (containerId: string) => ({ containerId, conf: { ipam: { ...ipam } } });
-const mine = (id: string) => store.view("mynet", { owner: owner(id), spans: [], reserved: [],
-  sets: 0 }).mine.map(formatAddress);
+const mine = (id: string) => store.exclusively("mynet", async (turn) =>
+  (await turn.view({ owner: owner(id), spans: [], reserved: [], sets: 0 })).mine.map(formatAddress));
 
 const commit = suite("commit");
 commit.before.each(prepare);
@@ -62,10 +65,9 @@ commit("leaves no temporary file, and none in the network's directory ever", asy
 });
 
 commit("says where it could not write", async () => {
-  await store.exclusively("mynet", () => {
-    rmSync(join(dataDir, ".polynic"), { recursive: true });
+  await store.exclusively("mynet", async (turn) => {
     writeFileSync(join(dataDir, ".polynic"), "");
-    throws(() => store.commit("mynet", [lease("10.0.0.2")], owner("a")), 5);
+    await rejects(turn.commit({ leases: [lease("10.0.0.2")], owner: owner("a"), stale: [] }), 5);
   });
   assert.equal(reserved(), []);
 });
@@ -92,7 +94,7 @@ release("makes nothing where there is nothing", async () => {
 release.run();
 
 /** Ways to spoil the index; the store must answer as if nothing had happened. */
-const spoilers: readonly (readonly [string, (index: string) => void])[] = [
+const spoilers: (readonly [string, (index: string) => void])[] = [
   ["gone", (index) => rmSync(index, { recursive: true })],
   ["without its stamp", (index) => rmSync(join(index, "stamp"))],
   ["full of garbage", (index) => readdirSync(index).forEach((name) => writeFileSync(join(index, name),
@@ -112,6 +114,12 @@ function replaceFiles(index: string, which: (name: string) => boolean, make: (pa
     make(path);
   }
 }
+/** As large as a tenant's file may say it is; the disk has nothing of it. */
+const hugeBytes = 2 ** 40;
+spoilers.push(["of sparse files without an end", (index) => replaceFiles(index, () => true, (path) => {
+  writeFileSync(path, "");
+  truncateSync(path, hugeBytes);
+})]);
 const index = suite("the index");
 index.before.each(prepare);
 index.after.each(cleanUp);
@@ -127,6 +135,20 @@ for (const [title, spoil] of spoilers) {
   });
 }
 
+index("and reservations, cursors and holds are read up to a limit, whatever their size", async () => {
+  await take("a", "10.0.0.2");
+  for (const name of ["last_reserved_ip.0", "last_reserved_ip.1", "10.0.0.3", "../.polynic/mynet/holds",
+    "../.polynic/mynet/was", "../.polynic/mynet/scan"]) {
+    writeFileSync(join(directory(), name), "");
+    truncateSync(join(directory(), name), hugeBytes);
+  }
+  const named = { ...call("b"), args: "IgnoreUnknown=1;K8S_POD_NAME=web" };
+  assert.equal((await add(hostLocal, named)).ips[0]?.address, "10.0.0.4/16", "what is too long is nobody's, and taken");
+  await del(hostLocal, named);
+  await del(hostLocal, call("a"));
+  assert.equal(reserved(), ["10.0.0.3"]);
+});
+
 index("may point to somebody else's reservations", async () => {
   await add(hostLocal, call("a"));
   await add(hostLocal, call("b"));
@@ -140,7 +162,7 @@ index("may point to somebody else's reservations", async () => {
 index("learns of reservations that other programs made, and of those they took away", async () => {
   await add(hostLocal, call("a"));
   writeFileSync(join(directory(), "10.0.0.50"), "foreign\r\neth0");
-  assert.equal(mine("foreign"), ["10.0.0.50"]);
+  assert.equal(await mine("foreign"), ["10.0.0.50"]);
   await rejects(add(hostLocal, call("foreign")), 102);
   rmSync(join(directory(), "10.0.0.2"));
   await add(hostLocal, call("a"));
@@ -151,11 +173,11 @@ index("learns of reservations that other programs made, and of those they took a
 index("notices another program by its cursor when the directory's time stood still", async () => {
   await add(hostLocal, call("a"));
   utimesSync(directory(), 1000, 1000);
-  await store.exclusively("mynet", () => mine("nobody")); // a full reading; complete at that time
+  await mine("nobody"); // a full reading; complete at that time
   writeFileSync(join(directory(), "10.0.0.3"), "foreign\r\neth0");
   writeFileSync(join(directory(), "last_reserved_ip.0"), "10.0.0.3");
   utimesSync(directory(), 1000, 1000);
-  assert.equal(mine("foreign"), ["10.0.0.3"]);
+  assert.equal(await mine("foreign"), ["10.0.0.3"]);
 });
 
 index("spares reading the reservations of others", async () => {
@@ -164,17 +186,16 @@ index("spares reading the reservations of others", async () => {
   writeFileSync(wrong, "b\r\neth0");
   await add(hostLocal, call("c")); // reads all once
   writeFileSync(wrong, "d\r\neth0"); // behind its back: the directory's time stays
-  assert.equal(mine("d"), [], "not found without reading every file");
+  assert.equal(await mine("d"), [], "not found without reading every file");
 });
 
 index("holds owners of any name", async () => {
   for (const id of ["x".repeat(400), "a:b", "ü/../..", `y${"x".repeat(399)}`]) {
-    await store.exclusively("mynet", () => store.commit("mynet", [lease(`10.0.9.${reserved().length + 1}`)],
-      owner(id)));
-    assert.is(mine(id).length, 1);
+    await take(id, `10.0.9.${reserved().length + 1}`);
+    assert.is((await mine(id)).length, 1);
   }
   assert.is((await store.release("mynet", owner("x".repeat(400)))).length, 1);
-  assert.is(mine(`y${"x".repeat(399)}`).length, 1);
+  assert.is((await mine(`y${"x".repeat(399)}`)).length, 1);
   assert.is(reserved().length, 3);
 });
 
@@ -188,7 +209,7 @@ lists("collects what is not valid, unless it was written anew since it was liste
   await take("a", "10.0.0.2");
   await take("b", "10.0.0.3");
   await take("c", "10.0.0.4");
-  const listed = store.list("mynet");
+  const listed = await store.list("mynet");
   assert.equal(listed.map(({ owner: { containerId } }) => containerId).sort(), ["a", "b", "c"]);
   await store.release("mynet", owner("b"));
   await take("b", "10.0.0.3");
@@ -207,13 +228,28 @@ lists("takes away temporary files of processes that died, not those of now", asy
   assert.ok(existsSync(fresh ?? ""));
 });
 
+lists("of killed calls the leftovers go by themselves when others come and go", async () => {
+  await add(hostLocal, call("a"));
+  const own = join(dataDir, ".polynic");
+  const temporary = join(own, ".polynic-1-aa.tmp"), hint = join(own, "mynet", "eth0:x");
+  for (const path of [temporary, hint]) writeFileSync(path, "\n10.0.0.9\n");
+  utimesSync(temporary, 1000, 1000);
+  for (let i = 0; i < 10; i++) {
+    await add(hostLocal, call("b"));
+    await del(hostLocal, call("b"));
+  }
+  assert.not(existsSync(temporary));
+  assert.not(existsSync(hint));
+  assert.equal(await mine("a"), ["10.0.0.2"]);
+});
+
 lists("forgets owners whose reservations another program released", async () => {
   await take("a", "10.0.0.2");
   await take("b", "10.0.0.3");
   rmSync(join(directory(), "10.0.0.2"));
   await store.collect("mynet", [], () => true);
   assert.equal(readdirSync(join(dataDir, ".polynic", "mynet")).filter((name) => name.includes(":")), ["eth0:b"]);
-  assert.equal(mine("b"), ["10.0.0.3"]);
+  assert.equal(await mine("b"), ["10.0.0.3"]);
 });
 
 lists.run();
@@ -223,17 +259,17 @@ lock.before.each(prepare);
 lock.after.each(cleanUp);
 
 lock("is waited for with a limit, and then is code 11", async () => {
-  const impatient = openFileLeases({ dataDir, lockTimeoutMs: 20 });
+  const impatient = openFileLeases({ dataDir, node, lockTimeoutMs: 20 });
   mkdirSync(directory());
   const held = await takeLock(join(directory(), "lock"), { timeoutMs: 0 });
-  await rejects(impatient.exclusively("mynet", () => 1), 11);
+  await rejects(impatient.exclusively("mynet", async () => 1), 11);
   held.close();
-  assert.is(await impatient.exclusively("mynet", () => 1), 1);
+  assert.is(await impatient.exclusively("mynet", async () => 1), 1);
 });
 
 lock("that cannot be opened is code 5", async () => {
   writeFileSync(directory(), "no directory");
-  const { message } = await rejects(store.exclusively("mynet", () => 1), 5);
+  const { message } = await rejects(store.exclusively("mynet", async () => 1), 5);
   assert.match(message, /mynet\/lock: ENOTDIR/);
 });
 
@@ -281,7 +317,7 @@ race("survive being killed at any moment: DEL restores, nothing is lost or stuck
     await sleep(any.below(40));
     child.kill("SIGKILL");
     await ended;
-    const left = store.list("mynet").filter(({ owner: { containerId } }) => containerId !== "bystander");
+    const left = (await store.list("mynet")).filter(({ owner: { containerId } }) => containerId !== "bystander");
     assert.ok(left.every(({ owner: { containerId } }) => containerId.startsWith(`k${round}-`)),
       `seed ${any.seed}: every file is whole`);
     for (const { owner: { containerId } } of left) await del(hostLocal, call(containerId));

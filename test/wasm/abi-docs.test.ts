@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AddressList, formatAddress, parseAddress, takenView } from "../../src/net/index.ts";
-import type { AllocateRequest } from "../../src/wasm/index.ts";
+import type { AllocateRequest } from "../../src/ipam/index.ts";
 import {
   allocateFrame, callModule, checkAllocation, checkReview, codeLimits, defaultLimits, op, prepareModule, readAnswer,
   reviewFrame,

@@ -1,6 +1,6 @@
 import type { IpConfig, Result } from "../../cni/index.ts";
 import { CniError, code, messageOf, readConf } from "../../cni/index.ts";
-import { dataDirOf, hostLocalSchema } from "../host-local/conf.ts";
+import { hostLocalSchema, storeOf } from "../host-local/conf.ts";
 import { ownerOf } from "../host-local/owner.ts";
 import type {
   AddContext,
@@ -85,7 +85,7 @@ export async function releaseAddresses(type: string, request: PluginRequest, con
     found = context.plugin(type);
   } catch (error) {
     const conf = readConf(hostLocalSchema, request.conf, { lenient: true });
-    const released = await context.leases(dataDirOf(conf)).release(request.conf.name, ownerOf(request.attachment));
+    const released = await context.leases(storeOf(conf)).release(request.conf.name, ownerOf(request.attachment));
     if (released.length === 0) throw error;
     context.log.warn(`${messageOf(error)}; its addresses are released all the same`);
     return;

@@ -1,6 +1,6 @@
 import type { Result } from "../../cni/index.ts";
 import type { Iptables } from "../../exec/index.ts";
-import type { LeaseStore } from "../../ipam/index.ts";
+import type { LeaseStore, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
 import type { ModuleHost } from "../../wasm/index.ts";
 
@@ -64,8 +64,8 @@ export interface Handles {
   readonly containerIfPresent: Namespace | undefined;
   readonly iptables: Iptables;
   readonly modules: ModuleHost;
-  /** Address reservations below a host-local `dataDir`. */
-  leases(dataDir: string): LeaseStore;
+  /** Address reservations, where a network's configuration has them kept. */
+  leases(choice: StoreChoice): LeaseStore;
   /** The text of a file that a configuration names (resolv.conf); CniError 5 when it cannot be read. */
   readText(path: string): string;
   /** The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither. */

@@ -1,10 +1,8 @@
-import type { ConfParts, Confs } from "../../cni/index.ts";
+import type { Confs } from "../../cni/index.ts";
 import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
+import type { RangeConf, StoreChoice } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { AddressError, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
-
-/** A range as it is written; see ranges.ts for what it means. */
-export type RangeConf = ConfParts["host-local#/definitions/range"];
 
 /** What host-local reads of its network. */
 export type HostLocalConf = Confs["host-local"];
@@ -13,9 +11,9 @@ export const hostLocalSchema = confSchema("host-local");
 
 const defaultDataDir = "/var/lib/cni/networks";
 
-/** Where the networks' reservations are. */
-export function dataDirOf(conf: HostLocalConf): string {
-  return conf.ipam?.dataDir || defaultDataDir;
+/** Where the network's reservations are kept. */
+export function storeOf(conf: HostLocalConf): StoreChoice {
+  return { type: "files", dataDir: conf.ipam?.dataDir || defaultDataDir };
 }
 
 /** The range sets in the order that numbers them: the runtime's, the one written directly in `ipam`, then `ranges`. */

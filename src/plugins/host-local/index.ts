@@ -1,18 +1,15 @@
 import type { Route } from "../../cni/index.ts";
 import { CniError, allVersions, code } from "../../cni/index.ts";
-import type { Lease } from "../../ipam/index.ts";
+import type { AllocateRequest, Lease, RangeSet } from "../../ipam/index.ts";
+import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
-import type { AllocateRequest } from "../../wasm/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { ValidAttachment } from "../contract/plugin.ts";
 import { configuredRoutes } from "../interface/routes.ts";
 import type { HostLocalConf } from "./conf.ts";
-import { dataDirOf, hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
+import { hostLocalSchema, rangeSetsOf, requestedOf, storeOf } from "./conf.ts";
 import { ownerOf } from "./owner.ts";
-import type { RangeSet } from "./ranges.ts";
-import { normaliseRangeSets } from "./ranges.ts";
-import { reserve } from "./reserve.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 
 /** The configuration as ADD acts on it. */
@@ -26,7 +23,9 @@ export interface HostLocalPlan {
 /**
  * host-local: gives addresses from ranges kept in files on this node.
  *
- * ADD     reads `resolvConf`, then reserves one address for every range set, all or none, round robin or as requested.
+ * ADD     reads `resolvConf`, then reserves one address for every range set, all or none: as requested, else what the
+ *         pod or container of this name had last where that is free, else round robin. What an earlier boot of the node
+ *         left to the same interface is given up.
  * DEL     releases what the interface holds; only the network's name and `dataDir` are needed, nothing held is success.
  * CHECK   looks for some reservation of the interface; which address it is does not matter.
  * STATUS  whether `dataDir` can be written.
@@ -46,10 +45,11 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     const resolvConf = conf.ipam?.resolvConf;
     const dns = resolvConf === undefined || resolvConf === "" ? {} : parseResolvConf(context.readText(resolvConf));
 
-    const store = context.leases(dataDirOf(conf));
-    const owner = ownerOf(attachment);
+    const store = context.leases(storeOf(conf)), owner = ownerOf(attachment);
     const decide = (proposal: AllocateRequest) => context.modules.allocate("host-local", proposal);
-    const { reserved } = await reserve({ store, network, owner, sets, requested, decide });
+    const { reserved } = await reserve({
+      store, scope: network, network, owner, sets, requested, decide, remembers: true,
+    });
     context.undo.add("release the addresses", async () => void await store.release(network, owner));
 
     const ips = reserved.map(({ address, range }) => ({
@@ -59,24 +59,25 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     return { interfaces: [], ips, routes, dns };
   },
   async del({ conf, network, attachment }, context) {
-    await context.leases(dataDirOf(conf)).release(network, ownerOf(attachment));
+    await context.leases(storeOf(conf)).release(network, ownerOf(attachment));
   },
   async check({ conf, network, attachment }, handles) {
-    if (handles.leases(dataDirOf(conf)).list(network, ownerOf(attachment)).length > 0) return;
+    const leases = await handles.leases(storeOf(conf)).list(network, ownerOf(attachment));
+    if (leases.length > 0) return;
     throw new CniError(
       code.attachmentBroken,
       `Cannot find an address of "${attachment.ifName}" in container "${attachment.containerId}" of network ` +
-        `"${network}": none is reserved in ${dataDirOf(conf)}, expected one by ADD`,
+        `"${network}": none is reserved in ${storeOf(conf).dataDir}, expected one by ADD`,
     );
   },
   async status({ conf }, handles) {
-    const reason = handles.leases(dataDirOf(conf)).status();
+    const reason = await handles.leases(storeOf(conf)).status();
     if (reason !== undefined) throw new CniError(code.notReady, `Cannot reserve addresses: ${reason}`);
   },
   async gc({ conf, network, validAttachments }, handles) {
     if (validAttachments === undefined) return;
-    const store = handles.leases(dataDirOf(conf));
-    await store.collect(network, store.list(network), (lease) =>
+    const store = handles.leases(storeOf(conf));
+    await store.collect(network, await store.list(network), (lease) =>
       validAttachments.some((valid) => isHeldBy(lease, valid)),
     );
   },

@@ -1,13 +1,8 @@
 import { schema } from "../../../build/late-schemas/wasm.mjs";
 import type { Confs } from "../../cni/index.ts";
 import { CniError, code, confSchema, splitArgPairs } from "../../cni/index.ts";
-import type {
-  AttachmentRequest,
-  LoadedModule,
-  ModuleReference,
-  NodeIdentity,
-  Pod,
-} from "../../wasm/index.ts";
+import type { NodeIdentity, Pod } from "../../ipam/index.ts";
+import type { AttachmentRequest, LoadedModule, ModuleReference } from "../../wasm/index.ts";
 import type { Attachment, StepRequest } from "../contract/plugin.ts";
 import { requestedMac } from "../interface/mac.ts";
 import { longForm } from "./long-form.ts";
@@ -103,13 +98,6 @@ export function macOf(conf: Partial<WasmConf>, attachment: Attachment): string |
       stronger: "configured",
     }) ?? null
   );
-}
-
-/**
- * Who a container is to the store across its restarts: the pod's name and the interface's, without a pod the container.
- */
-export function ownerKeyOf({ containerId, ifName }: Attachment, pod: Pod | undefined): string {
-  return pod === undefined ? `${containerId}/${ifName}` : `${pod.namespace}/${pod.name}/${ifName}`;
 }
 
 /** What each op is told of the container. */

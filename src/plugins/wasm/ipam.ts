@@ -1,21 +1,18 @@
 import type { Result } from "../../cni/index.ts";
 import { allVersions, messageOf, readConf } from "../../cni/index.ts";
-import type { HoldRequest, LeaseStore } from "../../ipam/index.ts";
+import type { Hold, LeaseStore, RangeSet } from "../../ipam/index.ts";
+import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { LoadedModule } from "../../wasm/index.ts";
 import type { AddContext, DelContext, Handles, Plugin, PluginRequest, StepRequest } from "../contract/plugin.ts";
-import { dataDirOf, rangeSetsOf, requestedOf } from "../host-local/conf.ts";
+import { rangeSetsOf, requestedOf, storeOf } from "../host-local/conf.ts";
 import { hostLocal } from "../host-local/index.ts";
 import { ownerOf } from "../host-local/owner.ts";
-import type { RangeSet } from "../host-local/ranges.ts";
-import { normaliseRangeSets } from "../host-local/ranges.ts";
-import { reserve } from "../host-local/reserve.ts";
 import type { WasmConf } from "./conf.ts";
 import {
   facts,
   macOf,
-  ownerKeyOf,
   podOf,
   referenceOf,
   refuseOtherConfig,
@@ -48,17 +45,15 @@ export function wasmIpam(type: string): Plugin {
     async del(request, context) {
       const conf = readConf(wasmSchema, request.conf, { lenient: true });
       const { attachment } = request;
-      const store = context.leases(dataDirOf(conf)), owner = ownerOf(attachment);
+      const store = context.leases(storeOf(conf)), owner = ownerOf(attachment);
       await store.release(request.conf.name, owner, await toHold(conf, request, context, store));
     },
     async check(request, handles) {
       await hostLocal.check(request, handles);
       const conf = readConf(wasmSchema, request.conf);
       const module = await usableModule(conf, request, handles);
-      const mine = handles
-        .leases(dataDirOf(conf))
-        .list(request.conf.name, ownerOf(request.attachment))
-        .map(({ address }) => address);
+      const leases = await handles.leases(storeOf(conf)).list(request.conf.name, ownerOf(request.attachment));
+      const mine = leases.map(({ address }) => address);
       module.check({
         ...facts(request, macOf(conf, request.attachment)),
         config: conf.ipam?.config ?? {},
@@ -107,11 +102,10 @@ async function allocate(
   context: AddContext,
 ): Promise<Result> {
   const pod = podOf(attachment.args), { node } = context.modules;
-  const store = context.leases(dataDirOf(conf)), owner = ownerOf(attachment);
+  const store = context.leases(storeOf(conf)), owner = ownerOf(attachment);
   const { reserved, routes = [], dns } = await reserve({
-    store, network, owner, sets, requested, mac, pod, node,
+    store, scope: network, network, owner, sets, requested, mac, pod, node,
     config: conf.ipam?.config ?? {},
-    ownerKey: ownerKeyOf(attachment, pod),
     seedOf: module.seedOf,
     decide: (proposal) => module.allocate(proposal),
   });
@@ -133,18 +127,18 @@ async function toHold(
   request: PluginRequest,
   context: DelContext,
   store: LeaseStore,
-): Promise<HoldRequest | undefined> {
+): Promise<readonly Hold[]> {
   const { attachment } = request;
   try {
     const module = await context.modules.load(referenceOf(conf.ipam ?? {}, request));
-    if (module.metadata.kind !== "ipam" || !module.metadata.ops.includes("release")) return undefined;
-    const mine = store.list(request.conf.name, ownerOf(attachment)).map(({ address }) => address);
-    if (mine.length === 0) return undefined;
-    const holds = module.release({ ...facts(request, macOf(conf, attachment)), config: conf.ipam?.config ?? {}, mine });
-    return { ownerKey: ownerKeyOf(attachment, podOf(attachment.args)), holds };
+    if (module.metadata.kind !== "ipam" || !module.metadata.ops.includes("release")) return [];
+    const leases = await store.list(request.conf.name, ownerOf(attachment));
+    const mine = leases.map(({ address }) => address);
+    if (mine.length === 0) return [];
+    return module.release({ ...facts(request, macOf(conf, attachment)), config: conf.ipam?.config ?? {}, mine });
   } catch (error) {
     const what = messageOf(error);
     context.log.warn(`${what}; its addresses are released and not held`);
-    return undefined;
+    return [];
   }
 }

@@ -1,4 +1,5 @@
 import type { Dns, Route } from "../../cni/index.ts";
+import type { AllocateDecision, AllocateRequest, OfferedRange } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import {
   compareAddresses,
@@ -9,7 +10,6 @@ import {
   sameAddress,
   viewHolds,
 } from "../../net/index.ts";
-import type { AllocateDecision, AllocateRequest, ModuleRange } from "../modules.ts";
 import type { Answer } from "./answer.ts";
 import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from "./answer.ts";
 
@@ -73,7 +73,7 @@ export function checkAllocation(
 function checkAddress(
   name: string,
   entry: unknown,
-  ranges: readonly ModuleRange[],
+  ranges: readonly OfferedRange[],
 ): { range: number; address: Address } {
   if (!isObject(entry)) throw answerError(name, "an entry of ips is not an object");
   refuseOtherKeys(name, "an entry of ips", entry, ["range", "address"]);
@@ -103,8 +103,8 @@ function checkAddress(
 
 function refuseOtherSets(
   name: string,
-  chosen: readonly (ModuleRange | undefined)[],
-  ranges: readonly ModuleRange[],
+  chosen: readonly (OfferedRange | undefined)[],
+  ranges: readonly OfferedRange[],
 ): void {
   const wanted = [...new Set(ranges.map(({ set }) => set))].sort((a, b) => a - b);
   const given = chosen.map((range) => range?.set ?? -1).sort((a, b) => a - b);

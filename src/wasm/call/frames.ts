@@ -1,5 +1,6 @@
 import { CniError, code, messageOf } from "../../cni/index.ts";
-import type { AllocateRequest, MergeInput } from "../modules.ts";
+import type { AllocateRequest } from "../../ipam/index.ts";
+import type { MergeInput } from "../modules.ts";
 import { allocateJson } from "./allocate.ts";
 import type { FrameRange } from "./frame.ts";
 import { encodeFrame } from "./frame.ts";

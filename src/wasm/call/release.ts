@@ -1,6 +1,7 @@
 import type { Result } from "../../cni/index.ts";
+import type { Hold } from "../../ipam/index.ts";
 import { isAddress, parseAddress, sameAddress } from "../../net/index.ts";
-import type { AttachmentRequest, Hold } from "../modules.ts";
+import type { AttachmentRequest } from "../modules.ts";
 import { mineJson } from "./allocate.ts";
 import type { Answer } from "./answer.ts";
 import { answerError, decisionError, isObject, listAt, refuseOtherKeys } from "./answer.ts";

@@ -54,6 +54,47 @@ test("gives one address a set, with routes and DNS as they are written, and take
   await rejects(check(hostLocal, request), 111);
 });
 
+test("gives a container its address again that an earlier boot left reserved, and nobody else's", async () => {
+  const boot = (bootId: string, containerId: string) => call(subnet, { bootId, containerId });
+  for (const id of ["a", "b"]) await add(hostLocal, boot("one", id));
+  await rejects(add(hostLocal, boot("one", "a")), 102);
+  assert.equal(await addresses(boot("two", "a")), ["10.1.2.2/24"]);
+  await rejects(add(hostLocal, boot("two", "a")), 102);
+  assert.equal(await addresses(boot("two", "c")), ["10.1.2.4/24"], "what is b's stays taken");
+  await del(hostLocal, boot("three", "b"));
+  assert.equal(reservations(), ["10.1.2.2", "10.1.2.4"]);
+});
+
+test("refuses a second address where nobody knows in which boot the first was reserved", async () => {
+  await add(hostLocal, call(subnet, { bootId: "one" }));
+  rmSync(join(dataDir, ".polynic"), { recursive: true });
+  await rejects(add(hostLocal, call(subnet, { bootId: "two" })), 102);
+});
+
+const names: readonly (readonly [string, string])[] = [
+  ["an engine without pods", "IgnoreUnknown=1;K8S_POD_NAME=web"],
+  ["a cluster", "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web;K8S_POD_UID=1"],
+];
+for (const [engine, args] of names) {
+  test(`remembers the address of a container that ${engine} has a name for`, async () => {
+    await add(hostLocal, call(subnet, { args, containerId: "first" }));
+    await del(hostLocal, call(subnet, { args, containerId: "first" }));
+    assert.equal(await addresses(call(subnet, { containerId: "other" })), ["10.1.2.3/24"]);
+    assert.equal(await addresses(call(subnet, { args, containerId: "again" })), ["10.1.2.2/24"]);
+    assert.is(readFileSync(file("last_reserved_ip.0"), "utf8"), "10.1.2.3", "the order of others goes on");
+    await del(hostLocal, call(subnet, { args, containerId: "again" }));
+    assert.equal(await addresses(call(subnet, { args: "IP=10.1.2.2", containerId: "taker" })), ["10.1.2.2/24"]);
+    assert.equal(await addresses(call(subnet, { args, containerId: "third" })), ["10.1.2.4/24"]);
+  });
+}
+
+test("remembers no address that is no more of the ranges", async () => {
+  const args = "IgnoreUnknown=1;K8S_POD_NAME=web";
+  await add(hostLocal, call(subnet, { args }));
+  await del(hostLocal, call(subnet, { args }));
+  assert.equal(await addresses(call({ subnet: "10.9.0.0/24" }, { args })), ["10.9.0.2/24"]);
+});
+
 test("keeps two interfaces of a container apart", async () => {
   await add(hostLocal, call(subnet));
   await add(hostLocal, call(subnet, { ifName: "eth1" }));

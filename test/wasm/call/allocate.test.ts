@@ -4,10 +4,10 @@ import * as assert from "uvu/assert";
 import type { Span } from "../../../src/net/index.ts";
 import { AddressList, formatAddress, parseAddress, takenView } from "../../../src/net/index.ts";
 import { checkAllocation } from "../../../src/wasm/call/allocate.ts";
-import type { AllocateRequest, ModuleRange } from "../../../src/wasm/index.ts";
+import type { AllocateRequest, OfferedRange } from "../../../src/ipam/index.ts";
 import { throws } from "../../helpers/errors.ts";
 
-function range(set: number, first: string, last: string, subnet: string, taken: readonly string[]): ModuleRange {
+function range(set: number, first: string, last: string, subnet: string, taken: readonly string[]): OfferedRange {
   const span: Span = { first: parseAddress(first), last: parseAddress(last) };
   const list = new AddressList(1);
   for (const text of taken) list.addAddress(parseAddress(text));

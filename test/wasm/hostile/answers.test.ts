@@ -6,7 +6,7 @@ import { AddressList, parseAddress, takenView } from "../../../src/net/index.ts"
 import { checkAllocation } from "../../../src/wasm/call/allocate.ts";
 import { readAnswer } from "../../../src/wasm/call/answer.ts";
 import { callModule, compileModule } from "../../../src/wasm/call/sandbox.ts";
-import type { AllocateRequest } from "../../../src/wasm/index.ts";
+import type { AllocateRequest } from "../../../src/ipam/index.ts";
 import { prepareModule } from "../../../src/wasm/index.ts";
 import { throws } from "../../helpers/errors.ts";
 import { describedModule } from "../../helpers/modules.ts";

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AddressList, formatAddress, parseAddress, takenView } from "../../../src/net/index.ts";
-import type { AllocateRequest, LimitsConf } from "../../../src/wasm/index.ts";
+import type { AllocateRequest } from "../../../src/ipam/index.ts";
+import type { LimitsConf } from "../../../src/wasm/index.ts";
 import {
   installModule, openModules, readLock, removeModule, sha256Hex, verifyInstalled,
 } from "../../../src/wasm/index.ts";

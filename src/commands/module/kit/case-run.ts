@@ -1,15 +1,13 @@
 import type { Result } from "../../../cni/index.ts";
 import { CniError, code } from "../../../cni/index.ts";
+import type { AllocateRequest, NodeIdentity, OfferedRange } from "../../../ipam/index.ts";
+import { normaliseRangeSets } from "../../../ipam/index.ts";
 import { addressToInteger, formatPrefix, parseAddress } from "../../../net/index.ts";
-import { normaliseRangeSets } from "../../../plugins/index.ts";
 import type {
-  AllocateRequest,
   AttachmentRequest,
   CallFigures,
   ConfigCheck,
   MergeInput,
-  ModuleRange,
-  NodeIdentity,
   PolicyChange,
   ReviewRequest,
 } from "../../../wasm/index.ts";
@@ -184,13 +182,13 @@ function nodeOf({ node }: CaseRequest): { readonly node?: NodeIdentity } {
 }
 
 /** The ranges of a case, as the host would offer them. */
-export function rangesOf(request: CaseRequest): readonly ModuleRange[] {
+export function rangesOf(request: CaseRequest): readonly OfferedRange[] {
   const sets = normaliseRangeSets(setsOf(request.ranges), "1.1.0");
   const taken = united([...(request.taken ?? []), ...(request.mine ?? [])].map(parseSpan).map(keyed));
   const held = new Set((request.held ?? []).map((text) => keyed(parseSpan(text)).first));
   const cursors = (request.last ?? []).map(parseAddress);
   return sets.flatMap((set, index) =>
-    set.map(({ first, last, subnet, gateway }): ModuleRange => {
+    set.map(({ first, last, subnet, gateway }): OfferedRange => {
       const { family } = first;
       const span = keyed({ family, first: addressToInteger(first), last: addressToInteger(last) });
       const own = withoutSome(within(span, united([...taken, point(keyOf(family, addressToInteger(gateway)))])), held);

@@ -1,6 +1,6 @@
 import { CniError, code } from "../../../cni/index.ts";
+import type { AllocateRequest } from "../../../ipam/index.ts";
 import { addressToInteger, formatAddress } from "../../../net/index.ts";
-import type { AllocateRequest } from "../../../wasm/index.ts";
 import type { Check, Trial } from "./check.ts";
 import type { Density, Pool, Run } from "./pool.ts";
 import { bitmapView, poolOf, runsOf, sizeOf } from "./pool.ts";

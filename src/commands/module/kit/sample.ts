@@ -1,4 +1,5 @@
-import type { AllocateRequest, MergeInput, ReviewRequest } from "../../../wasm/index.ts";
+import type { AllocateRequest } from "../../../ipam/index.ts";
+import type { MergeInput, ReviewRequest } from "../../../wasm/index.ts";
 import {
   allocateFrame,
   checkAllocation,

@@ -1,6 +1,6 @@
+import type { AllocateRequest, OfferedRange } from "../../../ipam/index.ts";
 import type { Address } from "../../../net/index.ts";
 import { formatAddress } from "../../../net/index.ts";
-import type { AllocateRequest, ModuleRange } from "../../../wasm/index.ts";
 import { seedOf } from "../../../wasm/index.ts";
 import type { Density, Pool, Run, Taken } from "./pool.ts";
 import { addressAt, bitmapView, densities, holds, poolOf, runsView, sizeOf, takenOf, withTaken } from "./pool.ts";
@@ -151,7 +151,7 @@ function hex(value: number): string {
   return (value & 0xff).toString(16).padStart(2, "0");
 }
 
-function moduleRange(range: RangeState, form: ViewForm): ModuleRange {
+function moduleRange(range: RangeState, form: ViewForm): OfferedRange {
   const { pool, set, first, last, gateway, cursor, taken } = range;
   const asBitmap = form === "bitmap" && sizeOf(range) <= bitmapLargestRange;
   return {

@@ -1,5 +1,6 @@
 import { CniError } from "../../../cni/index.ts";
-import type { AllocateDecision, AllocateRequest, CompiledModule, ModuleMetadata } from "../../../wasm/index.ts";
+import type { AllocateDecision, AllocateRequest } from "../../../ipam/index.ts";
+import type { CompiledModule, ModuleMetadata } from "../../../wasm/index.ts";
 import {
   allocateFrame,
   callModule,

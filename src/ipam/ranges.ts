@@ -1,5 +1,6 @@
-import { CniError, code, compareVersions } from "../../cni/index.ts";
-import type { Address, Prefix, Span } from "../../net/index.ts";
+import type { ConfParts } from "../cni/index.ts";
+import { CniError, code, compareVersions } from "../cni/index.ts";
+import type { Address, Prefix, Span } from "../net/index.ts";
 import {
   addOffset,
   bitsOf,
@@ -13,8 +14,10 @@ import {
   parseAddress,
   parsePrefix,
   sameAddress,
-} from "../../net/index.ts";
-import type { RangeConf } from "./conf.ts";
+} from "../net/index.ts";
+
+/** A range as it is written. */
+export type RangeConf = ConfParts["host-local#/definitions/range"];
 
 /** A span of one subnet to give addresses from. */
 export interface Range extends Span {
@@ -133,27 +136,20 @@ function refuseMixedSet(set: RangeSet, index: number): void {
       `${formatSpan(stranger)} is of another family than ${first === undefined ? "" : formatSpan(first)}`,
       "expected one family in a set",
     );
-  const pair = set.flatMap((a, i) =>
-    set
-      .slice(i + 1)
-      .filter((b) => overlap(a, b))
-      .map((b) => [a, b] as const),
-  )[0];
+  const pair = overlap(set.map((span) => ({ span, set: index })));
   if (pair !== undefined)
     throw refused(
       `ranges[${index}]`,
-      `${formatSpan(pair[0])} and ${formatSpan(pair[1])} overlap`,
+      `${formatSpan(pair[0].span)} and ${formatSpan(pair[1].span)} overlap`,
       "expected ranges apart from each other",
     );
 }
 
 function refuseOverlappingSets(sets: readonly RangeSet[]): void {
-  for (const [i, set] of sets.entries()) {
-    for (const [j, other] of sets.entries()) {
-      if (j <= i || !set.some((a) => other.some((b) => overlap(a, b)))) continue;
-      throw refused("ranges", `range set ${i} overlaps with ${j}`, "expected sets apart from each other");
-    }
-  }
+  const pair = overlap(sets.flatMap((set, index) => set.map((span) => ({ span, set: index }))));
+  if (pair === undefined) return;
+  const [i = 0, j = 0] = pair.map(({ set }) => set).sort((a, b) => a - b);
+  throw refused("ranges", `range set ${i} overlaps with ${j}`, "expected sets apart from each other");
 }
 
 function refuseSecondSet(sets: readonly RangeSet[], cniVersion: string): void {
@@ -168,12 +164,20 @@ function refuseSecondSet(sets: readonly RangeSet[], cniVersion: string): void {
   }
 }
 
-function overlap(a: Span, b: Span): boolean {
-  return (
-    a.first.family === b.first.family &&
-    compareAddresses(a.first, b.last) <= 0 &&
-    compareAddresses(b.first, a.last) <= 0
-  );
+interface SpanOfSet {
+  readonly span: Span;
+  readonly set: number;
+}
+
+/** Two spans with an address in common; undefined when there are none. Sorted, so that 10,000 are no trouble. */
+function overlap(spans: readonly SpanOfSet[]): readonly [SpanOfSet, SpanOfSet] | undefined {
+  const sorted = spans.toSorted((a, b) => compareAddresses(a.span.first, b.span.first));
+  for (const [index, second] of sorted.entries()) {
+    // Those before are apart, so that the last of them ends last.
+    const first = sorted[index - 1];
+    if (first !== undefined && spanHolds(first.span, second.span.first)) return [first, second];
+  }
+  return undefined;
 }
 
 function refused(place: string, is: string, expected: string): CniError {

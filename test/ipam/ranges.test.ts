@@ -1,10 +1,10 @@
-// src/plugins/host-local/ranges.ts: defaults, and what is refused.
+// src/ipam/ranges.ts: defaults, and what is refused.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { formatAddress, formatPrefix } from "../../../src/net/index.ts";
-import type { RangeConf } from "../../../src/plugins/host-local/conf.ts";
-import { normaliseRangeSets } from "../../../src/plugins/host-local/ranges.ts";
-import { throws } from "../../helpers/errors.ts";
+import { formatAddress, formatPrefix } from "../../src/net/index.ts";
+import type { RangeConf } from "../../src/ipam/index.ts";
+import { normaliseRangeSets } from "../../src/ipam/index.ts";
+import { throws } from "../helpers/errors.ts";
 
 const texts = (conf: RangeConf) => normaliseRangeSets([[conf]],
   "1.1.0").flat().map(({ subnet, first, last, gateway }) =>

@@ -1,8 +1,8 @@
-import { CniError, code } from "../../cni/index.ts";
-import type { LeaseStore, LeaseView, NewLease, Owner } from "../../ipam/index.ts";
-import type { Address } from "../../net/index.ts";
-import { formatAddress, formatPrefix } from "../../net/index.ts";
-import type { AllocateDecision, AllocateRequest, LoadedModule, NodeIdentity, Pod } from "../../wasm/index.ts";
+import { CniError, code } from "../cni/index.ts";
+import type { Address } from "../net/index.ts";
+import { formatAddress, formatPrefix, sameAddress, viewHolds } from "../net/index.ts";
+import type { AllocateDecision, AllocateRequest, NodeIdentity, Pod } from "./decision.ts";
+import type { Claimant, LeaseStore, LeaseView, NewLease } from "./leases.ts";
 import type { Range, RangeSet } from "./ranges.ts";
 import { spanHolds } from "./ranges.ts";
 
@@ -14,20 +14,21 @@ export interface Reserved {
 
 export interface ReserveRequest {
   readonly store: LeaseStore;
+  readonly scope: string;
   readonly network: string;
-  readonly owner: Owner;
+  readonly owner: Claimant;
   readonly sets: readonly RangeSet[];
   readonly requested: readonly Address[];
   /** Proposes an address for every set; the module that decides. */
   readonly decide: (request: AllocateRequest) => AllocateDecision;
-  /** What is held for it is free to this caller; absent: nothing is. */
-  readonly ownerKey?: string;
+  /** Asks for what the owner had last, where that is free and nothing else was asked for. */
+  readonly remembers?: boolean;
   readonly mac?: string | null;
   readonly pod?: Pod | undefined;
   readonly node?: NodeIdentity;
   /** The module's own configuration. */
   readonly config?: object;
-  readonly seedOf?: LoadedModule["seedOf"];
+  readonly seedOf?: (call: { containerId: string; ifName: string; attempt: number }) => string;
 }
 
 /** What a set of proposals came to. */
@@ -46,22 +47,22 @@ const triesMax = 16;
  *   conflicts)
  */
 export async function reserve(request: ReserveRequest): Promise<Reservation> {
-  const { store, network, owner, ownerKey, sets } = request;
+  const { store, scope, owner, sets } = request;
   const places = sets.flatMap((set, index) => set.map((range) => ({ set: index, range })));
   const lost: Address[] = [];
   let yielding = 0;
-  return await store.exclusively(network, () => {
+  return await store.exclusively(scope, async (turn) => {
     for (let attempt = 0; attempt < triesMax; ) {
-      const view = store.view(network, {
+      const view = await turn.view({
         owner, yielding,
         spans: places.map(({ range }) => range),
         reserved: places.map(({ range }) => [range.gateway, ...lost].filter((address) => spanHolds(range, address))),
         sets: sets.length,
-        ...(ownerKey === undefined ? {} : { ownerKey }),
       });
+      const wished = request.remembers === true ? wishes(request, places, view) : [];
       let decision: AllocateDecision;
       try {
-        decision = request.decide(allocateRequest(request, places, view, attempt));
+        decision = request.decide(allocateRequest(request, { places, view, wished, attempt }));
       } catch (error) {
         if (!(error instanceof CniError) || error.code !== code.exhausted || yielding >= view.heldForOthers)
           throw error;
@@ -72,15 +73,18 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
         const place = places[index];
         return place === undefined ? [] : [{ ...place, address }];
       });
-      const outcome = store.commit(network, chosen.map(({ set, address }): NewLease => ({ set, address })), owner);
+      // A cursor goes on from where it was: an address of before says nothing about the order of new ones.
+      const leases = chosen.map(({ set, address }): NewLease =>
+        wished.some((one) => sameAddress(one, address)) ? { address } : { address, set });
+      const outcome = await turn.commit({ owner, leases, stale: view.stale });
       if (outcome.committed) return { ...decision, reserved: chosen.map(({ range, address }) => ({ range, address })) };
       lost.push(...outcome.conflicts);
       attempt++;
     }
     throw new CniError(
       code.tryAgainLater,
-      `Cannot reserve an address in network "${network}": ${triesMax} proposals in a row were taken by others, ` +
-        "expected a quieter moment",
+      `Cannot reserve an address in network "${request.network}": ${triesMax} proposals in a row were taken by ` +
+        "others, expected a quieter moment",
     );
   });
 }
@@ -90,23 +94,44 @@ interface Place {
   readonly range: Range;
 }
 
-function allocateRequest(
-  request: ReserveRequest,
-  places: readonly Place[],
-  view: LeaseView,
-  attempt: number,
-): AllocateRequest {
-  const { owner, network, mac = null, pod, node, config = {}, seedOf } = request;
+/** What the owner had last, one address for each set that nothing is requested of and nothing held in. */
+function wishes({ requested }: ReserveRequest, places: readonly Place[], view: LeaseView): readonly Address[] {
+  const candidates = [...view.stale.map(({ address }) => address), ...view.remembered];
+  if (candidates.length === 0) return [];
+  const served = [...requested, ...view.mine];
+  const done = new Set(
+    places.filter(({ range }) => served.some((address) => spanHolds(range, address))).map(({ set }) => set),
+  );
+  return candidates.filter((address) => {
+    const index = places.findIndex(({ range }) => spanHolds(range, address));
+    const place = places[index], taken = view.views[index];
+    if (place === undefined || taken === undefined || done.has(place.set)) return false;
+    if (viewHolds(taken, place.range, address)) return false;
+    done.add(place.set);
+    return true;
+  });
+}
+
+interface Question {
+  readonly places: readonly Place[];
+  readonly view: LeaseView;
+  readonly wished: readonly Address[];
+  readonly attempt: number;
+}
+
+function allocateRequest(request: ReserveRequest, { places, view, wished, attempt }: Question): AllocateRequest {
+  const { network, mac = null, pod, node, config = {}, seedOf } = request;
+  const { containerId, ifName } = request.owner;
   return {
     attempt,
-    attachment: { ...owner, network, mac },
+    attachment: { containerId, ifName, network, mac },
     config,
-    requested: request.requested.map(formatAddress),
+    requested: [...request.requested, ...wished].map(formatAddress),
     mine: view.mine,
     held: view.held,
     ...(pod === undefined ? {} : { pod }),
     ...(node === undefined ? {} : { node }),
-    ...(seedOf === undefined ? {} : { seed: seedOf({ ...owner, attempt }) }),
+    ...(seedOf === undefined ? {} : { seed: seedOf({ containerId, ifName, attempt }) }),
     ranges: places.map(({ set, range }, index) => {
       const cursor = view.cursors[set];
       return {
