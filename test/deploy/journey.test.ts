@@ -5,6 +5,7 @@ import { readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { builtDist } from "../helpers/dist.ts";
+import { waitLimitMs } from "../helpers/limits.ts";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { PretendNode } from "../helpers/pretend-node.ts";
 import { binDir, confDir, pretendNode } from "../helpers/pretend-node.ts";
@@ -33,11 +34,11 @@ function kubelet(world: World, node: PretendNode) {
 
 function polynic(file: string, ...words: readonly string[]): void {
   const { status, stdout, stderr } = spawnSync(file, words,
-    { encoding: "utf8", timeout: 30_000, env: { PATH: process.env["PATH"] } });
+    { encoding: "utf8", timeout: waitLimitMs, env: { PATH: process.env["PATH"] } });
   assert.is(status, 0, stdout + stderr);
 }
 
-const journey = kernelSuite("a node's journey", import.meta.url, { timeoutMs: 120_000 });
+const journey = kernelSuite("a node's journey", import.meta.url);
 
 journey("goes from Multus to polynic and back, and every pod is deleted by whoever is there", () => {
   const world = makeWorld();

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { builtDist } from "../helpers/dist.ts";
+import { waitLimitMs } from "../helpers/limits.ts";
 import { moduleCommand } from "../helpers/module-command.ts";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { World } from "../helpers/runtime.ts";
@@ -40,7 +41,7 @@ function confWith(directory: string, moduleDir: string, config: object): object 
 const podNamed = (namespace: string,
   name: string) => ({ CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}` });
 
-const suite = kernelSuite("a module as an author makes it", import.meta.url, { timeoutMs: 120_000 });
+const suite = kernelSuite("a module as an author makes it", import.meta.url);
 
 suite("gives a pod the address it chose, and takes no other bytes of its name", () => {
   const world = makeWorld();
@@ -105,7 +106,7 @@ suite("gives a pod an address by the commands of the page", () => {
       const script = commands.map((command) => `printf '%s\\n' ${quoted(`$ ${command}`)}\n${here(command)} || exit ` +
         `1\n`).join("");
       const { status, stdout, stderr } = spawnSync("sh", ["-c", script],
-        { cwd: world.directory, encoding: "utf8", timeout: 60_000,
+        { cwd: world.directory, encoding: "utf8", timeout: waitLimitMs,
         env: { PATH: `${join(builtDist(), "bin")}:${process.env["PATH"] ?? ""}` } });
       assert.equal([status, stderr], [0, ""], stdout);
       // A result has no end of line.

@@ -114,7 +114,7 @@ const rows: readonly Row[] = [
     { cniVersion: "7.0.0", type: "bridge" }), code: 1, says: ["7.0.0"] },
 ];
 
-const refused = kernelSuite("bad input", import.meta.url, { needs, timeoutMs: 180_000 });
+const refused = kernelSuite("bad input", import.meta.url, { needs });
 // One world for all of them, which nothing may change.
 let shared: World | undefined;
 refused.before(() => {
@@ -165,7 +165,7 @@ for (const { title, given } of rows.filter((row) => readable.has(row.title))) {
 }
 untouched.run();
 
-const exhausted = kernelSuite("limits and damage", import.meta.url, { needs, timeoutMs: 120_000 });
+const exhausted = kernelSuite("limits and damage", import.meta.url, { needs });
 exhausted("a full range is an error that names it, and everything is undone", () => {
   const world = makeWorld();
   try {
@@ -245,7 +245,7 @@ exhausted("a second ADD of the same container is refused and leaves the first wh
 });
 exhausted.run();
 
-const together = kernelSuite("concurrent ADDs", import.meta.url, { needs, timeoutMs: 120_000 });
+const together = kernelSuite("concurrent ADDs", import.meta.url, { needs });
 together("two ADDs of one container end in one attachment", async () => {
   const world = makeWorld();
   try {

@@ -10,7 +10,7 @@ import { call, leftovers, makeWorld, start, succeed } from "../helpers/runtime.t
 import { makeUplink, multiplexed, noAttachment, ourPlugins, threeNetworks } from "../helpers/three-networks.ts";
 
 const clients = kernelSuite("real clients", import.meta.url,
-  { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 120_000 });
+  { needs: ["nft_nat", "macvlan", "ipv6"] });
 const containerId = "4f3c8b5d2a1e9f706152433445566778899aabbccddeeff00112233445566778";
 const all = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 

@@ -25,7 +25,7 @@ const lan = { name: "lan", type: "macvlan", master: "uplink0",
 
 for (const build of containerdBuilds()) {
   const pods = boxSuite(`pods of the ${build.name} containerd`, import.meta.url,
-    { programs: containerdPrograms, needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 120_000 });
+    { programs: containerdPrograms, needs: ["nft_nat", "macvlan", "ipv6"] });
 
   let box: Box, containerd: Containerd;
   pods.before(async () => {

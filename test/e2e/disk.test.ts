@@ -7,7 +7,7 @@ import type { World } from "../helpers/runtime.ts";
 import { call, changes, leftovers, makeWorld, state, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
-const disk = kernelSuite("a full disk", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 180_000 });
+const disk = kernelSuite("a full disk", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"] });
 /** More than an ADD of three networks makes. */
 const roomMax = 40;
 

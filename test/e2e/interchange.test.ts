@@ -142,7 +142,7 @@ const rows: readonly Row[] = [
 
 for (const { release, directory } of referencePlugins()) {
   const interchange = kernelSuite(`interchange with the reference plugins ${release}`, import.meta.url,
-    { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 300_000 });
+    { needs: ["nft_nat", "macvlan", "ipv6"] });
   const ours = (): string => join(builtDist(), "bin");
 
   for (const row of rows.filter(({ only }) => only === undefined || only === release)) {

@@ -7,7 +7,6 @@ import type { World } from "../helpers/runtime.ts";
 import { changes, leftovers, makeWorld, start, state, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
-const suiteLimitMs = 240_000;
 const roundCount = 12;
 
 /** One world for all rounds, with everything in it that a first container leaves behind. */
@@ -19,19 +18,20 @@ async function inRounds(round: (world: World, conf: object, delayMs: number) => 
     const conf = configured(world);
     const began = Date.now();
     succeed(world, multiplexed("ADD", conf));
-    const addMs = Date.now() - began;
+    let lifeMs = Date.now() - began;
     succeed(world, multiplexed("DEL", conf));
     const before = settled(world);
     const { seed, below } = random();
     let killed = 0;
-    for (let i = 0; i < roundCount; i++) {
+    for (let i = 0; i < roundCount || killed < roundCount / 4; i++) {
       // Evenly over the life of one call, and a little beyond, each a bit off.
-      const delayMs = (addMs * 1.2 * i) / roundCount + below(3);
+      const delayMs = (lifeMs * 1.2 * (i % roundCount)) / roundCount + below(3);
       if (await round(world, conf, delayMs)) killed++;
+      // It had ended by then: the machine has become faster.
+      else lifeMs = Math.min(lifeMs, delayMs);
       assert.equal(changes(before, settled(world)), [], `killed after ${delayMs} ms, seed ${seed}`);
       assert.equal(leftovers(world), [], `killed after ${delayMs} ms, seed ${seed}`);
     }
-    assert.ok(killed >= roundCount / 4, `${killed} of ${roundCount} rounds were killed before they had ended`);
   } finally {
     world.remove();
   }
@@ -54,8 +54,7 @@ async function killAfter(world: World, verb: string, conf: object, delayMs: numb
   return status === null;
 }
 
-const killed = kernelSuite("killed", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"],
-  timeoutMs: suiteLimitMs });
+const killed = kernelSuite("killed", import.meta.url, { needs: ["nft_nat", "macvlan", "ipv6"] });
 killed("at any point of ADD, DEL takes everything away", async () => {
   await inRounds(async (world, conf, delayMs) => {
     const early = await killAfter(world, "ADD", conf, delayMs);

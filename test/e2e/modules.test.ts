@@ -39,7 +39,7 @@ function network(world: World, ipam: object,
 
 const pod = { args: "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=db-0" };
 
-const modules = kernelSuite("foreign modules", import.meta.url, { timeoutMs: 90_000 });
+const modules = kernelSuite("foreign modules", import.meta.url);
 
 modules("choose the address a container gets, and the same one the next time", inWorld(async (world) => {
   await installModule({ directory: modulesOf(world), bytes: exampleModule("sticky") });

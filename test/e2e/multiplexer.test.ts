@@ -35,7 +35,7 @@ function withoutCursors(lines: readonly string[]): readonly string[] {
   return lines.filter((line) => !line.startsWith("/files/networks/") || !line.includes("/last_reserved_ip."));
 }
 
-const three = kernelSuite("three networks", import.meta.url, { needs, timeoutMs: 180_000 });
+const three = kernelSuite("three networks", import.meta.url, { needs });
 
 three("are attached, confirmed, and taken away without a trace, twice", inWorld((world) => {
   const conf = threeNetworks(world);
@@ -180,7 +180,7 @@ three("leave what another container has reserved by now", inWorld((world) => {
 }));
 three.run();
 
-const collecting = kernelSuite("GC", import.meta.url, { needs, timeoutMs: 120_000 });
+const collecting = kernelSuite("GC", import.meta.url, { needs });
 const listed = (conf: object, valid: unknown): object => ({ ...conf, "cni.dev/valid-attachments": valid });
 const ids = ["pod-1", "pod-2", "pod-3"] as const;
 
@@ -226,7 +226,7 @@ for (const [verb, title] of [["GC", "takes"], ["DEL", "and DEL without runtimeCo
 }
 collecting.run();
 
-const external = kernelSuite("executed plugins in a chain with ours", import.meta.url, { needs, timeoutMs: 120_000 });
+const external = kernelSuite("executed plugins in a chain with ours", import.meta.url, { needs });
 for (const { release, directory } of referencePlugins()) {
   external(`ptp and tuning ${release}, beside a bridge`, inWorld((world) => {
     const cniVersion = "1.0.0", dataDir = join(world.directory, "networks");

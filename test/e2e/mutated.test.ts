@@ -6,7 +6,7 @@ import { call, leftovers, makeWorld, succeed } from "../helpers/runtime.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
 const mutated = kernelSuite("a configuration with one value replaced", import.meta.url,
-  { needs: ["nft_nat", "macvlan", "ipv6"], timeoutMs: 180_000 });
+  { needs: ["nft_nat", "macvlan", "ipv6"] });
 const values = [null, true, 5, -1, 1.5, 1e300, "", "x", "../x", "\0", "ü", [], [[]], {}, { a: 1 }, "9".repeat(300)];
 /** Of the more than thousand there are; the same ones in every run, unless another seed is given. */
 const mutationCount = Number(process.env["POLYNIC_MUTATIONS"] ?? 40);

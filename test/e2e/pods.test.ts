@@ -12,7 +12,7 @@ import { boxSuite } from "../helpers/box.ts";
 import { containerdBuilds, image } from "../helpers/containerd.ts";
 import { ipJson, run } from "../helpers/netns.ts";
 
-const pods = boxSuite("pods with several networks", import.meta.url, { ...clusterNeeds, timeoutMs: 180_000 });
+const pods = boxSuite("pods with several networks", import.meta.url, { ...clusterNeeds });
 let cluster: BoxCluster;
 pods.before(async () => {
   cluster = await joinCluster();
@@ -257,7 +257,7 @@ pods.run();
 
 for (const build of containerdBuilds().filter(({ name }) => name === "newer")) {
   const newer = boxSuite("pods with several networks of the newer containerd", import.meta.url,
-    { ...clusterNeeds, timeoutMs: 60_000 });
+    { ...clusterNeeds });
   newer.before(async () => {
     cluster = await joinCluster(build);
   });

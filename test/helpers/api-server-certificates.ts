@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitLimitMs } from "./limits.ts";
 
 /** PEM. */
 export interface Certificates {
@@ -40,7 +41,7 @@ export function certificates(): Certificates {
       execFileSync("openssl", ["req", "-x509", "-config", "openssl.cnf", "-extensions", name, "-newkey", "ec",
         "-pkeyopt", "ec_paramgen_curve:prime256v1",
         "-nodes", "-days", "2", "-subj", subject, "-keyout", `${name}.key`, "-out", `${name}.crt`, ...signed],
-          { cwd: folder, stdio: ["ignore", "ignore", "pipe"], timeout: 10_000 });
+          { cwd: folder, stdio: ["ignore", "ignore", "pipe"], timeout: waitLimitMs });
       return { chain: readFileSync(join(folder, `${name}.crt`), "utf8"),
         key: readFileSync(join(folder, `${name}.key`), "utf8") };
     };

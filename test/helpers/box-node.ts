@@ -8,6 +8,7 @@ import { podMounts } from "./box-traces.ts";
 import type { Box } from "./box.ts";
 import type { Containerd } from "./containerd.ts";
 import type { PodRequest } from "./cri.ts";
+import { waitLimitMs } from "./limits.ts";
 import type { TestNetns } from "./netns.ts";
 import { ipJson, run } from "./netns.ts";
 
@@ -36,14 +37,12 @@ export function defaultRoutesOf(netns: TestNetns, family: 4 | 6 = 4): readonly s
   return ipJson(`-${family} route show default`, netns).map(({ gateway, dev }) => `${gateway} ${dev}`);
 }
 
-const fetchLimitMs = 5_000;
-
 /** What a server answers to the node itself, once it listens. */
 export async function fetchText(url: string): Promise<string> {
-  const limit = Date.now() + fetchLimitMs;
+  const limit = Date.now() + waitLimitMs;
   for (;;) {
     try {
-      return await (await fetch(url, { signal: AbortSignal.timeout(fetchLimitMs) })).text();
+      return await (await fetch(url, { signal: AbortSignal.timeout(waitLimitMs / 10) })).text();
     } catch (error) {
       if (Date.now() > limit) throw new Error(`Cannot fetch ${url}`, { cause: error });
     }

@@ -1,7 +1,8 @@
 /** What pods have left behind in a box: in the kernel, in the firewall, on disk, and running. */
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { waitLimitMs } from "./limits.ts";
 import { ipJson, run } from "./netns.ts";
 
 /** What is not a pod's own, and stays. */
@@ -12,14 +13,12 @@ export interface Fixtures {
   readonly netns?: readonly string[];
 }
 
-const settleLimitMs = 5_000;
-
 /**
  * The assertion that pods have left nothing, now or in a moment: shims and namespaces end a little after the runtime's
  * answer.
  */
 export async function nothingLeft(fixtures: Fixtures = {}, message?: string): Promise<void> {
-  const limit = Date.now() + settleLimitMs;
+  const limit = Date.now() + waitLimitMs;
   while (leftovers(fixtures).length > 0 && Date.now() < limit) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(leftovers(fixtures), [], message);
 }
@@ -48,10 +47,13 @@ const sharedFile = /\/\.polynic\/|\/last_reserved_ip\.[0-9]+$|\/lock$/;
 const podProcess = /^[^ ]*containerd-shim|^[^ ]*runc |^[^ ]*lib\/polynic\/node |^[^ ]*sleep /;
 const podMount = /^\/run\/(containerd|netns)\/.+/;
 
-/** Namespaces, and the file systems of containers; the last one mounted first. */
+/**
+ * Namespaces, and the file systems of containers; the last one mounted first. Those of the machine are listed too, but
+ * lie below the box's own /run, where nobody finds them.
+ */
 export function podMounts(): readonly string[] {
   const mounted = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" ")[4] ?? "");
-  return mounted.filter((path) => podMount.test(path)).toReversed();
+  return mounted.filter((path) => podMount.test(path) && existsSync(path)).toReversed();
 }
 
 function filesOf(directory: string): readonly string[] {

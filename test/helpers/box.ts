@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
+import { waitLimitMs } from "./limits.ts";
 import type { KernelSuite, KernelSuiteOptions } from "./netns.ts";
 import { kernelSuite, run } from "./netns.ts";
 
@@ -110,7 +111,6 @@ function executablesOf(path: string): readonly string[] {
 }
 
 const cgroupRoot = "/sys/fs/cgroup";
-const emptyLimitMs = 5_000;
 
 /** The cgroup in each hierarchy that has it. */
 function treesOf(cgroup: string): readonly string[] {
@@ -119,7 +119,7 @@ function treesOf(cgroup: string): readonly string[] {
 }
 
 async function endCgroups(cgroup: string): Promise<void> {
-  const limit = Date.now() + emptyLimitMs;
+  const limit = Date.now() + waitLimitMs;
   for (;;) {
     const running = treesOf(cgroup).flatMap(cgroupsOf).flatMap((path) => lines(join(path, "cgroup.procs")));
     if (running.length === 0) return;

@@ -7,6 +7,7 @@ import { makeImage } from "./box-image.ts";
 import type { Box } from "./box.ts";
 import type { Cri } from "./cri.ts";
 import { connectCri } from "./cri.ts";
+import { waitLimitMs } from "./limits.ts";
 import type { TestNetns } from "./netns.ts";
 import { run } from "./netns.ts";
 
@@ -48,8 +49,6 @@ export interface Containerd {
   stop(): Promise<void>;
   start(): Promise<void>;
 }
-
-const upLimitMs = 20_000, eventualLimitMs = 10_000;
 
 /** Starts containerd with an image that pods and containers can be made of. */
 export async function startContainerd(box: Box,
@@ -100,21 +99,22 @@ function launch({ directory, config,
 
 /** Waits until `holds` comes true; throws naming `what` when it takes too long. */
 export async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = Date.now() + eventualLimitMs;
+  const limit = Date.now() + waitLimitMs;
   while (!(await holds())) {
-    if (Date.now() > limit) throw new Error(`waited ${eventualLimitMs} ms for ${what}`);
+    if (Date.now() > limit) throw new Error(`waited ${waitLimitMs} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
 async function answering(cri: Cri, child: ChildProcess, log: string): Promise<void> {
-  const limit = Date.now() + upLimitMs;
+  const limit = Date.now() + waitLimitMs;
   for (;;) {
     try {
       return void await cri.version();
     } catch (error) {
-      if (child.exitCode !== null
-        || Date.now() > limit) throw new Error(`Cannot start containerd: ${existsSync(log) ? readFileSync(log, "utf8") : ""}`, { cause: error });
+      const said = existsSync(log) ? readFileSync(log, "utf8") : "";
+      if (child.exitCode !== null || Date.now() > limit)
+        throw new Error(`Cannot start containerd: ${said}`, { cause: error });
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

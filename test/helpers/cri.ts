@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ServiceError } from "@grpc/grpc-js";
 import { credentials, loadPackageDefinition } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { waitLimitMs } from "./limits.ts";
 
 /** A pod as a kubelet asks for it. */
 export interface PodRequest {
@@ -51,7 +52,6 @@ export interface Cri {
 /** What one message of the protocol has in it; each call below reads the fields its response has in cri.proto. */
 type Message = Readonly<Record<string, any>>;
 
-const callLimitMs = 60_000;
 /** NamespaceMode: a namespace of the whole pod, or of each container alone. */
 const ofPod = 0, ofContainer = 1;
 const sandboxReady = 0;
@@ -63,7 +63,7 @@ export function connectCri(socket: string, { cgroupParent,
   const call = (method: string, request: object): Promise<Message> => new Promise((resolve, reject) => {
     const method_ = client[method];
     if (method_ === undefined) throw new Error(`Cannot call ${method}: expected a call of cri.proto`);
-    method_.call(client, request, { deadline: Date.now() + callLimitMs },
+    method_.call(client, request, { deadline: Date.now() + waitLimitMs },
       (error: ServiceError | null, response: Message) => (
       error === null ? resolve(response) : reject(new Error(`${method}: ${error.details}`))));
   });
@@ -95,7 +95,7 @@ export function connectCri(socket: string, { cgroupParent,
     },
     async exec(containerId, ...command) {
       const { exit_code: exitCode, stdout, stderr } = await call("ExecSync",
-        { container_id: containerId, cmd: command, timeout: 20 });
+        { container_id: containerId, cmd: command, timeout: waitLimitMs / 1000 });
       return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
     },
     close: () => client.close(),

@@ -2,9 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { hangLimitMs } from "./limits.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-const buildLimitMs = 120_000;
 
 /**
  * dist/, built first when it is missing or older than what it is built from; POLYNIC_DIST names another tree instead.
@@ -18,7 +18,7 @@ export function builtDist(): string {
   const dist = join(root, "dist");
   if (changedAt(join(dist, "lib", "polynic", "polynic.js")) > newestSource()) return dist;
   const build = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")],
-    { encoding: "utf8", timeout: buildLimitMs });
+    { encoding: "utf8", timeout: hangLimitMs });
   if (build.status !== 0) throw new Error(`Cannot build dist/: ${build.stdout}${build.stderr}`);
   return dist;
 }

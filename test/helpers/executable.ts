@@ -1,6 +1,7 @@
 /** The executable run from the sources, as a runtime would run it. Its own network namespace is the caller's. */
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { waitLimitMs } from "./limits.ts";
 
 /** The environment of a call; CNI_* variables that are left out are not set. */
 export interface Run {
@@ -22,11 +23,9 @@ export interface Json { readonly [key: string]: unknown }
 
 const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
 
-const timeoutMs = 30_000;
-
 export function runExecutable({ name = "polynic", env = {}, args = [], stdin = "" }: Run): Ran {
   const { status, stdout, stderr } = spawnSync(process.execPath, [entry, name, ...args], {
-    input: textOf(stdin), env: { PATH: process.env["PATH"], ...env }, encoding: "utf8", timeout: timeoutMs,
+    input: textOf(stdin), env: { PATH: process.env["PATH"], ...env }, encoding: "utf8", timeout: waitLimitMs,
   });
   return { status, stdout, stderr, json: jsonOf(stdout) };
 }
@@ -34,7 +33,7 @@ export function runExecutable({ name = "polynic", env = {}, args = [], stdin = "
 /** The same without waiting, to have several at once. */
 export async function startExecutable({ name = "polynic", env = {}, args = [], stdin = "" }: Run): Promise<Ran> {
   const child = spawn(process.execPath, [entry, name, ...args],
-    { env: { PATH: process.env["PATH"], ...env }, timeout: timeoutMs });
+    { env: { PATH: process.env["PATH"], ...env }, timeout: waitLimitMs });
   let stdout = "", stderr = "";
   child.stdout.on("data", (chunk: Buffer) => { stdout += chunk.toString(); });
   child.stderr.on("data", (chunk: Buffer) => { stderr += chunk.toString(); });

@@ -1,6 +1,7 @@
 /** `polynic module` as a person would type it: from the sources, in a folder of the test's own. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { waitLimitMs } from "./limits.ts";
 
 export interface Typed {
   readonly status: number | null;
@@ -9,14 +10,13 @@ export interface Typed {
 }
 
 const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
-const limitMs = 120_000;
 
 /** What stands before the command's own words, behind the path of Node. */
 export const moduleWords = [entry, "polynic", "module"] as const;
 
 export function moduleCommand(cwd: string, ...words: readonly string[]): Typed {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...moduleWords, ...words], {
-    cwd, encoding: "utf8", timeout: limitMs, env: { PATH: process.env["PATH"], CNI_PATH: cwd },
+    cwd, encoding: "utf8", timeout: waitLimitMs, env: { PATH: process.env["PATH"], CNI_PATH: cwd },
   });
   return { status, stdout, stderr };
 }

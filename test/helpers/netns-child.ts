@@ -1,7 +1,10 @@
 /** The child process of a kernel suite: loads the test file and runs that suite's bodies, see netns.ts. */
 import { writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { hangLimitMs } from "./limits.ts";
 import type { Report, ReportedError } from "./netns.ts";
+
+type Step = () => void | Promise<void>;
 
 // uvu's command line sets these before uvu is loaded; with them the file's ordinary suites are collected but not run
 // again.
@@ -10,24 +13,22 @@ const { childSuites } = await import("./netns.ts");
 
 const [file = ""] = process.argv.slice(2);
 await import(pathToFileURL(file).href);
-for (const { definition, timeoutMs } of childSuites) {
-  const { tests, before, after, beforeEach, afterEach } = definition;
+for (const { tests, before, after, beforeEach, afterEach } of childSuites) {
   for (const handler of before) await handler();
   for (const [index, { handler }] of tests.entries()) {
-    report({ index, ...(await outcome([...beforeEach, handler], afterEach, timeoutMs)) });
+    report({ index, ...(await outcome([...beforeEach, handler], afterEach)) });
   }
   for (const handler of after) await handler();
 }
 // Whatever a test left open must not keep the process.
 process.exit(0);
 
-async function outcome(steps: readonly (() => void | Promise<void>)[], always: typeof steps,
-  timeoutMs: number): Promise<Omit<Report, "index">> {
+async function outcome(steps: readonly Step[], always: readonly Step[]): Promise<Omit<Report, "index">> {
   try {
     try {
-      for (const step of steps) await bounded(step, timeoutMs);
+      for (const step of steps) await bounded(step);
     } finally {
-      for (const step of always) await bounded(step, timeoutMs);
+      for (const step of always) await bounded(step);
     }
     return {};
   } catch (error) {
@@ -35,10 +36,10 @@ async function outcome(steps: readonly (() => void | Promise<void>)[], always: t
   }
 }
 
-async function bounded(step: () => void | Promise<void>, timeoutMs: number): Promise<void> {
+async function bounded(step: Step): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the test took longer than ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(() => reject(new Error(`the test took longer than ${hangLimitMs} ms`)), hangLimitMs);
   });
   try {
     await Promise.race([step(), limit]);

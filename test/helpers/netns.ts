@@ -22,6 +22,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import type { SpawnSyncReturns } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
+import { suiteLimitMs, waitLimitMs } from "./limits.ts";
 import { underUserModeLinux, userModeLinuxHas } from "./user-mode-linux.ts";
 
 type Handler = () => void | Promise<void>;
@@ -46,8 +47,6 @@ export type Feature =
 
 export interface KernelSuiteOptions {
   readonly needs?: readonly Feature[];
-  /** The limit for the whole suite; a single test gets at most a third of it. */
-  readonly timeoutMs?: number;
 }
 
 /** A suite whose tests run in a fresh network namespace, see the top of this file. `url` is `import.meta.url`. */
@@ -59,8 +58,7 @@ export function kernelSuite(name: string, url: string, options: KernelSuiteOptio
     after: hook(definition.after, definition.afterEach),
     skip: () => void definition.skipped++,
     run(): void {
-      if (process.env[childMark] === name) childSuites.push({ definition,
-        timeoutMs: (options.timeoutMs ?? defaultTimeoutMs) / 3 });
+      if (process.env[childMark] === name) childSuites.push(definition);
       else if (process.env[childMark] === undefined) runInChild(definition, fileURLToPath(url), options);
     },
   });
@@ -78,9 +76,8 @@ interface Definition {
 
 /** Set in the child to the name of the suite it runs. */
 const childMark = "POLYNIC_KERNEL_SUITE";
-const defaultTimeoutMs = 60_000;
 /** What netns-child.ts runs. */
-export const childSuites: { readonly definition: Definition; readonly timeoutMs: number }[] = [];
+export const childSuites: Definition[] = [];
 
 function hook(once: Handler[], each: Handler[]): Hook {
   return Object.assign((handler: Handler) => void once.push(handler),
@@ -103,7 +100,7 @@ function runInChild(definition: Definition, file: string, options: KernelSuiteOp
 
   let child: Child | undefined;
   outer.before(() => {
-    child = startChild(definition.name, file, { place, timeoutMs: options.timeoutMs ?? defaultTimeoutMs });
+    child = startChild(definition.name, file, place);
   });
   for (const [index, { title }] of definition.tests.entries()) {
     outer(title, async () => {
@@ -140,8 +137,8 @@ interface Child {
   readonly ended: Promise<string | undefined>;
 }
 
-/** The command that runs a child's command under the kernel of its choice, within the limit. */
-type Place = (command: readonly string[], limitMs: number) => readonly string[];
+/** The command that runs a child's command under the kernel of its choice. */
+type Place = (command: readonly string[]) => readonly string[];
 
 const onThisKernel: Place = (command) => command;
 
@@ -149,21 +146,20 @@ function userModeLinuxInstead(needs: readonly Feature[]): Place | undefined {
   return whyNot([]) === undefined && userModeLinuxHas(needs) ? underUserModeLinux : undefined;
 }
 
-function startChild(name: string, file: string, { place,
-  timeoutMs }: { readonly place: Place; readonly timeoutMs: number }): Child {
+function startChild(name: string, file: string, place: Place): Child {
   const bootstrap = fileURLToPath(new URL("./netns-child.ts", import.meta.url));
   const node = [process.execPath, ...process.execArgv, bootstrap, file];
   const script = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock && "$@"; exit $?';
   const namespaces = ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
     "--mount-proc"];
-  const [program = "", ...args] = place([...namespaces, "sh", "-c", script, "sh", ...node], timeoutMs);
+  const [program = "", ...args] = place([...namespaces, "sh", "-c", script, "sh", ...node]);
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "pipe"],
     env: { ...process.env, [childMark]: name } });
   let limit = "";
   const timer = setTimeout(() => {
-    limit = ` at its limit of ${timeoutMs} ms`;
+    limit = ` after ${suiteLimitMs} ms without a report`;
     child.kill("SIGKILL");
-  }, timeoutMs);
+  }, suiteLimitMs);
 
   const reports: Report[] = [];
   let wake = (): void => {};
@@ -178,6 +174,7 @@ function startChild(name: string, file: string, { place,
     pending = lines.pop() ?? "";
     // Our own bootstrap wrote these lines.
     for (const line of lines) reports.push(JSON.parse(line) as Report);
+    timer.refresh();
     wake();
   });
 
@@ -236,7 +233,7 @@ const probed = new Map<string, boolean>();
 function probe(name: string, script: string): boolean {
   const known = probed.get(name);
   if (known !== undefined) return known;
-  const { status } = spawnSync("unshare", ["--net", "sh", "-c", script], { stdio: "ignore", timeout: 10_000 });
+  const { status } = spawnSync("unshare", ["--net", "sh", "-c", script], { stdio: "ignore", timeout: waitLimitMs });
   probed.set(name, status === 0);
   return status === 0;
 }
@@ -264,14 +261,14 @@ export function makeNetns(name = `test${++netnsCount}`): TestNetns {
   };
 }
 
-/** Runs a program and returns its stdout; throws with its stderr when it fails. At most 20 seconds. */
+/** Runs a program and returns its stdout; throws with its stderr when it fails. */
 export function run(program: string, ...args: readonly string[]): string {
-  return execFileSync(program, args, { encoding: "utf8", timeout: 20_000, stdio: ["ignore", "pipe", "pipe"] });
+  return execFileSync(program, args, { encoding: "utf8", timeout: waitLimitMs, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** What a program does whether it succeeds or not. */
 export function attempt(program: string, ...args: readonly string[]): SpawnSyncReturns<string> {
-  return spawnSync(program, args, { encoding: "utf8", timeout: 20_000 });
+  return spawnSync(program, args, { encoding: "utf8", timeout: waitLimitMs });
 }
 
 /**
@@ -297,11 +294,11 @@ export function nftJson(command: string, netns?: TestNetns): any[] {
   return text.trim() === "" ? [] : JSON.parse(text).nftables;
 }
 
-/** Waits until `holds` returns true; throws naming `what` after 5 seconds. */
+/** Waits until `holds` returns true; throws naming `what` when that takes so long that it never will. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  const limit = Date.now() + 5_000;
+  const limit = Date.now() + waitLimitMs;
   while (!holds()) {
-    if (Date.now() > limit) throw new Error(`waited 5 seconds for: ${what}`);
+    if (Date.now() > limit) throw new Error(`waited ${waitLimitMs} ms for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

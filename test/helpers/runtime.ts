@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { waitLimitMs } from "./limits.ts";
 import type { TestNetns } from "./netns.ts";
 import { makeNetns } from "./netns.ts";
 
@@ -72,11 +73,9 @@ export interface Answer {
   readonly json: any;
 }
 
-const limitMs = 30_000;
-
 export function call(world: World, given: Call): Answer {
   const { program, args, env, input } = command(world, given);
-  const { status, stdout, stderr } = spawnSync(program, args, { env, input, encoding: "utf8", timeout: limitMs });
+  const { status, stdout, stderr } = spawnSync(program, args, { env, input, encoding: "utf8", timeout: waitLimitMs });
   return { status, stdout, stderr, json: parsed(stdout) };
 }
 
@@ -89,7 +88,7 @@ export interface Running {
 /** The same without waiting for it. */
 export function start(world: World, given: Call): Running {
   const { program, args, env, input } = command(world, given);
-  const child = spawn(program, args, { env, timeout: limitMs, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, { env, timeout: waitLimitMs, stdio: ["pipe", "pipe", "pipe"] });
   let stdout = "", stderr = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));

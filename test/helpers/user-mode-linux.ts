@@ -7,6 +7,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { suiteLimitMs } from "./limits.ts";
 import type { Feature } from "./netns.ts";
 
 /** What it has, after loading `modules`. Of nftables it has the bridge family alone. */
@@ -23,12 +24,11 @@ export function userModeLinuxHas(needs: readonly Feature[]): boolean {
 
 /**
  * The command that runs `command` under user-mode Linux, with the caller's environment and working directory. Output,
- * status and what the command writes to descriptor 3 come back when it has ended. TMPDIR is a tmpfs.
- *
- * @param limitMs  it ends itself some seconds before, so that what it wrote until then is seen
+ * status and what the command writes to descriptor 3 come back when it has ended; a suite that hangs is ended some
+ * seconds before its limit, so that what it wrote until then is seen. TMPDIR is a tmpfs.
  */
-export function underUserModeLinux(command: readonly string[], limitMs: number): readonly string[] {
-  const seconds = Math.max(10, Math.floor(limitMs / 1000) - 10);
+export function underUserModeLinux(command: readonly string[]): readonly string[] {
+  const seconds = suiteLimitMs / 1000 - 10;
   return [
     "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
     "sh", "-c", boot, "sh", kernel, String(seconds), init, `cd ${quoted(process.cwd())} && ` +

@@ -26,7 +26,7 @@ function index(name: string): number {
 }
 
 const virtual = kernelSuite("link kinds dummy, ipvlan, vlan and vrf", import.meta.url,
-  { needs: ["dummy", "ipvlan", "vlan", "vrf"], timeoutMs: 120_000 });
+  { needs: ["dummy", "ipvlan", "vlan", "vrf"] });
 virtual.before(prepare);
 
 virtual("a dummy is made in the container, whatever the host's links are called", () => {

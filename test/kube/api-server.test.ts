@@ -8,6 +8,7 @@ import { Connection } from "../../src/kube/client/connection.ts";
 import { realWorld } from "../../src/os/world.ts";
 import type { ApiServer } from "../helpers/api-server.ts";
 import { startApiServer } from "../helpers/api-server.ts";
+import { waitLimitMs } from "../helpers/limits.ts";
 
 let api: ApiServer;
 let connection: Connection;
@@ -20,7 +21,7 @@ interface Raw {
 async function send(method: string, path: string, body?: unknown, headers: Record<string,
   string> = { "content-type": "application/json" }): Promise<Raw> {
   const authorization = `Bearer ${readFileSync(api.tokenFile, "utf8")}`;
-  const request = { method, path, headers: { authorization, ...headers }, timeoutMs: 2000 };
+  const request = { method, path, headers: { authorization, ...headers }, timeoutMs: waitLimitMs };
   const answer = await connection.send(body === undefined ? request : { ...request, body: JSON.stringify(body) });
   return { status: answer.status, body: JSON.parse(answer.body) };
 }

@@ -61,7 +61,7 @@ for (const file of files) {
 }
 loading.run();
 
-const attaching = kernelSuite("conf in a namespace", import.meta.url, { needs: ["macvlan"], timeoutMs: 180_000 });
+const attaching = kernelSuite("conf in a namespace", import.meta.url, { needs: ["macvlan"] });
 attaching.before.each(() => {
   directory = mkdtempSync(join(tmpdir(), "polynic-conf-"));
   shell("ip", "netns", "add", "c1");

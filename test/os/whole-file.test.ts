@@ -13,6 +13,7 @@ import {
   writeWholeFile,
 } from "../../src/os/whole-file.ts";
 import { throws } from "../helpers/errors.ts";
+import { waitLimitMs } from "../helpers/limits.ts";
 
 let directory = "";
 const test = suite("whole files");
@@ -129,7 +130,7 @@ directories("is content with what another process makes at the same moment", asy
       makeDirectory(${JSON.stringify(directory)} + "/" + i + "/a/b", 0o700);
     }`;
   const child = () => new Promise<string>((resolve) => {
-    execFile(process.execPath, ["--input-type=module", "-e", script], { timeout: 20_000 },
+    execFile(process.execPath, ["--input-type=module", "-e", script], { timeout: waitLimitMs },
       (error, _, stderr) => resolve(error === null ? "" : stderr));
   });
   assert.equal(await Promise.all([child(), child(), child()]), ["", "", ""]);

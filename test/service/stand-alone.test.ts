@@ -8,7 +8,7 @@ import { runExecutable } from "../helpers/executable.ts";
 import { ipJson, kernelSuite, run as shell } from "../helpers/netns.ts";
 
 let directory = "";
-const test = kernelSuite("plugin process", import.meta.url, { timeoutMs: 120_000 });
+const test = kernelSuite("plugin process", import.meta.url);
 test.before.each(() => {
   directory = mkdtempSync(join(tmpdir(), "polynic-alone-"));
   shell("ip", "netns", "add", "c1");

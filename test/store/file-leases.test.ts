@@ -16,6 +16,7 @@ import { hostLocal } from "../../src/plugins/host-local/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
 import { rejects } from "../helpers/errors.ts";
 import { add, check, del } from "../helpers/ipam.ts";
+import { waitLimitMs } from "../helpers/limits.ts";
 import { random } from "../helpers/random.ts";
 
 const run = promisify(execFile);
@@ -281,7 +282,7 @@ race.after.each(cleanUp);
 
 race("never hold an address twice: five of ours and the reference", async () => {
   const ours = [1, 2, 3, 4, 5].map(async (number) => {
-    const { stdout } = await run(process.execPath, [writer, dataDir, `w${number}`, "60"], { timeout: 60_000 });
+    const { stdout } = await run(process.execPath, [writer, dataDir, `w${number}`, "60"], { timeout: waitLimitMs });
     return JSON.parse(stdout) as string[];
   });
   const theirs = existsSync(reference) ? referenceAdds(40) : [];
@@ -301,7 +302,7 @@ async function referenceAdds(count: number): Promise<string[]> {
 async function runReference(verb: string, containerId: string, conf: object = ipam): Promise<string> {
   const env = { CNI_COMMAND: verb, CNI_CONTAINERID: containerId, CNI_NETNS: "/run/netns/none", CNI_IFNAME: "eth0",
     CNI_PATH: "/usr/lib/cni" };
-  const child = run(reference, [], { env, timeout: 20_000 });
+  const child = run(reference, [], { env, timeout: waitLimitMs });
   child.child.stdin?.end(JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "bridge", ipam: conf }));
   return (await child).stdout;
 }

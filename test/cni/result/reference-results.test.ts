@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { allVersions, parseResult, printResult } from "../../../src/cni/index.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 
 /** Debian's package, of library 1.1; the newer build beside it, of library 1.3. */
 const directories = [
@@ -28,7 +29,7 @@ function hostLocal(directory: string, cniVersion: string): string {
   };
   try {
     return execFileSync(join(directory, "host-local"), {
-      input: JSON.stringify(conf), encoding: "utf8", timeout: 10_000,
+      input: JSON.stringify(conf), encoding: "utf8", timeout: waitLimitMs,
       env: { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c", CNI_NETNS: "/none", CNI_IFNAME: "eth0", CNI_PATH: directory },
     });
   } finally {

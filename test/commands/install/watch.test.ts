@@ -9,15 +9,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { takeLock } from "../../../src/os/index.ts";
 import { builtDist } from "../../helpers/dist.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 import type { PretendNode } from "../../helpers/pretend-node.ts";
 import { binDir, clusterEnv, confDir, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
 
 const entry = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
 const flannel = { cniVersion: "1.0.0", name: "cbr0", plugins: [{ type: "flannel" }] };
 const primary = `${confDir}/10-flannel.conflist`, ours = `${confDir}/00-polynic.conflist`;
-/** What the kernel tells is there well before this; Multus looks once a second. */
-const quicklyMs = 2_000;
-const startLimitMs = 20_000;
 
 const account = (node: PretendNode) => join(node.root, "..", "account");
 const words = (node: PretendNode) => ["--root", node.root, "--service-account-dir", account(node),
@@ -27,7 +25,7 @@ function run(node: PretendNode, command: string,
   ...more: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath,
     [entry, "polynic", command, "--root", node.root, ...more], {
-    encoding: "utf8", timeout: startLimitMs, env: { PATH: process.env["PATH"], ...clusterEnv },
+    encoding: "utf8", timeout: waitLimitMs, env: { PATH: process.env["PATH"], ...clusterEnv },
   });
   return { status, stdout, stderr };
 }
@@ -56,20 +54,19 @@ async function watching(node: PretendNode, more: readonly string[],
   }
 }
 
-async function until(what: string, isSo: () => boolean, limitMs = quicklyMs): Promise<void> {
-  for (let waitedMs = 0; !isSo(); waitedMs += 10) {
-    if (waitedMs > limitMs) throw new Error(`Expected ${what} within ${limitMs} ms`);
-    await sleep(10);
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (const limit = Date.now() + waitLimitMs; !isSo(); await sleep(10)) {
+    if (Date.now() > limit) throw new Error(`Expected ${what} within ${waitLimitMs} ms`);
   }
 }
 
 const watch = suite("polynic install --watch");
 
-watch("follows the primary configuration within two seconds", async () => {
+watch("follows the primary configuration", async () => {
   using node = pretendNode({ types: ["flannel", "portmap", "polynic"] });
   node.write(primary, flannel);
   await watching(node, [], async () => {
-    await until("the configuration", () => node.has(ours), startLimitMs);
+    await until("the configuration", () => node.has(ours));
     node.write(primary, { ...flannel, plugins: [{ type: "flannel" },
       { type: "portmap", capabilities: { portMappings: true } }] });
     await until("the new capabilities", () => node.read(ours).includes('"portMappings": true'));
@@ -83,7 +80,7 @@ watch("keeps the token and the authority fresh", async () => {
   const token = `${confDir}/polynic.d/kubeconfig.token`, authority = `${confDir}/polynic.d/kubeconfig.crt`;
   for (const more of [[], ["--skip-config-watch"]]) {
     await watching(node, more, async () => {
-      await until("the token", () => node.has(token) && node.has(ours), startLimitMs);
+      await until("the token", () => node.has(token) && node.has(ours));
       for (const value of [`token-${more.length}-a`, `token-${more.length}-b`]) {
         node.write("account/token", value);
         node.write("account/ca.crt", `authority of ${value}`);
@@ -97,7 +94,7 @@ watch("keeps the token and the authority fresh", async () => {
 watch("waits for the primary configuration, says so once, and installs when it comes", async () => {
   using node = pretendNode();
   await watching(node, [], async ({ said }) => {
-    await until("a word", () => said().includes("Cannot find the primary configuration"), startLimitMs);
+    await until("a word", () => said().includes("Cannot find the primary configuration"));
     assert.not.ok(node.has(ours));
     await sleep(1_500);
     assert.is(said().split("Cannot find the primary configuration").length, 2);
@@ -111,11 +108,10 @@ watch("does not make the node look ready before the default network is", async (
   node.write(primary, flannel);
   node.write("run/flannel/other", "");
   await watching(node, ["--readiness-indicator-file=/run/flannel/subnet.env"], async ({ said }) => {
-    await until("a word", () => said().includes("the readiness indicator file /run/flannel/subnet.env is not there"),
-      startLimitMs);
+    await until("a word", () => said().includes("the readiness indicator file /run/flannel/subnet.env is not there"));
     assert.not.ok(node.has(ours));
     node.write("run/flannel/subnet.env", "");
-    await until("the configuration", () => node.has(ours), 2 * quicklyMs);
+    await until("the configuration", () => node.has(ours));
   });
 });
 
@@ -124,7 +120,7 @@ watch("keeps the configuration when the primary one is deleted, and when it is s
   node.write(primary, flannel);
   let text = "";
   const status = await watching(node, ["--cleanup-config-on-exit"], async ({ said }) => {
-    await until("the configuration", () => node.has(ours), startLimitMs);
+    await until("the configuration", () => node.has(ours));
     text = node.read(ours);
     node.remove(primary);
     await until("a word", () => said().includes("Cannot find the primary configuration"));
@@ -142,7 +138,7 @@ watch("mends what is removed, and moves a Multus's new configuration away", asyn
   using node = pretendNode();
   node.write(primary, flannel);
   await watching(node, [], async () => {
-    await until("the configuration", () => node.has(ours), startLimitMs);
+    await until("the configuration", () => node.has(ours));
     node.remove(ours);
     await until("the configuration again", () => node.has(ours));
     node.write(`${confDir}/00-multus.conf`, { cniVersion: "0.3.1", name: "multus-cni-network", type: "multus-shim",
@@ -231,7 +227,7 @@ shipped("installs itself, works from the node's plugin directory, and is itself 
   node.write(primary, flannel);
   const before = node.snapshot();
   const env = { PATH: process.env["PATH"], ...clusterEnv },
-    options = { encoding: "utf8", timeout: startLimitMs, env } as const;
+    options = { encoding: "utf8", timeout: waitLimitMs, env } as const;
   const flags = ["--root", node.root, "--service-account-dir", account(node)];
   const install = spawnSync(join(builtDist(), "bin", "polynic"), ["install", ...flags], options);
   assert.is(install.status, 0, install.stderr);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builtDist } from "../../helpers/dist.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 
@@ -14,7 +15,7 @@ interface Run { readonly status: number | null; readonly stdout: string; readonl
 
 function run(words: readonly string[], { cwd = directory, input = "" } = {}): Run {
   const { status, stdout, stderr } = spawnSync(join(builtDist(), "bin", "polynic"), ["lint", ...words],
-    { cwd, input, encoding: "utf8", timeout: 60_000, env: { PATH: process.env["PATH"] } });
+    { cwd, input, encoding: "utf8", timeout: waitLimitMs, env: { PATH: process.env["PATH"] } });
   return { status, stdout, stderr };
 }
 

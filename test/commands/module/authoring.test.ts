@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builtDist } from "../../helpers/dist.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 
 const file = join(import.meta.dirname, "..", "..", "..", "docs", "authoring.md");
 const page = readFileSync(file, "utf8");
 const writing = process.env["POLYNIC_WRITE_DOCS"] === "1";
-const commandLimitMs = 120_000;
 
 /** Modules are installed there on a node, and in a folder of the test's own here. */
 const nodeDirectory = "/opt/cni/modules";
@@ -58,7 +58,7 @@ function run(shell: { folder: string; readonly path: string }, command: string):
     return "";
   }
   const { status, stdout, stderr } = spawnSync("sh", ["-c", command], {
-    cwd: shell.folder, encoding: "utf8", timeout: commandLimitMs, env: { PATH: shell.path, CNI_PATH: "/nowhere" },
+    cwd: shell.folder, encoding: "utf8", timeout: waitLimitMs, env: { PATH: shell.path, CNI_PATH: "/nowhere" },
   });
   assert.equal([status, stderr], [0, ""], `${command}: ${stdout}`);
   return stdout;

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { waitLimitMs } from "../../helpers/limits.ts";
 import { moduleCommand } from "../../helpers/module-command.ts";
 
 const entry = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
-const roundLimitMs = 60_000;
+const roundLimitMs = waitLimitMs;
 
 const watching = suite("polynic module test --watch");
 

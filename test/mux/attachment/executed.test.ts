@@ -10,7 +10,7 @@ import { runExecutable, startExecutable } from "../../helpers/executable.ts";
 import { ipJson, kernelSuite, run as shell } from "../../helpers/netns.ts";
 
 let directory = "", bin = "";
-const test = kernelSuite("multiplexer process", import.meta.url, { timeoutMs: 180_000 });
+const test = kernelSuite("multiplexer process", import.meta.url);
 test.before.each(() => {
   directory = mkdtempSync(join(tmpdir(), "polynic-mux-"));
   bin = join(directory, "bin");

@@ -11,11 +11,12 @@ import { bridge } from "../../../src/plugins/bridge/index.ts";
 import { failures } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, reservations } from "../../helpers/handles.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
 import { referencePlugins } from "../../helpers/runtime.ts";
 
-const kernel = kernelSuite("bridge with VLANs", import.meta.url, { needs: ["vlan_filtering"], timeoutMs: 180_000 });
+const kernel = kernelSuite("bridge with VLANs", import.meta.url, { needs: ["vlan_filtering"] });
 
 let netns: TestNetns;
 
@@ -292,7 +293,7 @@ function callReference(directory: string, command: string, conf: object): void {
     input: JSON.stringify({ cniVersion: "1.0.0", name: "testnet", type: "bridge", ...conf }),
     env: { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "test-container", CNI_NETNS: netns.path,
       CNI_IFNAME: "eth0", CNI_PATH: directory },
-    encoding: "utf8", timeout: 60_000,
+    encoding: "utf8", timeout: waitLimitMs,
   });
   if (status !== 0) throw new Error(`${command} of the reference: ${stdout}${stderr}`);
 }

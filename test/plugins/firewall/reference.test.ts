@@ -8,6 +8,7 @@ import { setupSpoofCheck, teardownSpoofCheck } from "../../../src/plugins/bridge
 import type { FirewallBackend } from "../../../src/plugins/firewall/backend.ts";
 import { setupMasquerade, teardownMasquerade } from "../../../src/plugins/firewall/masquerade/index.ts";
 import { firewallContext, natTable } from "../../helpers/firewall.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 import { kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
 
 const directory = fileURLToPath(import.meta.resolve("../../../build/reference-plugins/"));
@@ -32,7 +33,7 @@ function callBridge(command: "ADD" | "DEL", backend: FirewallBackend): readonly 
   const env = { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "1234", CNI_NETNS: "/run/netns/c",
     CNI_IFNAME: "eth0", CNI_PATH: directory };
   const { status, stdout } = spawnSync(executable, { input: JSON.stringify(conf), env, encoding: "utf8",
-    timeout: 20_000 });
+    timeout: waitLimitMs });
   // With iptables 1.8.9 its DEL of nftables rules ends in an error even after its own ADD: it takes iptables' missing
   // chain for one.
   if (status !== 0 && !(command === "DEL"

@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { portmap } from "../../../src/plugins/portmap/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { call, firewallContext, natTable, requestOf } from "../../helpers/firewall.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, kernelSuite, makeNetns, nftJson, run, until } from "../../helpers/netns.ts";
 import { addWith } from "../../helpers/handles.ts";
@@ -42,7 +43,7 @@ function callReference(executable: string, command: "ADD" | "DEL" | "CHECK", ext
   const env = { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: "1234", CNI_NETNS: "/run/netns/reference",
     CNI_IFNAME: "eth0", CNI_PATH: "/usr/lib/cni" };
   if (!existsSync(env.CNI_NETNS)) makeNetns("reference");
-  const { status, stdout } = spawnSync(executable, { input: stdin, env, encoding: "utf8", timeout: 20_000 });
+  const { status, stdout } = spawnSync(executable, { input: stdin, env, encoding: "utf8", timeout: waitLimitMs });
   if (status !== 0) throw new Error(`${command}: ${stdout}`);
 }
 
@@ -334,7 +335,7 @@ races("ten DELs of one container all succeed", async () => {
 
 races.run();
 
-const live = kernelSuite("portmap traffic", import.meta.url, { needs: ["nft_nat"], timeoutMs: 120_000 });
+const live = kernelSuite("portmap traffic", import.meta.url, { needs: ["nft_nat"] });
 
 let container: TestNetns;
 let client: TestNetns;

@@ -311,10 +311,8 @@ enemies.after.each(cleanUp);
 for (const [title, parts, code] of hostile) {
   enemies(`that ${title} ends in ${code}, with nothing reserved, and the next call is fine`, async () => {
     plant(directory, "test", describedModule(parts));
-    const begin = performance.now();
     const error = await rejects(add(test, call({})), code);
     assert.ok(error instanceof CniError && error.message.length < 500, error.message);
-    assert.ok(performance.now() - begin < 2000, `it took ${performance.now() - begin} ms`);
     assert.equal(reserved(), []);
     assert.is(({} as { polluted?: number }).polluted, undefined);
     plant(directory, "test", describedModule(taking("10.1.2.9")));

@@ -58,9 +58,7 @@ const hostile: readonly (readonly [string, Assembly, number, RegExp])[] = [
 const sandbox = suite("a module in the sandbox");
 for (const [title, parts, code, message] of hostile) {
   sandbox(`that ${title} ends in ${code}`, () => {
-    const started = performance.now();
     assert.match(throws(() => run(parts), code).message, message);
-    assert.ok(performance.now() - started < 2000, "within its fuel");
     assert.equal(run({ answer: '{"fine":true}' }), { fine: true });
   });
 }

@@ -6,13 +6,13 @@ import { delimiter, join, sep } from "node:path";
 import { build } from "esbuild";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { hangLimitMs } from "../../helpers/limits.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 /** Files whose rows hold whatever the engine is. */
 const files = [
   "hostile/hostile", "hostile/answers", "hostile/schema", "call/sandbox", "code/verify", "installed/installed",
 ] as const;
-const limitMs = 120_000;
 const answersLimitBytes = 64 * 1024 * 1024;
 
 interface OtherNode {
@@ -71,7 +71,7 @@ if (found === undefined) {
   for (const name of files) {
     sandbox(`passes ${name}.test.ts with ${found.version}`, async () => {
       const { status, stdout, stderr } = spawnSync(found.path, [await bundled(folder, join("wasm", `${name}.test.ts`))],
-        { encoding: "utf8", timeout: limitMs, env: { PATH: process.env["PATH"], NO_COLOR: "1" } });
+        { encoding: "utf8", timeout: hangLimitMs, env: { PATH: process.env["PATH"], NO_COLOR: "1" } });
       const [, passed = "0"] = /Passed: +(\d+)/.exec(stdout) ?? [];
       assert.is(status, 0, stdout + stderr);
       assert.ok(Number(passed) > 0 && /Skipped: +0/.test(stdout), stdout);
@@ -82,7 +82,7 @@ if (found === undefined) {
     "included", async () => {
     const program = await bundled(folder, join("helpers", "answers-of-examples.ts"));
     const [here, there] = [process.execPath, found.path].map((node) => spawnSync(node, [program],
-      { encoding: "utf8", timeout: limitMs, maxBuffer: answersLimitBytes }).stdout.split("\n"));
+      { encoding: "utf8", timeout: hangLimitMs, maxBuffer: answersLimitBytes }).stdout.split("\n"));
     assert.ok((here?.length ?? 0) > 1000);
     assert.is(here?.find((line, index) => line !== there?.[index]), undefined);
     assert.is(here?.length, there?.length);
