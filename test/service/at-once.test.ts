@@ -11,7 +11,7 @@ import { openWarm } from "../../src/call/index.ts";
 import { ipJson, kernelSuite, run, until } from "../helpers/netns.ts";
 
 let directory = "";
-const test = kernelSuite("calls at once", import.meta.url, { timeoutMs: 180_000 });
+const test = kernelSuite("calls at once", import.meta.url);
 test.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-at-once-")); });
 test.after.each(() => {
   for (const { name } of ipJson("netns list")) run("ip", "netns", "del", name);
