@@ -8,7 +8,7 @@ import { add, check, del, reservations, status } from "../../helpers/handles.ts"
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
 
-const kernel = kernelSuite("dummy", import.meta.url, { needs: ["dummy"], timeoutMs: 180_000 });
+const kernel = kernelSuite("dummy", import.meta.url, { needs: ["dummy"] });
 
 let netns: TestNetns;
 kernel.before.each(() => { netns = makeNetns(); });

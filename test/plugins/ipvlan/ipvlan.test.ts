@@ -25,7 +25,7 @@ master("is refused for none and for several", () => {
 });
 master.run();
 
-const kernel = kernelSuite("ipvlan", import.meta.url, { needs: ["ipvlan"], timeoutMs: 180_000 });
+const kernel = kernelSuite("ipvlan", import.meta.url, { needs: ["ipvlan"] });
 
 let netns: TestNetns;
 kernel.before.each(() => {
