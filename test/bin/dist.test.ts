@@ -10,10 +10,10 @@ import * as assert from "uvu/assert";
 import { standAloneTypes } from "../../src/plugins/index.ts";
 import { multiplexerNames } from "../../src/program/index.ts";
 import { builtDist, runtimeFlags } from "../helpers/dist.ts";
+import { waitLimitMs } from "../helpers/limits.ts";
 import { builtModules } from "../helpers/wasm.ts";
 
 const names = [...multiplexerNames, ...standAloneTypes];
-const runLimitMs = 20_000;
 
 interface Place {
   /** Holds everything a test makes. */
@@ -213,7 +213,7 @@ function run(file: string, { cwd, args = [], env = {}, input = '{"cniVersion":"1
     string>>; readonly input?: string;
 }): Answer {
   const { status, stdout, stderr } = spawnSync(file, args, {
-    cwd, env: { CNI_COMMAND: "VERSION", ...env }, input, encoding: "utf8", timeout: runLimitMs,
+    cwd, env: { CNI_COMMAND: "VERSION", ...env }, input, encoding: "utf8", timeout: waitLimitMs,
   });
   return { status, stdout, stderr };
 }

@@ -11,10 +11,9 @@ import { oneAtATime } from "../../../src/commands/module/one-at-a-time.ts";
 import { takeLock } from "../../../src/os/index.ts";
 import { installModule, readLock } from "../../../src/wasm/index.ts";
 import { rejects } from "../../helpers/errors.ts";
+import { waitLimitMs } from "../../helpers/limits.ts";
 import { moduleWords } from "../../helpers/module-command.ts";
 import { describedModule } from "../../helpers/modules.ts";
-
-const limitMs = 20_000;
 
 let directory = "";
 const together = suite("polynic module, twice at a time");
@@ -31,7 +30,7 @@ async function whileLocked(words: readonly string[], change: () => Promise<unkno
   const child = spawn(process.execPath, [...moduleWords, ...words, "--dir", directory], { stdio: "ignore" });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   try {
-    for (const limit = Date.now() + limitMs; !waits(child.pid); await pause(20)) {
+    for (const limit = Date.now() + waitLimitMs; !waits(child.pid); await pause(20)) {
       assert.ok(Date.now() < limit && child.exitCode === null, "it did not wait for its turn");
     }
     await change();
