@@ -1,14 +1,15 @@
 // npm run build: leaves an installable tree in dist/. It can be copied anywhere, to any machine of the same
 // architecture with glibc; nothing in it refers to this checkout.
 //
-//   dist/bin/polynic          the launcher, and a link to it for every other name
-//   dist/lib/polynic/node     the runtime
-//   dist/lib/polynic/*.js     the bundle and what is loaded late, each with its code cache
-//   dist/lib/polynic/modules  the built-in WASM modules
-//   dist/share/sdk            the SDK's sources, which modules are compiled with
-//   dist/share/asconfig.json  how they are compiled
-//   dist/share/templates      what "polynic module new" starts from
-//   dist/share/licenses       whose work this is
+//   dist/bin/polynic            the shim, and a link to it for every other name
+//   dist/lib/polynic/launcher   starts the one-shot form; without a C compiler dist/bin/polynic is one too
+//   dist/lib/polynic/node       the runtime
+//   dist/lib/polynic/*.js       the bundle and what is loaded late, each with its code cache
+//   dist/lib/polynic/modules    the built-in WASM modules
+//   dist/share/sdk              the SDK's sources, which modules are compiled with
+//   dist/share/asconfig.json    how they are compiled
+//   dist/share/templates        what "polynic module new" starts from
+//   dist/share/licenses         whose work this is
 import {
   chmodSync,
   copyFileSync,
@@ -25,12 +26,14 @@ import {
 import { join } from "node:path";
 import { multiplexerNames } from "../src/program/names.ts";
 import { shipScripts } from "./bundle.mjs";
-import { nodeFlags, runtimeLicence, shipRuntime } from "./runtime.mjs";
-import { pinnedNode, root, run } from "./setup.mjs";
+import { daemonFlags, nodeFlags, runtimeLicence, shipRuntime } from "./runtime.mjs";
+import { installPrograms, pinnedNode, root, run } from "./setup.mjs";
 
+installPrograms(["compiler"]);
 for (const script of ["build-schemas.mjs", "build-wasm.mjs"]) run(pinnedNode, [join(import.meta.dirname, script)]);
-// The plugins are there once their schemas are compiled.
+// Late: they look into the plugins, which want their schemas.
 const { standAloneTypes } = await import("../src/plugins/index.ts");
+const { buildShim, versionAnswers } = await import("./shim/build.mjs");
 
 // Built aside and moved in place whole: whoever runs the old tree meanwhile keeps running it.
 const tree = join(root, `dist.${process.pid}`);
@@ -40,7 +43,7 @@ const licences = join(tree, "share", "licenses");
 for (const directory of [bin, lib, join(lib, "fallback"), join(lib, "modules"), licences])
   mkdirSync(directory, { recursive: true });
 
-writeLauncher();
+writeExecutables();
 shipRuntime(lib);
 await shipScripts("src/bin/cni.ts", lib);
 copyModules();
@@ -48,13 +51,28 @@ copyForAuthors();
 copyLicences();
 replaceDist();
 
-function writeLauncher() {
-  const launcher = join(bin, multiplexerNames[0]);
-  const text = readFileSync(join(root, "src", "bin", "launcher.sh"), "utf8");
-  writeFileSync(launcher, text.replace("@NODE_FLAGS@", nodeFlags.join(" ")));
-  chmodSync(launcher, 0o755);
+function writeExecutables() {
+  const executable = join(bin, multiplexerNames[0]);
+  const launcher = launcherText();
+  writeProgram(join(lib, "launcher"), launcher);
+  if (!buildShim(executable)) writeProgram(executable, launcher);
   const links = [...multiplexerNames.slice(1), ...standAloneTypes];
   for (const name of links) symlinkSync(multiplexerNames[0], join(bin, name));
+}
+
+function launcherText() {
+  const byAnswer = Map.groupBy(versionAnswers(), ([, answer]) => answer.trimEnd());
+  const versions = [...byAnswer].map(([answer, names]) =>
+    `    ${names.map(([name]) => name).join(" | ")}) printf '%s\\n' '${answer}'; exit ;;`);
+  return readFileSync(join(root, "src", "bin", "launcher.sh"), "utf8")
+    .replace("@VERSIONS@", () => versions.join("\n"))
+    .replace("@DAEMON_FLAGS@", daemonFlags.join(" "))
+    .replace("@NODE_FLAGS@", nodeFlags.join(" "));
+}
+
+function writeProgram(file, text) {
+  writeFileSync(file, text);
+  chmodSync(file, 0o755);
 }
 
 function copyModules() {

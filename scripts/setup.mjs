@@ -16,6 +16,8 @@ export const pinnedNode = join(root, "node_modules", ".bin", "node");
 const sets = {
   /** The shared library Node 26 is linked with, and which a minimal system lacks. */
   node: { "libatomic.so.1": "libatomic1" },
+  /** Compiles the shim. */
+  compiler: { cc: "gcc", "/usr/include/stdlib.h": "libc6-dev" },
   /** Programs the kernel tests and the demo judge by. */
   judges: {
     ip: "iproute2",

@@ -1,11 +1,21 @@
 #!/bin/sh
-# Starts polynic under the name it was invoked by: the runtime, the bundle and everything else lie in lib/polynic,
-# beside the directory of this file. A shell costs under a millisecond, and exec leaves signals and the exit status to
-# the runtime. Only builtins on the usual way: PATH may be empty, and a child process would cost another millisecond.
+# The one-shot form: starts the runtime with the bundle under the name polynic was invoked by. It lies in lib/polynic,
+# where the shim executes it with that name as its first argument; without a shim it is bin/polynic itself and goes by
+# its own name. The runtime, the bundle and everything else lie in lib/polynic. A shell costs under a millisecond, and
+# exec leaves signals and the exit status to the runtime. Only builtins on the usual way: PATH may be empty, and a child
+# process would cost another millisecond.
 case $0 in
-  */*) lib=${0%/*}/../lib/polynic ;;
-  *) lib=../lib/polynic ;;
+  */lib/polynic/launcher) lib=${0%/launcher} name=$1; shift ;;
+  */*) lib=${0%/*}/../lib/polynic name=${0##*/} ;;
+  *) lib=../lib/polynic name=$0 ;;
 esac
+
+# VERSION is the same answer always; a podman asks it of every plugin at every command.
+if [ "$CNI_COMMAND" = VERSION ]; then
+  case $name in
+@VERSIONS@
+  esac
+fi
 
 # Invoked through a link in some other directory (/opt/cni/bin/bridge): no builtin reads a link. "command -p" looks in
 # the system's own directories, whatever PATH says.
@@ -29,4 +39,8 @@ unset NODE_OPTIONS NODE_PATH NODE_COMPILE_CACHE NODE_V8_COVERAGE NODE_DEBUG NODE
   [ -e /usr/lib64/libatomic.so.1 ] || [ -e /usr/lib/libatomic.so.1 ] ||
   export LD_LIBRARY_PATH="$lib/fallback${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
-exec "$lib/node" @NODE_FLAGS@ "$lib/start.cjs" "${0##*/}" "$@"
+# What runs for long has flags of its own, see scripts/runtime.mjs.
+if [ "$1" = daemon ]; then
+  exec "$lib/node" @DAEMON_FLAGS@ "$lib/start.cjs" "$name" "$@"
+fi
+exec "$lib/node" @NODE_FLAGS@ "$lib/start.cjs" "$name" "$@"

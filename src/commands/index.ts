@@ -18,6 +18,11 @@ export const rows: CommandRows = {
     summary: "takes polynic off this node and gives back what was there before",
     load: async () => (await import("./install/index.ts")).uninstallCommand,
   },
+  daemon: {
+    section: here,
+    summary: "serves what runtimes ask, with everything kept warm, until it is stopped",
+    load: async () => (await import("./daemon/index.ts")).daemonCommand,
+  },
   version: {
     section: here,
     summary: "tells polynic's version, those of CNI it speaks, and what is built in",

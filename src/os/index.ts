@@ -4,6 +4,7 @@
  */
 export { bootId } from "./boot-id.ts";
 export { readBoundedText } from "./bounded-text.ts";
+export { closeOnExec, peerCredentials } from "./descriptor.ts";
 export {
   AF_NETLINK,
   SOL_SOCKET,

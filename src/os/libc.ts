@@ -204,6 +204,8 @@ interface Libc {
   _exit(status: number): void;
   socket(domain: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
+  getsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: Int32Array): number;
+  fcntl(fd: number, command: number, argument: number): number;
   send(fd: number, bytes: Uint8Array, count: number, flags: number): number;
   recv(fd: number, into: Uint8Array, count: number, flags: number): number;
   setns(fd: number, type: number): number;
@@ -232,6 +234,8 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
   _exit: "void _exit(int status)",
   socket: "int socket(int domain, int type, int protocol)",
   setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t bytes)",
+  getsockopt: "int getsockopt(int fd, int level, int name, void *value, void *bytes)",
+  fcntl: "int fcntl(int fd, int command, int argument)",
   send: "intptr_t send(int fd, void *bytes, size_t count, int flags)",
   recv: "intptr_t recv(int fd, void *into, size_t count, int flags)",
   setns: "int setns(int fd, int type)",
@@ -259,7 +263,7 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
 let loaded: Libc | undefined;
 const intArgument = new Int32Array(1);
 
-function libc(): Libc {
+export function libc(): Libc {
   return (loaded ??= load());
 }
 
@@ -287,7 +291,7 @@ function checkCode(call: string, errno: number): void {
   if (errno !== 0) throw new SystemCallError(call, errno);
 }
 
-function check(call: string, result: number): number {
+export function check(call: string, result: number): number {
   if (result === -1) throw new SystemCallError(call, koffi.errno());
   return result;
 }

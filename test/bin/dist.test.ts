@@ -1,13 +1,15 @@
 // The tree that npm run build leaves, copied elsewhere: it must start under every name, from anywhere, with nothing.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
-  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync,
+  copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { standAloneTypes } from "../../src/plugins/index.ts";
+import { allVersions, printVersions } from "../../src/cni/index.ts";
+import { builtIn, standAloneTypes } from "../../src/plugins/index.ts";
 import { multiplexerNames } from "../../src/program/index.ts";
 import { builtDist, runtimeFlags } from "../helpers/dist.ts";
 import { waitLimitMs } from "../helpers/limits.ts";
@@ -22,101 +24,122 @@ interface Place {
   readonly dist: string;
 }
 
+/** With the shim, and as a build without a C compiler leaves it. */
+const forms = ["shim", "launcher"] as const;
+
 const dist = suite<Place>("dist");
 
+for (const form of forms) {
+  const tree = suite<Place>(`dist by its ${form}`);
+
+  tree.before((place) => {
+    // mkdtemp names are unique, so suites that share the machine cannot meet.
+    const directory = mkdtempSync(join(tmpdir(), "polynic-dist-"));
+    const copy = join(directory, "a copy");
+    mkdirSync(copy);
+    // Through tar, as an image layer or a release archive would carry it.
+    const archive = execFileSync("tar", ["-C", builtDist(), "-cf", "-", "."], { maxBuffer: 512 * 1024 * 1024 });
+    execFileSync("tar", ["-C", copy, "-xf", "-"], { input: archive });
+    if (form === "launcher") copyFileSync(join(copy, "lib", "polynic", "launcher"), join(copy, "bin", "polynic"));
+    Object.assign(place, { directory, dist: copy });
+  });
+
+  tree.after(({ directory }) => rmSync(directory, { recursive: true }));
+
+  tree("has the executable and a link for every other name", ({ dist }) => {
+    assert.equal(readdirSync(join(dist, "bin")).sort(), [...names].sort());
+  });
+
+  for (const name of names) {
+    tree(`answers VERSION as ${name} with nothing else in its environment, and without its runtime`, ({ dist }) => {
+      const runtime = join(dist, "lib", "polynic", "node");
+      renameSync(runtime, `${runtime}.away`);
+      const { status, stdout, stderr } = run(join(dist, "bin", name), { cwd: "/", env: { CNI_COMMAND: "VERSION" } });
+      renameSync(`${runtime}.away`, runtime);
+      assert.equal([status, stderr], [0, ""]);
+      assert.is(stdout, printVersions(builtIn.get(name)?.versions ?? allVersions));
+    });
+    tree(`starts as ${name}`, ({ dist }) => assertStarts(run(join(dist, "bin", name), { cwd: "/" })));
+  }
+
+  tree("runs through links in other directories, one after the other, relative or not", ({ directory, dist }) => {
+    const far = join(directory, "opt", "cni", "bin"), farther = join(directory, "usr");
+    for (const folder of [far, farther]) mkdirSync(folder, { recursive: true });
+    symlinkSync("../../../a copy/bin/bridge", join(far, "bridge"));
+    symlinkSync(join(dist, "bin", "macvlan"), join(far, "macvlan"));
+    symlinkSync("../opt/cni/bin/bridge", join(farther, "bridge"));
+    for (const link of [join(far, "bridge"), join(far, "macvlan"), join(farther, "bridge")])
+      assertStarts(run(link, { cwd: "/" }));
+  });
+
+  tree("runs when its own directory is reached through a link", ({ directory, dist }) => {
+    symlinkSync(dist, join(directory, "linked"));
+    assertStarts(run(join(directory, "linked", "bin", "host-local"), { cwd: "/" }));
+  });
+
+  tree("runs by a relative path", ({ dist }) => {
+    assertStarts(run("./bridge", { cwd: join(dist, "bin") }));
+    assertStarts(run("bin/bridge", { cwd: dist }));
+  });
+
+  tree("runs with an empty PATH, also through a link", ({ directory, dist }) => {
+    symlinkSync(join(dist, "bin", "bridge"), join(directory, "bridge"));
+    for (const file of [join(dist, "bin", "bridge"), join(directory, "bridge")]) {
+      assertStarts(run(file, { cwd: "/", env: { PATH: "" } }));
+    }
+  });
+
+  tree("uses its own runtime, never a node found on PATH", ({ directory, dist }) => {
+    const trap = join(directory, "trap");
+    mkdirSync(trap);
+    for (const program of ["node", "sh", "readlink", "env"]) {
+      writeFileSync(join(trap, program), `#!/bin/sh\n: > "${join(trap, "sprung")}"\n`, { mode: 0o755 });
+    }
+    const elsewhere = join(directory, "elsewhere");
+    mkdirSync(elsewhere);
+    symlinkSync(join(dist, "bin", "bridge"), join(elsewhere, "bridge"));
+    for (const file of [join(dist, "bin", "bridge"), join(elsewhere, "bridge")]) {
+      assertStarts(run(file, { cwd: "/", env: { PATH: trap } }));
+    }
+    assert.not.ok(existsSync(join(trap, "sprung")));
+  });
+
+  tree("is not moved by what the caller's environment tells Node", ({ directory, dist }) => {
+    const required = join(directory, "required.cjs");
+    writeFileSync(required, "process.exit(99);");
+    const env = {
+      NODE_OPTIONS: `--require ${JSON.stringify(required)} --no-such-option`,
+      NODE_COMPILE_CACHE: join(directory, "cache"),
+      NODE_V8_COVERAGE: join(directory, "coverage"),
+      NODE_DEBUG_NATIVE: "code_cache",
+    };
+    assertStarts(run(join(dist, "bin", "bridge"), { cwd: "/", env }));
+    assert.not.ok(existsSync(env.NODE_COMPILE_CACHE) || existsSync(env.NODE_V8_COVERAGE));
+  });
+
+  tree("says in the shape of a CNI error that its library is missing", ({ directory, dist }) => {
+    const stray = join(directory, "stray");
+    copyFileSync(join(dist, "bin", "polynic"), stray);
+    const answer = run(stray, { cwd: "/" });
+    assert.is(answer.status, 1);
+    assert.is(JSON.parse(answer.stdout).code, 5);
+  });
+
+  tree.run();
+}
+
 dist.before((place) => {
-  // mkdtemp names are unique, so suites that share the machine cannot meet.
-  const directory = mkdtempSync(join(tmpdir(), "polynic-dist-"));
-  const copy = join(directory, "a copy");
-  mkdirSync(copy);
-  // Through tar, as an image layer or a release archive would carry it.
-  const archive = execFileSync("tar", ["-C", builtDist(), "-cf", "-", "."], { maxBuffer: 512 * 1024 * 1024 });
-  execFileSync("tar", ["-C", copy, "-xf", "-"], { input: archive });
-  Object.assign(place, { directory, dist: copy });
+  Object.assign(place, { directory: mkdtempSync(join(tmpdir(), "polynic-dist-")), dist: builtDist() });
 });
 
 dist.after(({ directory }) => rmSync(directory, { recursive: true }));
-
-dist("has the executable and a link for every other name", ({ dist }) => {
-  assert.equal(readdirSync(join(dist, "bin")).sort(), [...names].sort());
-});
-
-for (const name of names) {
-  dist(`answers VERSION as ${name} with nothing else in its environment`, ({ dist }) => {
-    assertVersions(run(join(dist, "bin", name), { cwd: "/" }));
-  });
-}
-
-dist("runs through links in other directories, one after the other, relative or not", ({ directory, dist }) => {
-  const far = join(directory, "opt", "cni", "bin"), farther = join(directory, "usr");
-  for (const folder of [far, farther]) mkdirSync(folder, { recursive: true });
-  symlinkSync("../../../a copy/bin/bridge", join(far, "bridge"));
-  symlinkSync(join(dist, "bin", "macvlan"), join(far, "macvlan"));
-  symlinkSync("../opt/cni/bin/bridge", join(farther, "bridge"));
-  for (const link of [join(far, "bridge"), join(far, "macvlan"), join(farther, "bridge")]) assertVersions(run(link,
-    { cwd: "/" }));
-});
-
-dist("runs when its own directory is reached through a link", ({ directory, dist }) => {
-  symlinkSync(dist, join(directory, "linked"));
-  assertVersions(run(join(directory, "linked", "bin", "host-local"), { cwd: "/" }));
-});
-
-dist("runs by a relative path", ({ dist }) => {
-  assertVersions(run("./bridge", { cwd: join(dist, "bin") }));
-  assertVersions(run("bin/bridge", { cwd: dist }));
-});
-
-dist("runs with an empty PATH, also through a link", ({ directory, dist }) => {
-  symlinkSync(join(dist, "bin", "bridge"), join(directory, "bridge"));
-  for (const file of [join(dist, "bin", "bridge"), join(directory, "bridge")]) {
-    assertVersions(run(file, { cwd: "/", env: { PATH: "" } }));
-  }
-});
-
-dist("uses its own runtime, never a node found on PATH", ({ directory, dist }) => {
-  const trap = join(directory, "trap");
-  mkdirSync(trap);
-  for (const program of ["node", "sh", "readlink", "env"]) {
-    writeFileSync(join(trap, program), `#!/bin/sh\n: > "${join(trap, "sprung")}"\n`, { mode: 0o755 });
-  }
-  const elsewhere = join(directory, "elsewhere");
-  mkdirSync(elsewhere);
-  symlinkSync(join(dist, "bin", "bridge"), join(elsewhere, "bridge"));
-  for (const file of [join(dist, "bin", "bridge"), join(elsewhere, "bridge")]) {
-    assertVersions(run(file, { cwd: "/", env: { PATH: trap } }));
-  }
-  assert.not.ok(existsSync(join(trap, "sprung")));
-});
-
-dist("is not moved by what the caller's environment tells Node", ({ directory, dist }) => {
-  const required = join(directory, "required.cjs");
-  writeFileSync(required, "process.exit(99);");
-  const env = {
-    NODE_OPTIONS: `--require ${JSON.stringify(required)} --no-such-option`,
-    NODE_COMPILE_CACHE: join(directory, "cache"),
-    NODE_V8_COVERAGE: join(directory, "coverage"),
-    NODE_DEBUG_NATIVE: "code_cache",
-  };
-  const answer = run(join(dist, "bin", "bridge"), { cwd: "/", env });
-  assertVersions(answer);
-  assert.is(answer.stderr, "");
-  assert.not.ok(existsSync(env.NODE_COMPILE_CACHE) || existsSync(env.NODE_V8_COVERAGE));
-});
-
-dist("says in the shape of a CNI error that its library is missing", ({ directory, dist }) => {
-  const stray = join(directory, "stray");
-  writeFileSync(stray, readFileSync(join(dist, "bin", "polynic")), { mode: 0o755 });
-  const answer = run(stray, { cwd: "/" });
-  assert.is(answer.status, 1);
-  assert.is(JSON.parse(answer.stdout).code, 5);
-});
 
 dist("starts from its code cache and loads no heavy module of Node on the way to VERSION", ({ dist }) => {
   const lib = join(dist, "lib", "polynic");
   const flags = runtimeFlags(dist);
   const compiled = run(join(lib, "node"), {
-    cwd: "/", args: [...flags, join(lib, "start.cjs"), "bridge"], env: { NODE_DEBUG_NATIVE: "code_cache" },
+    cwd: "/", args: [...flags, join(lib, "start.cjs"), "bridge"],
+    env: { CNI_COMMAND: "VERSION", NODE_DEBUG_NATIVE: "code_cache" },
   });
   // Beyond the start-up snapshot Node compiles the runner of the main script, and node:vm for the code cache.
   assert.equal(compiledModules(compiled.stderr), ["internal/main/run_main_module", "vm"]);
@@ -146,7 +169,7 @@ dist("has each of our source files and packages in one script only", ({ dist }) 
 
 dist("knows an error of the main script in one that is loaded late", ({ dist }) => {
   const { stderr } = run(join(dist, "bin", "polynic"), { cwd: "/",
-    args: ["module", "install", join(dist, "bin", "polynic")], env: { CNI_COMMAND: "" } });
+    args: ["module", "install", join(dist, "lib", "polynic", "launcher")], env: { CNI_COMMAND: "" } });
   assert.match(stderr, /^polynic module install: .* \(code 142\)$/m);
 });
 
@@ -207,19 +230,21 @@ interface Answer {
   readonly stderr: string;
 }
 
-/** Runs VERSION, unless `env` says otherwise, with nothing else in the environment. */
+/** Runs DEL of nothing, unless `env` says otherwise, with nothing else in the environment and no daemon. */
 function run(file: string, { cwd, args = [], env = {}, input = '{"cniVersion":"1.0.0"}' }: {
-  readonly cwd: string; readonly args?: readonly string[]; readonly env?: Readonly<Record<string,
-    string>>; readonly input?: string;
+  readonly cwd: string; readonly args?: readonly string[]; readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
 }): Answer {
   const { status, stdout, stderr } = spawnSync(file, args, {
-    cwd, env: { CNI_COMMAND: "VERSION", ...env }, input, encoding: "utf8", timeout: waitLimitMs,
+    cwd, env: { CNI_COMMAND: "DEL", POLYNIC_SOCKET: "", ...env }, input, encoding: "utf8", timeout: waitLimitMs,
   });
   return { status, stdout, stderr };
 }
 
-function assertVersions({ status, stdout, stderr }: Answer): void {
-  assert.is(stderr, "");
-  assert.is(status, 0);
-  assert.ok(JSON.parse(stdout).supportedVersions.includes("1.0.0"));
+/** What only the runtime says of such a DEL. */
+function assertStarts({ status, stdout, stderr }: Answer): void {
+  assert.equal([status, stderr], [1, ""]);
+  const { code, msg } = JSON.parse(stdout);
+  assert.is(code, 4);
+  assert.match(msg, /CNI_CONTAINERID,CNI_IFNAME,CNI_PATH are missing/);
 }

@@ -25,8 +25,8 @@ export function builtDist(): string {
 
 /** What the tree's launcher starts the runtime with. */
 export function runtimeFlags(dist: string): readonly string[] {
-  const command = /^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m.exec(readFileSync(join(dist, "bin", "polynic"),
-    "utf8"));
+  const launcher = readFileSync(join(dist, "lib", "polynic", "launcher"), "utf8");
+  const command = /^exec "\$lib\/node" (.+) "\$lib\/start\.cjs"/m.exec(launcher);
   return command?.[1]?.split(" ") ?? [];
 }
 

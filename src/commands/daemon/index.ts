@@ -1,0 +1,31 @@
+/** `polynic daemon`: what docs/daemon.md describes. */
+import { runDaemon } from "../../daemon/index.ts";
+import { command } from "../command.ts";
+
+const defaultSocket = "/run/polynic/polynic.sock";
+
+export const daemonCommand = command({
+  about:
+    "Listens where the shims look for it and stays in the foreground. SIGTERM lets it finish what it has begun; what " +
+    "has not begun is done by the one-shot form then, as it is whenever no daemon is there.",
+  parameters: {},
+  options: {
+    socket: {
+      kind: "text",
+      value: "FILE",
+      completes: "file",
+      help: `where to listen, unless systemd passes a socket on; default POLYNIC_SOCKET, else ${defaultSocket}`,
+    },
+    "idle-exit": { kind: "count", value: "SECONDS", help: "end when nobody has asked for so long; default never" },
+  },
+  statuses: { 1: "it cannot listen, or was told twice to stop" },
+  async run({ options, environment, warn }) {
+    await runDaemon({
+      path: options.socket ?? (environment["POLYNIC_SOCKET"] || defaultSocket),
+      idleMs: (options["idle-exit"] ?? 0) * 1000,
+      env: environment,
+      log: warn,
+    });
+    return 0;
+  },
+});

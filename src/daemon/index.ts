@@ -1,0 +1,9 @@
+/**
+ * The daemon: serves what shims hand to it over a unix socket, with everything kept warm. docs/daemon.md says what may
+ * be relied on.
+ */
+export { Daemon } from "./daemon.ts";
+export type { DaemonOptions } from "./daemon.ts";
+export { defaultLimits } from "./limits.ts";
+export type { Limits } from "./limits.ts";
+export { runDaemon } from "./run.ts";
