@@ -14,7 +14,7 @@ const pureLevel = levelNamed("pure"), effectLevel = levelNamed("effects"), plugi
 const packageRoom: Readonly<Record<string, string>> = {
   "ipaddr.js": "net",
   koffi: "os",
-  execa: "exec",
+  execa: "commands",
   ajv: "schema",
   "ajv/dist/standalone/index.js": "schema",
   yaml: "kube",

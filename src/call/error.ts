@@ -1,4 +1,5 @@
 import { CniError, code } from "../cni/index.ts";
+import { PluginError } from "../exec/index.ts";
 
 /**
  * Any error as the one that leaves the process: those of lower rooms get their code here. They are told by their names,
@@ -19,6 +20,9 @@ function codeOf(error: Error): number {
   switch (error.name) {
     case "NetlinkError":
     case "SystemCallError": return code.kernel;
+    // What was to be sent came out of a configuration; what cannot be decoded, from the kernel.
+    case "CodecError": return "act" in error && error.act === "encode" ? code.invalidConfig : code.kernel;
+    case "ProgramError": return code.executable;
     case "LockError": return code.tryAgainLater;
     case "NetnsError": return code.invalidNetns;
     case "AddressError": return code.decodingFailure;
@@ -35,6 +39,14 @@ export function isLocked(error: unknown): boolean {
     isLocked(error.cause) ||
     (error instanceof AggregateError && error.errors.some(isLocked))
   );
+}
+
+/** The bug of our own that an error with code 999 comes from; undefined where a plugin gave it that code. */
+export function bugIn(error: CniError): Error | undefined {
+  let inner: unknown = error;
+  while (inner instanceof CniError && !(inner instanceof PluginError) && inner.cause !== undefined) inner = inner.cause;
+  return error.code !== code.internal || inner instanceof PluginError ? undefined
+    : inner instanceof Error ? inner : error;
 }
 
 /** The error with what was being done put before it; code and details stay. */

@@ -41,10 +41,18 @@ export function executedPlugin(type: string, file: string, surroundings: Surroun
   };
 }
 
-/** What an ADD printed; a result without cniVersion is of the configuration's, and nothing at all is an empty one. */
+/**
+ * What an ADD printed; a result without cniVersion is of the configuration's. Nothing at all is no result: some plugins
+ * end well without a word when they could not do their work.
+ */
 function readResult(stdout: string, type: string, { conf }: StepRequest): Result {
   const subject = `the result of plugin "${type}"`;
-  const json = stdout.trim() === "" ? null : parseJson(stdout, subject);
+  if (stdout.trim() === "")
+    throw new CniError(
+      code.executable,
+      `Cannot read ${subject}: it ended with status 0 and printed nothing, expected a CNI result`,
+    );
+  const json = parseJson(stdout, subject);
   const empty = typeof json === "object" && json !== null && "cniVersion" in json && json.cniVersion === "";
   try {
     return parseResult(empty ? { ...json, cniVersion: conf.cniVersion } : json, conf.cniVersion, subject);

@@ -4,7 +4,7 @@ import { findExecutable, openIptables } from "../exec/index.ts";
 import type { LeaseStore, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
-import { bootId, runProgram, readBoundedText, withLockIfPossible } from "../os/index.ts";
+import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
 import { openFileLeases } from "../store/index.ts";
@@ -69,7 +69,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
   const iptables = once(() =>
-    openIptables({ run: runProgram, exclusive: (work) => alone(work, log), env: surroundings.env }),
+    openIptables({ exclusive: (work) => alone(work, log), env: surroundings.env }),
   );
   const modules = once(() => openNodeModules(options));
   const leases = new Map<string, LeaseStore>();

@@ -2,7 +2,7 @@
  * The tools of one call: handles on everything a plugin may touch, undo and teardown, the log, errors with their codes,
  * and executables as plugins.
  */
-export { isLocked, joinErrors, problemOf, toCniError, withContext, withUndoProblems } from "./error.ts";
+export { bugIn, isLocked, joinErrors, problemOf, toCniError, withContext, withUndoProblems } from "./error.ts";
 export { handlesWith, openHandles } from "./handles.ts";
 export type { ModulesConf, OpenHandles } from "./handles.ts";
 export { openLog } from "./log.ts";

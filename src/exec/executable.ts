@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code } from "../cni/index.ts";
+import { ProgramError, SystemCallError, runProgram } from "../os/index.ts";
 
 /** One call of a plugin executable: the CNI_* variables and what it reads on stdin. */
 export interface ExecutableCall {
@@ -28,10 +29,8 @@ export const executableTimeoutMs = 240_000;
 const busyRetries = 5;
 const busyPauseMs = 1000;
 
-/** Between SIGTERM, which lets a plugin tidy up, and SIGKILL. */
-const killDelayMs = 2000;
-/** Between a plugin's end and the end of reading: a process it left running may keep its stdout open for ever. */
-const lateOutputMs = 500;
+/** For a plugin to tidy up in when it has been told to end. */
+const graceMs = 2000;
 const outputBytesMax = 8 * 1024 * 1024;
 const quotedLengthMax = 400;
 
@@ -79,42 +78,30 @@ interface Ended {
   readonly failed: boolean;
   readonly stdout: string;
   readonly stderr: string;
-  readonly errno: string | undefined;
+  readonly errno?: string;
   /** "it ended with status 1"; the reason in words. */
   readonly reason: string;
 }
 
 async function start(call: ExecutableCall): Promise<Ended> {
-  // Late: node:child_process and execa cost more than a whole in-process ADD.
-  const { execa } = await import("execa");
-  const timeoutMs = call.timeoutMs ?? executableTimeoutMs;
-  const running = execa(call.file, [], {
+  const options = {
     input: call.stdin,
     env: environment(call),
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
-    timeout: timeoutMs,
-    forceKillAfterDelay: killDelayMs,
-    maxBuffer: outputBytesMax,
-  });
-  running.nodeChildProcess.once("exit", () => void setTimeout(() => {
-    running.stdout.destroy();
-    running.stderr.destroy();
-  }, lateOutputMs).unref());
-  const result = await running;
-  return {
-    // Streams that were cut off make it one for execa too, but what a plugin has to say it says before it ends.
-    failed: result.exitCode !== 0 || result.timedOut || result.isMaxBuffer,
-    stdout: result.stdout,
-    stderr: result.stderr,
-    errno: result.exitCode === undefined ? result.code : undefined,
-    reason: result.timedOut ? `it was still running after ${timeoutMs} ms and was ended`
-      : result.isMaxBuffer ? `it printed more than ${outputBytesMax} bytes`
-      : result.signal !== undefined ? `it was ended by ${result.signal}`
-      : result.exitCode !== undefined ? `it ended with status ${result.exitCode}`
-      : `it could not be started (${result.code ?? result.originalMessage ?? "reason unknown"})`,
+    timeoutMs: call.timeoutMs ?? executableTimeoutMs,
+    graceMs,
+    outputBytesMax,
   };
+  try {
+    const { status, signal, ...said } = await runProgram(call.file, [], options);
+    const reason = signal === undefined ? `it ended with status ${status}` : `it was ended by ${signal}`;
+    return { failed: status !== 0, reason, ...said };
+  } catch (error) {
+    if (error instanceof ProgramError)
+      return { failed: true, stdout: error.stdout, stderr: error.stderr, reason: `${error.problem} and was ended` };
+    if (!(error instanceof SystemCallError)) throw error;
+    const { errnoName: errno } = error;
+    return { failed: true, stdout: "", stderr: "", errno, reason: `it could not be started (${errno})` };
+  }
 }
 
 /**
@@ -157,7 +144,10 @@ function failure(call: ExecutableCall, ended: Ended): CniError {
   );
 }
 
-function parsedError(stdout: string): CniError | undefined {
+/** What a plugin said itself, code and words: whatever its code, no bug of ours. */
+export class PluginError extends CniError {}
+
+function parsedError(stdout: string): PluginError | undefined {
   let value: unknown;
   try {
     value = JSON.parse(stdout);
@@ -168,7 +158,7 @@ function parsedError(stdout: string): CniError | undefined {
   if (typeof message !== "string") return undefined;
   const number = field(value, "code"),
     details = field(value, "details");
-  return new CniError(
+  return new PluginError(
     typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : code.internal,
     message,
     {

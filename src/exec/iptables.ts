@@ -1,6 +1,6 @@
-import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, realpathSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
+import { findProgram, runProgram } from "../os/index.ts";
 
 /** A change of one table, decided from what the table holds. */
 export interface IptablesChange {
@@ -47,19 +47,9 @@ export interface Iptables {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Runs a program to its end with this stdin; throws when it cannot be started or exceeds a limit. */
-export type RunProgram = (file: string, args: readonly string[], options: {
-  readonly input: string; readonly env: Environment; readonly timeoutMs: number; readonly outputBytesMax: number;
-}) => { readonly status: number; readonly stdout: string; readonly stderr: string };
-
 export interface IptablesOptions {
-  /**
-   * How the tools are run. Synchronous on purpose: with no `await` inside, a change cannot interleave with another. And
-   * not by node:child_process: to load it and to fork a process as large as Node's takes longer than the tool itself.
-   */
-  readonly run: RunProgram;
   /** Runs `work` while no other call of ours changes tables. Absent: only the tools' own locking. */
-  readonly exclusive?: <T>(work: () => T) => Promise<T>;
+  readonly exclusive?: (work: () => Promise<void>) => Promise<void>;
   /** The tools' environment; they are looked for on its PATH, then in the usual places. */
   readonly env: Environment;
 }
@@ -76,20 +66,16 @@ const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "
 
 /** Nothing is looked for or started before it is needed. */
 export function openIptables(options: IptablesOptions): Iptables {
-  const directories = [
-    ...(options.env["PATH"] ?? "").split(":").filter((one) => one.startsWith("/")),
-    ...usualDirectories,
-  ];
+  const directories = [...(options.env["PATH"] ?? "").split(":"), ...usualDirectories];
   const found = new Map<string, string | undefined>();
   const usable = new Map<4 | 6, boolean>();
 
   function locate(program: string): string | undefined {
-    if (!found.has(program))
-      found.set(program, directories.map((directory) => join(directory, program)).find(isExecutable));
+    if (!found.has(program)) found.set(program, findProgram(program, directories));
     return found.get(program);
   }
 
-  function run(family: 4 | 6, suffix: string, args: readonly string[], input = ""): Ended {
+  async function run(family: 4 | 6, suffix: string, args: readonly string[], input = ""): Promise<Ended> {
     const program = `${family === 4 ? "iptables" : "ip6tables"}${suffix}`;
     const file = locate(program);
     if (file === undefined)
@@ -97,27 +83,27 @@ export function openIptables(options: IptablesOptions): Iptables {
         code.executable,
         `Cannot run ${program}: there is no such program on PATH, expected the iptables package`,
       );
-    return start(options, program, file, args, input);
+    return await start(options.env, program, file, args, input);
   }
 
-  function save(family: 4 | 6, table: string): readonly string[] {
-    const ended = run(family, "-save", ["-t", table]);
+  async function save(family: 4 | 6, table: string): Promise<readonly string[]> {
+    const ended = await run(family, "-save", ["-t", table]);
     if (ended.status !== 0) throw refusal(ended, `read table "${table}"`);
     return ended.stdout.split("\n").filter((line) => line.startsWith("-A ") || line.startsWith(":"));
   }
 
-  function tryRestore(family: 4 | 6, table: string, lines: readonly string[]): Ended {
+  async function tryRestore(family: 4 | 6, table: string, lines: readonly string[]): Promise<Ended> {
     const input = [`*${table}`, ...lines, "COMMIT", ""].join("\n");
-    return run(family, "-restore", ["--noflush", `--wait=${lockWaitSeconds}`], input);
+    return await run(family, "-restore", ["--noflush", `--wait=${lockWaitSeconds}`], input);
   }
 
-  function changeNow({ family, table, guess, decide }: IptablesChange): void {
-    if (guess !== undefined && tryRestore(family, table, guess).status === 0) return;
+  async function changeNow({ family, table, guess, decide }: IptablesChange): Promise<void> {
+    if (guess !== undefined && (await tryRestore(family, table, guess)).status === 0) return;
     let before = "";
     for (let attempt = 1; ; attempt++) {
-      const lines = decide(save(family, table));
+      const lines = decide(await save(family, table));
       if (lines.length === 0) return;
-      const ended = tryRestore(family, table, lines);
+      const ended = await tryRestore(family, table, lines);
       if (ended.status === 0) return;
       // Refused twice over an unchanged table: the lines are at fault, not another program.
       const text = lines.join("\n");
@@ -132,8 +118,9 @@ export function openIptables(options: IptablesOptions): Iptables {
     async usable(family) {
       const known = usable.get(family);
       if (known !== undefined) return known;
+      const words = [`--wait=${lockWaitSeconds}`, "-t", "filter", "-S", "INPUT", "1"];
       const answer = locate(family === 4 ? "iptables" : "ip6tables") !== undefined
-        && run(family, "", [`--wait=${lockWaitSeconds}`, "-t", "filter", "-S", "INPUT", "1"]).status === 0;
+        && (await run(family, "", words)).status === 0;
       usable.set(family, answer);
       return answer;
     },
@@ -151,16 +138,16 @@ export function openIptables(options: IptablesOptions): Iptables {
       }
     },
 
-    save: async (family, table) => save(family, table),
+    save,
 
     async restore(family, table, lines) {
-      const ended = tryRestore(family, table, lines);
+      const ended = await tryRestore(family, table, lines);
       if (ended.status !== 0) throw refusal(ended, `change table "${table}"`, lines);
     },
 
     async missing(family, table, rules) {
       const lines = rules.map((rule) => `-C ${rule}`);
-      const ended = tryRestore(family, table, lines);
+      const ended = await tryRestore(family, table, lines);
       if (ended.status === 0) return undefined;
       // Of a rule whose target is a chain that is not there the tool says only the chain, in the words of nf_tables or
       // legacy.
@@ -173,7 +160,7 @@ export function openIptables(options: IptablesOptions): Iptables {
     },
 
     async change(change) {
-      if (options.exclusive === undefined) changeNow(change);
+      if (options.exclusive === undefined) await changeNow(change);
       else await options.exclusive(() => changeNow(change));
     },
   };
@@ -186,15 +173,15 @@ interface Ended {
   readonly stderr: string;
 }
 
-function start(
-  { run, env }: IptablesOptions,
+async function start(
+  env: Environment,
   program: string,
   file: string,
   args: readonly string[],
   input: string,
-): Ended {
+): Promise<Ended> {
   try {
-    return { program, ...run(file, args, { input, env, timeoutMs, outputBytesMax }) };
+    return { program, ...(await runProgram(file, args, { input, env, timeoutMs, outputBytesMax })) };
   } catch (error) {
     throw new CniError(code.executable, `Cannot run ${program} (${file}): ${messageOf(error)}`, { cause: error });
   }
@@ -215,13 +202,4 @@ function refusal(ended: Ended, act: string, lines: readonly string[] = []): CniE
 function lineOf(ended: Ended): number {
   const [, line] = /line:? (\d+)/.exec(ended.stderr) ?? [];
   return line === undefined ? 0 : Number(line) - 1;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

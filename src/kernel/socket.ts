@@ -13,6 +13,7 @@ import {
   writeMessage,
 } from "../netlink/index.ts";
 import type { Ack, Body, FoundMessage, Reader } from "../netlink/index.ts";
+import { errnoNumber } from "../os/index.ts";
 import { NetlinkError } from "./netlink-error.ts";
 import { openTransport, sendQueueBytes } from "./transport.ts";
 import type { Transport } from "./transport.ts";
@@ -74,7 +75,7 @@ export class NetlinkSocket {
    */
   find<H, A, T>(request: Request<H, A>, reply: Reader<T>): T | undefined {
     const answer = this.#ask(request, reply);
-    return "errno" in answer && answer.errno === ENODEV ? undefined : valueOf(request, answer);
+    return "errno" in answer && answer.errno === errnoNumber.ENODEV ? undefined : valueOf(request, answer);
   }
 
   /** The same where the kernel may have nothing to tell: it then says that it has done what was asked, and no more. */
@@ -103,7 +104,8 @@ export class NetlinkSocket {
       const { values, interrupted } = this.#dumpOnce(request, reply, pick);
       if (!interrupted) return values;
     }
-    throw new NetlinkError(request.operation, EINTR, `the list changed while it was read, ${maxDumpTries} times`);
+    const text = `the list changed while it was read, ${maxDumpTries} times`;
+    throw new NetlinkError(request.operation, errnoNumber.EINTR, text);
   }
 
   /**
@@ -158,7 +160,7 @@ export class NetlinkSocket {
         return true;
       }
       if (++count > maxDumpMessages)
-        throw new NetlinkError(operation, EMSGSIZE, `more than ${maxDumpMessages} entries`);
+        throw new NetlinkError(operation, errnoNumber.EMSGSIZE, `more than ${maxDumpMessages} entries`);
       const value = pick(reply.read(received.view, message.start, message.end));
       if (value !== undefined) values.push(value);
       return undefined;
@@ -185,7 +187,7 @@ export class NetlinkSocket {
       if (end === undefined) break;
       for (let at = 0; at < end; ) {
         const message = findMessage(received.view, at, end);
-        if (message.type === NLMSG_OVERRUN) throw new NetlinkError(operation, ENOBUFS, "answers were lost");
+        if (message.type === NLMSG_OVERRUN) throw new NetlinkError(operation, errnoNumber.ENOBUFS, "answers were lost");
         const result = message.type === NLMSG_NOOP ? undefined : take(message);
         if (result !== undefined) return result;
         at = message.next;
@@ -224,7 +226,7 @@ export class NetlinkSocket {
     if (length !== undefined && length > received.bytes.length) {
       throw new NetlinkError(
         operation,
-        EMSGSIZE,
+        errnoNumber.EMSGSIZE,
         `an answer of ${length} bytes, expected at most ${received.bytes.length}`,
       );
     }
@@ -243,14 +245,6 @@ const maxDatagrams = maxDumpMessages;
  */
 const receivedBytes = 128 * 1024;
 
-// errno.h
-const EINTR = 4;
-const EAGAIN = 11;
-const ENODEV = 19;
-const EBADMSG = 74;
-const EMSGSIZE = 90;
-const ENOBUFS = 105;
-
 // One pair of buffers serves all sockets: a request is written, sent, answered and decoded without anything in between.
 const output = new Output(sendQueueBytes);
 const received = makeBuffer(receivedBytes);
@@ -263,7 +257,7 @@ function makeBuffer(count: number): { readonly bytes: Uint8Array; readonly view:
 function valueOf<T>({ operation }: AnyRequest, answer: { readonly value: T } | Ack): T {
   if ("value" in answer) return answer.value;
   throwRefusal(operation, answer);
-  throw new NetlinkError(operation, EBADMSG, "the kernel answered without a message");
+  throw new NetlinkError(operation, errnoNumber.EBADMSG, "the kernel answered without a message");
 }
 
 function throwRefusal(operation: string, { errno, text, offset }: Ack): void {
@@ -271,5 +265,5 @@ function throwRefusal(operation: string, { errno, text, offset }: Ack): void {
 }
 
 function noAnswer(operation: string): NetlinkError {
-  return new NetlinkError(operation, EAGAIN, "the kernel gave no answer");
+  return new NetlinkError(operation, errnoNumber.EAGAIN, "the kernel gave no answer");
 }

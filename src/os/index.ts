@@ -5,6 +5,7 @@
 export { bootId } from "./boot-id.ts";
 export { readBoundedText } from "./bounded-text.ts";
 export { closeOnExec, peerCredentials } from "./descriptor.ts";
+export { errnoName, errnoNumber, errnoOf } from "./errno.ts";
 export {
   AF_NETLINK,
   SOL_SOCKET,
@@ -12,7 +13,6 @@ export {
   SO_SNDBUFFORCE,
   SystemCallError,
   enterNetworkNamespace,
-  errnoName,
   errnoText,
   exitProcess,
   randomBytes,
@@ -24,10 +24,9 @@ export {
 export { LockError, takeLock, withLock, withLockIfPossible } from "./lock.ts";
 export type { Lock } from "./lock.ts";
 export { readOwnFile, refuseForeignDirectory } from "./own-file.ts";
-export { runProgram } from "./process.ts";
+export { ProgramError, findProgram, runProgram } from "./process.ts";
 export {
   createWholeFile,
-  errnoOf,
   isAbsent,
   makeDirectory,
   readBytes,

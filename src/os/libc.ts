@@ -1,4 +1,5 @@
 import koffi from "koffi";
+import { errnoName, errnoNumber } from "./errno.ts";
 
 /**
  * The C library: the only file with C signatures. A wrapper returns the call's value or throws SystemCallError.
@@ -33,9 +34,6 @@ const MSG_DONTWAIT = 0x40;
 /** sched.h */
 const CLONE_NEWNET = 0x4000_0000;
 
-const EINTR = 4;
-const EAGAIN = 11;
-
 /** A raw socket; closed on exec. */
 export function socket(family: number, protocol: number): number {
   return check("socket", libc().socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol));
@@ -58,7 +56,7 @@ export function send(fd: number, bytes: Uint8Array, count: number): void {
  */
 export function receive(fd: number, into: Uint8Array): number | undefined {
   const received = retryOnSignal(() => libc().recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC));
-  if (received === -1 && koffi.errno() === EAGAIN) return undefined;
+  if (received === -1 && failedWith("EAGAIN")) return undefined;
   return check("recv", received);
 }
 
@@ -72,7 +70,7 @@ export function tryFileLock(fd: number): boolean {
   const LOCK_EX = 2;
   const LOCK_NB = 4;
   const result = retryOnSignal(() => libc().flock(fd, LOCK_EX | LOCK_NB));
-  if (result === -1 && koffi.errno() === EAGAIN) return false;
+  if (result === -1 && failedWith("EAGAIN")) return false;
   check("flock", result);
   return true;
 }
@@ -84,106 +82,6 @@ export function randomBytes(count: number): Uint8Array {
   if (count > 256) throw new RangeError(`Cannot take ${count} random bytes: expected at most 256`);
   check("getrandom", retryOnSignal(() => libc().getrandom(bytes, count, 0)));
   return bytes;
-}
-
-/** An anonymous file in memory; closed on exec. */
-export function memoryFile(name: string): number {
-  const MFD_CLOEXEC = 1;
-  return check("memfd_create", libc().memfd_create(name, MFD_CLOEXEC));
-}
-
-/** What a new process starts with. */
-export interface Spawn {
-  /** Looked for on PATH when it holds no slash. */
-  readonly program: string;
-  readonly args: readonly string[];
-  /** `KEY=value` entries. */
-  readonly env: readonly string[];
-  /** Its descriptors 0, 1 and 2; of all others it gets none that is closed on exec, as ours are. */
-  readonly stdio: readonly [number, number, number];
-}
-
-/**
- * Starts a process, leader of its own group, and returns its id. node:child_process takes 9 ms to load and a pool
- * thread. The buffers are larger than the structs of glibc (80 and 336 bytes) and musl.
- */
-export function spawn({ program, args, env, stdio }: Spawn): number {
-  const c = libc();
-  const actions = new Uint8Array(512);
-  const attributes = new Uint8Array(1024);
-  const id = new Int32Array(1);
-  checkCode("posix_spawn_file_actions_init", c.posix_spawn_file_actions_init(actions));
-  checkCode("posix_spawnattr_init", c.posix_spawnattr_init(attributes));
-  try {
-    for (const [fd, from] of stdio.entries()) {
-      checkCode("posix_spawn_file_actions_adddup2", c.posix_spawn_file_actions_adddup2(actions, from, fd));
-    }
-    // Node ignores SIGPIPE, which a program would inherit and then not end when its reader does.
-    checkCode("posix_spawnattr_setsigdefault", c.posix_spawnattr_setsigdefault(attributes, sigpipeOnly()));
-    checkCode(
-      "posix_spawnattr_setflags",
-      c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF),
-    );
-    checkCode(
-      `start "${program}"`,
-      c.posix_spawnp(id, program, actions, attributes, [program, ...args, null], [...env, null]),
-    );
-  } finally {
-    c.posix_spawnattr_destroy(attributes);
-    c.posix_spawn_file_actions_destroy(actions);
-  }
-  return id[0] ?? 0;
-}
-
-/** The status of a child that has ended, as waitpid(2) packs it; undefined while it runs. */
-export function waitForChild(id: number): number | undefined {
-  const WNOHANG = 1;
-  const found = check("waitpid", retryOnSignal(() => libc().waitpid(id, intArgument, WNOHANG)));
-  return found === 0 ? undefined : intArgument[0];
-}
-
-/** A descriptor that becomes readable when the process ends; undefined where the kernel has none (before 5.3). */
-export function openProcess(id: number): number | undefined {
-  // By number, 434 on every architecture: the C library has a name for it only since glibc 2.36.
-  const SYS_pidfd_open = 434;
-  const fd = libc().syscall(SYS_pidfd_open, id, 0);
-  return fd === -1 ? undefined : fd;
-}
-
-/** Waits until the descriptor is readable, for at most `timeoutMs`. A signal may end the wait early. */
-export function waitReadable(fd: number, timeoutMs: number): void {
-  const POLLIN = 1;
-  // struct pollfd: int fd; short events; short revents.
-  const entry = new DataView(new ArrayBuffer(8));
-  entry.setInt32(0, fd, true);
-  entry.setInt16(4, POLLIN, true);
-  libc().poll(new Uint8Array(entry.buffer), 1, timeoutMs);
-}
-
-/** Ends all processes of the group at once (SIGKILL); those already gone are fine. */
-export function killGroup(id: number): void {
-  const SIGKILL = 9;
-  libc().kill(-id, SIGKILL);
-}
-
-// spawn.h
-const POSIX_SPAWN_SETPGROUP = 0x02;
-const POSIX_SPAWN_SETSIGDEF = 0x04;
-
-/** A sigset_t (128 bytes) with SIGPIPE alone: signal 13 is bit 12. */
-function sigpipeOnly(): Uint8Array {
-  const set = new Uint8Array(128);
-  set[1] = 1 << 4;
-  return set;
-}
-
-/** "EEXIST" for 17; numbers without a name stay numbers. */
-export function errnoName(errno: number): string {
-  for (const [name, value] of Object.entries(koffi.os.errno)) {
-    // Both names have one number on Linux; the shorter is what the kernel's documentation uses.
-    if (value === errno && name !== "EWOULDBLOCK" && name !== "ENOTSUP" && name !== "EDEADLOCK") return name;
-  }
-  return `errno ${errno}`;
 }
 
 /** "File exists" for 17. */
@@ -205,14 +103,12 @@ interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
   getsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: Int32Array): number;
-  fcntl(fd: number, command: number, argument: number): number;
   send(fd: number, bytes: Uint8Array, count: number, flags: number): number;
   recv(fd: number, into: Uint8Array, count: number, flags: number): number;
   setns(fd: number, type: number): number;
   flock(fd: number, operation: number): number;
   getrandom(into: Uint8Array, count: number, flags: number): number;
   strerror(errno: number): string;
-  memfd_create(name: string, flags: number): number;
   posix_spawn_file_actions_init(actions: Uint8Array): number;
   posix_spawn_file_actions_adddup2(actions: Uint8Array, from: number, to: number): number;
   posix_spawn_file_actions_destroy(actions: Uint8Array): number;
@@ -220,14 +116,16 @@ interface Libc {
   posix_spawnattr_setflags(attributes: Uint8Array, flags: number): number;
   posix_spawnattr_setsigdefault(attributes: Uint8Array, set: Uint8Array): number;
   posix_spawnattr_destroy(attributes: Uint8Array): number;
-  posix_spawnp(
-    id: Int32Array, file: string, actions: Uint8Array, attributes: Uint8Array,
+  posix_spawn(
+    id: Int32Array, path: string, actions: Uint8Array, attributes: Uint8Array,
     args: readonly (string | null)[], env: readonly (string | null)[],
   ): number;
   waitpid(id: number, status: Int32Array, options: number): number;
-  syscall(number: number, first: number, second: number): number;
-  poll(entries: Uint8Array, count: number, timeoutMs: number): number;
   kill(id: number, signal: number): number;
+  pipe2(ends: Int32Array, flags: number): number;
+  fcntl(fd: number, operation: number, value: number): number;
+  read(fd: number, into: Uint8Array, count: number): number;
+  write(fd: number, bytes: Uint8Array, count: number): number;
 }
 
 const signatures: Readonly<Record<keyof Libc, string>> = {
@@ -235,14 +133,12 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
   socket: "int socket(int domain, int type, int protocol)",
   setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t bytes)",
   getsockopt: "int getsockopt(int fd, int level, int name, void *value, void *bytes)",
-  fcntl: "int fcntl(int fd, int command, int argument)",
   send: "intptr_t send(int fd, void *bytes, size_t count, int flags)",
   recv: "intptr_t recv(int fd, void *into, size_t count, int flags)",
   setns: "int setns(int fd, int type)",
   flock: "int flock(int fd, int operation)",
   getrandom: "intptr_t getrandom(void *into, size_t count, unsigned int flags)",
   strerror: "str strerror(int errnum)",
-  memfd_create: "int memfd_create(const char *name, unsigned int flags)",
   posix_spawn_file_actions_init: "int posix_spawn_file_actions_init(void *actions)",
   posix_spawn_file_actions_adddup2: "int posix_spawn_file_actions_adddup2(void *actions, int from, int to)",
   posix_spawn_file_actions_destroy: "int posix_spawn_file_actions_destroy(void *actions)",
@@ -250,19 +146,22 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
   posix_spawnattr_setflags: "int posix_spawnattr_setflags(void *attributes, short flags)",
   posix_spawnattr_setsigdefault: "int posix_spawnattr_setsigdefault(void *attributes, void *set)",
   posix_spawnattr_destroy: "int posix_spawnattr_destroy(void *attributes)",
-  posix_spawnp:
-    "int posix_spawnp(void *id, const char *file, void *actions, void *attributes, const char **args, const char " +
+  posix_spawn:
+    "int posix_spawn(void *id, const char *path, void *actions, void *attributes, const char **args, const char " +
       "**env)",
   waitpid: "int waitpid(int id, void *status, int options)",
-  // Declared with its arguments: by the C ABI of our architectures they travel as a variadic function's would.
-  syscall: "long syscall(long number, long first, long second)",
-  poll: "int poll(void *entries, unsigned long count, int timeout)",
   kill: "int kill(int id, int signal)",
+  pipe2: "int pipe2(void *ends, int flags)",
+  // Declared with its argument: by the C ABI of our architectures it travels as a variadic function's would.
+  fcntl: "int fcntl(int fd, int operation, int value)",
+  read: "intptr_t read(int fd, void *into, size_t count)",
+  write: "intptr_t write(int fd, void *bytes, size_t count)",
 };
 
 let loaded: Libc | undefined;
 const intArgument = new Int32Array(1);
 
+/** For the files of this room that call it. */
 export function libc(): Libc {
   return (loaded ??= load());
 }
@@ -287,7 +186,7 @@ function load(): Libc {
 }
 
 /** For functions that return their errno. */
-function checkCode(call: string, errno: number): void {
+export function checkCode(call: string, errno: number): void {
   if (errno !== 0) throw new SystemCallError(call, errno);
 }
 
@@ -296,9 +195,14 @@ export function check(call: string, result: number): number {
   return result;
 }
 
-function retryOnSignal(call: () => number): number {
+export function retryOnSignal(call: () => number): number {
   const maxTries = 100;
   let result = call();
-  for (let tries = 1; result === -1 && koffi.errno() === EINTR && tries < maxTries; tries++) result = call();
+  for (let tries = 1; result === -1 && failedWith("EINTR") && tries < maxTries; tries++) result = call();
   return result;
+}
+
+/** Whether the call that has just returned -1 failed with that errno. */
+export function failedWith(name: keyof typeof errnoNumber): boolean {
+  return koffi.errno() === errnoNumber[name];
 }

@@ -1,7 +1,8 @@
 import { closeSync, constants, existsSync, fstatSync, futimesSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { errnoOf } from "./errno.ts";
 import { tryFileLock } from "./libc.ts";
-import { errnoOf, makeDirectory } from "./whole-file.ts";
+import { makeDirectory } from "./whole-file.ts";
 
 /** A lock that is held; closing it, or the end of the process, frees it. Closing it again does nothing. */
 export interface Lock {

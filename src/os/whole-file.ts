@@ -21,6 +21,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { errnoOf } from "./errno.ts";
 
 /** How a file is written whole or not at all. */
 export interface WholeFileOptions {
@@ -190,12 +191,6 @@ export function removeIfPresent(path: string): boolean {
  */
 export function isAbsent(error: unknown): boolean {
   return ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(errnoOf(error) ?? "");
-}
-
-/** The errno name of a file system error ("ENOENT"), or undefined for any other value. */
-export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
 }
 
 function writeTemporary(path: string, content: string | Uint8Array, options: WholeFileOptions): string {

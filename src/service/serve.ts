@@ -1,5 +1,5 @@
 import type { Surroundings, Warm } from "../call/index.ts";
-import { toCniError } from "../call/index.ts";
+import { bugIn, toCniError } from "../call/index.ts";
 import {
   CniError,
   allVersions,
@@ -60,7 +60,8 @@ export async function serve(call: ServedCall, { warm, tell, unanswered }: ServeO
     return { status: 0, stdout, stderr };
   } catch (thrown) {
     const error = toCniError(thrown);
-    if (error.code === code.internal) surroundings.tell(`${stackOf(error)}\n`);
+    const bug = bugIn(error);
+    if (bug !== undefined) surroundings.tell(`${bug.stack ?? bug.message}\n`);
     return { status: 1, stdout: printError(error, cniVersion), stderr };
   }
 }
@@ -88,10 +89,4 @@ async function answerOf(
   return plugin === undefined
     ? await runMultiplexer(name, checked, surroundings, warm)
     : await runPlugin(plugin, checked, surroundings, warm);
-}
-
-/** A bug of our own: where it is, for whoever has to find it. */
-function stackOf(error: Error): string {
-  const { cause } = error;
-  return (cause instanceof Error ? cause.stack : error.stack) ?? error.message;
 }

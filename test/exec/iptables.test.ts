@@ -1,19 +1,18 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openIptables } from "../../src/exec/index.ts";
-import { runProgram } from "../../src/os/index.ts";
 import { rejects } from "../helpers/errors.ts";
 import { kernelSuite, run } from "../helpers/netns.ts";
 
 const missing = suite("iptables that is not installed");
 missing("is looked for on PATH before the usual places, and only there when it is not absolute", () => {
-  assert.is(openIptables({ run: runProgram, env: { PATH: "relative" } }).present(4),
-    openIptables({ run: runProgram, env: {} }).present(4));
+  assert.is(openIptables({ env: { PATH: "relative" } }).present(4),
+    openIptables({ env: {} }).present(4));
 });
 missing.run();
 
 const batches = kernelSuite("iptables", import.meta.url, { needs: ["nft_nat"] });
-const iptables = openIptables({ run: runProgram, env: {} });
+const iptables = openIptables({ env: {} });
 const chains = async (family: 4 | 6 = 4): Promise<string[]> =>
   (await iptables.save(family,
     "nat")).filter((line) => / - \[/.test(line)).map((line) => line.slice(1).split(" ")[0] ?? "");
@@ -77,15 +76,15 @@ batches("gives up on lines the tool will never take", async () => {
 
 batches("runs a change under the lock it was given", async () => {
   let locked = false;
-  const exclusive = async <T>(work: () => T): Promise<T> => {
+  const exclusive = async (work: () => Promise<void>): Promise<void> => {
     locked = true;
     try {
-      return await work();
+      await work();
     } finally {
       locked = false;
     }
   };
-  await openIptables({ run: runProgram, env: {}, exclusive }).change({ family: 4, table: "nat",
+  await openIptables({ env: {}, exclusive }).change({ family: 4, table: "nat",
     decide: () => (assert.is(locked, true), []) });
   assert.is(locked, false);
 });

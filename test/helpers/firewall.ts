@@ -6,7 +6,6 @@ import type { Result } from "../../src/cni/index.ts";
 import type { IptablesOptions } from "../../src/exec/index.ts";
 import { openIptables } from "../../src/exec/index.ts";
 import { openOwnNamespace } from "../../src/kernel/index.ts";
-import { runProgram } from "../../src/os/index.ts";
 import type { AddContext, Attachment, DelContext, Plugin, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
 import { addWith } from "./handles.ts";
 import { run } from "./netns.ts";
@@ -20,7 +19,7 @@ export interface FirewallContext extends AddContext, DelContext {
   close(): void;
 }
 
-export function firewallContext(options: Partial<Omit<IptablesOptions, "run">> = {}): FirewallContext {
+export function firewallContext(options: Partial<IptablesOptions> = {}): FirewallContext {
   const host = openOwnNamespace();
   const steps: (() => void | Promise<void>)[] = [];
   const lines: string[] = [];
@@ -30,7 +29,7 @@ export function firewallContext(options: Partial<Omit<IptablesOptions, "run">> =
   };
   return {
     host, lines,
-    iptables: openIptables({ run: runProgram, env: process.env, ...options }),
+    iptables: openIptables({ env: process.env, ...options }),
     get container(): never { return unexpected(); },
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },

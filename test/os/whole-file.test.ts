@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  createWholeFile, errnoOf, makeDirectory, readBytes, readText, readVersioned, removeIfPresent, writeInPlace,
-  writeWholeFile,
+  createWholeFile, makeDirectory, readBytes, readText, readVersioned, removeIfPresent, writeInPlace, writeWholeFile,
 } from "../../src/os/whole-file.ts";
+import { errnoOf } from "../../src/os/index.ts";
 import { throws } from "../helpers/errors.ts";
 import { waitLimitMs } from "../helpers/limits.ts";
 

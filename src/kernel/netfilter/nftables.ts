@@ -1,6 +1,6 @@
 import { nft } from "../../netlink/index.ts";
 import type { ChainName, NftChange, ValueOf } from "../../netlink/index.ts";
-import { SystemCallError } from "../../os/index.ts";
+import { errnoNumber, SystemCallError } from "../../os/index.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
 import type { NetlinkSocket } from "../socket.ts";
 
@@ -77,7 +77,7 @@ function currentGeneration(socket: NetlinkSocket): number {
   const operation = "read the nftables generation";
   const request = { operation, type: nft.nftMessage.getGen, body: nft.generationBody, header: {}, attributes: {} };
   const { id } = socket.get(request, nft.generationBody).attributes;
-  if (id === undefined) throw new NetlinkError(operation, EBADMSG, "the answer holds no NFTA_GEN_ID");
+  if (id === undefined) throw new NetlinkError(operation, errnoNumber.EBADMSG, "the answer holds no NFTA_GEN_ID");
   return id;
 }
 
@@ -133,6 +133,3 @@ function usable(socket: () => NetlinkSocket): boolean {
     throw error;
   }
 }
-
-// errno.h
-const EBADMSG = 74;

@@ -6,7 +6,7 @@ import {
   RTM_GETLINK,
   RTM_SETLINK,
 } from "../../netlink/index.ts";
-import { randomBytes } from "../../os/index.ts";
+import { errnoNumber, randomBytes } from "../../os/index.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
 import type { NetlinkSocket } from "../socket.ts";
 import type { LinkNames } from "./link-names.ts";
@@ -83,8 +83,5 @@ function unusedGroup(socket: () => NetlinkSocket): number {
     // 0 is where every link starts.
     if (group !== 0 && !used.has(group)) return group;
   }
-  throw new NetlinkError("delete links", ENOSPC, "no unused link group found in 16 tries");
+  throw new NetlinkError("delete links", errnoNumber.ENOSPC, "no unused link group found in 16 tries");
 }
-
-// errno.h
-const ENOSPC = 28;

@@ -11,6 +11,7 @@ import {
   RTM_SETLINK,
 } from "../../netlink/index.ts";
 import type { ValueOf } from "../../netlink/index.ts";
+import { errnoNumber } from "../../os/index.ts";
 import type { Link, Links, Namespace, NewLink } from "../namespace.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
 import type { NetlinkSocket, Request } from "../socket.ts";
@@ -108,7 +109,7 @@ function nameBytes(link: number | string): number {
 }
 
 function throwMissing(link: number | string, names: LinkNames): never {
-  throw new NetlinkError(`get ${shown(link, names)}`, ENODEV);
+  throw new NetlinkError(`get ${shown(link, names)}`, errnoNumber.ENODEV);
 }
 
 function newLinkAttributes(socket: () => NetlinkSocket, link: NewLink): LinkAttributes {
@@ -143,9 +144,6 @@ function netnsId(socket: () => NetlinkSocket, namespace: Namespace): number {
   }
   return socket().get(request, netnsIdBody).attributes.id ?? noId;
 }
-
-// errno.h
-const ENODEV = 19;
 
 /** NETNSA_NSID_NOT_ASSIGNED (linux/net_namespace.h). */
 const noId = -1;

@@ -20,6 +20,7 @@ import {
   RTPROT_BOOT,
 } from "../../netlink/index.ts";
 import type { ValueOf } from "../../netlink/index.ts";
+import { errnoNumber } from "../../os/index.ts";
 import { described, familyNumber, toIp, unspecified } from "./ip.ts";
 import type { LinkNames } from "./link-names.ts";
 import type { KernelRoute, NewRoute, Routes } from "../namespace.ts";
@@ -74,7 +75,7 @@ function deleteListed(socket: NetlinkSocket, route: KernelRoute, shown: Shown): 
   const [message] = socket.dump(listRequest(family, { index, table }), routeBody, (one) =>
     toRoutes(one).some(same) ? one : undefined,
   );
-  if (message === undefined) throw new NetlinkError(operation, ESRCH);
+  if (message === undefined) throw new NetlinkError(operation, errnoNumber.ESRCH);
   const { multipath, nexthopId } = message.attributes;
   // IPv6 takes one gateway out by itself; otherwise the kernel only knows the route as a whole.
   const whole = multipath !== undefined && (family === 4 || nexthopId !== undefined);
@@ -99,9 +100,6 @@ function lookup(socket: NetlinkSocket, to: Address): KernelRoute | undefined {
     throw error;
   }
 }
-
-// errno.h
-const ESRCH = 3;
 
 function listRequest(
   family: 4 | 6,
@@ -249,4 +247,3 @@ function gatewayIn(
   const address = via === undefined ? toIp(family, gateway) : toIp(via.family, via.address);
   return address === undefined ? {} : { gateway: address };
 }
-

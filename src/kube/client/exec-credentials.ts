@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
-import type { ExecFileException } from "node:child_process";
 import { isAbsolute, join } from "node:path";
 import { messageOf } from "../../cni/index.ts";
+import { ProgramError, SystemCallError, findProgram, runProgram } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Access, Credentials } from "./access.ts";
 import type { Environment } from "./environment.ts";
@@ -95,28 +94,26 @@ interface RunOptions {
   readonly timeoutMs: number;
 }
 
-function run(program: string, args: readonly string[], { env, timeoutMs }: RunOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = {
-      env: { ...env },
-      encoding: "utf8",
-      timeout: Math.max(1, Math.trunc(timeoutMs)),
-      killSignal: "SIGKILL",
-      maxBuffer: outputBytesMax,
-    } as const;
-    const child = execFile(program, [...args], options, (error, stdout, stderr) =>
-      error === null ? resolve(stdout) : reject(new Error(howItEnded(error, stderr))),
-    );
-    // It is told that nobody will answer; one that reads all the same must not wait.
-    child.stdin?.on("error", () => {}).end();
-  });
+async function run(program: string, args: readonly string[], { env, timeoutMs }: RunOptions): Promise<string> {
+  const file = program.includes("/") ? program : findProgram(program, (env["PATH"] ?? "").split(":"));
+  if (file === undefined) throw new Error("it could not be run (ENOENT)");
+  const { status, signal, stdout, stderr } = await runProgram(file, args, { env, timeoutMs, outputBytesMax })
+    .catch((error: unknown) => {
+      throw new Error(whyNotRun(error), { cause: error });
+    });
+  if (status === 0) return stdout;
+  const end = signal === undefined ? `it ended with status ${status}` : `it was ended by ${signal}`;
+  throw new Error(withFirstLine(end, stderr));
 }
 
-/** Not in Node's words, which are the whole command line: arguments may be secrets. */
-function howItEnded({ code, signal, killed }: ExecFileException, stderr: string): string {
-  const end = typeof code === "number" ? `it ended with status ${code}`
-    : code != null ? `it could not be run (${code})`
-    : killed ? "it was still running and was ended" : `it was ended by ${signal ?? "nobody knows what"}`;
+/** Not as whole command lines: arguments may be secrets. */
+function whyNotRun(error: unknown): string {
+  if (error instanceof SystemCallError) return `it could not be run (${error.errnoName})`;
+  if (!(error instanceof ProgramError)) return messageOf(error);
+  return withFirstLine(`${error.problem} and was ended`, error.stderr);
+}
+
+function withFirstLine(end: string, stderr: string): string {
   const [said = ""] = stderr.trim().split("\n");
   return said === "" ? end : `${end} and said ${JSON.stringify(said.slice(0, saidCharsMax))}`;
 }

@@ -263,7 +263,7 @@ plugins("a program is run once, and again when the API refused its token", async
 const failures: readonly [string, string, RegExp][] = [
   ["fails", "echo 'log in first' >&2; exit 3",
     /failed: it ended with status 3 and said "log in first", expected an ExecCredential within \d+ ms$/],
-  ["hangs", "exec sleep 20", /failed: it was still running and was ended, expected/],
+  ["hangs", "exec sleep 20", /failed: it was still running after \d+ ms and was ended, expected/],
   ["answers no JSON", "echo hello", /plugin: kind is missing, expected ExecCredential$/],
   ["answers in another version", `echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1"}'`,
     /plugin: apiVersion is "client\.authentication\.k8s\.io\/v1beta1", expected "client\.authentication\.k8s\.io\/v1"$/],

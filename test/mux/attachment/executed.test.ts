@@ -102,9 +102,9 @@ test("calls DEL of every executable begun, the failed one included, and passes i
   assert.equal(left(), []);
 });
 
-for (const [cniVersion, said] of [["0.2.0", ""], ["0.2.0", "{}"], ["0.4.0", ""], ["1.0.0", "{}"],
+for (const [cniVersion, said] of [["0.2.0", "{}"], ["1.0.0", "{}"],
   ["1.1.0", '{"cniVersion":""}']] as const) {
-  test(`takes ${said || "no word"} of ${cniVersion} for an empty result of a later network`, () => {
+  test(`takes ${said} of ${cniVersion} for an empty result of a later network`, () => {
     plugin("aaa");
     plugin("bbb", `[ "$CNI_COMMAND" = ADD ] && { printf '${said}'; exit 0; }`);
     const config = { delegates: [network("aaa"), network("bbb", { cniVersion })] };
@@ -114,6 +114,48 @@ for (const [cniVersion, said] of [["0.2.0", ""], ["0.2.0", "{}"], ["0.4.0", ""],
     assert.equal(left(), []);
   });
 }
+
+for (const cniVersion of ["0.2.0", "0.4.0", "1.1.0"]) {
+  test(`refuses an ADD of ${cniVersion} that ends well without a word, and takes everything back`, () => {
+    plugin("aaa");
+    plugin("bbb", '[ "$CNI_COMMAND" = ADD ] && exit 0');
+    const { status, json } = run("ADD", { delegates: [network("aaa"), network("bbb", { cniVersion })] });
+    assert.equal([status, json?.["code"]], [1, 112]);
+    assert.match(String(json?.["msg"]), /plugin "bbb": it ended with status 0 and printed nothing/);
+    assert.equal(calls(), ["ADD aaa eth0", "ADD bbb net1", "DEL bbb net1", "DEL aaa eth0"]);
+    assert.equal(left(), []);
+  });
+}
+
+test("runs a plugin in shell that reads and writes its streams by their names", () => {
+  const file = join(bin, "named");
+  writeFileSync(file, `#!/bin/sh
+config=$(cat /dev/stdin)
+echo "log of $CNI_COMMAND" >/dev/stderr
+echo "more of $CNI_COMMAND" >/dev/stderr
+case $CNI_COMMAND in
+  ADD) echo '{"cniVersion":"1.1.0",' >/dev/stdout; echo '"interfaces":[{"name":"'$CNI_IFNAME'"}]}' >/dev/stdout ;;
+  CHECK) case $config in *'"prevResult"'*) ;; *) echo '{"code":100,"msg":"no prevResult"}' >/dev/stdout; exit 1 ;; esac ;;
+esac
+`);
+  chmodSync(file, 0o755);
+  const config = { delegates: [network("named")] };
+  const added = succeeds(run("ADD", config));
+  assert.equal(added.json?.["interfaces"], [{ name: "eth0" }]);
+  assert.is(added.stderr, "log of ADD\nmore of ADD\n");
+  assert.is(succeeds(run("CHECK", config)).stderr, "log of CHECK\nmore of CHECK\n");
+  assert.is(succeeds(run("DEL", config)).stderr, "log of DEL\nmore of DEL\n");
+  assert.equal(left(), []);
+});
+
+test("prints no stack of ours for a plugin's own 999", () => {
+  plugin("aaa", 'echo \'{"code":999,"msg":"stat /x: no such file or directory"}\'; exit 1');
+  for (const command of ["ADD", "DEL"]) {
+    const ran = run(command, { delegates: [network("aaa")] });
+    assert.equal([ran.status, ran.json?.["code"]], [1, 999], ran.stdout);
+    assert.not.match(ran.stderr, /\n *at |Error:/);
+  }
+});
 
 test("takes everything back when a plugin answers in a version nobody knows", () => {
   plugin("aaa");

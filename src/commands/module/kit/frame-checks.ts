@@ -18,13 +18,13 @@ export const frameChecks: readonly Check[] = [
 
 const framesOfFull = 400;
 
-function sameAnswers(trial: Trial): string {
+async function sameAnswers(trial: Trial): Promise<string> {
   const any = random(trial.seed + 10);
   const samples = Array.from({ length: trial.scaled(framesOfFull) }, () => randomSample(trial, any));
   const first = samples.map((sample) => answerWithFuel(trial, sample));
   const second = samples.map((sample) => answerWithFuel(trial, sample));
   const [{ op: opNumber } = { op: 0 }] = samples;
-  const elsewhere = replayElsewhere({
+  const elsewhere = await replayElsewhere({
     metered: trial.subject.metered,
     op: opNumber,
     fuel: defaultLimits.fuel,

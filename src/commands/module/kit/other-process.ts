@@ -1,5 +1,3 @@
-import { spawnSync } from "node:child_process";
-
 export interface Replay {
   readonly metered: Uint8Array;
   readonly op: number;
@@ -14,13 +12,13 @@ const answersLimitBytes = 256 * 1024 * 1024;
  * The answers of a process of its own to the frames, each as `<fuel used> <text>`; "trap" where there was none. That
  * process knows nothing of this program: plain WebAssembly, the bytes on stdin.
  */
-export function replayElsewhere({ metered, op, fuel, frames }: Replay): readonly string[] {
+export async function replayElsewhere({ metered, op, fuel, frames }: Replay): Promise<readonly string[]> {
+  const { execa } = await import("execa");
   const input = JSON.stringify({ metered: base64(metered), op, fuel: String(fuel), frames: frames.map(base64) });
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", `(${replay.toString()})()`], {
-    input, encoding: "utf8", timeout: limitMs, maxBuffer: answersLimitBytes,
+  const { failed, stdout, stderr, shortMessage } = await execa(process.execPath, ["-e", `(${replay.toString()})()`], {
+    input, timeout: limitMs, maxBuffer: answersLimitBytes, reject: false,
   });
-  if (status !== 0)
-    throw new Error(`Cannot replay frames in another process: ${stderr.trim()}, expected it to end well`);
+  if (failed) throw new Error(`Cannot replay frames in another process: ${shortMessage}: ${stderr.trim()}`);
   // It prints a list of texts, see below.
   return JSON.parse(stdout) as readonly string[];
 }
