@@ -7,7 +7,7 @@ import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kern
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
-import { openFileLeases } from "../store/index.ts";
+import { openFileLeases, refuseDataDir } from "../store/index.ts";
 import type { ModuleHost, NodeModules } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
 import { executedPlugin } from "./executed-plugin.ts";
@@ -43,6 +43,8 @@ export interface HandlesOptions {
   readonly modules: string;
   /** What the node's configuration says about modules; absent: nothing. */
   readonly moduleSettings?: ModulesConf;
+  /** Where networks that are not the node's own may keep reservations: `dataDirs`; absent: in the usual places. */
+  readonly dataDirs?: readonly string[] | undefined;
   readonly log: Log;
   readonly surroundings: Surroundings;
   /** What outlives the handles, which leave it open; opened for them when absent. */
@@ -84,7 +86,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get containerIfPresent() { return present.value(); },
     get iptables() { return iptables.value(); },
     get modules() { return modules.value(); },
-    leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node)),
+    leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),
     readText,
     plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,
@@ -111,10 +113,9 @@ function openNodeModules(options: HandlesOptions): ModuleHost {
   return openModules(options.modules, node, options.warm?.modules);
 }
 
-function openLeases(choice: StoreChoice, node: StoreNode): LeaseStore {
-  switch (choice.type) {
-    case "files": return openFileLeases({ dataDir: choice.dataDir, node });
-  }
+function openLeases({ dataDir, trusted }: StoreChoice, node: StoreNode, { dataDirs }: HandlesOptions): LeaseStore {
+  if (!trusted) refuseDataDir(dataDir, dataDirs);
+  return openFileLeases({ dataDir, node });
 }
 
 function nodeNameOf({ moduleSettings }: HandlesOptions): string {

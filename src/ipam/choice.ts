@@ -6,4 +6,6 @@ export interface FilesChoice {
   readonly type: "files";
   /** Holds one directory for every network. */
   readonly dataDir: string;
+  /** The configuration is the node's own: then it may be any directory. */
+  readonly trusted: boolean;
 }

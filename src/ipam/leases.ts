@@ -94,6 +94,8 @@ export type IsValid = (lease: Lease) => boolean;
  * Failures are CniError 5 (naming what could not be read or written) and 11 (not had in time, worth another try).
  */
 export interface LeaseStore {
+  /** Where it is, for messages: a directory, or the name of an engine and its servers. */
+  readonly place: string;
   /**
    * Runs `work` while nobody else decides or releases in the scope, as far as the store can promise that. Without it,
    * concurrent commits are still exact; they only conflict more often. Turns do not nest, and end with `work`.

@@ -27,6 +27,7 @@ export interface MuxConf extends Required<Pick<Written, FilledKey>> {
   readonly answerVersion: string;
   readonly execute: true | readonly string[];
   readonly log: LogOptions;
+  readonly dataDirs: readonly string[] | undefined;
   /** What this node says about WASM modules. */
   readonly modules: ModulesConf;
   readonly cluster: ClusterConf;
@@ -84,6 +85,7 @@ export function parseMuxConf(
       level: raw.logLevel ?? "",
       rotation: raw.logOptions ?? {},
     },
+    dataDirs: raw.dataDirs,
     modules: modulesOf(raw),
     cluster: {
       kubeconfig: raw.kubeconfig ?? "",

@@ -34,6 +34,7 @@ export async function runMultiplexer(
         execute: conf.execute,
         modules: moduleDirectory,
         moduleSettings: conf.modules,
+        dataDirs: conf.dataDirs,
         log,
         surroundings,
         warm,

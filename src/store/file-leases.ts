@@ -4,7 +4,6 @@ import { CniError, code } from "../cni/index.ts";
 import type { HeldAddress, LeaseStore, StoreNode } from "../ipam/index.ts";
 import type { Lock } from "../os/index.ts";
 import { LockError, errnoOf, takeLock } from "../os/index.ts";
-import { readHolds } from "./holds.ts";
 import { readLeases } from "./lease-file.ts";
 import type { NetworkPaths } from "./network-directory.ts";
 import { NetworkDirectory, networkPaths } from "./network-directory.ts";
@@ -39,13 +38,14 @@ export function openFileLeases({ dataDir, node, lockTimeoutMs = waitMs }: FileLe
     return existsSync(paths.directory) ? await locked(paths, work) : [];
   };
   return {
+    place: dataDir,
     async exclusively(scope, work) {
       const paths = networkPaths(dataDir, scope);
       return await locked(paths, async (network) => {
         let holds: readonly HeldAddress[] = [];
         return await work({
           async view(request) {
-            holds = readHolds(paths.holds, Date.now());
+            holds = network.holds(Date.now());
             return view(network, request, { holds, node });
           },
           commit: async (request) => commit(network, request, { holds, bootId: node.bootId }),

@@ -6,6 +6,7 @@ export {
   copyDeviceInfo, deviceInfoPath, readDeviceInfo, removeDeviceInfo, removeInterruptedCopies,
 } from "./device-info.ts";
 export type { DeviceInfoKey } from "./device-info.ts";
+export { refuseDataDir } from "./data-dir.ts";
 export { openFileLeases } from "./file-leases.ts";
 export type { Multiplexer } from "./multiplexer.ts";
 export { removeInterruptedWrites } from "./private-directory.ts";

@@ -1,13 +1,15 @@
-import { readdirSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, statSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
-import type { Claimant } from "../ipam/index.ts";
+import type { Claimant, HeldAddress } from "../ipam/index.ts";
 import type { Address } from "../net/index.ts";
 import { AddressList, addAddressName, formatAddress, isAddress, isIdentifier } from "../net/index.ts";
 import { errnoOf, removeStaleTemporaries } from "../os/index.ts";
+import { readHolds } from "./holds.ts";
 import type { LeaseFile } from "./lease-file.ts";
 import { cursorName, leasesOf, readCursor, readLeases, readReserved, writeCursor } from "./lease-file.ts";
 import type { LeaseIndex, OwnerHints } from "./lease-index.ts";
 import { openLeaseIndex } from "./lease-index.ts";
+import { readRemembered } from "./remembered.ts";
 
 /** Where things of one network are. */
 export interface NetworkPaths {
@@ -16,8 +18,24 @@ export interface NetworkPaths {
   /** Ours alone, for all networks beside it: files while they are being written, and a directory for each network. */
   readonly own: string;
   readonly index: string;
+}
+
+/** What is in our own directories. */
+interface OwnPlaces {
+  readonly temporary: string;
+  readonly index: LeaseIndex;
   readonly holds: string;
   readonly remembered: string;
+}
+
+/** Our own directory leads elsewhere; an error of the file system like others. */
+export class OwnDirectoryError extends Error {
+  override readonly name = "OwnDirectoryError";
+  readonly code = "ELOOP";
+
+  constructor(path: string) {
+    super(`${path} is a symbolic link, expected a directory that only we write in`);
+  }
 }
 
 /** @throws CniError 7 when the scope is no name for a directory */
@@ -29,8 +47,8 @@ export function networkPaths(dataDir: string, scope: string): NetworkPaths {
         "a letter or digit first",
     );
   }
-  const own = `${dataDir}/.polynic`, index = `${own}/${scope}`;
-  return { directory: `${dataDir}/${scope}`, own, index, holds: `${index}/holds`, remembered: `${index}/was` };
+  const own = `${dataDir}/.polynic`;
+  return { directory: `${dataDir}/${scope}`, own, index: `${own}/${scope}` };
 }
 
 /** What an owner has, with what is noted of it. */
@@ -46,19 +64,46 @@ export interface Held {
  */
 export class NetworkDirectory {
   readonly paths: NetworkPaths;
-  readonly index: LeaseIndex;
+  readonly #own: OwnPlaces;
   readonly #readOnly: boolean;
   #names: readonly string[] | undefined;
   #cursorNames: ReadonlySet<string> | undefined;
   readonly #cursors = new Map<number, Address | undefined>();
   #complete: { readonly changes: number } | false | undefined;
   #modifiedNs = 0n;
+  #link: string | false | undefined;
 
   /** @param readOnly  without the lock, nothing is noted */
   constructor(paths: NetworkPaths, { readOnly = false }: { readonly readOnly?: boolean } = {}) {
     this.paths = paths;
     this.#readOnly = readOnly;
-    this.index = openLeaseIndex(paths.index, paths.directory);
+    this.#own = {
+      temporary: paths.own,
+      index: openLeaseIndex(paths.index, paths.directory),
+      holds: `${paths.index}/holds`,
+      remembered: `${paths.index}/was`,
+    };
+  }
+
+  /**
+   * What is ours alone. Whoever else can write in `dataDir` could have it lead elsewhere, where we write as root.
+   *
+   * @throws OwnDirectoryError when it is a link
+   */
+  get own(): OwnPlaces {
+    this.#link ??= [this.paths.own, this.paths.index].find(isLink) ?? false;
+    if (this.#link !== false) throw new OwnDirectoryError(this.#link);
+    return this.#own;
+  }
+
+  /** What is held, as far as that can be read. */
+  holds(nowMs: number): readonly HeldAddress[] {
+    return orElse([], () => readHolds(this.own.holds, nowMs));
+  }
+
+  /** What the owner key had last, as far as that can be read. */
+  remembered(ownerKey: string): readonly Address[] {
+    return orElse([], () => readRemembered(this.own.remembered, ownerKey));
   }
 
   /** Names of everything in the directory; [] when it is not there. */
@@ -93,14 +138,14 @@ export class NetworkDirectory {
   }
 
   moveCursor(set: number, address: Address): void {
-    writeCursor(this.paths.directory, this.paths.own, set, address);
+    writeCursor(this.paths.directory, this.own.temporary, set, address);
     this.#cursors.set(set, address);
   }
 
   /** Whether the index describes the directory completely: then an owner without hints holds nothing. */
   isComplete(): boolean {
     if (this.#complete === undefined) {
-      const seal = this.index.seal();
+      const seal = orElse(undefined, () => this.own.index.seal());
       this.#complete = seal !== undefined && seal.state === this.#state() && seal;
     }
     return this.#complete !== false;
@@ -116,13 +161,18 @@ export class NetworkDirectory {
     const changes = (this.#complete || { changes: 0 }).changes + 1, due = changes >= changesBetweenTidying;
     if (due) this.#tidy();
     const seal = { state: this.#state() ?? "", changes: due ? 0 : changes };
-    this.index.writeSeal(seal);
+    this.own.index.writeSeal(seal);
     this.#complete = seal;
+  }
+
+  /** What is noted of the owner; undefined when that cannot be read. */
+  hints(owner: Claimant): OwnerHints | undefined {
+    return orElse(undefined, () => this.own.index.hints(owner));
   }
 
   /** What the owner holds: by the index where that can tell, else by reading everything, which is noted. */
   heldBy(owner: Claimant): Held {
-    const hints = this.index.hints(owner);
+    const hints = this.hints(owner);
     const held = hints === undefined ? [] : this.#verified(hints, owner);
     if (hints !== undefined && (held.length > 0 || this.isComplete())) return { leases: held, hints };
     const present = this.names.filter(isAddress);
@@ -130,7 +180,7 @@ export class NetworkDirectory {
     if (!this.#readOnly) {
       hint(() => {
         // What could not be read is anybody's.
-        if (this.index.replaceScan(all) && all.length === present.length) this.seal();
+        if (this.own.index.replaceScan(all) && all.length === present.length) this.seal();
         else this.#tidy();
       });
     }
@@ -161,8 +211,9 @@ export class NetworkDirectory {
 
   #tidy(): void {
     hint(() => {
-      removeStaleTemporaries(this.paths.own, temporariesAtOnce);
-      this.index.prune(ownersAtOnce);
+      const { temporary, index } = this.own;
+      removeStaleTemporaries(temporary, temporariesAtOnce);
+      index.prune(ownersAtOnce);
     });
   }
 }
@@ -182,6 +233,20 @@ export function hint(work: () => void): boolean {
     if (errnoOf(error) === undefined) throw error;
     return false;
   }
+}
+
+/** What is only of help is done without where it cannot be read. */
+function orElse<T>(otherwise: T, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return otherwise;
+  }
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 function modifiedNs(directory: string): bigint | undefined {

@@ -14,12 +14,12 @@ import { heldUntil, ownerKeyOf, sortHolds, takenViews, withoutAddresses } from "
 import type { Address } from "../net/index.ts";
 import { formatAddress } from "../net/index.ts";
 import { errnoOf, makeDirectory, removeStaleTemporaries } from "../os/index.ts";
-import { readHolds, writeHolds } from "./holds.ts";
+import { writeHolds } from "./holds.ts";
 import type { LeaseFile } from "./lease-file.ts";
 import { createLease, deleteLease, readLease } from "./lease-file.ts";
 import type { Held, NetworkDirectory } from "./network-directory.ts";
-import { hint } from "./network-directory.ts";
-import { readRemembered, remember } from "./remembered.ts";
+import { OwnDirectoryError, hint } from "./network-directory.ts";
+import { remember } from "./remembered.ts";
 
 /** What is done to the reservations of one network while its lock is held. */
 
@@ -38,7 +38,7 @@ export function view(
     views: takenViews((family) => network.addresses(family, free), request, others.slice(request.yielding ?? 0)),
     mine: mine.map(({ address }) => address),
     stale: stale.map(toListed(network, node)),
-    remembered: owner.pod === undefined ? [] : readRemembered(network.paths.remembered, ownerKey),
+    remembered: owner.pod === undefined ? [] : network.remembered(ownerKey),
     held: own,
     heldForOthers: others.length,
     cursors: Array.from({ length: request.sets }, (_, set) => network.cursor(set)),
@@ -65,17 +65,17 @@ export function commit(
   { owner, leases, stale }: CommitRequest,
   { holds, bootId }: { readonly holds: readonly HeldAddress[]; readonly bootId: string },
 ): CommitOutcome {
-  const { directory, own } = network.paths;
+  const { directory } = network.paths;
   const addresses = leases.map(({ address }) => address);
   const created: Address[] = [];
   try {
     giveUp(network, owner, stale);
-    const noted = hint(() => network.index.add(owner, addresses, bootId));
+    const noted = hint(() => network.own.index.add(owner, addresses, bootId));
     // Noting makes all that is missing; where it could not, this says why.
-    if (!noted) for (const needed of [directory, own]) makeDirectory(needed, 0o755);
+    if (!noted) for (const needed of [directory, network.own.temporary]) makeDirectory(needed, 0o755);
     const complete = noted && network.isStillComplete();
     for (const address of addresses) {
-      if (!createLease(directory, own, address, owner)) {
+      if (!createLease(directory, network.own.temporary, address, owner)) {
         takeBack(network, owner, created, addresses);
         return { committed: false, conflicts: [address] };
       }
@@ -87,9 +87,8 @@ export function commit(
     return { committed: true };
   } catch (cause) {
     takeBack(network, owner, created, addresses);
-    throw new CniError(code.ioFailure, `Cannot reserve addresses in ${directory}: ${errnoOf(cause) ?? String(cause)}`, {
-      cause,
-    });
+    const what = cause instanceof OwnDirectoryError ? cause.message : (errnoOf(cause) ?? String(cause));
+    throw new CniError(code.ioFailure, `Cannot reserve addresses in ${directory}: ${what}`, { cause });
   }
 }
 
@@ -97,7 +96,7 @@ function giveUp(network: NetworkDirectory, owner: Claimant, stale: readonly List
   if (stale.length === 0) return;
   const complete = network.isStillComplete();
   const gone = stale.filter((lease) => deleteIfSame(network, lease)).map(({ address }) => address);
-  if (hint(() => network.index.remove(owner, gone)) && complete) hint(() => network.seal());
+  if (hint(() => network.own.index.remove(owner, gone)) && complete) hint(() => network.seal());
   network.forget();
 }
 
@@ -113,14 +112,14 @@ function takeBack(
   hinted: readonly Address[],
 ): void {
   for (const address of created) deleteLease(network.paths.directory, address);
-  hint(() => network.index.remove(owner, hinted));
+  hint(() => network.own.index.remove(owner, hinted));
   network.forget();
 }
 
 /** Who takes an address ends its hold. */
 function endHolds(network: NetworkDirectory, holds: readonly HeldAddress[], addresses: readonly Address[]): void {
   const left = withoutAddresses(holds, addresses);
-  if (left.length < holds.length) hint(() => writeHolds(network.paths.holds, left));
+  if (left.length < holds.length) hint(() => writeHolds(network.own.holds, left));
 }
 
 /** @throws CniError 5 naming what could not be released; the rest is */
@@ -138,13 +137,13 @@ export function release(network: NetworkDirectory, asked: Claimant, holds: reado
   });
   const pod = asked.pod ?? hints?.pod, owner = { ...asked, ...(pod === undefined ? {} : { pod }) };
   if (leases.length > 0) {
-    const noted = hint(() => network.index.remove(owner, released));
+    const noted = hint(() => network.own.index.remove(owner, released));
     if (noted && complete) hint(() => network.seal());
   }
   if (released.length > 0) {
     // What cannot be kept is not worth keeping the address for.
     hint(() => addHolds(network, owner, { holds, released }));
-    if (pod !== undefined) hint(() => remember(network.paths.remembered, ownerKeyOf(owner), released));
+    if (pod !== undefined) hint(() => remember(network.own.remembered, ownerKeyOf(owner), released));
   }
   if (problems.length > 0) throw notReleased(network, problems[0]);
   return released;
@@ -156,15 +155,15 @@ function notReleased({ paths }: NetworkDirectory, cause: unknown): CniError {
 }
 
 function addHolds(
-  { paths }: NetworkDirectory,
+  network: NetworkDirectory,
   owner: Claimant,
   { holds, released }: { readonly holds: readonly Hold[]; readonly released: readonly Address[] },
 ): void {
   const nowMs = Date.now();
   const fresh = heldUntil(holds, { released, ownerKey: ownerKeyOf(owner), nowMs });
   if (fresh.length === 0) return;
-  const others = withoutAddresses(readHolds(paths.holds, nowMs), released);
-  writeHolds(paths.holds, [...others, ...fresh]);
+  const others = withoutAddresses(network.holds(nowMs), released);
+  writeHolds(network.own.holds, [...others, ...fresh]);
 }
 
 /** A lease that was renewed since it was listed has another version and stays. */
@@ -172,19 +171,19 @@ export function collect(network: NetworkDirectory, candidates: readonly ListedLe
   const complete = network.isComplete();
   const collected = candidates.filter((lease) => {
     if (!deleteIfSame(network, lease)) return false;
-    hint(() => network.index.remove(lease.owner, [lease.address]));
+    hint(() => network.own.index.remove(lease.owner, [lease.address]));
     return true;
   });
   if (complete && collected.length > 0) hint(() => network.seal());
-  hint(() => network.index.prune());
-  hint(() => removeStaleTemporaries(network.paths.own));
+  hint(() => network.own.index.prune());
+  hint(() => removeStaleTemporaries(network.own.temporary));
   return collected.map(({ address }) => address);
 }
 
 /** With what the index notes of its owner, where it notes anything. */
 export function toListed(network: NetworkDirectory, node: StoreNode): (lease: LeaseFile) => ListedLease {
   return ({ address, owner, version }) => {
-    const { bootId = "", pod } = network.index.hints(owner) ?? {};
+    const { bootId = "", pod } = network.hints(owner) ?? {};
     return { address, version, owner: { ...owner, node: node.name, bootId, ...(pod === undefined ? {} : { pod }) } };
   };
 }

@@ -150,6 +150,21 @@ index("and reservations, cursors and holds are read up to a limit, whatever thei
   assert.equal(reserved(), ["10.0.0.3"]);
 });
 
+for (const link of [".polynic", ".polynic/mynet"]) {
+  index(`is not followed elsewhere by ${link}, and DEL releases all the same`, async () => {
+    await add(hostLocal, call("a"));
+    const elsewhere = mkdtempSync(join(tmpdir(), "polynic-elsewhere-"));
+    rmSync(join(dataDir, link), { recursive: true });
+    symlinkSync(elsewhere, join(dataDir, link));
+    assert.match((await rejects(add(hostLocal, call("b")), 5)).message, new RegExp(`${link} is a symbolic link`));
+    await check(hostLocal, call("a"));
+    await del(hostLocal, { ...call("a"), args: "IgnoreUnknown=1;K8S_POD_NAME=web" });
+    assert.equal(reserved(), []);
+    assert.equal(readdirSync(elsewhere), []);
+    rmSync(elsewhere, { recursive: true });
+  });
+}
+
 index("may point to somebody else's reservations", async () => {
   await add(hostLocal, call("a"));
   await add(hostLocal, call("b"));

@@ -1,5 +1,6 @@
 import type { NetworkConf, NetworkPlugin } from "../../cni/index.ts";
 import { allVersions, CniError, enabledArgs, requestConf, requireVersion } from "../../cni/index.ts";
+import type { LeaseStore } from "../../ipam/index.ts";
 import type { Delegate } from "../../mux/index.ts";
 import { parseDelegate } from "../../mux/index.ts";
 import type { Handles, Plugin } from "../../plugins/index.ts";
@@ -151,6 +152,11 @@ function isForHost(error: unknown): boolean {
   return error instanceof NeedsHost || (error instanceof Error && error.cause !== undefined && isForHost(error.cause));
 }
 
+const askNode = async (): Promise<never> => await Promise.reject(new NeedsHost());
+const storeOfNode: LeaseStore = {
+  place: "a node", exclusively: askNode, release: askNode, list: askNode, collect: askNode, status: askNode,
+};
+
 /** A plugin that checks a configuration touches nothing; one that would want to is not asked any further. */
 const offlineHandles: Handles = {
   get host(): never { throw new NeedsHost(); },
@@ -158,7 +164,7 @@ const offlineHandles: Handles = {
   get containerIfPresent(): never { throw new NeedsHost(); },
   get iptables(): never { throw new NeedsHost(); },
   get modules(): never { throw new NeedsHost(); },
-  leases() { throw new NeedsHost(); },
+  leases: () => storeOfNode,
   readText() { throw new NeedsHost(); },
   plugin: (type) => builtIn.get(type) ?? absent(type),
   log: { error() {}, warn() {}, debug() {} },

@@ -22,6 +22,8 @@ export interface Call<Conf> {
   /** The network's name. */
   readonly network: string;
   readonly cniVersion: string;
+  /** The configuration is the node's own. */
+  readonly trusted: boolean;
   readonly conf: Conf;
   /** `ipam.type`; undefined without one (layer 2) and for plugins that do not delegate. */
   readonly ipamType: string | undefined;
@@ -131,8 +133,9 @@ export function definePlugin<Conf extends object, Plan = undefined>(
 }
 
 function callOf<Conf extends object>(ipam: IpamUse, request: StepRequest, conf: Conf): Call<Conf> {
-  const { attachment, conf: { name, cniVersion } } = request;
-  return { attachment, network: name, cniVersion, conf, ipamType: isDelegating(ipam) ? ipamTypeOf(conf) : undefined };
+  const { attachment, conf: { name, cniVersion }, trusted = false } = request;
+  const ipamType = isDelegating(ipam) ? ipamTypeOf(conf) : undefined;
+  return { attachment, network: name, cniVersion, trusted, conf, ipamType };
 }
 
 /** The schema of every plugin that delegates extends that of plugin-conf, which has this much of `ipam`. */

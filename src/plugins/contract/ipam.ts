@@ -85,7 +85,8 @@ export async function releaseAddresses(type: string, request: PluginRequest, con
     found = context.plugin(type);
   } catch (error) {
     const conf = readConf(hostLocalSchema, request.conf, { lenient: true });
-    const released = await context.leases(storeOf(conf)).release(request.conf.name, ownerOf(request.attachment));
+    const store = context.leases(storeOf(conf, request));
+    const released = await store.release(request.conf.name, ownerOf(request.attachment));
     if (released.length === 0) throw error;
     context.log.warn(`${messageOf(error)}; its addresses are released all the same`);
     return;

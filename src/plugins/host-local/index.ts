@@ -1,6 +1,6 @@
 import type { Route } from "../../cni/index.ts";
 import { CniError, allVersions, code } from "../../cni/index.ts";
-import type { AllocateRequest, Lease, RangeSet } from "../../ipam/index.ts";
+import type { AllocateRequest, Lease, LeaseStore, RangeSet } from "../../ipam/index.ts";
 import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
@@ -14,6 +14,7 @@ import { parseResolvConf } from "./resolv-conf.ts";
 
 /** The configuration as ADD acts on it. */
 export interface HostLocalPlan {
+  readonly store: LeaseStore;
   /** One address is given for each. */
   readonly sets: readonly RangeSet[];
   readonly requested: readonly Address[];
@@ -36,16 +37,17 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   versions: allVersions,
   schema: hostLocalSchema,
   ipam: "provider",
-  read: ({ conf, network, cniVersion, attachment }) => ({
+  read: ({ conf, network, cniVersion, attachment, trusted }, handles) => ({
     sets: normaliseRangeSets(rangeSetsOf(conf, network), cniVersion),
     requested: requestedOf(conf, attachment.args),
     routes: configuredRoutes(conf.ipam?.routes),
+    store: handles.leases(storeOf(conf, { trusted })),
   }),
-  async add({ conf, network, attachment, plan: { sets, requested, routes } }, context) {
+  async add({ conf, network, attachment, plan: { store, sets, requested, routes } }, context) {
     const resolvConf = conf.ipam?.resolvConf;
     const dns = resolvConf === undefined || resolvConf === "" ? {} : parseResolvConf(context.readText(resolvConf));
 
-    const store = context.leases(storeOf(conf)), owner = ownerOf(attachment);
+    const owner = ownerOf(attachment);
     const decide = (proposal: AllocateRequest) => context.modules.allocate("host-local", proposal);
     const { reserved } = await reserve({
       store, scope: network, network, owner, sets, requested, decide, remembers: true,
@@ -58,25 +60,25 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     }));
     return { interfaces: [], ips, routes, dns };
   },
-  async del({ conf, network, attachment }, context) {
-    await context.leases(storeOf(conf)).release(network, ownerOf(attachment));
+  async del({ conf, network, attachment, trusted }, context) {
+    await context.leases(storeOf(conf, { trusted })).release(network, ownerOf(attachment));
   },
-  async check({ conf, network, attachment }, handles) {
-    const leases = await handles.leases(storeOf(conf)).list(network, ownerOf(attachment));
+  async check({ network, attachment, plan: { store } }) {
+    const leases = await store.list(network, ownerOf(attachment));
     if (leases.length > 0) return;
     throw new CniError(
       code.attachmentBroken,
       `Cannot find an address of "${attachment.ifName}" in container "${attachment.containerId}" of network ` +
-        `"${network}": none is reserved in ${storeOf(conf).dataDir}, expected one by ADD`,
+        `"${network}": none is reserved in ${store.place}, expected one by ADD`,
     );
   },
-  async status({ conf }, handles) {
-    const reason = await handles.leases(storeOf(conf)).status();
+  async status({ conf, trusted }, handles) {
+    const reason = await handles.leases(storeOf(conf, { trusted })).status();
     if (reason !== undefined) throw new CniError(code.notReady, `Cannot reserve addresses: ${reason}`);
   },
-  async gc({ conf, network, validAttachments }, handles) {
+  async gc({ conf, network, trusted, validAttachments }, handles) {
     if (validAttachments === undefined) return;
-    const store = handles.leases(storeOf(conf));
+    const store = handles.leases(storeOf(conf, { trusted }));
     await store.collect(network, await store.list(network), (lease) =>
       validAttachments.some((valid) => isHeldBy(lease, valid)),
     );

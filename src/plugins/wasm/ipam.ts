@@ -45,14 +45,14 @@ export function wasmIpam(type: string): Plugin {
     async del(request, context) {
       const conf = readConf(wasmSchema, request.conf, { lenient: true });
       const { attachment } = request;
-      const store = context.leases(storeOf(conf)), owner = ownerOf(attachment);
+      const store = context.leases(storeOf(conf, request)), owner = ownerOf(attachment);
       await store.release(request.conf.name, owner, await toHold(conf, request, context, store));
     },
     async check(request, handles) {
       await hostLocal.check(request, handles);
       const conf = readConf(wasmSchema, request.conf);
       const module = await usableModule(conf, request, handles);
-      const leases = await handles.leases(storeOf(conf)).list(request.conf.name, ownerOf(request.attachment));
+      const leases = await handles.leases(storeOf(conf, request)).list(request.conf.name, ownerOf(request.attachment));
       const mine = leases.map(({ address }) => address);
       module.check({
         ...facts(request, macOf(conf, request.attachment)),
@@ -79,6 +79,7 @@ async function usableModule(conf: WasmConf, request: StepRequest, { modules }: H
 /** The configuration as ADD acts on it, and the module that decides. */
 interface IpamPlan {
   readonly module: LoadedModule;
+  readonly store: LeaseStore;
   readonly conf: WasmConf;
   readonly sets: readonly RangeSet[];
   readonly requested: readonly Address[];
@@ -93,16 +94,16 @@ async function readPlan(request: StepRequest, handles: Handles): Promise<IpamPla
   const requested = requestedOf(conf, attachment.args, podArgs);
   const mac = macOf(conf, attachment);
   refuseUnmetNeeds(module, { mac, pod: podOf(attachment.args), node: handles.modules.node });
-  return { module, conf, sets, requested, mac };
+  return { module, store: handles.leases(storeOf(conf, request)), conf, sets, requested, mac };
 }
 
 async function allocate(
-  { module, conf, sets, requested, mac }: IpamPlan,
+  { module, store, conf, sets, requested, mac }: IpamPlan,
   { attachment, conf: { name: network } }: StepRequest,
   context: AddContext,
 ): Promise<Result> {
   const pod = podOf(attachment.args), { node } = context.modules;
-  const store = context.leases(storeOf(conf)), owner = ownerOf(attachment);
+  const owner = ownerOf(attachment);
   const { reserved, routes = [], dns } = await reserve({
     store, scope: network, network, owner, sets, requested, mac, pod, node,
     config: conf.ipam?.config ?? {},

@@ -53,6 +53,7 @@ export function openMemoryLeases(memory: SharedMemory, node: StoreNode): LeaseSt
     return memory.scope(name);
   };
   return {
+    place: "memory",
     exclusively: async (name, work) => await work({
       view: async (request) => viewOf(await scopeNow(name), request, { node, nowMs: memory.nowMs() }),
       commit: async (request) => commit(await scopeNow(name), request, { node, version: () => memory.nextVersion() }),
