@@ -5,6 +5,7 @@
 export type { Namespace, Link, NewLink, Links, LinkAddress, KernelRoute, NewRoute, BridgeVlan } from "./namespace.ts";
 export type { Rule } from "./rtnetlink/rules.ts";
 export type { NftRule, Nftables } from "./netfilter/nftables.ts";
+export type { PacketSocket } from "./packet-socket.ts";
 export type { LinkInfo, LinkKind, LinkSettings } from "../netlink/index.ts";
 export { openOwnNamespace, openNamespace, openNamespaceIfPresent } from "./namespace-handle.ts";
 export { isOwnNetns } from "./netns.ts";

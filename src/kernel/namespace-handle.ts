@@ -6,15 +6,15 @@ import { linksOf } from "./rtnetlink/links.ts";
 import { neighboursOf } from "./rtnetlink/neighbours.ts";
 import type { Namespace } from "./namespace.ts";
 import { closeNetns, inNetns, NetnsError, openNetns, openOwnNetns } from "./netns.ts";
-import type { Netns } from "./netns.ts";
+import type { Inside, Netns } from "./netns.ts";
 import { openNftables } from "./netfilter/nftables.ts";
 import { qdiscsOf } from "./rtnetlink/qdiscs.ts";
 import { routesOf } from "./rtnetlink/routes.ts";
 import { rulesOf } from "./rtnetlink/rules.ts";
+import { openPacketSocket } from "./packet-socket.ts";
 import { NetlinkSocket } from "./socket.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from "./transport.ts";
 import { sysctlIn } from "./sysctl.ts";
-import type { Inside } from "./sysctl.ts";
 
 /** The namespace this process runs in. */
 export function openOwnNamespace(): Namespace {
@@ -56,15 +56,20 @@ export function openNamespaceIfPresent(path: string): Namespace | undefined {
   }
 }
 
-function namespaceHandle(netns: Netns, inside: Inside, closeDescriptors: () => void): Namespace {
+function namespaceHandle(netns: Netns, enter: Inside, closeDescriptors: () => void): Namespace {
   const sockets = new Map<number, NetlinkSocket>();
   let closed = false;
+
+  /** The number of a closed descriptor may be that of another namespace by now. */
+  const inside: Inside = (work) => {
+    if (closed) throw new Error(`Cannot use network namespace "${netns.path}": it was closed`);
+    return enter(work);
+  };
 
   /** Opened at first use; every later request goes to that namespace whatever the thread is in. */
   function socket(protocol: number): NetlinkSocket {
     const open = sockets.get(protocol);
     if (open !== undefined) return open;
-    if (closed) throw new Error(`Cannot use network namespace "${netns.path}": it was closed`);
     const opened = inside(() => NetlinkSocket.open(protocol));
     sockets.set(protocol, opened);
     return opened;
@@ -76,7 +81,7 @@ function namespaceHandle(netns: Netns, inside: Inside, closeDescriptors: () => v
   return {
     path: netns.path,
     fd: netns.fd,
-    links: linksOf(route, names),
+    links: linksOf(route, names, inside),
     addresses: addressesOf(route, names),
     routes: routesOf(route, names),
     rules: rulesOf(route),
@@ -84,6 +89,7 @@ function namespaceHandle(netns: Netns, inside: Inside, closeDescriptors: () => v
     qdiscs: qdiscsOf(route, names),
     bridgeVlans: bridgeVlansOf(route, names),
     sysctl: sysctlIn(inside),
+    openPacketSocket: (options) => openPacketSocket(inside, options),
     nftables: openNftables(netfilter),
     conntrack: openConntrack(netfilter),
     close() {

@@ -3,6 +3,7 @@ import type { LinkInfo } from "../netlink/index.ts";
 import type { Conntrack } from "./netfilter/conntrack.ts";
 import type { Neighbours } from "./rtnetlink/neighbours.ts";
 import type { Nftables } from "./netfilter/nftables.ts";
+import type { PacketSocket, PacketSocketOptions } from "./packet-socket.ts";
 import type { Qdiscs } from "./rtnetlink/qdiscs.ts";
 import type { Rules } from "./rtnetlink/rules.ts";
 
@@ -23,6 +24,8 @@ export interface Namespace {
   readonly qdiscs: Qdiscs;
   readonly bridgeVlans: BridgeVlans;
   readonly sysctl: Sysctl;
+  /** Whoever opens it closes it; it outlives the handle. */
+  openPacketSocket(options: PacketSocketOptions): PacketSocket;
   /** Opened at first use. */
   readonly nftables: Nftables;
   /** Opened at first use. */

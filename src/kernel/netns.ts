@@ -12,6 +12,9 @@ export interface Netns {
   readonly fd: number;
 }
 
+/** Runs a synchronous piece of work inside the namespace; /proc/sys/net shows that of the calling thread. */
+export type Inside = <T>(work: () => T extends PromiseLike<unknown> ? never : T) => T;
+
 /** CNI_NETNS or another path that cannot be used as a network namespace. */
 export class NetnsError extends Error {
   override readonly name = "NetnsError";

@@ -1,8 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Sysctl } from "./namespace.ts";
-
-/** Runs a synchronous piece of work inside the namespace; /proc/sys/net shows that of the calling thread. */
-export type Inside = <T>(work: () => T extends PromiseLike<unknown> ? never : T) => T;
+import type { Inside } from "./netns.ts";
 
 /** Files below /proc/sys, read and written inside a namespace. */
 export function sysctlIn(inside: Inside): Sysctl {

@@ -5,6 +5,7 @@ export const errnoNumber = {
   ESRCH: 3,
   EINTR: 4,
   EAGAIN: 11,
+  EEXIST: 17,
   ENODEV: 19,
   ENOSPC: 28,
   EPIPE: 32,

@@ -12,7 +12,6 @@ export {
   SO_RCVBUFFORCE,
   SO_SNDBUFFORCE,
   SystemCallError,
-  enterNetworkNamespace,
   errnoText,
   exitProcess,
   randomBytes,
@@ -23,6 +22,15 @@ export {
 } from "./libc.ts";
 export { LockError, takeLock, withLock, withLockIfPossible } from "./lock.ts";
 export type { Lock } from "./lock.ts";
+export {
+  attachFilter,
+  bindDescriptor,
+  controlDescriptor,
+  enterNetworkNamespace,
+  openPacketDescriptor,
+  sendTo,
+} from "./network-calls.ts";
+export { whenReadable } from "./readable.ts";
 export { readOwnFile, refuseForeignDirectory } from "./own-file.ts";
 export { ProgramError, findProgram, runProgram } from "./process.ts";
 export {

@@ -1,4 +1,5 @@
 import koffi from "koffi";
+import type { KoffiFunc } from "koffi";
 import { errnoName, errnoNumber } from "./errno.ts";
 
 /**
@@ -31,8 +32,6 @@ const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
-/** sched.h */
-const CLONE_NEWNET = 0x4000_0000;
 
 /** A raw socket; closed on exec. */
 export function socket(family: number, protocol: number): number {
@@ -58,11 +57,6 @@ export function receive(fd: number, into: Uint8Array): number | undefined {
   const received = retryOnSignal(() => libc().recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC));
   if (received === -1 && failedWith("EAGAIN")) return undefined;
   return check("recv", received);
-}
-
-/** Moves the calling thread into the network namespace `fd` names. */
-export function enterNetworkNamespace(fd: number): void {
-  check("setns", libc().setns(fd, CLONE_NEWNET));
 }
 
 /** Takes the lock when it is free; false when somebody else has it. */
@@ -101,9 +95,11 @@ export function exitProcess(status: number): never {
 interface Libc {
   _exit(status: number): void;
   socket(domain: number, type: number, protocol: number): number;
-  setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Int32Array | Uint8Array, bytes: number): number;
+  bind(fd: number, address: Uint8Array, bytes: number): number;
   getsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: Int32Array): number;
   send(fd: number, bytes: Uint8Array, count: number, flags: number): number;
+  sendto(fd: number, bytes: Uint8Array, count: number, flags: number, to: Uint8Array, toBytes: number): number;
   recv(fd: number, into: Uint8Array, count: number, flags: number): number;
   setns(fd: number, type: number): number;
   flock(fd: number, operation: number): number;
@@ -121,6 +117,10 @@ interface Libc {
     args: readonly (string | null)[], env: readonly (string | null)[],
   ): number;
   waitpid(id: number, status: Int32Array, options: number): number;
+  poll: KoffiFunc<(entries: Uint8Array, count: number, timeoutMs: number) => number>;
+  eventfd(initial: number, flags: number): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  ioctlNumber(fd: number, request: number, argument: number): number;
   kill(id: number, signal: number): number;
   pipe2(ends: Int32Array, flags: number): number;
   fcntl(fd: number, operation: number, value: number): number;
@@ -133,6 +133,8 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
   socket: "int socket(int domain, int type, int protocol)",
   setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t bytes)",
   getsockopt: "int getsockopt(int fd, int level, int name, void *value, void *bytes)",
+  bind: "int bind(int fd, void *address, uint32_t bytes)",
+  sendto: "intptr_t sendto(int fd, void *bytes, size_t count, int flags, void *to, uint32_t to_bytes)",
   send: "intptr_t send(int fd, void *bytes, size_t count, int flags)",
   recv: "intptr_t recv(int fd, void *into, size_t count, int flags)",
   setns: "int setns(int fd, int type)",
@@ -150,6 +152,10 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
     "int posix_spawn(void *id, const char *path, void *actions, void *attributes, const char **args, const char " +
       "**env)",
   waitpid: "int waitpid(int id, void *status, int options)",
+  poll: "int poll(void *entries, unsigned long count, int timeout)",
+  eventfd: "int eventfd(unsigned int initial, int flags)",
+  ioctl: "int ioctl(int fd, unsigned long request, void *argument)",
+  ioctlNumber: "int ioctl(int fd, unsigned long request, long argument)",
   kill: "int kill(int id, int signal)",
   pipe2: "int pipe2(void *ends, int flags)",
   // Declared with its argument: by the C ABI of our architectures it travels as a variadic function's would.

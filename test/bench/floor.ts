@@ -21,7 +21,8 @@ import {
   writeMessage,
 } from "../../src/netlink/index.ts";
 import type { Body } from "../../src/netlink/index.ts";
-import { AF_NETLINK, enterNetworkNamespace, receive, send, socket } from "../../src/os/libc.ts";
+import { AF_NETLINK, receive, send, socket } from "../../src/os/libc.ts";
+import { enterNetworkNamespace } from "../../src/os/network-calls.ts";
 
 export interface Floor {
   /** Sends everything an ADD of the networks sends. */

@@ -147,7 +147,7 @@ read("get and find know a link by its alternative names, longer than 15 bytes to
 
 read("find says undefined where the kernel is too old for alternative names", () => {
   const tooOld = new NetlinkSocket(scriptedKernel([() => [[{ ack: 22 }]], () => [[{ ack: 22 }]]]));
-  const old = linksOf(() => tooOld, linkNames());
+  const old = linksOf(() => tooOld, linkNames(), (work) => work());
   assert.is(old.find("enx00163e1234567890"), undefined);
   throws(() => old.find("eth0"), "EINVAL");
 });
@@ -309,6 +309,8 @@ closed("refuses requests after close", () => {
   const namespace = openNamespace(makeNetns().path);
   namespace.close();
   assert.throws(() => namespace.links.list(), /it was closed/);
+  assert.throws(() => namespace.sysctl.get("net/ipv4/ip_forward"), /it was closed/);
+  assert.throws(() => namespace.openPacketSocket({ index: 1, etherType: 0x0800 }), /it was closed/);
   namespace.close();
 });
 

@@ -15,13 +15,16 @@ import { errnoNumber } from "../../os/index.ts";
 import type { Link, Links, Namespace, NewLink } from "../namespace.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
 import type { NetlinkSocket, Request } from "../socket.ts";
+import type { Inside } from "../netns.ts";
+import { addTun } from "../tap.ts";
+import type { TunSettings } from "../tap.ts";
 import { deleteLink, deleteLinks } from "./link-deletion.ts";
 import { changeAttributes, flagChanges, toLink } from "./link-message.ts";
 import type { LinkAttributes } from "./link-message.ts";
 import type { LinkNames } from "./link-names.ts";
 
 /** The links of the namespace a socket was opened in. */
-export function linksOf(socket: () => NetlinkSocket, names: LinkNames): Links {
+export function linksOf(socket: () => NetlinkSocket, names: LinkNames, inside: Inside): Links {
   const noted = (message: ValueOf<typeof linkBody>): Link => {
     const link = toLink(message);
     names.note(link.index, link.name);
@@ -45,8 +48,10 @@ export function linksOf(socket: () => NetlinkSocket, names: LinkNames): Links {
     },
 
     add(link) {
-      socket().execute({
-        operation: `add link "${link.name}"`,
+      const { name, info } = link;
+      if (info.kind === "tun") return addTunLink(links, inside, link, info);
+      return socket().execute({
+        operation: `add link "${name}"`,
         type: RTM_NEWLINK,
         flags: NLM_F_CREATE | NLM_F_EXCL,
         body: linkBody,
@@ -78,6 +83,20 @@ export function linksOf(socket: () => NetlinkSocket, names: LinkNames): Links {
     deleteAll: (indexes) => deleteLinks(socket, { names, indexes }),
   };
   return links;
+}
+
+/** What making the link has no word for is set afterwards; should that fail, the link goes again. */
+function addTunLink(links: Links, inside: Inside, link: NewLink, settings: TunSettings): void {
+  const { name, info: _info, parent: _parent, parentNamespace: _namespace, ...changes } = link;
+  addTun(inside, name, settings);
+  if (Object.keys(changes).length === 0) return;
+  const { index } = links.get(name);
+  try {
+    links.set(index, changes);
+  } catch (error) {
+    links.delete(index);
+    throw error;
+  }
 }
 
 /** IFNAMSIZ and ALTIFNAMSIZ (linux/if.h), less the final NUL. A short name may be an alternative one as well. */
