@@ -8,7 +8,7 @@ import { failureCount, ipJson, limitMs, ms, note, picture, prove, say, sh } from
 
 const root = join(import.meta.dirname, "..", "..");
 const polynic = join(root, "dist", "bin", "polynic");
-const confFile = join(root, "conf", "30-three-networks.conf");
+const confFile = join(root, "conf", "30-three-networks.conflist");
 
 interface Added {
   readonly ips: readonly { readonly address: string; readonly interface?: number }[];
@@ -87,7 +87,9 @@ function prepareHost(): void {
 
 /** What a runtime does: the executable, CNI_* in the environment, the config on stdin. */
 function cni(command: string, container: string, runtimeConfig: object = {}): { stdout: string; tookMs: number } {
-  const config = JSON.stringify({ ...JSON.parse(conf), runtimeConfig });
+  // As a runtime hands it over: the list's name and version, and the plugin's own keys.
+  const { plugins: [plugin], ...list } = JSON.parse(conf);
+  const config = JSON.stringify({ ...list, ...plugin, runtimeConfig });
   const env = {
     CNI_COMMAND: command, CNI_CONTAINERID: `demo-${container}`, CNI_NETNS: `/run/netns/${container}`,
     CNI_IFNAME: "eth0", CNI_PATH: join(root, "dist", "bin"), PATH: process.env["PATH"] ?? "",

@@ -1,5 +1,5 @@
 // The demo's second act: a pod asks an API server for three networks, and finds there what it got. The server is the
-// one that the tests speak to; pod and definitions are conf/cluster.yaml, the node is conf/90-cluster.conf.
+// one that the tests speak to; pod and definitions are conf/cluster.yaml, the node is conf/90-cluster.conflist.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -37,10 +37,8 @@ export async function showPod({ root, polynic }: { readonly root: string; readon
     const pod = await apply(join(root, "conf", "cluster.yaml"), api);
     say(`A pod of a cluster asks for three networks (conf/cluster.yaml)`);
     note(pod.metadata.annotations?.[asked]?.trim() ?? "");
-    const conf = {
-      ...JSON.parse(readFileSync(join(root, "conf", "90-cluster.conf"), "utf8")),
-      kubeconfig: api.kubeconfig,
-    };
+    const { plugins: [plugin], ...list } = JSON.parse(readFileSync(join(root, "conf", "90-cluster.conflist"), "utf8"));
+    const conf = { ...list, ...plugin, kubeconfig: api.kubeconfig };
     const call = (verb: string): number => cni(verb, { polynic, conf, bin: join(root, "dist", "bin"), pod });
     note(`ADD: ${ms(call("ADD"))}, the API's answers included`);
     say("The pod, as the kernel sees it and as the API tells");

@@ -62,7 +62,7 @@ export function pretendNode({ types = ["flannel", "portmap", "loopback"],
   if (account) for (const [name, text] of [["token", "token-1"],
     ["ca.crt", "authority-1"]] as const) put(join(accountDirectory, name), text);
   const ship = (text: string) => {
-    for (const name of ["bin/polynic", "bin/bridge", "bin/loopback", "lib/polynic/node"]) put(join(shipped, name),
+    for (const name of ["bin/polynic", "bin/multus", "bin/bridge", "bin/loopback", "lib/polynic/node"]) put(join(shipped, name),
       `${name} ${text}\n`, 0o755);
   };
   ship("1");
@@ -83,7 +83,7 @@ export function pretendNode({ types = ["flannel", "portmap", "loopback"],
       typeof content === "string" ? content : JSON.stringify(content), mode),
     read: (name) => readFileSync(join(root, name), "utf8"),
     has: (name) => lstatSync(join(root, name), { throwIfNoEntry: false }) !== undefined,
-    remove: (name) => rmSync(join(root, name)),
+    remove: (name) => rmSync(join(root, name), { recursive: true }),
     snapshot: (ignore) => Object.fromEntries(readdirSync(root,
       { recursive: true, encoding: "utf8" }).filter((name) => ignore?.test(name) !== true)
       .sort(byBytes).map((name) => [name, described(join(root, name))])),

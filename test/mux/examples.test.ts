@@ -14,31 +14,38 @@ import { ipJson, kernelSuite, run as shell } from "../helpers/netns.ts";
 
 const folder = join(import.meta.dirname, "..", "..", "conf");
 const files = readdirSync(folder).filter((name) => /\.conf(list)?$/.test(name)).sort();
-interface Conf { readonly name: string; readonly plugins?: readonly object[]; readonly [key: string]: unknown }
+interface Plugin { readonly type: string; readonly [key: string]: unknown }
+interface Conf { readonly cniVersion: string; readonly name: string; readonly plugins: readonly Plugin[] }
 const read = (file: string): Conf => JSON.parse(readFileSync(join(folder, file), "utf8"));
 
 /** Interfaces of the container, in order of their names. */
 const expected: Readonly<Record<string, readonly string[]>> = {
   "10-bridge.conflist": ["eth0"],
-  "20-bridge-macvlan-portmap.conf": ["eth0", "net1"],
-  "30-three-networks.conf": ["eth0", "net1", "net2"],
+  "15-two-networks.conflist": ["eth0", "net1"],
+  "20-bridge-macvlan-portmap.conflist": ["eth0", "net1"],
+  "30-three-networks.conflist": ["eth0", "net1", "net2"],
   "40-dual-stack.conflist": ["eth0"],
-  "50-layer-2.conf": ["eth0", "net1"],
-  "60-host-device.conf": ["eth0", "net1"],
-  "70-external-delegate.conf": ["eth0", "net1"],
-  "80-networks-from-files.conf": ["eth0", "net1"],
+  "50-layer-2.conflist": ["eth0", "net1"],
+  "60-host-device.conflist": ["eth0", "net1"],
+  "70-external-delegate.conflist": ["eth0", "net1"],
+  "80-networks-from-files.conflist": ["eth0", "net1"],
   // A container that is no pod gets the node's network alone.
-  "90-cluster.conf": ["eth0"],
+  "90-cluster.conflist": ["eth0"],
 };
 const referencePlugins = "/usr/lib/cni";
 
 let directory = "";
 
-/** A list becomes the only network of a multiplexer; nothing is kept outside of the test's directory. */
-function adapted(file: string): Conf {
+/**
+ * What a runtime hands the multiplexer, which is a list's only plugin or has the list as its only network; nothing is
+ * kept outside of the test's directory.
+ */
+function adapted(file: string): object {
   const conf = read(file);
-  const own = conf.plugins === undefined ? conf : { cniVersion: "1.1.0", name: "one", type: "polynic",
-    delegates: [conf] };
+  const [plugin] = conf.plugins;
+  const own = plugin?.type === "polynic"
+    ? { cniVersion: "1.1.0", name: conf.name, ...plugin }
+    : { cniVersion: "1.1.0", name: "one", type: "polynic", delegates: [conf] };
   const confDir = join(directory, "net.d");
   mkdirSync(confDir, { recursive: true });
   for (const name of ["10-bridge.conflist", "40-dual-stack.conflist"]) cpSync(join(folder, name), join(confDir, name));
@@ -52,6 +59,9 @@ loading("has an expectation and a line in its README for every file", () => {
   assert.equal(files, Object.keys(expected).sort());
   const readme = readFileSync(join(folder, "README.md"), "utf8");
   for (const file of files) assert.ok(readme.includes(`\`${file}\``), file);
+});
+loading("is read by every runtime as it stands: podman takes lists only, older runtimes no version above 1.0.0", () => {
+  for (const file of files) assert.equal([file.endsWith(".conflist"), read(file).cniVersion], [true, "1.0.0"], file);
 });
 for (const file of files) {
   loading(`${file} resolves to ${expected[file]?.length} networks`, async () => {
@@ -109,7 +119,7 @@ attaching("cluster.yaml: the pod gets the networks it asks for beside that of 90
   try {
     for (const { value } of await parseYamlDocuments(readFileSync(join(folder, "cluster.yaml"),
       "utf8"))) await putObject(api, value);
-    const input = { ...adapted("90-cluster.conf"), kubeconfig: api.kubeconfig };
+    const input = { ...adapted("90-cluster.conflist"), kubeconfig: api.kubeconfig };
     const call = (CNI_COMMAND: string): void => {
       const env = { CNI_COMMAND, CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0",
         CNI_PATH: referencePlugins, CNI_ARGS: "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web;IgnoreUnknown=1" };
@@ -147,7 +157,8 @@ async function putObject(api: ApiServer, value: unknown): Promise<void> {
 }
 
 function namesInContainer(): readonly string[] {
-  return ipJson("-n c1 link show").map((link: { ifname: string }) => link.ifname).filter((name: string) => name !== "lo").sort();
+  const names = ipJson("-n c1 link show").map(({ ifname }: { readonly ifname: string }) => ifname);
+  return names.filter((name: string) => name !== "lo").sort();
 }
 
 /** Files of host-local that are named by an address. */

@@ -62,6 +62,13 @@ export const installOptions: OptionTable = {
     kind: "switch",
     help: "name the primary configuration's file (clusterNetwork) instead of copying it (delegates)",
   },
+  conf: {
+    kind: "text",
+    value: "FILE",
+    help:
+      "this configuration, instead of one made from a cluster's network: for containerd, CRI-O or podman without " +
+      "Kubernetes",
+  },
   kubeconfig: {
     kind: "text",
     value: "FILE",

@@ -7,9 +7,10 @@ import { dirname, join } from "node:path";
 import { CommandError } from "../errors.ts";
 import type { NodeFiles } from "./node/files.ts";
 import type { Look } from "./moves.ts";
-import { keepSteps, movesAway, renameSteps, replacements } from "./moves.ts";
+import { hadMultus, keepSteps, keptMoves, movesAway, oldExecutables, renameSteps, replacements } from "./moves.ts";
 import { foreignFiles, multusFiles } from "./configuration/multus-file.ts";
 import type { InstallRequest } from "./request.ts";
+import { runtimeNotes } from "./runtime-notes.ts";
 import type { Area, InstallState, Made } from "./node/state.ts";
 import { ownFolder, printState, readState, stateName } from "./node/state.ts";
 import type { Step } from "./node/step.ts";
@@ -60,7 +61,11 @@ export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
       : []),
   ];
   const look = { before, files, at };
-  const moves = [...replacements(names, look), ...movesAway(request, { multus, primary: wanted.primary }, look)];
+  const moves = [
+    ...replacements(names, look),
+    ...movesAway(request, { multus, primary: wanted.primary }, look),
+    ...(request.tree === undefined ? keptMoves(look) : oldExecutables(files.names(places.bin.seen), look)),
+  ];
   const records = recordsOf(before, {
     directories: { conf: places.conf.host, bin: places.bin.host, primary: places.primary.host },
     made: [...names, ...trees.kept], moved: moves,
@@ -81,7 +86,7 @@ export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
   ];
   return {
     steps: recorded(changes, at("conf", stateName), records),
-    notes: wanted.notes,
+    notes: [...wanted.notes, ...runtimeNotes(request, wanted.config, files)],
     isInstalled: files.kind(at("conf", wanted.config.name)) !== undefined,
   };
 }
@@ -160,7 +165,10 @@ interface WantedLink {
   readonly target: string;
 }
 
-/** `polynic` itself, and names that nobody else provides: a runtime's own plugins stay what they are. */
+/**
+ * `polynic` itself, the name of a Multus that makes way, and names that nobody else provides: a runtime's own plugins
+ * stay what they are.
+ */
 function wantedLinks(
   { tree, links, places }: InstallRequest,
   { config }: Wanted,
@@ -174,8 +182,12 @@ function wantedLinks(
   const types = typesOf(config).filter(
     (type) => type !== "polynic" && files.kind(join(tree.directory, "bin", type)) !== undefined,
   );
-  const others = [...new Set([...types, ...links])].filter(isFree);
-  return ["polynic", ...others].map((name) => ({ name, target: join(ownFolder, tree.id, "bin", name) }));
+  // containerd starts no pod without it.
+  const others = [...new Set([...types, "loopback", ...links])].filter(isFree);
+  const multus = hadMultus({ before, files, at }) ? ["multus"] : [];
+  return [...new Set(["polynic", ...multus, ...others])]
+    .filter((name) => files.kind(join(tree.directory, "bin", name)) !== undefined || name === "polynic")
+    .map((name) => ({ name, target: join(ownFolder, tree.id, "bin", name) }));
 }
 
 interface WantedTrees {

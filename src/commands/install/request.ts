@@ -14,6 +14,8 @@ import type { Tree } from "./node/tree.ts";
 
 export interface InstallRequest {
   readonly places: Readonly<Record<Area, Place>>;
+  /** Where the node's / is seen. */
+  readonly root: string;
   /** Our configuration's name without its extension. */
   readonly stem: string;
   /** Undefined: the plugin directory is left alone. */
@@ -25,6 +27,8 @@ export interface InstallRequest {
   readonly kubeconfig: string | undefined;
   /** Where to write one, if it is to be somewhere in particular. */
   readonly kubeconfigHost: string | undefined;
+  /** A node's own configuration, as this process sees it; undefined: the cluster's network is the node's. */
+  readonly ownConf: string | undefined;
   /** A configuration to be installed as it is, as this process sees it; undefined: one is generated. */
   readonly confFile: string | undefined;
   readonly masterName: string | undefined;
@@ -68,7 +72,8 @@ export function installRequest(flags: Flags, { tree, env, files }: RequestSource
     );
   return {
     places: { conf, bin, primary: pathOf(flags, "multus-autoconfig-dir", root) ?? conf },
-    stem, reference, renamePrimary,
+    root, stem, reference, renamePrimary,
+    ownConf: ownConfOf(flags),
     tree: flags.isOn("skip-multus-binary-copy") ? undefined : tree(),
     links: linksOf(flags),
     identity: {
@@ -85,6 +90,16 @@ export function installRequest(flags: Flags, { tree, env, files }: RequestSource
     overrideName: flags.isOn("override-network-name"),
     keys: keysOf(flags, root),
   };
+}
+
+function ownConfOf(flags: Flags): string | undefined {
+  const path = flags.text("conf");
+  const other = ["reference", "rename-conf-file", "watch"].find((name) => flags.isOn(name)) ??
+    ["multus-conf-file", "multus-master-cni-file-name"].find((name) => flags.text(name) !== undefined);
+  if (path === undefined || other === undefined) return path;
+  throw new UsageError(
+    `Cannot use --conf with --${other}: a cluster's network has no part in it, expected one of them`,
+  );
 }
 
 export function uninstallRequest(flags: Flags, files: NodeFiles): UninstallRequest {

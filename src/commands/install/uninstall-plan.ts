@@ -4,7 +4,7 @@
  */
 import { dirname, join } from "node:path";
 import type { NodeFiles } from "./node/files.ts";
-import { setAside } from "./moves.ts";
+import { executablesAside, setAside } from "./moves.ts";
 import type { Place } from "./node/place.ts";
 import { placeOf } from "./node/place.ts";
 import type { UninstallRequest } from "./request.ts";
@@ -44,9 +44,11 @@ export function planUninstall({ conf, bin, root, stem }: UninstallRequest, files
     ),
     ...removeStep(files, at("conf", stateName)),
     ...removeStep(files, at("conf", lockName)),
-    ...[at("bin", ownFolder), ...folders.map((folder) => at("conf", folder))].flatMap((directory) =>
-      removeEmptyStep(files, directory),
-    ),
+    ...[
+      at("bin", executablesAside),
+      at("bin", ownFolder),
+      ...folders.map((folder) => at("conf", folder)),
+    ].flatMap((directory) => removeEmptyStep(files, directory)),
   ];
   return { steps, notes: back.flatMap(({ notes }) => notes) };
 }
@@ -62,11 +64,10 @@ function binOf(
 
 /** Without a record: what has our names, and what carries the mark of having been set aside. */
 function guessedState({ conf, bin, stem }: UninstallRequest, files: NodeFiles): InstallState {
-  const aside = (area: Area, directory: string): Move[] =>
-    files
-      .names(directory)
-      .filter((name) => name.endsWith(setAside))
-      .map((to) => ({ area, to, from: to.slice(0, -setAside.length), why: "replaced" }));
+  const aside = files
+    .names(conf.seen)
+    .filter((name) => name.endsWith(setAside))
+    .map((to): Move => ({ area: "conf", to, from: to.slice(0, -setAside.length), why: "replaced" }));
   const folder = files
     .names(join(conf.seen, ownFolder))
     .map((name) => join(ownFolder, name))
@@ -78,7 +79,13 @@ function guessedState({ conf, bin, stem }: UninstallRequest, files: NodeFiles): 
         files.kind(join(bin.seen, name)) === "link" &&
         files.linkTarget(join(bin.seen, name)).startsWith(`${ownFolder}/`),
     );
-  const trees = files.names(join(bin.seen, ownFolder)).map((name) => join(ownFolder, name));
+  const trees = files
+    .names(join(bin.seen, ownFolder))
+    .map((name) => join(ownFolder, name))
+    .filter((name) => name !== executablesAside);
+  const executables = files
+    .names(join(bin.seen, executablesAside))
+    .map((from): Move => ({ area: "bin", from, to: join(executablesAside, from), why: "replaced" }));
   const made = (area: Area) => (name: string): Made => ({ area, name });
   return {
     directories: { conf: conf.host, bin: bin.host, primary: conf.host },
@@ -86,6 +93,6 @@ function guessedState({ conf, bin, stem }: UninstallRequest, files: NodeFiles): 
       ...[`${stem}.conf`, `${stem}.conflist`, ...folder].map(made("conf")),
       ...[...links, ...trees].map(made("bin")),
     ],
-    moved: [...aside("conf", conf.seen), ...aside("bin", bin.seen)],
+    moved: [...aside, ...executables],
   };
 }

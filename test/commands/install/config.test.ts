@@ -118,7 +118,8 @@ texts("names the kubeconfig where --multus-kubeconfig-file-host says, and it is 
   "configuration directory", () => {
   using node = pretendNode();
   node.write(`${confDir}/10-flannel.conflist`, flannel);
-  node.install(["--multus-kubeconfig-file-host=/var/snap/microk8s/current/args/cni-network/multus.d/multus.kubeconfig"]);
+  const folder = "/var/snap/microk8s/current/args/cni-network/multus.d";
+  node.install([`--multus-kubeconfig-file-host=${folder}/multus.kubeconfig`]);
   assert.is(plugin(written(node).text)["kubeconfig"],
     "/var/snap/microk8s/current/args/cni-network/multus.d/multus.kubeconfig");
   assert.match(node.read(`${confDir}/multus.d/multus.kubeconfig`), 'tokenFile: "multus.kubeconfig.token"');

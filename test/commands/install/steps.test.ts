@@ -31,7 +31,8 @@ installing("brings the tree, a link to it, a kubeconfig with its files and the c
     "etc/cni/net.d/polynic.d/kubeconfig.crt", "etc/cni/net.d/polynic.d/kubeconfig.token",
     "opt/cni/bin/polynic", "opt/cni/bin/polynic.d", "opt/cni/bin/polynic.d/ID", "opt/cni/bin/polynic.d/ID/bin",
       "opt/cni/bin/polynic.d/ID/bin/bridge",
-    "opt/cni/bin/polynic.d/ID/bin/loopback", "opt/cni/bin/polynic.d/ID/bin/polynic", "opt/cni/bin/polynic.d/ID/lib",
+    "opt/cni/bin/polynic.d/ID/bin/loopback", "opt/cni/bin/polynic.d/ID/bin/multus",
+      "opt/cni/bin/polynic.d/ID/bin/polynic", "opt/cni/bin/polynic.d/ID/lib",
       "opt/cni/bin/polynic.d/ID/lib/polynic", "opt/cni/bin/polynic.d/ID/lib/polynic/node",
   ]);
   for (const [name, content] of Object.entries(before)) assert.is(after[name], content, name);
@@ -48,6 +49,13 @@ installing("writes a kubeconfig that names the token's file and never holds the 
     'tokenFile: "kubeconfig.token"']) assert.ok(text.includes(line), line);
   assert.is(node.snapshot()[`${confDir}/polynic.d/kubeconfig.token`], "600 token-1");
   assert.is(node.snapshot()[`${confDir}/polynic.d/kubeconfig.crt`], "600 authority-1");
+});
+
+installing("brings loopback, without which containerd starts no pod, where it is missing", () => {
+  using node = pretendNode({ types: ["flannel"] });
+  node.write(primary, flannel);
+  node.install();
+  assert.match(node.snapshot()[`${binDir}/loopback`] ?? "", /^-> polynic\.d\//);
 });
 
 installing("has nothing to do the second time", () => {
@@ -293,6 +301,44 @@ takeover("goes on without what an empty or broken file would say", () => {
   assert.equal(over.plugin["delegates"], [flannel]);
 });
 
+takeover("leaves no executable of it under a name that a network could call, and gives all of them back", () => {
+  using node = pretendNode({ types: ["flannel", "portmap", "multus", "multus.before", "multus-shim"] });
+  node.write(primary, flannel);
+  node.write(`${confDir}/00-multus.conf`, thin);
+  const before = node.snapshot(), names = () => Object.keys(node.snapshot(/polynic\.d\/0/))
+    .filter((name) => /bin\/.*multus/.test(name)).map((name) => name.slice(binDir.length + 1));
+  node.install();
+  // A runtime that has kept how a pod was attached deletes it by that name.
+  assert.match(node.snapshot()[`${binDir}/multus`] ?? "", /^-> polynic\.d\/0\.1\.0-[0-9a-f]+\/bin\/multus$/);
+  assert.equal(names(), ["multus", "multus-shim", "polynic.d/before/multus", "polynic.d/before/multus.before"]);
+  assert.is(node.read(`${binDir}/polynic.d/before/multus`), "#!/bin/sh\n# multus\n");
+  assert.equal(node.planInstall().steps, []);
+  node.uninstall();
+  assert.equal(node.snapshot(), before);
+});
+
+takeover("gives its executables back also when the record is gone", () => {
+  using node = pretendNode({ types: ["flannel", "multus", "multus.before"] });
+  node.write(primary, flannel);
+  const before = node.snapshot();
+  node.install();
+  node.remove(`${confDir}/polynic.d/install.json`);
+  node.uninstall();
+  assert.equal(node.snapshot(), before);
+});
+
+takeover("moves an executable that comes back away again", () => {
+  using node = pretendNode({ types: ["flannel", "multus"] });
+  node.write(primary, flannel);
+  node.install();
+  // As its DaemonSet's first container does: a new file in place of what has the name.
+  node.remove(`${binDir}/multus`);
+  node.write(`${binDir}/multus`, "newer", 0o755);
+  node.install();
+  assert.match(node.snapshot()[`${binDir}/multus`] ?? "", /^-> /);
+  assert.equal(node.planInstall().steps, []);
+});
+
 takeover("moves one that comes back away again", () => {
   using over = overMultus(thin);
   over.node.write(`${confDir}/00-multus.conf`, { ...thin, namespaceIsolation: false });
@@ -306,7 +352,13 @@ takeover.run();
 
 const back = suite("polynic uninstall");
 
-const stories: readonly { readonly title: string; readonly words?: readonly string[]; prepare(node: PretendNode): void }[] = [
+interface Story {
+  readonly title: string;
+  readonly words?: readonly string[];
+  prepare(node: PretendNode): void;
+}
+
+const stories: readonly Story[] = [
   { title: "a plain node", prepare: () => {} },
   { title: "a renamed primary configuration", words: ["--rename-conf-file"], prepare: () => {} },
   { title: "a Multus", prepare: (node) => node.write(`${confDir}/00-multus.conf`, thin, 0o600) },

@@ -180,7 +180,7 @@ const answers: readonly { readonly words: readonly string[]; readonly status: nu
   { words: ["install", "--wait", "soon"], status: 2,
     stderr: /^polynic install: Cannot use --wait soon: expected seconds, a whole number from 0\npolynic install -/ },
   { words: ["install", "--wait=0", "--skip-multus-binary-copy"], status: 1,
-    stderr: /^polynic install: Cannot find the primary configuration: .* the cluster's network plugin to write one\n$/ },
+    stderr: /^polynic install: Cannot find the primary configuration: .* cluster's network plugin to write one\n$/ },
   { words: ["uninstall", "--watch"], status: 2,
     stderr: /^polynic uninstall: Cannot understand --watch: there is no such option, expected / },
 ];

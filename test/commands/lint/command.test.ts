@@ -119,7 +119,7 @@ for (const folder of ["conf", "deploy"].filter((name) => existsSync(join(root, n
     const { findings } = JSON.parse(stdout);
     assert.is(status, 0, stdout);
     // The one example that is about a plugin of somebody else, and the pod that chooses its default route.
-    const expected = folder === "conf" ? ["conf/70-external-delegate.conf", "conf/cluster.yaml"] : [];
+    const expected = folder === "conf" ? ["conf/70-external-delegate.conflist", "conf/cluster.yaml"] : [];
     assert.equal(findings.map(({ file }: { readonly file: string }) => file), expected);
   });
 }
@@ -148,8 +148,8 @@ examples("in conf/ are all looked at", () => {
   assert.is(files, texts.length);
   assert.is(definitions, count(/^kind: NetworkAttachmentDefinition$/gm));
   assert.is(pods, count(/^kind: Pod$/gm));
-  assert.is(multiplexers, count(/^ {2}"type": "(polynic|multus)"/gm));
-  assert.is(networks, texts.filter((text) => /^ {2}"plugins"/m.test(text)).length);
+  assert.is(multiplexers, count(/^ {6}"type": "(polynic|multus)"/gm));
+  assert.is(networks, texts.filter((text) => /^ {2}"plugins"/m.test(text)).length - multiplexers);
 });
 
 examples.run();

@@ -1,6 +1,7 @@
 /** What a node is to look like: the files and links of ours, and the files of others that have to make way. */
 import { basename, dirname, join } from "node:path";
 import { parseJsonObject } from "../../../cni/index.ts";
+import type { JsonObject } from "../../../schema/index.ts";
 import { CommandError } from "../../errors.ts";
 import { configFile } from "./config-file.ts";
 import { defaultNetwork, multusNetworkName } from "./default-network.ts";
@@ -48,6 +49,7 @@ export function wantedFiles(
     files,
   }: { readonly state: InstallState | undefined; readonly multus: readonly string[]; readonly files: NodeFiles },
 ): Wanted {
+  if (request.ownConf !== undefined) return ownConfiguration(request, request.ownConf, files);
   const settings = multusSettings(request, state, multus, files);
   const { access, kubeconfig } = accessFiles(request, settings, files);
   const notes = kubeconfig === undefined ? [withoutAccess] : [];
@@ -61,6 +63,24 @@ export function wantedFiles(
     keys: { ...(settings === undefined ? {} : { strictSelections: false }), ...settings?.keys, ...request.keys },
   }, request.stem);
   return { access, config: { name: file, content: text, mode: secretMode, secret: false }, primary, notes };
+}
+
+/** A list whatever it was: podman reads nothing else. */
+function ownConfiguration({ stem, cniVersion }: InstallRequest, path: string, files: NodeFiles): Wanted {
+  const json = readGiven(path, files, "a CNI configuration");
+  const { cniVersion: version, cniVersions, name, disableCheck, disableGC, ...plugin } = json;
+  const list = Array.isArray(json["plugins"])
+    ? json
+    : { cniVersion: version, cniVersions, name, disableCheck, disableGC, plugins: [plugin] };
+  const content = `${JSON.stringify(cniVersion === undefined ? list : { ...list, cniVersion }, null, 2)}\n`;
+  const config = { name: `${stem}.conflist`, content, mode: secretMode, secret: false };
+  const [first] = pluginsOf(parseJsonObject(content, path));
+  if (typeof name !== "string" || first?.["type"] === undefined)
+    throw new CommandError(
+      `Cannot install ${path}: it has no ${typeof name === "string" ? "type and no plugins" : "name"}, expected a ` +
+        "CNI configuration, see polynic lint",
+    );
+  return { access: [], config, primary: undefined, notes: [] };
 }
 
 const withoutAccess =
@@ -108,13 +128,14 @@ export function accessFiles(
 }
 
 function copied(path: string, files: NodeFiles): WantedFile {
+  readGiven(path, files, "the configuration --multus-conf-file names");
+  return { name: basename(path), content: files.read(path) ?? "", mode: secretMode, secret: false };
+}
+
+function readGiven(path: string, files: NodeFiles, expected: string): JsonObject {
   const content = files.read(path);
-  if (content === undefined)
-    throw new CommandError(
-      `Cannot install ${path}: it is not there, expected the configuration --multus-conf-file names`,
-    );
-  parseJsonObject(content, path);
-  return { name: basename(path), content, mode: secretMode, secret: false };
+  if (content === undefined) throw new CommandError(`Cannot install ${path}: it is not there, expected ${expected}`);
+  return parseJsonObject(content, path);
 }
 
 /** The types a configuration names for itself, which the runtime looks for in the plugin directory. */

@@ -1,7 +1,10 @@
 /** Where each Kubernetes distribution has its runtime look for configurations and plugins. */
+import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import type { NodeFiles } from "./files.ts";
 import { seenBelow } from "./place.ts";
+import { runtimesOn } from "./runtimes.ts";
+import { readState, stateName } from "./state.ts";
 
 export interface Distribution {
   readonly confDir: string;
@@ -39,9 +42,10 @@ const distributions: Readonly<Record<string, Distribution>> = {
 };
 
 /**
- * The distribution of a name; with `auto` the one whose sign can be seen.
+ * The distribution of a name. With `auto` the one whose sign can be seen, else where polynic is installed already, else
+ * where the node's runtime looks, else where most do.
  *
- * @throws UsageError for any other name
+ * @throws UsageError for any other name; CommandError when the record of what was installed cannot be read
  */
 export function distributionOf(
   name: string,
@@ -54,13 +58,24 @@ export function distributionOf(
       `Cannot use --distribution ${name}: ${refusal}, expected a node with /bin/sh, glibc and libstdc++`,
     );
   const isHere = (path: string) => files.kind(seenBelow(root, path)) !== undefined;
-  const detected = Object.values(distributions).find(({ sign }) => sign !== undefined && isHere(sign)) ?? usual;
+  const signed = Object.values(distributions).find(({ sign }) => sign !== undefined && isHere(sign));
   const named = Object.hasOwn(distributions, name) ? distributions[name] : undefined;
-  const found = name === "auto" ? detected : named;
+  const found = name === "auto" ? (signed ?? foundBelow(root, files)) : named;
   if (found === undefined)
     throw new UsageError(
       `Cannot use --distribution ${name}: expected ${["auto", ...Object.keys(distributions)].join(", ")}`,
     );
   const { confDir, binDirs } = found;
-  return { confDir, binDir: binDirs.find(isHere) ?? binDirs[0] ?? "" };
+  const [preferred] = usual.binDirs.filter((directory) => binDirs.includes(directory));
+  return { confDir, binDir: binDirs.find(isHere) ?? preferred ?? binDirs[0] ?? "" };
+}
+
+function foundBelow(root: string, files: NodeFiles): Distribution {
+  const runtimes = runtimesOn(root, files);
+  for (const confDir of new Set([usual, ...runtimes].map(({ confDir }) => confDir))) {
+    const state = readState(seenBelow(root, join(confDir, stateName)), files);
+    if (state !== undefined) return { confDir, binDirs: [state.directories.bin] };
+  }
+  // One that a kubelet drives counts before one that only people do.
+  return runtimes.find(({ idle }) => idle === undefined) ?? usual;
 }

@@ -33,9 +33,10 @@ export interface Move {
   readonly from: string;
   readonly to: string;
   /**
-   * `front`: the runtime would have taken it before ours; `replaced`: ours has its name; `asked`: --rename-conf-file.
+   * `front`: the runtime would have taken it before ours; `replaced`: ours has its name; `asked`: --rename-conf-file;
+   * `nested`: a multiplexer under a name by which a network could call it.
    */
-  readonly why: "front" | "replaced" | "asked";
+  readonly why: "front" | "replaced" | "asked" | "nested";
 }
 
 export interface InstallState {

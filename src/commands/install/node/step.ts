@@ -61,6 +61,7 @@ export function keepStep(from: string, to: string): Step {
   return {
     what: `keep ${from} as ${to}`,
     run(files) {
+      makeDirectories(files, dirname(to));
       files.link(from, to);
       files.sync(dirname(to));
     },
@@ -71,6 +72,7 @@ export function renameStep(from: string, to: string): Step {
   return {
     what: `rename ${from} to ${to}`,
     run(files) {
+      makeDirectories(files, dirname(to));
       files.rename(from, to);
       // Two names of one file, as keepStep leaves them: rename(2) does nothing then.
       if (files.kind(from) !== undefined) files.remove(from);
