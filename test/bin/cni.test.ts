@@ -117,5 +117,26 @@ refusing("succeed for STATUS and GC of networks that do not know them", () => {
     assert.equal([ran.status, ran.stdout], [0, ""], ran.stdout);
   }
 });
-refusing.after(() => rmSync(directory, { recursive: true }));
 refusing.run();
+
+const unanswered = suite("a call that comes to no end");
+const waiting = { ...conf, readinessindicatorfile: join(directory, "never") };
+unanswered("is an error when nothing is under way any more", () => {
+  // As a promise of some library that never settles: nothing keeps the process waiting.
+  for (const CNI_COMMAND of ["ADD", "STATUS"]) {
+    const ran = runExecutable({ env: { ...add, CNI_COMMAND }, stdin: { ...waiting, cniVersion: "1.1.0" },
+      before: "globalThis.setTimeout = () => undefined;" });
+    assert.equal([ran.status, ran.json?.["code"], ran.json?.["cniVersion"]], [1, 999, "1.1.0"], ran.stdout);
+    assert.match(String(ran.json?.["msg"]), /^Cannot answer: what was waited for did not come to an end$/);
+  }
+});
+unanswered("is an error when something is thrown, or rejected, where nobody waits for it", () => {
+  for (const thrown of ['throw new Error("elsewhere")', 'Promise.reject(new Error("elsewhere"))', "Promise.reject(7)"]) {
+    const ran = runExecutable({ env: add, stdin: waiting,
+      before: `globalThis.setTimeout = () => queueMicrotask(() => { ${thrown} });` });
+    assert.equal([ran.status, ran.json?.["code"], ran.json?.["cniVersion"]], [1, 999, "1.0.0"], ran.stdout);
+    assert.match(String(ran.json?.["msg"]), /elsewhere|7/);
+  }
+});
+unanswered.after(() => rmSync(directory, { recursive: true }));
+unanswered.run();

@@ -9,6 +9,8 @@ export interface Run {
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly stdin?: string | object;
+  /** JavaScript that is run before it. */
+  readonly before?: string;
 }
 
 export interface Ran {
@@ -23,8 +25,9 @@ export interface Json { readonly [key: string]: unknown }
 
 const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
 
-export function runExecutable({ name = "polynic", env = {}, args = [], stdin = "" }: Run): Ran {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [entry, name, ...args], {
+export function runExecutable({ name = "polynic", env = {}, args = [], stdin = "", before }: Run): Ran {
+  const first = before === undefined ? [] : ["--import", `data:text/javascript,${encodeURIComponent(before)}`];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...first, entry, name, ...args], {
     input: textOf(stdin), env: { PATH: process.env["PATH"], ...env }, encoding: "utf8", timeout: waitLimitMs,
   });
   return { status, stdout, stderr, json: jsonOf(stdout) };

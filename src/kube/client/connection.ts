@@ -73,7 +73,17 @@ export class Connection {
         reject(toConnectionError(error));
       };
       call.on("error", fail);
+      // Node gives the connection to whoever asked for another protocol, and tells nobody else of the answer.
+      call.on("upgrade", ({ statusCode }, socket) => {
+        socket.destroy();
+        fail(new ConnectionError("EPROTO", `it answered ${statusCode}, to go on in another protocol`));
+      });
+      let isAnswered = false;
+      call.on("close", () => {
+        if (!isAnswered) fail(new ConnectionError("ECONNRESET", "the connection ended without an answer"));
+      });
       call.on("response", (response) => {
+        isAnswered = true;
         readBody(response).then((text) => {
           clearTimeout(timer);
           resolve(toAnswer(response, text));
