@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import { findExecutable, openIptables } from "../exec/index.ts";
 import type { LeaseStore, StoreChoice, StoreNode } from "../ipam/index.ts";
@@ -7,7 +7,7 @@ import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kern
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
-import { openFileLeases, refuseDataDir } from "../store/index.ts";
+import { openAttachmentFiles, openFileLeases, refuseDataDir } from "../store/index.ts";
 import type { ModuleHost, NodeModules } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
 import { executedPlugin } from "./executed-plugin.ts";
@@ -88,6 +88,8 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get modules() { return modules.value(); },
     leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),
     readText,
+    readTextIfPresent: (path) => (existsSync(path) ? readText(path) : undefined),
+    attachmentFiles: openAttachmentFiles,
     plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -23,4 +23,5 @@ export { printResult, toWireResult } from "./result/printing.ts";
 export type { WireResult } from "./result/printing.ts";
 export {
   allVersions, chooseVersion, compareVersions, impliedVersion, newestVersion, printAbout, printVersions, requireVersion,
+  versionsFrom,
 } from "./version.ts";

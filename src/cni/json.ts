@@ -1,12 +1,13 @@
 import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
 import { CniError, code } from "./errors.ts";
+import { listRepeated } from "./repeated-keys.ts";
 
 /** Deeper input could not be printed again: JSON.stringify is recursive. Real configurations nest below 20. */
 export const jsonDepthMax = 500;
 
 /**
- * The JSON value of a text.
+ * The JSON value of a text. A sysctl that stands twice becomes a list, which is no sysctl's value.
  *
  * @param what  names the text in the message: `stdin`, `/etc/cni/net.d/10-blue.conf`
  * @throws CniError 6 when it is not JSON, or nested deeper than 500
@@ -18,7 +19,9 @@ export function parseJson(text: string, what: string): unknown {
       `Cannot read ${what}: it is nested too deeply, expected at most ${jsonDepthMax} levels`,
     );
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    listRepeated(text, value, "sysctl");
+    return value;
   } catch (cause) {
     const reason = text.trim() === "" ? "it is empty" : "it is not JSON";
     throw new CniError(code.decodingFailure, `Cannot read ${what}: ${reason}, expected a JSON object`, {

@@ -9,6 +9,11 @@ export const newestVersion = "1.1.0";
 /** What a missing or empty cniVersion means. */
 export const impliedVersion = "0.1.0";
 
+/** All versions from that one on, for plugins that cannot say what they do in an older one. */
+export function versionsFrom(oldest: typeof allVersions[number]): readonly string[] {
+  return allVersions.slice(allVersions.indexOf(oldest));
+}
+
 /** Verbs that came with a later version of the specification. */
 const verbSince: Readonly<Record<string, string>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
 

@@ -2,11 +2,22 @@
  * The running kernel: network namespaces as handles for links, addresses, routes, VLANs, sysctls, nftables and
  * conntrack, over netlink sockets of our own; and the few other things we ask of the C library, file locks among them.
  */
-export type { Namespace, Link, NewLink, Links, LinkAddress, KernelRoute, NewRoute, BridgeVlan } from "./namespace.ts";
+export type {
+  Namespace,
+  Link,
+  NewLink,
+  Links,
+  LinkAddress,
+  LinkChanges,
+  KernelRoute,
+  NewRoute,
+  BridgeVlan,
+} from "./namespace.ts";
+export type { QdiscPlace } from "./rtnetlink/qdiscs.ts";
 export type { Rule } from "./rtnetlink/rules.ts";
 export type { NftRule, Nftables } from "./netfilter/nftables.ts";
 export type { PacketSocket } from "./packet-socket.ts";
-export type { LinkInfo, LinkKind, LinkSettings } from "../netlink/index.ts";
+export type { LinkInfo, LinkKind, LinkSettings, TokenBucket } from "../netlink/index.ts";
 export { openOwnNamespace, openNamespace, openNamespaceIfPresent } from "./namespace-handle.ts";
 export { isOwnNetns } from "./netns.ts";
 export { NetlinkError, isErrno } from "./netlink-error.ts";

@@ -5,7 +5,7 @@
 export {
   AddressError,
   addOffset,
-  addressFromBytes,
+  addressFromBytes, addressOf,
   addressToInteger,
   compareAddresses,
   formatAddress,

@@ -44,6 +44,7 @@ export { isQdiscKind } from "./tc/qdisc-kinds.ts";
 export type { QdiscInfo } from "./tc/qdisc-kinds.ts";
 export type { U32Key } from "./tc/filter-kinds.ts";
 export { ticksPerMicrosecond } from "./tc/token-bucket.ts";
+export type { TokenBucket } from "./tc/token-bucket.ts";
 export { TC_ACT_STOLEN, TCA_EGRESS_REDIR } from "./tc/mirred.ts";
 export {
   AF_BRIDGE, RTEXT_FILTER_BRVLAN, BRIDGE_FLAGS_MASTER, BRIDGE_VLAN_INFO_PVID, BRIDGE_VLAN_INFO_UNTAGGED,

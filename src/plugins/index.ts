@@ -2,6 +2,7 @@
  * CNI plugins as values, one file or small folder each. What they touch is handed to them; nothing here opens anything.
  * `builtIn` holds those that come with polynic, by type.
  */
+import { bandwidth } from "./bandwidth/index.ts";
 import { bridge } from "./bridge/index.ts";
 import { dummy } from "./dummy/index.ts";
 import { hostDevice } from "./host-device/index.ts";
@@ -11,7 +12,12 @@ import { loopback } from "./loopback/index.ts";
 import { macvlan } from "./macvlan/index.ts";
 import type { Plugin } from "./contract/plugin.ts";
 import { portmap } from "./portmap/index.ts";
+import { ptp } from "./ptp/index.ts";
+import { sbr } from "./sbr/index.ts";
 import { staticPlugin } from "./static/index.ts";
+import { tuning } from "./tuning/index.ts";
+import { vlan } from "./vlan/index.ts";
+import { vrf } from "./vrf/index.ts";
 import { wasm } from "./wasm/index.ts";
 
 export type {
@@ -22,7 +28,21 @@ export { givesNoAddresses } from "./contract/ipam.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 
 const ofTheReference: readonly Plugin[] = [
-  bridge, dummy, hostDevice, hostLocal, ipvlan, loopback, macvlan, portmap, staticPlugin,
+  bandwidth,
+  bridge,
+  dummy,
+  hostDevice,
+  hostLocal,
+  ipvlan,
+  loopback,
+  macvlan,
+  portmap,
+  ptp,
+  sbr,
+  staticPlugin,
+  tuning,
+  vlan,
+  vrf,
 ];
 
 /** Types that the executable is also known by alone, under the names of the reference's plugins. */

@@ -34,7 +34,7 @@ export function firewallContext(options: Partial<IptablesOptions> = {}): Firewal
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },
     leases: unexpected,
-    readText: unexpected,
+    readText: unexpected, readTextIfPresent: unexpected, attachmentFiles: unexpected,
     plugin: unexpected,
     log: { error: log, warn: log, debug: log },
     sleep: unexpected,

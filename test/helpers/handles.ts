@@ -22,6 +22,8 @@ export interface Driven {
   readonly args?: string;
   readonly cniVersion?: string;
   readonly prevResult?: Result;
+  /** The configuration is the node's own; true when absent. */
+  readonly trusted?: boolean;
   /** Puts something between the plugin and its handles, for example a namespace that fails. */
   readonly through?: (handles: Handles) => Partial<Handles>;
 }
@@ -103,11 +105,12 @@ function derived<T extends Handles>(handles: Handles, replaced: Partial<T>): T {
 const silent = { error() {}, warn() {}, debug() {} };
 
 function requestOf({ plugin, conf, netns, ifName = "eth0", containerId = "test-container", args = "",
-  cniVersion = newestVersion, prevResult }: Driven): PluginRequest {
+  cniVersion = newestVersion, prevResult, trusted = true }: Driven): PluginRequest {
   return {
     attachment: { containerId, netns, ifName, args, path: [] },
     conf: { cniVersion, name: "testnet", type: plugin.type, ...conf },
     prevResult,
+    trusted,
   };
 }
 

@@ -165,7 +165,7 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
       },
     },
     leases: absent("leases"),
-    readText: absent("files"),
+    readText: absent("files"), readTextIfPresent: absent("files"), attachmentFiles: absent("files"),
     plugin,
     log: { error: (line) => warnings.push(line), warn: (line) => warnings.push(line), debug: () => {} },
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5))),
@@ -174,8 +174,15 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
 }
 
 /** Links by name alone, each name with an index of its own, and a table of routes. */
-function fakeNamespace({ interfaces, deletedTogether,
-  routes }: { interfaces: ReadonlySet<string>; deletedTogether: (readonly number[])[]; routes: KernelRoute[] }): Namespace {
+function fakeNamespace({
+  interfaces,
+  deletedTogether,
+  routes,
+}: {
+  interfaces: ReadonlySet<string>;
+  deletedTogether: (readonly number[])[];
+  routes: KernelRoute[];
+}): Namespace {
   const known: string[] = [];
   const linkOf = (name: string): Link => {
     if (!known.includes(name)) known.push(name);

@@ -166,6 +166,8 @@ const offlineHandles: Handles = {
   get modules(): never { throw new NeedsHost(); },
   leases: () => storeOfNode,
   readText() { throw new NeedsHost(); },
+  readTextIfPresent() { throw new NeedsHost(); },
+  attachmentFiles() { throw new NeedsHost(); },
   plugin: (type) => builtIn.get(type) ?? absent(type),
   log: { error() {}, warn() {}, debug() {} },
   async sleep() {},

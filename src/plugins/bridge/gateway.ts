@@ -20,6 +20,7 @@ import {
 import { RT_TABLE_MAIN } from "../../netlink/index.ts";
 import { hasErrno } from "../contract/errno.ts";
 import { deleteLinkNamed } from "../interface/delete.ts";
+import { enableForwarding } from "../interface/forwarding.ts";
 import { addUnderSpareName, hostEnd, ignoreRouterAdvertisements, setHostEndUp } from "../interface/veth.ts";
 import { setPortVlans } from "./bridge-link.ts";
 import type { BridgeSettings } from "./conf.ts";
@@ -130,12 +131,6 @@ function addAddress(host: Namespace, target: Link, address: Prefix): void {
 export function conflictsWith(present: readonly Prefix[], wanted: Prefix): readonly Prefix[] {
   return present.filter((address) => address.address.family === wanted.address.family && !samePrefix(address, wanted))
     .filter((address) => wanted.address.family === 4 || overlaps(address, wanted));
-}
-
-function enableForwarding(host: Namespace, family: 4 | 6): void {
-  const name = family === 4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
-  // Reading first: where forwarding is on already, /proc/sys may be read-only.
-  if (host.sysctl.get(name) !== "1") host.sysctl.set(name, "1");
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Result } from "../../cni/index.ts";
 import type { Iptables } from "../../exec/index.ts";
 import type { LeaseStore, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
+import type { AttachmentFiles } from "../../store/index.ts";
 import type { ModuleHost } from "../../wasm/index.ts";
 
 /** One (container, interface) pair and how the runtime reached it. Fields a verb does not carry are "". */
@@ -68,6 +69,10 @@ export interface Handles {
   leases(choice: StoreChoice): LeaseStore;
   /** The text of a file that a configuration names (resolv.conf); CniError 5 when it cannot be read. */
   readText(path: string): string;
+  /** The same, or undefined when there is no such file. */
+  readTextIfPresent(path: string): string | undefined;
+  /** What a plugin notes about attachments, in a directory of its configuration's. */
+  attachmentFiles(directory: string): AttachmentFiles;
   /** The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither. */
   plugin(type: string): Plugin;
   readonly log: Log;

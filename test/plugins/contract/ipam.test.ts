@@ -28,7 +28,7 @@ const pending: Promise<void>[] = [];
 function requestOf(type: string, ipamType: string): PluginRequest {
   return {
     attachment: { containerId: "c", netns: "/n", ifName: "eth0", args: "", path: [] },
-    conf: { cniVersion: "1.1.0", name: "blue", type, device: "eth9", ipam: { type: ipamType } },
+    conf: { cniVersion: "1.1.0", name: "blue", type, device: "eth9", master: "eth9", ipam: { type: ipamType } },
     prevResult: undefined,
   };
 }

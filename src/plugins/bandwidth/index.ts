@@ -1,0 +1,146 @@
+/**
+ * bandwidth: limits what the container may receive and send by the interface that a plugin before it made, a veth.
+ *
+ * ADD    puts a token bucket at the host's end for what the container receives; what it sends is led to a link of kind
+ *        ifb, which has a bucket of its own.
+ * DEL    deletes that link; already gone is success. The rest goes with the host's end.
+ * CHECK  compares both buckets with the configuration.
+ * Refuses (7) a rate without burst or a burst without rate, and an interface that is no veth of prevResult's.
+ *                                                     Source: linux/pkt_sched.h, linux/tc_act/tc_mirred.h
+ */
+import type { Result } from "../../cni/index.ts";
+import { CniError, code, confSchema, versionsFrom } from "../../cni/index.ts";
+import type { Link, Namespace, QdiscPlace, TokenBucket } from "../../kernel/index.ts";
+import { definePlugin } from "../contract/define.ts";
+import { hasErrno } from "../contract/errno.ts";
+import type { AddContext, Handles } from "../contract/plugin.ts";
+import { sha512Hex } from "../firewall/sha512.ts";
+import { chainedResult } from "../interface/chained.ts";
+import { broken, requirePrevResult } from "../interface/check.ts";
+import { deleteLinkNamed } from "../interface/delete.ts";
+import { shapingOf } from "./shaping.ts";
+
+export const bandwidth = definePlugin({
+  type: "bandwidth",
+  versions: versionsFrom("0.3.0"),
+  schema: confSchema("bandwidth"),
+  ipam: "none",
+  isChained: true,
+
+  read: ({ conf }) => shapingOf(conf, conf.runtimeConfig?.bandwidth),
+
+  async add({ attachment, network, plan: { ingress, egress }, prevResult }, context) {
+    const result = chainedResult(prevResult, "bandwidth", network);
+    if (ingress === undefined && egress === undefined) return result;
+    const { host, undo } = context, hostEnd = hostEndOf(attachment.ifName, result, context);
+    if (ingress !== undefined) {
+      limit(host, hostEnd, ingress);
+      undo.add(`take the limit off "${hostEnd.name}"`, () => deleteQdisc(host, hostEnd, "root"));
+    }
+    if (egress === undefined) return result;
+    const turn = makeTurn(host, turnName(network, attachment.containerId), hostEnd.mtu, undo);
+    undo.add(`stop leading packets of "${hostEnd.name}" away`, () => deleteQdisc(host, hostEnd, "ingress"));
+    leadTo(host, hostEnd, turn);
+    limit(host, turn, egress);
+    const { name, mac } = turn;
+    return { ...result, interfaces: [...result.interfaces, { name, ...(mac === undefined ? {} : { mac }) }] };
+  },
+
+  async del({ attachment, network }, { host, teardown }) {
+    const turn = host.links.find(turnName(network, attachment.containerId));
+    if (turn !== undefined) teardown.deleteLink(host, turn);
+  },
+
+  async check({ attachment, network, plan: { ingress, egress }, prevResult }, handles) {
+    const { host } = handles, hostEnd = hostEndOf(attachment.ifName, requirePrevResult(prevResult, network), handles);
+    if (ingress !== undefined) requireLimit(host, hostEnd, ingress);
+    if (egress === undefined) return;
+    const name = turnName(network, attachment.containerId),
+      turn = host.links.find(name);
+    if (turn === undefined)
+      throw broken(`Cannot find link "${name}", which limits what the container sends: it is gone`);
+    requireLimit(host, turn, egress);
+    if (host.qdiscs.redirections(hostEnd.index).some(({ to }) => to === turn.index)) return;
+    throw broken(
+      `Cannot accept link "${hostEnd.name}": what the container sends is not led to "${name}", expected it to be`,
+    );
+  },
+});
+
+/** The host's end of the container's veth, which has to be one that prevResult speaks of. */
+function hostEndOf(
+  ifName: string,
+  { interfaces }: Result,
+  { host, container }: Pick<Handles, "host" | "container">,
+): Link {
+  const { kind = "physical", parent } = container.links.get(ifName);
+  if (kind !== "veth" || parent === undefined) throw refused(ifName, `its kind is ${kind}`, "a veth");
+  const hostEnd = host.links.find(parent);
+  if (interfaces.length === 0) throw refused(ifName, "prevResult has no interfaces", "the host's end among them");
+  if (hostEnd !== undefined && interfaces.some(({ name, sandbox = "" }) => name === hostEnd.name && sandbox === ""))
+    return hostEnd;
+  throw refused(
+    ifName,
+    `its other end is ${hostEnd === undefined ? "not on the host" : `"${hostEnd.name}"`}`,
+    "one of prevResult's interfaces",
+  );
+}
+
+/** 1:0, in the notation of tc(8). */
+const rootHandle = 0x1_0000;
+
+function limit(host: Namespace, link: Link, bucket: TokenBucket): void {
+  host.qdiscs.add(link.index, "root", { handle: rootHandle, info: { kind: "tbf", ...bucket } });
+}
+
+/** Letters that the name of our link starts with; with a hash of 12 digits it has the 15 that a name may have. */
+const turnPrefix = "bwp", turnDigits = 12;
+
+/** The link by which a container's packets take their turn; the reference's name for it. */
+export function turnName(network: string, containerId: string): string {
+  return turnPrefix + sha512Hex(network + containerId).slice(0, turnDigits);
+}
+
+/** A link of kind ifb: what is sent to it queues, and goes on as if it had come from where it was taken. */
+function makeTurn(host: Namespace, name: string, mtu: number, undo: AddContext["undo"]): Link {
+  host.links.add({ name, info: { kind: "ifb" }, mtu, txQueueLength: 0 });
+  undo.add(`delete link "${name}"`, () => deleteLinkNamed(host, name));
+  const made = host.links.get(name);
+  host.links.set(made.index, { up: true });
+  return made;
+}
+
+/** ffff:0 is where every qdisc for what arrives is; 1:1 a class that nobody asks for, as the reference has it. */
+const ingressHandle = 0xffff_0000, turnClass = 0x1_0001;
+
+function leadTo(host: Namespace, from: Link, to: Link): void {
+  host.qdiscs.add(from.index, "ingress", { handle: ingressHandle, info: { kind: "ingress" } });
+  const anyPacket = [{ mask: 0, value: 0, offset: 0 }];
+  host.qdiscs.redirect(from.index, { priority: 1, keys: anyPacket, class: turnClass, to: to.index });
+}
+
+function deleteQdisc(host: Namespace, { index }: Link, place: QdiscPlace): void {
+  try {
+    host.qdiscs.delete(index, place);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "EINVAL", "ENODEV")) throw error;
+  }
+}
+
+function requireLimit(host: Namespace, { index, name }: Link, wanted: TokenBucket): void {
+  const qdisc = host.qdiscs.find(index, "root"),
+    present = qdisc?.info;
+  if (present?.kind !== "tbf")
+    throw broken(`Cannot accept link "${name}": its qdisc is ${qdisc?.kind ?? "none"}, expected a limit (tbf)`);
+  for (const key of ["rate", "limitBytes", "bufferTicks"] as const) {
+    if (present[key] === wanted[key]) continue;
+    throw broken(`Cannot accept link "${name}": ${key} of its limit is ${present[key]}, expected ${wanted[key]}`);
+  }
+}
+
+function refused(ifName: string, is: string, expected: string): CniError {
+  return new CniError(
+    code.invalidConfig,
+    `Cannot limit the bandwidth of interface "${ifName}": ${is}, expected ${expected}`,
+  );
+}

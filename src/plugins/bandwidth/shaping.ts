@@ -1,0 +1,68 @@
+import { CniError, code } from "../../cni/index.ts";
+import type { TokenBucket } from "../../kernel/index.ts";
+import { ticksPerMicrosecond } from "../../netlink/index.ts";
+
+/** Limits as configured, in bits a second and in bits; towards the container and from it. */
+export interface BandwidthConf {
+  readonly ingressRate?: number;
+  readonly ingressBurst?: number;
+  readonly egressRate?: number;
+  readonly egressBurst?: number;
+}
+
+/** What to shape; undefined for a direction without a limit. */
+export interface Shaping {
+  /** Towards the container. */
+  readonly ingress: TokenBucket | undefined;
+  /** From the container. */
+  readonly egress: TokenBucket | undefined;
+}
+
+const keys = ["ingressRate", "ingressBurst", "egressRate", "egressBurst"] as const;
+
+/**
+ * The limits of the configuration, else, when it has none of the keys at all, the runtime's.
+ *
+ * @throws CniError 7 for a rate without burst or a burst without rate, and for a burst that has no room in the kernel
+ */
+export function shapingOf(conf: BandwidthConf, runtime: BandwidthConf | undefined): Shaping {
+  const own = keys.some((key) => conf[key] !== undefined) ? conf : runtime ?? {};
+  return {
+    ingress: bucketOf("ingress", own.ingressRate, own.ingressBurst),
+    egress: bucketOf("egress", own.egressRate, own.egressBurst),
+  };
+}
+
+/** A burst is held in bytes, in 32 bits. */
+const burstBytesMax = 2 ** 32 - 1;
+/** How long a packet may wait, at most. */
+const latencySeconds = 0.025;
+
+function bucketOf(direction: "ingress" | "egress", rateBits = 0, burstBits = 0): TokenBucket | undefined {
+  if (rateBits === 0 && burstBits === 0) return undefined;
+  if (rateBits === 0 || burstBits === 0) {
+    const [missing, given] = rateBits === 0 ? ["Rate", "Burst"] : ["Burst", "Rate"];
+    throw refused(`${direction}${missing} is 0 beside ${direction}${given}`, "both or neither above 0");
+  }
+  if (burstBits / 8 >= burstBytesMax)
+    throw refused(`${direction}Burst is ${burstBits} bits`, `less than ${burstBytesMax} bytes`);
+  return tokenBucket(Math.floor(rateBits / 8), Math.floor(burstBits / 8));
+}
+
+/**
+ * The bucket that sends `rate` bytes a second, and `burst` at once. A rate below one byte a second is one: the kernel
+ * takes none for no limit.
+ */
+export function tokenBucket(rate: number, burst: number): TokenBucket {
+  const bytesPerSecond = Math.max(rate, 1);
+  const fillMicroseconds = Math.floor((burst * 1e6) / bytesPerSecond);
+  return {
+    rate: BigInt(bytesPerSecond),
+    bufferTicks: Math.min(Math.floor(fillMicroseconds * ticksPerMicrosecond), 2 ** 32 - 1),
+    limitBytes: Math.min(Math.floor(bytesPerSecond * latencySeconds) + burst, 2 ** 32 - 1),
+  };
+}
+
+function refused(what: string, expected: string): CniError {
+  return new CniError(code.invalidConfig, `Cannot limit the bandwidth: ${what}, expected ${expected}`);
+}

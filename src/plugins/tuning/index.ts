@@ -1,0 +1,160 @@
+/**
+ * tuning: sets sysctls of the container's network, and properties of an interface that a plugin before it made.
+ *
+ * ADD    writes the sysctls, notes what the interface is like, then sets MAC, promiscuous mode, MTU, all-multicast and
+ * the
+ *        length of its queue, each where asked for.
+ * DEL    gives the interface back what was noted; whatever is gone is success. Sysctls go with the container.
+ * CHECK  compares all of it with the configuration.
+ * Refuses (7) a sysctl outside the container's network, and what the node's allowlist.conf does not hold.
+ */
+import type { Interface, Result } from "../../cni/index.ts";
+import { allVersions, CniError, code, confSchema, parseJsonObject } from "../../cni/index.ts";
+import type { Link, LinkChanges, Namespace } from "../../kernel/index.ts";
+import { definePlugin } from "../contract/define.ts";
+import type { AddContext } from "../contract/plugin.ts";
+import { throwAll } from "../contract/several-errors.ts";
+import { chainedResult } from "../interface/chained.ts";
+import { broken, requirePrevResult } from "../interface/check.ts";
+import type { LinkSettings, SysctlSetting } from "./settings.ts";
+import { linkSettings, presentSettings, refuseForbidden, sysctlSettings } from "./settings.ts";
+
+interface TuningPlan {
+  readonly sysctls: readonly SysctlSetting[];
+  readonly link: LinkSettings;
+  readonly dataDir: string;
+}
+
+/** The reference's. */
+const defaultDataDir = "/run/cni/tuning", allowlist = "/etc/cni/tuning/allowlist.conf";
+
+export const tuning = definePlugin({
+  type: "tuning",
+  versions: allVersions,
+  schema: confSchema("tuning"),
+  ipam: "none",
+  isChained: true,
+
+  read({ attachment: { ifName, args }, conf, trusted }): TuningPlan {
+    refuseForeignDirectory(conf.dataDir, trusted);
+    const dataDir = dataDirOf(conf, trusted);
+    return { sysctls: sysctlSettings(conf, ifName), link: linkSettings(conf, args), dataDir };
+  },
+
+  async add({ attachment, network, plan, prevResult }, context) {
+    const { container, undo } = context;
+    const list = plan.sysctls.length === 0 ? undefined : context.readTextIfPresent(allowlist);
+    if (list !== undefined) refuseForbidden(plan.sysctls, list, allowlist);
+    const result = chainedResult(prevResult, "tuning", network);
+    for (const one of plan.sysctls) setSysctl(container, one, undo);
+    if (Object.keys(plan.link).length === 0) return result;
+    const link = container.links.get(attachment.ifName),
+      files = context.attachmentFiles(plan.dataDir);
+    const before = presentSettings(link, plan.link);
+    files.save(attachment, JSON.stringify(before, null, 1));
+    undo.add(`forget what interface "${link.name}" was like`, () => files.remove(attachment));
+    undo.add(`give interface "${link.name}" its settings back`, () => restore(container, link.index, before));
+    for (const change of changesTo(plan.link)) container.links.set(link.index, change);
+    return plan.link.mac === undefined ? result : withMac(result, attachment.ifName, plan.link.mac);
+  },
+
+  async del({ attachment, conf, trusted }, { containerIfPresent: container, attachmentFiles }) {
+    const link = container?.links.find(attachment.ifName);
+    if (container === undefined || link === undefined) return;
+    const files = attachmentFiles(dataDirOf(conf, trusted)), before = noted(files.load(attachment));
+    if (before === undefined) return;
+    restore(container, link.index, before);
+    files.remove(attachment);
+  },
+
+  async check({ attachment: { ifName }, network, plan, prevResult }, { container }) {
+    requirePrevResult(prevResult, network);
+    for (const { key, file, value } of plan.sysctls) {
+      const present = container.sysctl.get(file);
+      if (present !== value)
+        throw broken(
+          `Cannot accept sysctl ${key}: it is ${JSON.stringify(present)}, expected ${JSON.stringify(value)}`,
+        );
+    }
+    const link = container.links.find(ifName);
+    if (link === undefined) throw broken(`Cannot find interface "${ifName}": it is gone`);
+    requireSettings(link, plan.link);
+  },
+});
+
+/** Where anybody who may write a definition could have a file made, only the node may choose. */
+function refuseForeignDirectory(dataDir = "", trusted: boolean): void {
+  if (trusted || dataDir === "" || dataDir === defaultDataDir) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use dataDir "${dataDir}": only the node's own configuration may choose it, expected none`,
+  );
+}
+
+function dataDirOf({ dataDir = "" }: { readonly dataDir?: string }, trusted: boolean): string {
+  return trusted && dataDir !== "" ? dataDir : defaultDataDir;
+}
+
+function setSysctl(container: Namespace, { key, file, value }: SysctlSetting, undo: AddContext["undo"]): void {
+  const before = container.sysctl.get(file);
+  container.sysctl.set(file, value);
+  undo.add(`set sysctl ${key} back`, () => container.sysctl.set(file, before));
+}
+
+/** One request each, in the reference's order: the kernel may refuse one of them alone. */
+function changesTo({ mac, promisc, mtu, allmulti, txQLen }: LinkSettings): readonly LinkChanges[] {
+  return [
+    ...(mac === undefined ? [] : [{ mac: mac.toLowerCase() }]),
+    ...(promisc === undefined ? [] : [{ promiscuous: promisc }]),
+    ...(mtu === undefined ? [] : [{ mtu }]),
+    ...(allmulti === undefined ? [] : [{ allMulticast: allmulti }]),
+    ...(txQLen === undefined ? [] : [{ txQueueLength: txQLen }]),
+  ];
+}
+
+/** Everything is tried; the note stays when something could not be given back. */
+function restore(container: Namespace, index: number, before: LinkSettings): void {
+  const errors: unknown[] = [];
+  for (const change of changesTo(before)) {
+    try {
+      container.links.set(index, change);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  throwAll(errors);
+}
+
+/** What ADD noted, also the reference's; undefined when there is nothing or it cannot be read. */
+function noted(text: string | undefined): LinkSettings | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const { mac, promisc, mtu, allmulti, txQLen } = parseJsonObject(text, "the note");
+    return {
+      ...(typeof mac === "string" && mac !== "" ? { mac } : {}), ...(typeof promisc === "boolean" ? { promisc } : {}),
+      ...(typeof mtu === "number" && mtu > 0 ? { mtu } : {}), ...(typeof allmulti === "boolean" ? { allmulti } : {}),
+      ...(typeof txQLen === "number" ? { txQLen } : {}),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runtimes compare the MAC they asked for with the one they are told. */
+function withMac(result: Result, ifName: string, mac: string): Result {
+  return {
+    ...result,
+    interfaces: result.interfaces.map((one): Interface => (one.name === ifName ? { ...one, mac } : one)),
+  };
+}
+
+function requireSettings(link: Link, wanted: LinkSettings): void {
+  const present = { ...presentSettings(link, wanted), promisc: link.promiscuity > 0 };
+  const all = { promisc: false, ...wanted, ...(wanted.mac === undefined ? {} : { mac: wanted.mac.toLowerCase() }) };
+  for (const key of ["mac", "promisc", "mtu", "allmulti", "txQLen"] as const) {
+    if (!(key in all) || all[key] === present[key]) continue;
+    throw broken(
+      `Cannot accept interface "${link.name}": its ${key} is ${String(present[key])}, expected ${String(all[key])}`,
+    );
+  }
+}

@@ -1,0 +1,104 @@
+import { CniError, code, parseArgs } from "../../cni/index.ts";
+import type { Link } from "../../kernel/index.ts";
+import { parseMacOf } from "../interface/mac.ts";
+
+/** What a link can be tuned to, by the reference's names; absent is left as it is. */
+export interface LinkSettings {
+  /** As typed; the kernel's is in lower case. */
+  readonly mac?: string;
+  readonly promisc?: boolean;
+  readonly mtu?: number;
+  readonly allmulti?: boolean;
+  readonly txQLen?: number;
+}
+
+export interface TuningConf extends LinkSettings {
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly runtimeConfig?: { readonly mac?: string };
+  readonly args?: { readonly cni?: LinkSettings & { readonly sysctl?: Readonly<Record<string, string>> } };
+}
+
+/** A sysctl as its file below /proc/sys, and as it was called. */
+export interface SysctlSetting {
+  readonly key: string;
+  readonly file: string;
+  readonly value: string;
+}
+
+/**
+ * The settings of the link: those of `args.cni` go before the configuration's; of MACs, the runtime's before that of
+ * CNI_ARGS, and `args.cni.mac` before all.
+ *
+ * @throws CniError 4 for CNI_ARGS that cannot be read, 7 for a MAC that is none
+ */
+export function linkSettings(conf: TuningConf, args: string): LinkSettings {
+  const asked = conf.args?.cni ?? {}, fromArgs = parseArgs(args, ["MAC"]).MAC ?? "";
+  const mac = [asked.mac, conf.runtimeConfig?.mac, fromArgs, conf.mac].find((one) => one !== undefined && one !== "");
+  if (mac !== undefined) parseMacOf("mac", mac, mac === fromArgs ? code.invalidEnvironment : code.invalidConfig);
+  const promisc = asked.promisc ?? conf.promisc ?? false, mtu = asked.mtu ?? conf.mtu ?? 0;
+  const allmulti = asked.allmulti ?? conf.allmulti, txQLen = asked.txQLen ?? conf.txQLen;
+  return {
+    ...(mac === undefined ? {} : { mac }), ...(promisc ? { promisc } : {}), ...(mtu === 0 ? {} : { mtu }),
+    ...(allmulti === undefined ? {} : { allmulti }), ...(txQLen === undefined ? {} : { txQLen }),
+  };
+}
+
+/** Of what will be changed, what it is now. */
+export function presentSettings(link: Link, wanted: LinkSettings): LinkSettings {
+  const present: Required<LinkSettings> = {
+    mac: link.mac ?? "", promisc: link.promiscuity > 0, mtu: link.mtu, allmulti: link.allMulticast,
+    txQLen: link.txQueueLength ?? 0,
+  };
+  // The entries are those of `present`, whose type they keep.
+  return Object.fromEntries(Object.entries(present).filter(([key]) => key in wanted)) as LinkSettings;
+}
+
+/**
+ * The files of sysctls: every dot becomes a slash, the first IFNAME the interface's name.
+ *
+ * @throws CniError 7 for one that is not below /proc/sys/net, which alone is the container's
+ */
+export function sysctlSettings(conf: TuningConf, ifName: string): readonly SysctlSetting[] {
+  const merged = { ...conf.sysctl, ...conf.args?.cni?.sysctl };
+  return Object.entries(merged).map(([key, value]) => {
+    // What would lead up (..) has become slashes by then, and no interface is called so.
+    const file = key.replaceAll(".", "/").replace("IFNAME", () => ifName).replace(/\/+/g, "/").replace(/^\/|\/$/g, "");
+    if (file.startsWith("net/") && !/[\0\n]/.test(file)) return { key, file, value };
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot set sysctl ${JSON.stringify(key)}: /proc/sys/${file} is not the container's own, expected one below net`,
+    );
+  });
+}
+
+/**
+ * Refuses sysctls that no line of the node's list allows.
+ *
+ * @param list  lines, each a regular expression that may match anywhere
+ * @throws CniError 7 for a sysctl that is not allowed, or a line that is no expression
+ */
+export function refuseForbidden(settings: readonly SysctlSetting[], list: string, path: string): void {
+  const allowed = list
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .map((line) => expression(line, path));
+  const forbidden = settings.find(({ key }) => !allowed.some((pattern) => pattern.test(key)));
+  if (forbidden === undefined) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot set sysctl ${JSON.stringify(forbidden.key)}: ${path} does not allow it`,
+  );
+}
+
+function expression(line: string, path: string): RegExp {
+  try {
+    return new RegExp(line);
+  } catch (cause) {
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot read ${path}: ${JSON.stringify(line)} is no regular expression`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * vlan: gives the container one VLAN of a host link, as an interface of its own.
+ *
+ * ADD    creates the 802.1Q link in the container, leases addresses, brings it up.
+ * DEL    deletes the link and releases the addresses; already gone is success.
+ * CHECK  compares kind, VLAN, MTU, MAC, addresses and routes with prevResult.
+ * Refuses (7) an MTU above the master's, and to be without IPAM.     Source: linux/if_link.h, IFLA_VLAN_*
+ */
+import { allVersions, confSchema } from "../../cni/index.ts";
+import { definePlugin } from "../contract/define.ts";
+import { attachInterface, makeInterface } from "../interface/attach.ts";
+import { broken, checkInterface } from "../interface/check.ts";
+import { deleteInterface } from "../interface/delete.ts";
+import { findMaster, linkOn, refuseMtuAbove } from "../interface/master.ts";
+
+export const vlan = definePlugin({
+  type: "vlan",
+  versions: allVersions,
+  schema: confSchema("vlan"),
+  ipam: "required",
+
+  async add({ attachment, conf, ipam }, context) {
+    const master = findMaster(conf, context);
+    refuseMtuAbove(master.link, conf.mtu);
+    const info = { kind: "vlan", id: conf.vlanId ?? 0 } as const;
+    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context);
+    const result = await attachInterface({ link, attachment, ipam }, context);
+    return { ...result, dns: conf.dns ?? {} };
+  },
+
+  async del({ attachment }, context) {
+    deleteInterface(attachment, context);
+  },
+
+  async check(call, handles) {
+    const { conf } = call;
+    findMaster(conf, handles);
+    const { name, info, mtu } = checkInterface(call, handles.container, "vlan");
+    const id = info?.kind === "vlan" ? info.id : undefined,
+      wanted = conf.vlanId ?? 0;
+    if (id !== wanted)
+      throw broken(`Cannot accept interface "${name}": its VLAN is ${id ?? "unknown"}, expected ${wanted}`);
+    if ((conf.mtu ?? 0) !== 0 && mtu !== conf.mtu)
+      throw broken(`Cannot accept interface "${name}": its MTU is ${mtu}, expected ${conf.mtu}`);
+  },
+});

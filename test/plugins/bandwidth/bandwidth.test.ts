@@ -1,0 +1,140 @@
+// src/plugins/bandwidth: token buckets at a veth's host end and at the link its packets are led to, as tc(8) lists them.
+import * as assert from "uvu/assert";
+import type { Result } from "../../../src/cni/index.ts";
+import { code } from "../../../src/cni/index.ts";
+import { bandwidth, turnName } from "../../../src/plugins/bandwidth/index.ts";
+import { rejects } from "../../helpers/errors.ts";
+import { failures, kernelState } from "../../helpers/failing-handles.ts";
+import type { Driven } from "../../helpers/handles.ts";
+import { add, check, del } from "../../helpers/handles.ts";
+import type { TestNetns } from "../../helpers/netns.ts";
+import { attempt, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
+
+const kernel = kernelSuite("bandwidth", import.meta.url);
+
+let netns: TestNetns;
+kernel.before.each(() => {
+  netns = makeNetns();
+  run("ip", "link", "add", "host0", "mtu", "1024", "type", "veth", "peer", "name", "eth0", "mtu", "1024", "netns",
+    netns.name);
+  run("ip", "link", "set", "host0", "up");
+  netns.exec("ip", "link", "set", "eth0", "up");
+});
+kernel.after.each(() => {
+  netns.remove();
+  for (const one of ipJson("link show")) if (one.ifname !== "lo") attempt("ip", "link", "delete", one.ifname);
+});
+
+const turn = turnName("testnet", "test-container");
+const both = { ingressRate: 8, ingressBurst: 8, egressRate: 16, egressBurst: 8 };
+const given = (...names: readonly string[]): Result => ({
+  interfaces: [...names.map((name) => ({ name })), { name: "eth0", sandbox: netns.path }],
+  ips: [{ interface: names.length, address: "10.1.2.3/24" }], routes: [], dns: {},
+});
+
+function driven(conf: Readonly<Record<string, unknown>> = both, more: Partial<Driven> = {}): Driven {
+  return { plugin: bandwidth, netns: netns.path, conf, prevResult: given("host0"), ...more };
+}
+const qdiscs = (name: string): readonly any[] => JSON.parse(run("tc", "-j", "qdisc", "show", "dev", name));
+const tbf = (name: string): any => qdiscs(name).find(({ kind }) => kind === "tbf")?.options;
+
+for (const cniVersion of ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]) {
+  kernel(`limits both directions, CHECK, DEL twice, cniVersion ${cniVersion}`, async () => {
+    const one = driven(both, { cniVersion }), result = await add(one);
+    const [link] = ipJson(`-d link show ${turn}`);
+    assert.equal(result.interfaces, [...given("host0").interfaces, { name: turn, mac: link.address }]);
+    assert.equal([link.linkinfo.info_kind, link.mtu, link.flags.includes("UP")], ["ifb", 1024, true]);
+    assert.equal([tbf("host0")?.rate, tbf(turn)?.rate], [1, 2]);
+    assert.ok(qdiscs("host0").some(({ kind }) => kind === "ingress"));
+    const filters = JSON.parse(run("tc", "-j", "filter", "show", "dev", "host0", "parent", "ffff:"));
+    assert.ok(JSON.stringify(filters).includes(`"to_dev":"${turn}"`), JSON.stringify(filters));
+    if (!cniVersion.startsWith("0.3")) await check({ ...one, prevResult: result });
+    await del({ ...one, netns: "" });
+    assert.not.ok(ipJson("link show").some((each) => each.ifname === turn));
+    await del(one);
+  });
+}
+
+kernel("limits one direction alone", async () => {
+  await add(driven({ ingressRate: 8, ingressBurst: 8 }));
+  assert.ok(tbf("host0") !== undefined && !ipJson("link show").some((each) => each.ifname === turn));
+  run("tc", "qdisc", "del", "dev", "host0", "root");
+  await add(driven({ egressRate: 8, egressBurst: 8 }));
+  assert.ok(tbf("host0") === undefined && tbf(turn) !== undefined);
+});
+
+kernel("takes the runtime's limits, in any spelling, and none", async () => {
+  await add(driven({ runtimeConfig: { bandWidth: both } }));
+  assert.is(tbf("host0")?.rate, 1);
+  assert.equal(await add(driven({})), given("host0"));
+});
+
+kernel("finds the host's end among several, and answers with its own link last", async () => {
+  run("ip", "link", "add", "other0", "type", "veth", "peer", "other1");
+  const prevResult = given("other0", "host0", "other1");
+  const { interfaces } = await add(driven(both, { prevResult }));
+  assert.equal([interfaces.length, interfaces.at(-1)?.name, tbf("other0")], [5, turn, undefined]);
+});
+
+kernel("limits what really passes", async () => {
+  run("ip", "addr", "add", "10.1.2.1/24", "dev", "host0");
+  netns.exec("ip", "addr", "add", "10.1.2.3/24", "dev", "eth0");
+  await add(driven({ ingressRate: 8000, ingressBurst: 800, egressRate: 8000, egressBurst: 800 }));
+  // Ten packets of 500 bytes in one go: the bucket holds one byte in five of the first, and drops what cannot wait.
+  attempt("ping", "-c", "10", "-i", "0.01", "-s", "500", "-W", "1", "10.1.2.3");
+  const [{ drops = 0 } = {}] = JSON.parse(run("tc", "-j", "-s", "qdisc", "show", "dev",
+    "host0")).filter(({ kind }: any) => kind === "tbf");
+  assert.ok(drops > 0, `${drops} packets were dropped`);
+});
+
+for (const [name, conf, more, message] of [
+  ["a burst without a rate", { ingressBurst: 8 }, {}, /ingressRate is 0 beside ingressBurst/],
+  ["to be without prevResult", both, { prevResult: undefined }, /chained/],
+  ["a prevResult without interfaces", both, "empty", /prevResult has no interfaces/],
+  ["a host end that prevResult does not name", both, "other", /its other end is "host0", expected one of prevResult's/],
+] as const) {
+  kernel(`refuses ${name}, and has touched nothing`, async () => {
+    const before = kernelState(netns), { prevResult: _, ...alone } = driven(conf);
+    const prevResult = more === "empty" ? { ...given(), interfaces: [], ips: [] } : more === "other" ? given("lo")
+      : undefined;
+    const call = typeof more === "string" && prevResult !== undefined ? { ...alone, prevResult }
+      : "prevResult" in Object(more) ? alone : driven(conf);
+    assert.match((await rejects(add(call), code.invalidConfig)).message, message);
+    assert.equal(kernelState(netns), before);
+  });
+}
+
+kernel("refuses an interface that is no veth", async () => {
+  netns.exec("ip", "link", "add", "br5", "type", "bridge");
+  assert.match((await rejects(add(driven(both, { ifName: "br5" })), code.invalidConfig)).message,
+    /its kind is bridge, expected a veth/);
+});
+
+kernel("CHECK sees a limit that is another, gone, or led nowhere", async () => {
+  const one = driven(), prevResult = await add(one);
+  assert.match((await rejects(check({ ...driven({ ...both, egressRate: 32 }), prevResult }),
+    code.attachmentBroken)).message, /rate of its limit is 2, expected 4/);
+  run("tc", "qdisc", "del", "dev", "host0", "ingress");
+  assert.match((await rejects(check({ ...one, prevResult }), code.attachmentBroken)).message, /is not led to/);
+  run("ip", "link", "del", turn);
+  assert.match((await rejects(check({ ...one, prevResult }), code.attachmentBroken)).message, /it is gone/);
+  run("tc", "qdisc", "del", "dev", "host0", "root");
+  assert.match((await rejects(check({ ...one, prevResult }), code.attachmentBroken)).message, /expected a limit/);
+});
+
+kernel("a second ADD is refused, and leaves the first one's limits", async () => {
+  await add(driven());
+  await rejects(add(driven()), code.kernel);
+  assert.equal([tbf("host0")?.rate, tbf(turn)?.rate], [1, 2]);
+});
+
+kernel("a failure at any step leaves links and qdiscs as before", async () => {
+  const state = () => [kernelState(netns), qdiscs("host0").map(({ kind, options }) => [kind, options])];
+  assert.ok(await failures(driven(), () => {
+    attempt("tc", "qdisc", "del", "dev", "host0", "root");
+    attempt("tc", "qdisc", "del", "dev", "host0", "ingress");
+    return state();
+  }, { times: 1 }) > 5);
+});
+
+kernel.run();

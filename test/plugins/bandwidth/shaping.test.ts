@@ -1,0 +1,50 @@
+// src/plugins/bandwidth/shaping.ts: limits as configured, as the kernel takes them.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { code } from "../../../src/cni/index.ts";
+import { turnName } from "../../../src/plugins/bandwidth/index.ts";
+import { shapingOf } from "../../../src/plugins/bandwidth/shaping.ts";
+import { throws } from "../../helpers/errors.ts";
+
+const limits = suite("a limit");
+
+for (const [rate, burst, expected] of [
+  [8, 8, { rate: 1n, limitBytes: 1, bufferTicks: 15_625_000 }],
+  [8000, 80, { rate: 1000n, limitBytes: 35, bufferTicks: 156_250 }],
+  [1, 8, { rate: 1n, limitBytes: 1, bufferTicks: 15_625_000 }],
+  [8e12, 8000, { rate: 1_000_000_000_000n, limitBytes: 2 ** 32 - 1, bufferTicks: 0 }],
+] as const) {
+  limits(`of ${rate} bit/s with ${burst} bits is ${String(expected.rate)} B/s`, () => {
+    const { ingress, egress } = shapingOf({ ingressRate: rate, ingressBurst: burst }, undefined);
+    assert.equal(ingress, expected);
+    assert.is(egress, undefined);
+  });
+}
+
+limits("may hold what 32 bits hold of bytes, and no more", () => {
+  const burst = (bits: number) => shapingOf({ egressRate: 8e9, egressBurst: bits }, undefined).egress;
+  assert.is(burst(2 ** 35 - 16)?.limitBytes, 2 ** 32 - 1);
+  assert.match(throws(() => burst(2 ** 35), code.invalidConfig).message, /egressBurst is 34359738368 bits/);
+});
+
+for (const [conf, message] of [
+  [{ ingressRate: 8 }, /ingressBurst is 0 beside ingressRate/],
+    [{ egressBurst: 8 }, /egressRate is 0 beside egressBurst/],
+  [{ ingressRate: 0, ingressBurst: 1 }, /ingressRate is 0/],
+] as const) {
+  limits(`is refused in halves: ${JSON.stringify(conf)}`, () =>
+    assert.match(throws(() => shapingOf(conf, undefined), code.invalidConfig).message, message));
+}
+
+limits("is the configuration's as soon as that has any, and else the runtime's", () => {
+  const runtime = { ingressRate: 16, ingressBurst: 16, egressRate: 16, egressBurst: 16 };
+  assert.is(shapingOf({}, runtime).ingress?.rate, 2n);
+  assert.equal(shapingOf({ ingressRate: 0 }, runtime), { ingress: undefined, egress: undefined });
+  throws(() => shapingOf({ ingressRate: 8 }, runtime), code.invalidConfig);
+  assert.equal(shapingOf({}, undefined), { ingress: undefined, egress: undefined });
+});
+limits.run();
+
+const names = suite("the name of the link that packets take");
+names("is the reference's", () => assert.is(turnName("cni-plugin-bandwidth-test", "dummy"), "bwpa8eda89404b7"));
+names.run();

@@ -1,0 +1,186 @@
+// src/plugins/tuning: sysctls and properties of an interface, and how they come back.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import type { Result } from "../../../src/cni/index.ts";
+import { allVersions, code } from "../../../src/cni/index.ts";
+import { tuning } from "../../../src/plugins/tuning/index.ts";
+import { rejects } from "../../helpers/errors.ts";
+import { failures, kernelState } from "../../helpers/failing-handles.ts";
+import type { Driven } from "../../helpers/handles.ts";
+import { add, check, del } from "../../helpers/handles.ts";
+import type { TestNetns } from "../../helpers/netns.ts";
+import { ipJson, kernelSuite, makeNetns } from "../../helpers/netns.ts";
+
+const kernel = kernelSuite("tuning", import.meta.url);
+
+let netns: TestNetns, dataDir = "";
+kernel.before.each(() => {
+  netns = makeNetns();
+  netns.exec("ip", "link", "add", "eth0", "address", "02:00:00:00:00:01", "type", "veth", "peer", "far0");
+  dataDir = join(mkdtempSync(join(tmpdir(), "polynic-tuning-")), "data");
+});
+kernel.after.each(() => {
+  netns.remove();
+  rmSync(join(dataDir, ".."), { recursive: true });
+});
+
+const given = (): Result => ({ interfaces: [{ name: "eth0", mac: "02:00:00:00:00:01", sandbox: netns.path }],
+  ips: [{ interface: 0, address: "10.1.2.3/24" }], routes: [], dns: {} });
+
+function driven(conf: Readonly<Record<string, unknown>>, more: Partial<Driven> = {}): Driven {
+  return { plugin: tuning, netns: netns.path, conf: { dataDir, ...conf }, prevResult: given(), ...more };
+}
+const backup = (): string => join(dataDir, "test-container_eth0.json");
+const martians = (): string => netns.exec("cat", "/proc/sys/net/ipv4/conf/all/log_martians").trim();
+const link = (): any => ipJson("-d link show eth0", netns)[0];
+
+const mac = "02:00:00:00:00:0a";
+const properties: readonly (readonly [string, unknown, (link: any) => unknown, unknown, unknown])[] = [
+  ["promisc", true, ({ promiscuity }) => promiscuity, 1, false], ["mtu", 1400, ({ mtu }) => mtu, 1400, 1500],
+  ["txQLen", 20_000, ({ txqlen }) => txqlen, 20_000, 1000],
+    ["mac", mac, ({ address }) => address, mac, "02:00:00:00:00:01"],
+  ["allmulti", true, ({ flags }) => flags.includes("ALLMULTI"), true, false],
+];
+
+for (const cniVersion of allVersions.slice(2)) {
+  kernel(`sets a sysctl, passes the result on and notes nothing, cniVersion ${cniVersion}`, async () => {
+    const one = driven({ sysctl: { "net.ipv4.conf.all.log_martians": "1" } }, { cniVersion });
+    assert.equal(await add(one), given());
+    assert.is(martians(), "1");
+    assert.not.ok(existsSync(backup()));
+    if (!cniVersion.startsWith("0.3")) await check(one);
+    await del(one);
+  });
+
+  for (const [key, value, read, during, before] of properties) {
+    for (const [where, conf] of [["its own key", { [key]: value }],
+      ["args.cni", { args: { cni: { [key]: value } } }]] as const) {
+      kernel(`sets ${key} by ${where} and gives it back, cniVersion ${cniVersion}`, async () => {
+        const one = driven(conf, { cniVersion }), first = read(link()), result = await add(one);
+        assert.is(read(link()), during);
+        assert.equal(JSON.parse(readFileSync(backup(), "utf8")), { [key]: before });
+        assert.equal([statSync(backup()).mode & 0o777, statSync(dataDir).mode & 0o777], [0o600, 0o700]);
+        if (key === "mac") assert.is(result.interfaces[0]?.mac, mac);
+        if (!cniVersion.startsWith("0.3")) await check({ ...one, prevResult: result });
+        await del(one);
+        assert.equal([read(link()), existsSync(backup())], [first, false]);
+        await del(one);
+      });
+    }
+  }
+}
+
+kernel("takes a MAC of CNI_ARGS and of the runtime, and tells it as it was typed", async () => {
+  for (const one of [driven({}, { args: "IgnoreUnknown=true;MAC=02:00:00:00:00:0A" }),
+    driven({ RuntimeConfig: { mac: "02:00:00:00:00:0A" } })]) {
+    assert.is((await add(one)).interfaces[0]?.mac, "02:00:00:00:00:0A");
+    assert.is(link().address, mac);
+    await check(one);
+    await del(one);
+  }
+});
+
+kernel("sets all of it together, and DEL takes the reference's note too", async () => {
+  const one = driven({ mac, promisc: true, mtu: 4000, allmulti: true, txQLen: 500,
+    sysctl: { "net.ipv4.conf.IFNAME.log_martians": "1" } });
+  await add(one);
+  assert.is(readFileSync(backup(), "utf8").split("\n")[1]?.slice(0, 3), ' "m');
+  assert.is(netns.exec("cat", "/proc/sys/net/ipv4/conf/eth0/log_martians"), "1\n");
+  writeFileSync(backup(), '{\n "mtu": 1280\n}');
+  await del(one);
+  assert.equal([link().mtu, existsSync(backup())], [1280, false]);
+});
+
+for (const [name, conf, number, message] of [
+  ["a sysctl outside of the container's network", { sysctl: { "kernel.hostname": "x" } }, code.invalidConfig,
+    /kernel\.hostname.*not the container's own/],
+  ["a sysctl that is duplicated", { sysctl: { "net.a": ["1"] } }, code.invalidConfig, /duplicated/],
+  ["a MAC that is none", { mac: "nope" }, code.invalidConfig, /"nope" is no MAC/],
+  ["a negative MTU", { mtu: -1 }, code.invalidConfig, /mtu is -1/],
+] as const) {
+  kernel(`refuses ${name}, and has touched nothing`, async () => {
+    const before = kernelState(netns);
+    assert.match((await rejects(add(driven(conf)), number)).message, message);
+    assert.equal([kernelState(netns), existsSync(dataDir)], [before, false]);
+  });
+}
+
+kernel("refuses a directory that is not the node's choice", async () => {
+  assert.match((await rejects(add(driven({ mtu: 1400 }, { trusted: false })), code.invalidConfig)).message,
+    /only the node's own configuration may choose it/);
+  assert.equal([link().mtu, existsSync(dataDir)], [1500, false]);
+  await del(driven({ mtu: 1400 }, { trusted: false }));
+});
+
+kernel("refuses to be without prevResult", async () => {
+  const { prevResult: _, ...alone } = driven({ mtu: 1400 });
+  assert.match((await rejects(add(alone), code.invalidConfig)).message, /chained/);
+  assert.is(link().mtu, 1500);
+});
+
+kernel("asks the node's list where there is one; DEL does not", async () => {
+  const one = driven({ sysctl: { "net.ipv4.conf.all.log_martians": "1" } });
+  const listed = (list: string): Partial<Driven> => ({ through: () => ({ readTextIfPresent: () => list }) });
+  assert.match((await rejects(add({ ...one, ...listed("^net\\.core") }), code.invalidConfig)).message,
+    /allowlist\.conf does not allow it/);
+  assert.is(martians(), "0");
+  await del({ ...one, ...listed("^net\\.core") });
+  await add({ ...one, ...listed("^net\\.ipv4") });
+  assert.is(martians(), "1");
+});
+
+kernel("CHECK sees whatever is another, somebody else's promiscuous mode included", async () => {
+  const one = driven({ mac, mtu: 1400, allmulti: true, txQLen: 5, sysctl: { "net.ipv4.conf.all.log_martians": "1" } });
+  const prevResult = await add(one);
+  for (const [words, back, message] of [
+    ["address 02:00:00:00:00:0b", `address ${mac}`, /its mac is/],
+      ["mtu 1300", "mtu 1400", /its mtu is 1300, expected 1400/],
+    ["allmulticast off", "allmulticast on", /its allmulti is false/],
+      ["txqueuelen 6", "txqueuelen 5", /its txQLen is 6/],
+    ["promisc on", "promisc off", /its promisc is true, expected false/],
+  ] as const) {
+    netns.exec("ip", "link", "set", "eth0", ...words.split(" "));
+    assert.match((await rejects(check({ ...one, prevResult }), code.attachmentBroken)).message, message);
+    netns.exec("ip", "link", "set", "eth0", ...back.split(" "));
+  }
+  await check({ ...one, prevResult });
+  netns.exec("sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/all/log_martians");
+  assert.match((await rejects(check({ ...one, prevResult }), code.attachmentBroken)).message,
+    /log_martians: it is "0", expected "1"/);
+});
+
+kernel("DEL keeps the note of an interface that is gone, passes over one it cannot read, and needs no namespace",
+  async () => {
+  const one = driven({ mtu: 1400 });
+  await add(one);
+  for (const where of ["", "/run/netns/none"]) await del({ ...one, netns: where });
+  netns.exec("ip", "link", "delete", "eth0");
+  await del(one);
+  assert.ok(existsSync(backup()));
+  netns.exec("ip", "link", "add", "eth0", "type", "veth", "peer", "far0");
+  mkdirSync(dataDir, { recursive: true });
+  writeFileSync(backup(), "[");
+  await del(one);
+});
+
+kernel("DEL says what it could not give back, and keeps the note", async () => {
+  const one = driven({ mtu: 1400 });
+  await add(one);
+  writeFileSync(backup(), '{"mtu": 100000000}');
+  await rejects(del(one), code.kernel);
+  assert.ok(existsSync(backup()));
+});
+
+kernel("a failure at any step leaves the interface and its sysctls as before", async () => {
+  const conf = { mac, mtu: 1400, promisc: true, sysctl: { "net.ipv4.conf.all.log_martians": "1" } };
+  const state = () => [kernelState(netns), existsSync(backup())];
+  const reset = () => {
+    netns.exec("sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/all/log_martians");
+    return state();
+  };
+  assert.ok(await failures(driven(conf), reset) > 3);
+});
+
+kernel.run();
