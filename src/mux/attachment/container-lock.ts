@@ -11,17 +11,25 @@ const lockCount = 256;
 /** Runtimes give up on a container after two to four minutes. */
 const waitMs = 120_000;
 
+export interface ContainerToLock {
+  readonly cniDir: string;
+  readonly containerId: string;
+  /** Two minutes unless given. */
+  readonly timeoutMs?: number;
+}
+
 /**
  * Runs `work` while nobody else, in this process or another, works on that container, nor on the few others that share
  * its lock.
  *
- * @throws CniError 11 when the lock is not had within two minutes, 5 when its file cannot be used
+ * @throws CniError 11 when the lock is not had in time, 5 when its file cannot be used
  */
 export async function withContainerLock<T>(
-  { cniDir, containerId }: { readonly cniDir: string; readonly containerId: string },
+  { cniDir, containerId, timeoutMs = waitMs }: ContainerToLock,
   work: () => Promise<T>,
 ): Promise<T> {
-  const lock = await take(join(cniDir, ".polynic", `lock-${lockOf(containerId)}`), containerId);
+  const path = join(cniDir, ".polynic", `lock-${lockOf(containerId)}`);
+  const lock = await take(path, { containerId, timeoutMs });
   try {
     return await work();
   } finally {
@@ -29,9 +37,12 @@ export async function withContainerLock<T>(
   }
 }
 
-async function take(path: string, containerId: string): Promise<Lock> {
+async function take(
+  path: string,
+  { containerId, timeoutMs }: { readonly containerId: string; readonly timeoutMs: number },
+): Promise<Lock> {
   try {
-    return await takeLock(path, { timeoutMs: waitMs, directoryMode: 0o700 });
+    return await takeLock(path, { timeoutMs, directoryMode: 0o700 });
   } catch (error) {
     throw new CniError(
       error instanceof LockError ? code.tryAgainLater : code.ioFailure,
