@@ -102,7 +102,8 @@ doors("let through what somebody outside imports, and nothing else", () => {
   const unused = rooms.flatMap((room) => {
     const door = doorOf(room);
     if (!files.includes(door)) return [];
-    const wanted = new Set(outside.filter(({ file, target }) => target === door && !file.startsWith(`${source}/${room}/`))
+    const wanted = new Set(outside.filter(({ file, target }) =>
+      target === door && !file.startsWith(`${source}/${room}/`))
       .flatMap(({ names }) => names));
     return exportsOf(door).filter((name) => !wanted.has(name)).map((name) => `${room}: ${name}`);
   });

@@ -21,7 +21,8 @@ function permitted(): readonly string[] {
   const role = parseAllDocuments(text).map((document) => document.toJS()).find(({ kind }) => kind === "ClusterRole");
   const rules: readonly Rule[] = role.rules;
   return rules.flatMap(({ apiGroups, resources,
-    verbs }) => apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)))).sort();
+    verbs }) => apiGroups.flatMap((group) =>
+      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)))).sort();
 }
 
 /** A request as the authorizer sees it (kubernetes.io, "Authorization overview": request verbs). */

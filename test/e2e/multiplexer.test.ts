@@ -43,7 +43,8 @@ three("are attached, confirmed, and taken away without a trace, twice", inWorld(
   const { json } = succeed(world, multiplexed("ADD", conf));
   assert.equal(json.ips.map(({ address }: any) => address),
     ["10.60.0.3/24", "10.61.0.3/24", "fd00:61::3/64", "192.168.77.3/24"]);
-  const inside = json.interfaces.filter(({ sandbox }: any) => sandbox === world.container.path).map(({ name }: any) => name);
+  const inside = json.interfaces.filter(({ sandbox }: any) => sandbox === world.container.path)
+    .map(({ name }: any) => name);
   assert.equal(inside, ["eth0", "net1", "net2"]);
   for (const { address, interface: index } of json.ips) {
     const { name } = json.interfaces[index];
@@ -185,7 +186,9 @@ const listed = (conf: object, valid: unknown): object => ({ ...conf, "cni.dev/va
 const ids = ["pod-1", "pod-2", "pod-3"] as const;
 
 /** Three containers, of which the second's namespace is gone. */
-function crowd(world: World): { readonly conf: object; readonly third: string; readonly present: () => readonly string[] } {
+function crowd(
+  world: World,
+): { readonly conf: object; readonly third: string; readonly present: () => readonly string[] } {
   const conf = threeNetworks(world), second = world.another(), third = world.another();
   const namespaces = { "pod-1": world.container, "pod-2": second, "pod-3": third };
   for (const id of ids) succeed(world, multiplexed("ADD", conf, { containerId: id, netns: namespaces[id].path }));

@@ -139,7 +139,8 @@ pods("are whole or not there, and in the end gone, whatever is killed and whatev
     const addresses = whole.flatMap(({ netns }) => ["eth0", "net1", "net2",
       "net3"].flatMap((ifName) => addressesOf(netns, ifName)));
     assert.is(new Set(addresses).size, whole.length * 4, context);
-    await Promise.all((await cluster.containerd.cri.listPods()).map((id) => cluster.containerd.remove(id).catch(() => {})));
+    await Promise.all((await cluster.containerd.cri.listPods())
+      .map((id) => cluster.containerd.remove(id).catch(() => {})));
   } finally {
     over = true;
     await trouble;

@@ -234,7 +234,8 @@ function watch(request: IncomingMessage, response: ServerResponse, path: string,
 }
 
 function selected(query: URLSearchParams): (object: Json) => boolean {
-  const wanted = (query.get("fieldSelector") ?? "").split(",").filter((part) => part !== "").map((part) => part.split(/==?/));
+  const wanted = (query.get("fieldSelector") ?? "").split(",").filter((part) => part !== "")
+    .map((part) => part.split(/==?/));
   return (object) => wanted.every(([field = "", value]) => String(field.split(".").reduce((inner, key) => inner?.[key],
     object)) === value);
 }

@@ -33,7 +33,8 @@ export function leftovers({ links = [], netns = [] }: Fixtures = {}): readonly s
       && !links.includes(ifname)).map(({ ifname }) => `link ${ifname}`),
     ...readdirSync("/run/netns").filter((name) => !netns.includes(name)).map((name) => `namespace ${name}`),
     ...run("nft", "list",
-      "ruleset").split("\n").map((line) => line.trim()).filter((line) => podRule.test(line)).map((line) => `rule ${line}`),
+      "ruleset").split("\n").map((line) => line.trim()).filter((line) => podRule.test(line))
+        .map((line) => `rule ${line}`),
     ...[...filesOf("/var/lib/cni"),
       ...filesOf("/run/k8s.cni.cncf.io")].filter((path) => !sharedFile.test(path)).map((path) => `file ${path}`),
     ...processes().filter((line) => podProcess.test(line)).map((line) => `process ${line}`),

@@ -8,7 +8,8 @@ export function isRunning(id: number): boolean {
 
 /** Children of ours that have ended, and nobody has taken notice. */
 export function zombies(): readonly number[] {
-  return readdirSync("/proc").map(Number).filter((id) => id > 0 && statOf(id)?.includes(`) Z ${process.pid} `) === true);
+  return readdirSync("/proc").map(Number)
+    .filter((id) => id > 0 && statOf(id)?.includes(`) Z ${process.pid} `) === true);
 }
 
 function statOf(id: number): string | undefined {

@@ -100,7 +100,8 @@ addresses("list gives our end of a point-to-point address", () => {
 addresses("list tells tentative addresses from settled ones", async () => {
   run("ip", "link", "set", "v1", "up");
   run("ip", "link", "set", "v0", "up");
-  const of = (text: string): LinkAddress | undefined => host.addresses.list(index).find((found) => shown(found) === text);
+  const of = (text: string): LinkAddress | undefined =>
+    host.addresses.list(index).find((found) => shown(found) === text);
   host.addresses.add(index, parsePrefix("2001:db8::5/64"));
   assert.is(of("2001:db8::5/64")?.tentative, true);
   run("ip", "addr", "add", "2001:db8::6/64", "dev", "v0", "nodad");
@@ -112,7 +113,8 @@ addresses("list tells tentative addresses from settled ones", async () => {
 addresses("list says when detection found a duplicate", async () => {
   run("ip", "addr", "add", "2001:db8::7/64", "dev", "v1", "nodad");
   host.addresses.add(index, parsePrefix("2001:db8::7/64"));
-  const found = (): LinkAddress | undefined => host.addresses.list(index).find((one) => shown(one) === "2001:db8::7/64");
+  const found = (): LinkAddress | undefined =>
+    host.addresses.list(index).find((one) => shown(one) === "2001:db8::7/64");
   await until("the duplicate is found", () => found()?.dadFailed === true);
 });
 

@@ -49,7 +49,8 @@ everyCase.run();
 const kit = suite("the conformance kit, a share of it, on");
 for (const example of examples) {
   kit(example.subject.name, async () => {
-    const pools = casesOf(example).filter(({ ranges }) => ranges !== undefined).flatMap((row) => poolsOf(rangesOf(row)));
+    const pools = casesOf(example).filter(({ ranges }) => ranges !== undefined)
+      .flatMap((row) => poolsOf(rangesOf(row)));
     for await (const { title, failure } of runKit(example.subject,
       { seed: random().seed, share: 0.005, pools })) assert.is(failure, undefined, `${title}: ${failure}`);
   });

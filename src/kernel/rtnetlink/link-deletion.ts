@@ -25,9 +25,17 @@ export function deleteLink(socket: () => NetlinkSocket, index: number, names: Li
   });
 }
 
-/** Deletes all that are there; those that are gone are skipped. */
-export function deleteLinks(socket: () => NetlinkSocket, { names, indexes }: LinksToDelete): void {
-  if (indexes.length > 1) deleteGroup(socket, { names, indexes });
+/**
+ * Deletes all that are there; those that are gone are skipped.
+ *
+ * @param draw  chance, for the number of the group that they go as
+ */
+export function deleteLinks(
+  socket: () => NetlinkSocket,
+  { names, indexes }: LinksToDelete,
+  draw: (bytes: number) => Uint8Array = randomBytes,
+): void {
+  if (indexes.length > 1) deleteGroup(socket, { names, indexes }, draw);
   else deleteEach(socket, { names, indexes });
 }
 
@@ -35,8 +43,12 @@ export function deleteLinks(socket: () => NetlinkSocket, { names, indexes }: Lin
  * Deletes the links as one group. The kernel waits for an RCU grace period per request that deletes links, 13 to 23 ms
  * each, so eight links in one request take as long as one.
  */
-function deleteGroup(socket: () => NetlinkSocket, { names, indexes }: LinksToDelete): void {
-  const group = unusedGroup(socket);
+function deleteGroup(
+  socket: () => NetlinkSocket,
+  { names, indexes }: LinksToDelete,
+  draw: (bytes: number) => Uint8Array,
+): void {
+  const group = unusedGroup(socket, draw);
   const errors = socket().executeAll(indexes.map((index) => ({
     operation: `group ${names.shown(index)} for deletion`,
     type: RTM_SETLINK, flags: NLM_F_ACK, body: linkBody, header: { index }, attributes: { group },
@@ -69,7 +81,7 @@ function deleteEach(socket: () => NetlinkSocket, { names, indexes }: LinksToDele
 }
 
 /** A link group with no members: the kernel deletes whatever is in the group, so it must be nobody else's. */
-function unusedGroup(socket: () => NetlinkSocket): number {
+function unusedGroup(socket: () => NetlinkSocket, draw: (bytes: number) => Uint8Array): number {
   const attributes = { extMask: RTEXT_FILTER_SKIP_STATS };
   const used = new Set(
     socket().dump(
@@ -79,7 +91,8 @@ function unusedGroup(socket: () => NetlinkSocket): number {
     ),
   );
   for (let tries = 0; tries < 16; tries++) {
-    const group = new DataView(randomBytes(4).buffer).getUint32(0) & 0x7fff_ffff;
+    const drawn = draw(4);
+    const group = new DataView(drawn.buffer, drawn.byteOffset).getUint32(0) & 0x7fff_ffff;
     // 0 is where every link starts.
     if (group !== 0 && !used.has(group)) return group;
   }

@@ -6,12 +6,12 @@ import { rejects } from "../../helpers/errors.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, gc, reservations, status } from "../../helpers/handles.ts";
-import type { TestNetns } from "../../helpers/netns.ts";
+import type { KernelSuite, TestNetns } from "../../helpers/netns.ts";
 import { attempt, ipJson, kernelSuite, makeNetns, nftJson, run } from "../../helpers/netns.ts";
 
 let netns: TestNetns;
 
-function useFreshNetns(kernel: { before: { each(handler: () => void): void }; after: { each(handler: () => void): void } }): void {
+function useFreshNetns(kernel: Pick<KernelSuite, "before" | "after">): void {
   kernel.before.each(() => {
     netns = makeNetns();
   });
@@ -31,7 +31,8 @@ const hostLink = (name: string) => ipJson("link show").find((link) => link.ifnam
 const hostNames = () => ipJson("link show").map((link) => link.ifname).sort();
 const globals = (where: TestNetns | undefined, link: string): string[] => (
   ipJson(`addr show dev ${link}`,
-    where)[0]?.addr_info.filter((info: any) => info.scope === "global").map((info: any) => `${info.local}/${info.prefixlen}`) ?? []);
+    where)[0]?.addr_info.filter((info: any) => info.scope === "global")
+      .map((info: any) => `${info.local}/${info.prefixlen}`) ?? []);
 
 const kernel = kernelSuite("bridge", import.meta.url);
 useFreshNetns(kernel);
@@ -276,7 +277,8 @@ kernel("the configuration's dns replaces IPAM's as soon as it says anything", as
 kernel("macspoofchk: rules while attached, none after DEL", async () => {
   const one = driven({ macspoofchk: true });
   const result = await add(one);
-  const rules = (): string[] => nftJson("list table bridge nat").filter((entry) => "rule" in entry).map((entry) => entry.rule.chain);
+  const rules = (): string[] => nftJson("list table bridge nat").filter((entry) => "rule" in entry)
+    .map((entry) => entry.rule.chain);
   assert.equal(rules().sort(), ["PREROUTING", "cni-br-iface-test-container-eth0",
     "cni-br-iface-test-container-eth0-mac", "cni-br-iface-test-container-eth0-mac"]);
   await del({ ...one, prevResult: result });

@@ -44,7 +44,8 @@ const test = wasmIpam("test");
 const reserved = (network = "mynet"): readonly string[] =>
   (existsSync(join(dataDir, network)) ? readdirSync(join(dataDir,
     network)).filter((name) => /^\d+\.|:/.test(name)).sort() : []);
-const addressOf = (result: { readonly ips: readonly { readonly address: string }[] }): string | undefined => result.ips[0]?.address;
+const addressOf = (result: { readonly ips: readonly { readonly address: string }[] }): string | undefined =>
+  result.ips[0]?.address;
 const answering = (answer: object): Assembly => ({ answer: JSON.stringify(answer) });
 const taking = (address: string): Assembly => answering({ ips: [{ range: 0, address }] });
 

@@ -72,7 +72,8 @@ configs.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-modu
 configs.after.each(() => rmSync(directory, { recursive: true }));
 
 /** A list in a list in a list. */
-const nested = (levels: number): object => ({ a: Array.from({ length: levels }).reduce<unknown>((inner) => [inner], 1) });
+const nested = (levels: number): object =>
+  ({ a: Array.from({ length: levels }).reduce<unknown>((inner) => [inner], 1) });
 const unfit: readonly (readonly [string, object, RegExp])[] = [
   ["is larger than 256 KiB", { a: "x".repeat(300_000) }, /300008 characters long, expected at most 262144/],
   ["nests 100 levels deep", nested(100), /101 levels deep, expected at most 64/],
