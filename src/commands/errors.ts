@@ -12,6 +12,16 @@ export class CommandError extends Error {
   override readonly name: string = "CommandError";
 }
 
+/**
+ * Root is what the kernel asks for whatever these commands do; without this each would fail at another place.
+ *
+ * @throws CommandError for anybody else
+ */
+export function requireRoot(act: string): void {
+  if (process.geteuid?.() === 0) return;
+  throw new CommandError(`Cannot ${act}: that is for root, expected to be run with sudo or as root`);
+}
+
 const forPeople = [UsageError, CommandError, AddressError, CniError] as const;
 
 /** Whether an error is one a person can act upon; anything else is our own bug. */

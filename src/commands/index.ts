@@ -5,9 +5,24 @@
 import type { CommandRows, Status } from "./command.ts";
 import type { ProcessEnvironment } from "./output.ts";
 
-const here = "On this machine", networks = "For who writes networks and modules";
+const state = "What is there", here = "On this machine", networks = "For who writes networks and modules";
 
 export const rows: CommandRows = {
+  status: {
+    section: state,
+    summary: "asks every network whether containers can be attached to it",
+    load: async () => (await import("./status/index.ts")).statusCommand,
+  },
+  check: {
+    section: state,
+    summary: "looks whether attached containers are attached as they should be",
+    load: async () => (await import("./check/index.ts")).checkCommand,
+  },
+  gc: {
+    section: state,
+    summary: "takes away what is left of containers that are gone",
+    load: async () => (await import("./gc/index.ts")).gcCommand,
+  },
   install: {
     section: here,
     summary: "puts polynic on this node of a cluster",

@@ -4,7 +4,7 @@ import type { Style } from "./style.ts";
 
 export interface Table {
   readonly columns: readonly Column[];
-  /** A cell for each column. */
+  /** A cell for each column: "" is shown as a dash, " " as nothing. */
   readonly rows: readonly (readonly Cell[])[];
 }
 
@@ -18,10 +18,11 @@ export interface Column {
 export type Cell = string | { readonly text: string; readonly style: keyof Style };
 
 /** Names of others come from files and other programs; what is longer is no name any more. */
-const cellChars = 300;
+const cellChars = 2_000;
 
 /** Lines without the end of a line; none for no rows, where a sentence says more than headings. */
-export function tableLines({ columns, rows }: Table, style: Style): readonly string[] {
+export function tableLines(table: Table, style: Style): readonly string[] {
+  const { columns, rows } = withoutBlank(table);
   if (rows.length === 0) return [];
   const heads = columns.map(({ title }): Cell => ({ text: title, style: "bold" }));
   const lines = [heads.map(shownCell), ...rows.map((row) => row.map(dashedCell))];
@@ -39,15 +40,24 @@ export function tableLines({ columns, rows }: Table, style: Style): readonly str
   );
 }
 
+/** What no row has, as a reason where nothing is wrong, needs no heading. */
+function withoutBlank({ columns, rows }: Table): Table {
+  const isSaid = columns.map((_, index) => rows.some((row) => textOf(row[index] ?? "") !== " "));
+  const left = <T>(cells: readonly T[]): readonly T[] => cells.filter((_, index) => isSaid[index] === true);
+  return { columns: left(columns), rows: rows.map(left) };
+}
+
+function textOf(cell: Cell): string {
+  return typeof cell === "string" ? cell : cell.text;
+}
+
 interface ShownCell {
   readonly text: string;
   readonly paint: keyof Style | undefined;
 }
 
 function shownCell(cell: Cell): ShownCell {
-  return typeof cell === "string"
-    ? { text: printable(cell, cellChars), paint: undefined }
-    : { text: printable(cell.text, cellChars), paint: cell.style };
+  return { text: printable(textOf(cell), cellChars), paint: typeof cell === "string" ? undefined : cell.style };
 }
 
 /** An empty cell could be taken for the next one's margin. */

@@ -25,6 +25,11 @@ table("has a dash where there is nothing, and no headings over nothing", () => {
   assert.equal(tableLines({ columns, rows: [] }, plain), []);
 });
 
+table("leaves out what no row has", () => {
+  const rows = [["a", " ", " "], ["b", " ", "x"]];
+  assert.equal(tableLines({ columns, rows }, plain), ["name  state", "a", "b     x"]);
+});
+
 table("lets no name move the cursor or turn the writing's direction", () => {
   const [, line = ""] = tableLines({ columns, rows: [["a\x1b[2J\u202eb\nc", "1", "x"]] }, plain);
   assert.not.match(line, /[\x00-\x1f\u202e]/);

@@ -1,0 +1,134 @@
+/** The containers that this machine's multiplexed networks have attached, as far as they are remembered. */
+import { existsSync } from "node:fs";
+import { newestVersion, parseJsonObject, splitArgPairs } from "../../cni/index.ts";
+import { openNamespaceIfPresent } from "../../kernel/index.ts";
+import type { KnownAttachment } from "../../mux/index.ts";
+import { knownAttachments } from "../../mux/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import { UsageError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import type { ProcessEnvironment } from "../output.ts";
+import { anyOf } from "../words.ts";
+import { configurationFiles, isReadable, multiplexerIn } from "./configuration.ts";
+import type { ConfDirOptions } from "./directories.ts";
+import { confDirs, pluginPath, usualStateDirectory } from "./directories.ts";
+import { byHand } from "./network-call.ts";
+
+/** A container's attachment, and where it is written down. */
+export interface Remembered extends KnownAttachment {
+  readonly stateDir: string;
+  /** What people call the container: its name, or its id cut short. */
+  readonly label: string;
+  readonly netns: string;
+  /** Somebody has attached it by hand. */
+  readonly isByHand: boolean;
+}
+
+export interface StateOptions extends Partial<ConfDirOptions> {
+  readonly "state-dir": string | undefined;
+}
+
+/** Where attachments are remembered: the directory that was named, or the usual one and those of configurations. */
+export function stateDirs({ "state-dir": named, "conf-dir": confDir }: StateOptions): readonly string[] {
+  if (named !== undefined) return [named];
+  const ofConfigurations = configurationFiles(confDirs({ "conf-dir": confDir }))
+    .filter(isReadable)
+    .flatMap(({ configuration }) => multiplexerIn(configuration)?.["cniDir"] ?? [])
+    .map(String);
+  return [...new Set([usualStateDirectory, ...ofConfigurations])];
+}
+
+/** All of them, by container and interface. */
+export function rememberedAttachments(
+  options: StateOptions,
+  environment: ProcessEnvironment,
+): readonly Remembered[] {
+  const path = pluginPath(environment);
+  return stateDirs(options)
+    .filter((directory) => existsSync(directory))
+    .flatMap((stateDir) => {
+      const conf = { cniDir: stateDir, binDir: "", cniVersion: newestVersion, runtimeConfigToAll: false };
+      return knownAttachments(conf, path).map((known) => toRemembered(known, stateDir));
+    })
+    .sort((a, b) => compare(a.label, b.label) || compare(a.containerId, b.containerId) || compare(a.ifName, b.ifName));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function toRemembered(known: KnownAttachment, stateDir: string): Remembered {
+  const { containerId, multiplexer, networks } = known;
+  return {
+    ...known, stateDir,
+    label: nameIn(multiplexer?.args ?? "") ?? shortId(containerId),
+    netns: multiplexer?.netns || (networks[0]?.attachment.netns ?? ""),
+    isByHand: multiplexer?.network === byHand,
+  };
+}
+
+/** `web`, `shop/web-0`; undefined where the runtime gave no name. */
+function nameIn(args: string): string | undefined {
+  const pairs = new Map(splitArgPairs(args));
+  const name = pairs.get("K8S_POD_NAME") ?? "", namespace = pairs.get("K8S_POD_NAMESPACE") ?? "";
+  if (name === "") return undefined;
+  return namespace === "" ? name : `${namespace}/${name}`;
+}
+
+/** As container engines cut theirs. */
+export function shortId(containerId: string): string {
+  return /^[0-9a-f]{64}$/.test(containerId) ? containerId.slice(0, 12) : containerId;
+}
+
+/** Of the containers that are named when none is meant. */
+const listedMax = 8;
+
+/** Fewer letters of an id could be a name. */
+const idCharsMin = 4;
+
+/** Whether a word means that container: its name, its id or the beginning of it, its namespace. */
+export function isMeant({ label, containerId, netns }: Remembered, word: string): boolean {
+  if (word === label || word === containerId || (netns !== "" && word === netns)) return true;
+  return word === label.split("/").at(-1) || (word.length >= idCharsMin && containerId.startsWith(word));
+}
+
+/**
+ * Those that the words mean; all of them without a word.
+ *
+ * @throws UsageError for a word that means none
+ */
+export function chosen(all: readonly Remembered[], words: readonly string[]): readonly Remembered[] {
+  for (const word of words) {
+    if (all.some((one) => isMeant(one, word))) continue;
+    const labels = [...new Set(all.map(({ label }) => label))];
+    const listed = labels.length === 0 ? "one that polynic has attached" : anyOf(labels.slice(0, listedMax));
+    throw new UsageError(
+      `Cannot find container "${word}": no attachment of it is remembered, expected ${nearest(word, labels) ?? listed}`,
+    );
+  }
+  return words.length === 0 ? all : all.filter((one) => words.some((word) => isMeant(one, word)));
+}
+
+/** What a call about it is configured with: all else is remembered. */
+export function confOf({ multiplexer, networks, stateDir }: Remembered): JsonObject {
+  const [first] = networks;
+  const text = first?.attachment.delegate.confText ?? "";
+  return {
+    cniVersion: newestVersion,
+    name: multiplexer?.network ?? first?.attachment.delegate.network.name ?? byHand,
+    type: "polynic",
+    cniDir: stateDir,
+    ...(text === "" ? {} : { delegates: [parseJsonObject(text, "what is remembered of it")] }),
+  };
+}
+
+/** there: its namespace can be entered. gone: nothing is there any more. */
+export function namespaceState(netns: string): "there" | "gone" {
+  try {
+    const namespace = openNamespaceIfPresent(netns);
+    namespace?.close();
+    return namespace === undefined ? "gone" : "there";
+  } catch {
+    return "gone"; // a file that is no namespace, as docker stop leaves one
+  }
+}

@@ -1,0 +1,41 @@
+/** Commands as a person types them on a machine of the test's own: inside a kernel suite, with empty directories. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Ran } from "./executable.ts";
+import { runExecutable } from "./executable.ts";
+import { run } from "./netns.ts";
+
+export const confDir = "/etc/cni/net.d";
+
+/** Empty directories in place of the machine's own; a kernel suite has its own mount namespace. */
+export function emptyMachine(): void {
+  for (const directory of ["/etc/cni", "/var/lib/cni"]) {
+    if (!existsSync(directory)) mkdirSync(directory, { recursive: true });
+    run("mount", "-t", "tmpfs", "tmpfs", directory);
+  }
+  mkdirSync(confDir, { recursive: true });
+  run("ip", "link", "set", "lo", "up");
+}
+
+export function restoreMachine(): void {
+  for (const directory of ["/etc/cni", "/var/lib/cni"]) run("umount", directory);
+}
+
+export function writeConf(name: string, conf: object | string): string {
+  const file = join(confDir, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, typeof conf === "string" ? conf : JSON.stringify(conf));
+  return file;
+}
+
+/** What `polynic ...` answers. */
+export function typed(...words: readonly string[]): Ran {
+  return runExecutable({ args: words });
+}
+
+/** The same of a command whose answer is data. */
+export function typedJson(...words: readonly string[]): { readonly status: number | null; readonly json: any } {
+  const { status, stdout, stderr } = typed(...words, "--json");
+  if (stdout === "") throw new Error(`polynic ${words.join(" ")} printed nothing: ${stderr}`);
+  return { status, json: JSON.parse(stdout) };
+}
