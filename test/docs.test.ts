@@ -4,9 +4,10 @@ import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { code } from "../src/cni/index.ts";
+import { filesNamedIn } from "./helpers/sources.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = ["README.md", "CHANGELOG.md", "conf/README.md",
+const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "conf/README.md",
   ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
 const textOf = (page: string): string => readFileSync(join(root, page), "utf8");
 
@@ -32,12 +33,9 @@ const bases = ["", "src", "src/mux", "docs"];
 
 const files = suite("files");
 
-const fileName = /`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs|cjs|md|yaml|conf|conflist|sh|json))`/g;
-
 /** Those of ours among the paths a page has in backquotes: their first folder is one of ours. */
 function namedFiles(page: string): readonly string[] {
-  const named = [...textOf(page).matchAll(fileName)].map(([, name = ""]) => name);
-  return named.filter((name) => bases.some((base) => existsSync(join(root, base, name.split("/")[0] ?? ""))));
+  return filesNamedIn(textOf(page)).filter((name) => bases.some((base) => existsSync(join(root, base, name.split("/")[0] ?? ""))));
 }
 
 for (const page of pages) {

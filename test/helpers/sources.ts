@@ -42,6 +42,16 @@ export function linesOf(file: string): readonly string[] {
   return textOf(file).replace(/\n$/, "").split("\n");
 }
 
+const fileName = /`((?:[\w.-]+\/)+(?:[\w.-]+|\{[\w.,-]+\})\.(?:ts|mjs|cjs|c|md|yaml|conf|conflist|sh|json))`/g;
+
+/** The paths a page has in backquotes; `net/{mac,name}.ts` is two. */
+export function filesNamedIn(text: string): readonly string[] {
+  return [...text.matchAll(fileName)].flatMap(([, path = ""]) => {
+    const [, before = "", list, after = ""] = /^([^{]*)\{([^}]*)\}(.*)$/.exec(path) ?? [];
+    return list === undefined ? [path] : list.split(",").map((name) => `${before}${name}${after}`);
+  });
+}
+
 const texts = new Map<string, string>();
 
 /** A file's text; it is read once. */
