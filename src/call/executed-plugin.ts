@@ -1,5 +1,5 @@
 import type { Result } from "../cni/index.ts";
-import { CniError, allVersions, code, parseJson, parseResult, toWireResult } from "../cni/index.ts";
+import { CniError, allVersions, code, knowsVerb, parseJson, parseResult, toWireResult } from "../cni/index.ts";
 import { runExecutable } from "../exec/index.ts";
 import type { GcRequest, Plugin, PluginRequest, StepRequest } from "../plugins/index.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -36,7 +36,9 @@ export function executedPlugin(type: string, file: string, surroundings: Surroun
     }),
     async del(request) { await run("DEL", request); },
     async check(request) { await run("CHECK", request); },
-    async status(request) { await run("STATUS", request); },
+    async status(request) {
+      if (knowsVerb(request.conf.cniVersion, "STATUS")) await run("STATUS", request);
+    },
     async gc(request) { await run("GC", request, attachmentsOf(request)); },
   };
 }

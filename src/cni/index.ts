@@ -22,6 +22,6 @@ export { parsePrevResult, parseResult, resultFamily } from "./result/parsing.ts"
 export { printResult, toWireResult } from "./result/printing.ts";
 export type { WireResult } from "./result/printing.ts";
 export {
-  allVersions, chooseVersion, compareVersions, impliedVersion, newestVersion, printAbout, printVersions, requireVersion,
-  versionsFrom,
+  allVersions, chooseVersion, compareVersions, impliedVersion, knowsVerb, newestVersion, printAbout, printVersions,
+  requireVersion, versionsFrom,
 } from "./version.ts";

@@ -1,3 +1,4 @@
+import type { Command } from "./environment.ts";
 import { CniError, code } from "./errors.ts";
 
 /** Every cniVersion of the specification, oldest first; what a plugin without limits of its own lists. */
@@ -16,6 +17,11 @@ export function versionsFrom(oldest: typeof allVersions[number]): readonly strin
 
 /** Verbs that came with a later version of the specification. */
 const verbSince: Readonly<Record<string, string>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
+
+/** Whether a network of that version knows the verb. */
+export function knowsVerb(cniVersion: string, verb: Command): boolean {
+  return compareVersions(cniVersion, verbSince[verb] ?? "0.1.0") >= 0;
+}
 
 /**
  * Negative, 0 or positive: by number, missing parts 0, empty 0.1.0.

@@ -26,6 +26,12 @@ export interface Cluster {
   setNetworkStatus(pod: Pod, status: string, options?: { readonly limitMs: number }): Promise<"written" | "gone">;
   /** Resolves with why it could not be recorded, undefined when it was; never throws. */
   recordEvent(pod: Pod, event: PodEvent): Promise<string | undefined>;
+  /**
+   * Reads what says how the API is reached, and asks nobody, not even a program for credentials.
+   *
+   * @throws CniError 7 when it cannot be read or is refused
+   */
+  requireUsable(): Promise<void>;
   /** Drops the connections, so that the process may end. */
   close(): void;
 }
@@ -69,6 +75,7 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
     getDefinition: (key) => getDefinition(api, key),
     setNetworkStatus: (pod, status, limits) => setNetworkStatus(api, { pod, status, world, ...limits }),
     recordEvent: (pod, event) => recordEvent(api, { pod, event, world }),
+    requireUsable: () => api.requireUsable(),
     close: () => api.close(),
   };
 }

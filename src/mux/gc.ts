@@ -1,5 +1,5 @@
 import { joinErrors, toCniError } from "../call/index.ts";
-import { compareVersions } from "../cni/index.ts";
+import { knowsVerb } from "../cni/index.ts";
 import type { ValidAttachment } from "../plugins/index.ts";
 import { removeInterruptedCopies, removeInterruptedWrites, removeScratch } from "../store/index.ts";
 import { collectNetwork } from "./attachment/chain.ts";
@@ -12,7 +12,6 @@ import { withHandles } from "./command.ts";
 import type { Delegate } from "./networks/delegate.ts";
 import { planAttachments, resultKey } from "./networks/network-attachment.ts";
 import { waitUntilReady } from "./readiness.ts";
-import { statusSince } from "./status.ts";
 
 /**
  * Removes what is left of containers that are gone, then lets every network's plugins look for leftovers of their own.
@@ -40,7 +39,7 @@ export async function gc(command: MuxCommand): Promise<void> {
   await withHandles(command, "", async (handles) => {
     for (const attachment of planAttachments(delegates, runtime, conf, [])) {
       const { cniVersion, disableGC } = attachment.delegate.network;
-      if (disableGC || compareVersions(cniVersion, statusSince) < 0) continue;
+      if (disableGC || !knowsVerb(cniVersion, "GC")) continue;
       const isDefault = attachment.delegate === delegates[0];
       errors.push(...await collectNetwork(attachment, validOf(command, attachment.delegate, isDefault), handles));
     }

@@ -13,6 +13,12 @@ import type { FindInCluster } from "./networks/resolve.ts";
 export interface Pods {
   readonly find: FindInCluster;
   /**
+   * Asks nobody.
+   *
+   * @throws CniError 7 when there is no way to ask: a kubeconfig, or a file that it names, is not there
+   */
+  requireUsable(): Promise<void>;
+  /**
    * The pod CNI_ARGS name, about to be attached; undefined when they name none, "gone" when the API has none of that
    * name.
    *

@@ -25,6 +25,20 @@ export async function waitUntilReady(file: string, sleep: Handles["sleep"], wait
   }
 }
 
+/**
+ * For who cannot wait.
+ *
+ * @throws CniError 50 when it is not there
+ */
+export function refuseUnready(file: string): void {
+  if (file === "" || isThere(file)) return;
+  throw new CniError(
+    code.notReady,
+    `Cannot use the default network: its readinessindicatorfile ${file} is not there, expected the default network's ` +
+      "plugin to write it when it is ready",
+  );
+}
+
 /** @throws CniError 5 when the path cannot even be looked at */
 export function isThere(file: string): boolean {
   try {

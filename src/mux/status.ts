@@ -1,24 +1,28 @@
-import { compareVersions } from "../cni/index.ts";
 import { statusOfNetwork } from "./attachment/chain.ts";
-import { nodeDelegates } from "./cluster.ts";
+import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
 import { planAttachments } from "./networks/network-attachment.ts";
-import { waitUntilReady } from "./readiness.ts";
-
-/** Versions that know STATUS and GC. */
-export const statusSince = "1.1.0";
+import { resolveDelegates } from "./networks/resolve.ts";
+import { refuseUnready } from "./readiness.ts";
 
 /**
- * Asks every network whether an ADD could be served; the first that says no is the answer, code and words unchanged.
+ * Whether an ADD could work; the first that says no is the answer, code and words unchanged, and at once.
+ *
+ * Of the node it asks what an ADD would read before it touches anything: the default network's indicator, the
+ * kubeconfig, every network's configuration and plugins, the module that merges. What the end of a container mends is
+ * no reason: a node that is told not ready loses its pods.
  */
 export async function status(command: MuxCommand): Promise<void> {
   const { conf, attachment: runtime } = command;
   await withHandles(command, "", async (handles) => {
-    await waitUntilReady(conf.readinessFile, handles.sleep);
-    for (const attachment of planAttachments(await nodeDelegates(command, handles.log), runtime, conf, [])) {
-      if (compareVersions(attachment.delegate.network.cniVersion, statusSince) >= 0)
-        await statusOfNetwork(attachment, handles);
-    }
+    refuseUnready(conf.readinessFile);
+    const delegates = await withPods(command, handles.log, { adding: false }, async (pods) => {
+      await pods?.requireUsable();
+      return await resolveDelegates(conf, pods?.find);
+    });
+    const attachments = planAttachments(delegates, runtime, conf, []);
+    for (const attachment of attachments) await statusOfNetwork(attachment, handles);
+    if (conf.mergeResults && attachments.length > 1) await handles.modules.requireMerger();
   });
 }

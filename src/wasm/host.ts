@@ -67,11 +67,8 @@ export function openModules(
   return {
     get node() { return node.node ?? { name: "", index: null }; },
     allocate(name, request) {
-      return checkAllocation(
-        name,
-        readAnswer(name, runModule(own(name), op.allocate, allocateFrame(request))),
-        request,
-      );
+      const answer = readAnswer(name, runModule(own(name), op.allocate, allocateFrame(request)));
+      return checkAllocation(name, answer, request);
     },
     async merge(inputs) {
       const merger = node.merge === undefined ? own("merge") : await chosenMerger(node.merge);
@@ -81,6 +78,9 @@ export function openModules(
         (line) => log(`module "${merger.name}": ${line}`),
       );
       return checkMerge(merger.name, answer, inputs);
+    },
+    async requireMerger() {
+      if (node.merge !== undefined) await chosenMerger(node.merge);
     },
     whyGone(name) {
       try {

@@ -74,6 +74,8 @@ export interface ModuleHost {
    * Makes one result of many with the merge module, the default network's part first: built in, or the node's choice.
    */
   merge(inputs: readonly MergeInput[]): Promise<Result>;
+  /** Refuses what keeps every `merge` from working: a chosen module that is not there, or is of another kind. */
+  requireMerger(): Promise<void>;
   /** Kind of the module of that name, built in or installed; undefined when there is none. Nothing of it is read. */
   kindOf(name: string): ModuleKind | undefined;
   /** Why nobody can say whether there is such a module, or that there was one; undefined when there never was. */

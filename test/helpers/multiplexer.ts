@@ -154,7 +154,8 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
     get iptables() { return absent("iptables")(); },
     modules: {
       node: { name: "node", index: null },
-      allocate: absent("modules"), kindOf: absent("modules"), whyGone: absent("modules"), load: absent("modules"),
+      allocate: absent("modules"), kindOf: absent("modules"), whyGone: absent("modules"),
+      load: absent("modules"), requireMerger: async () => {},
       async merge(inputs) {
         merged.push(inputs);
         return {

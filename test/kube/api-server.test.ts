@@ -55,7 +55,7 @@ server.before.each(async () => {
   api = await startApiServer();
   connection = new Connection({ source: "the test", server: api.url,
     trust: { authority: api.certificates.authority, skipVerify: false, serverName: undefined }, proxy: undefined,
-    credentials: async () => ({}) }, undefined);
+    ownCredentials: () => ({}), credentials: async () => ({}) }, undefined);
   await api.putPod({ namespace: "blue", name: "web", uid: "u1", annotations: { a: "1" } });
 });
 server.after.each(async () => {

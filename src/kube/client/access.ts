@@ -7,6 +7,8 @@ export interface Access {
   readonly trust: Trust;
   /** The proxy all requests go through, as a URL. */
   readonly proxy: string | undefined;
+  /** Of the credentials, those that stand in files. */
+  ownCredentials(): Credentials;
   /**
    * Who we are, as it is now: files are read at every call.
    *

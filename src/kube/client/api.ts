@@ -64,6 +64,12 @@ export class Api {
     });
   }
 
+  /** @throws CniError 7 for a broken kubeconfig, or a file of credentials that is not there */
+  async requireUsable(): Promise<void> {
+    const { ownCredentials } = await (this.#access ??= this.#settings.access());
+    ownCredentials();
+  }
+
   close(): void {
     this.#closed = true;
     for (const connection of this.#connections) connection.close();

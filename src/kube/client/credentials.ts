@@ -1,5 +1,5 @@
 import { messageOf } from "../../cni/index.ts";
-import type { Access, ClientCertificate } from "./access.ts";
+import type { Access, ClientCertificate, Credentials } from "./access.ts";
 import type { UserContext } from "./exec-credentials.ts";
 import { execCredentials } from "./exec-credentials.ts";
 import type { Settings } from "./settings.ts";
@@ -13,7 +13,10 @@ const unsupported = ["auth-provider", "as", "as-uid", "as-groups", "as-user-extr
  *
  * @throws CniError 7 naming the key
  */
-export function credentialsOf(user: Settings, context: UserContext): Access["credentials"] {
+export function credentialsOf(
+  user: Settings,
+  context: UserContext,
+): Pick<Access, "ownCredentials" | "credentials"> {
   for (const key of unsupported) {
     if (user.has(key))
       throw user.refusal(
@@ -30,14 +33,20 @@ export function credentialsOf(user: Settings, context: UserContext): Access["cre
     );
   }
   const fromPlugin = exec === undefined ? undefined : execCredentials(exec, context);
-  return async (need) => {
+  const ownCredentials = (): Credentials => {
     const certificate = certificateOf(user);
     const authorization = authorizationOf(user);
-    const own = {
+    return {
       ...(authorization === undefined ? {} : { authorization }),
       ...(certificate === undefined ? {} : { certificate }),
     };
-    return fromPlugin === undefined ? own : { ...(await fromPlugin(need)), ...own };
+  };
+  return {
+    ownCredentials,
+    async credentials(need) {
+      const own = ownCredentials();
+      return fromPlugin === undefined ? own : { ...(await fromPlugin(need)), ...own };
+    },
   };
 }
 

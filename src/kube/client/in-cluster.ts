@@ -29,12 +29,14 @@ export function inClusterAccess(env: Environment, directory: string): Access {
     );
   }
   const authority = readFrom(join(directory, "ca.crt"), (path) => readFileSync(path, "utf8"));
+  const ownCredentials = () => ({ authorization: `Bearer ${readFrom(join(directory, "token"), tokenIn)}` });
   return {
     source: `service account ${JSON.stringify(directory)}`,
     server,
     trust: { authority, skipVerify: false, serverName: undefined },
     proxy: undefined,
-    credentials: async () => ({ authorization: `Bearer ${readFrom(join(directory, "token"), tokenIn)}` }),
+    ownCredentials,
+    credentials: async () => ownCredentials(),
   };
 }
 

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { CniError, code, messageOf } from "../../cni/index.ts";
+import { isAbsent, readBoundedText } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import type { Access, Trust } from "./access.ts";
@@ -27,21 +27,22 @@ export async function readKubeconfig(path: string, env: Environment): Promise<Ac
 
   const server = readServer(cluster);
   const trust = readTrust(cluster);
-  const credentials = user === undefined ? async () => ({}) : credentialsOf(user, { cluster, env, server });
-  return { source, server, trust, proxy: readProxy(cluster), credentials };
+  const anybody = { ownCredentials: () => ({}), credentials: async () => ({}) };
+  const credentials = user === undefined ? anybody : credentialsOf(user, { cluster, env, server });
+  return { source, server, trust, proxy: readProxy(cluster), ...credentials };
 }
+
+/** One holds a few KiB of keys and names for each cluster. */
+const kubeconfigBytesMax = 4 * 1024 * 1024;
 
 /** JSON is YAML too, but needs no package to be read. */
 async function readObject(path: string, source: string): Promise<JsonObject> {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readBoundedText(path, kubeconfigBytesMax);
   } catch (cause) {
-    throw new CniError(
-      code.invalidConfig,
-      `Cannot use ${source}: it cannot be read: ${String(cause)}, expected a kubeconfig`,
-      { cause },
-    );
+    const reason = isAbsent(cause) ? "it is not there" : `it cannot be read: ${messageOf(cause)}`;
+    throw new CniError(code.invalidConfig, `Cannot use ${source}: ${reason}, expected a kubeconfig`, { cause });
   }
   const value = await parse(text, source);
   if (!isJsonObject(value))

@@ -101,10 +101,17 @@ export async function checkNetwork(
   }
 }
 
-/** Asks every plugin in list order; the first error ends it and passes unchanged, its code says how bad it is. */
+/**
+ * Asks every plugin in list order whether an ADD could work; the first error ends it and passes unchanged, its code
+ * says how bad it is.
+ */
 export async function statusOfNetwork(network: NetworkAttachment, handles: Handles): Promise<void> {
-  for (const plugin of network.delegate.network.plugins)
-    await handles.plugin(plugin.type).status(request(network, plugin, undefined), handles);
+  const { plugins, cniVersion } = network.delegate.network;
+  for (const plugin of plugins) {
+    const found = handles.plugin(plugin.type);
+    requireVersion("ADD", cniVersion, found.versions);
+    await found.status(request(network, plugin, undefined), handles);
+  }
 }
 
 /** GC of every plugin in list order, past errors; returns them. */

@@ -57,6 +57,7 @@ export function openPods({ conf, env, version, log, ...times }: PodsOptions): Po
   };
   return {
     find: findForNode(forNobody),
+    requireUsable: () => cluster.requireUsable(),
     async attach(args) {
       const key = podKeyOf(args);
       if (key === undefined) return undefined;

@@ -17,18 +17,21 @@ export function ensureBridge(host: Namespace, settings: BridgeSettings): Link {
   const { bridge: name, promiscuous } = settings;
   const existing = host.links.find(name);
   const bridge = existing ?? createBridge(host, settings);
-  if (bridge.kind !== "bridge") {
-    throw new CniError(
-      code.invalidConfig,
-      `Cannot use bridge "${name}": the host's link of that name is ${bridge.kind ?? "a physical one"}, ` +
-        "expected a bridge",
-    );
-  }
+  refuseOtherKind(bridge);
   const promiscuousNow = promiscuous && bridge.promiscuity === 0;
   ignoreRouterAdvertisements(host, name);
   if (!bridge.up || promiscuousNow)
     host.links.set(bridge.index, { up: true, ...(promiscuousNow ? { promiscuous: true } : {}) });
   return bridge;
+}
+
+/** @throws CniError 7 when it is no bridge */
+export function refuseOtherKind({ name, kind }: Pick<Link, "name" | "kind">): void {
+  if (kind === "bridge") return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use bridge "${name}": the host's link of that name is ${kind ?? "a physical one"}, expected a bridge`,
+  );
 }
 
 export function bridgeLink({ bridge: name, mtu, vlanFiltering }: BridgeSettings): NewLink {

@@ -8,6 +8,7 @@
  * DEL    deletes the pair, removes spoof check and masquerading, releases the addresses. Bridge, gateways and vlan
  *        gateway links stay: they are shared, and no container owns them.
  * CHECK  compares bridge, pair, MACs, addresses and routes with prevResult.
+ * STATUS whether the bridge is one, where a link of its name is there.
  * GC     removes the masquerading of attachments that are no longer valid.
  *
  * Result: the bridge, the host end, the container end, and with vlan and isGateway the vlan gateway link.
@@ -34,7 +35,7 @@ import { configuredOrLeasedDns } from "../interface/dns.ts";
 import { requestedMac } from "../interface/mac.ts";
 import type { MadeVeth } from "../interface/veth.ts";
 import { createVeth } from "../interface/veth.ts";
-import { ensureBridge, setPortVlans } from "./bridge-link.ts";
+import { ensureBridge, refuseOtherKind, setPortVlans } from "./bridge-link.ts";
 import { checkBridge } from "./check.ts";
 import type { BridgeConf, BridgeSettings } from "./conf.ts";
 import { bridgeSettings } from "./conf.ts";
@@ -124,6 +125,11 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
       routes,
       dns: configuredOrLeasedDns(conf.dns, dns),
     };
+  },
+
+  status({ plan }, { host }) {
+    const existing = plan && host.links.find(plan.settings.bridge);
+    if (existing !== undefined) refuseOtherKind(existing);
   },
 
   async del({ attachment, conf, network, prevResult }, context) {

@@ -2,6 +2,7 @@ import type { ConfSchema, Result } from "../../cni/index.ts";
 import { CniError, code, readConf } from "../../cni/index.ts";
 import type { Ipam } from "./ipam.ts";
 import { collectAddresses, ipamPlugin, isDelegating, leaseAddresses, releaseAddresses } from "./ipam.ts";
+import { mayBeGiven } from "./missing-argument.ts";
 import type {
   AddContext,
   Attachment,
@@ -9,6 +10,7 @@ import type {
   Handles,
   IpamUse,
   Plugin,
+  PluginConf,
   PluginRequest,
   Step,
   StepRequest,
@@ -37,6 +39,11 @@ export interface LaterCall<Conf> extends Call<Conf> {
 /** A call whose configuration was accepted, with what `read` made of it. */
 export interface PlannedCall<Conf, Plan> extends LaterCall<Conf> {
   readonly plan: Plan;
+}
+
+/** STATUS; the plan is undefined where one can only be made of what a runtime gives at ADD. */
+export interface StatusCall<Conf, Plan> extends Call<Conf> {
+  readonly plan: Plan | undefined;
 }
 
 /** ADD, with the IPAM plugin that `ipamType` names bound to it. */
@@ -73,7 +80,8 @@ export interface PluginDefinition<Conf extends object, Plan = undefined> {
   add(call: AddCall<Conf, Plan>, context: AddContext): Promise<Result>;
   del(call: LaterCall<Partial<Conf>>, context: DelContext): Promise<void>;
   check(call: PlannedCall<Conf, Plan>, handles: Handles): Promise<void>;
-  status?(call: Call<Conf>, handles: Handles): Promise<void>;
+  /** What keeps every ADD from working beyond what `read` and the IPAM plugin refuse, and no container's end mends. */
+  status?(call: StatusCall<Conf, Plan>, handles: Handles): void | Promise<void>;
   gc?(call: GcCall<Partial<Conf>>, handles: Handles): Promise<void>;
 }
 
@@ -116,8 +124,9 @@ export function definePlugin<Conf extends object, Plan = undefined>(
     },
     async status(request, handles) {
       const call = strict(request);
+      const plan = await planForStatus(definition, call, handles, request.conf);
       if (call.ipamType !== undefined) await ipamPlugin(call.ipamType, request, handles).status(request, handles);
-      await definition.status?.(call, handles);
+      await definition.status?.({ ...call, plan }, handles);
     },
     async gc(request, handles) {
       const call = lenient(request);
@@ -159,6 +168,20 @@ function planOf<Conf extends object, Plan>(
 ): Plan | Promise<Plan> {
   // Without `read` there is no plan, which its type says by default.
   return read === undefined ? (undefined as Plan) : read(call, handles);
+}
+
+async function planForStatus<Conf extends object, Plan>(
+  definition: PluginDefinition<Conf, Plan>,
+  call: Call<Conf>,
+  handles: Handles,
+  conf: PluginConf,
+): Promise<Plan | undefined> {
+  try {
+    return await planOf(definition, call, handles);
+  } catch (error) {
+    if (mayBeGiven(error, conf)) return undefined;
+    throw error;
+  }
 }
 
 function toStep<Conf extends object, Plan>(

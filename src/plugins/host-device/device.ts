@@ -4,6 +4,7 @@ import { basename, join, normalize } from "node:path";
 import type { Confs } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, Links } from "../../kernel/index.ts";
+import { MissingArgument } from "../contract/missing-argument.ts";
 import { parseMacOf } from "../interface/mac.ts";
 
 export type HostDeviceConf = Confs["host-device"];
@@ -68,8 +69,8 @@ function toSelector(
   if (kernelpath !== "") return { by: "kernelpath", path: deviceDirectory(kernelpath) };
   if (pciBusID !== "") return { by: "pciBusID", address: pciBusID };
   if (auxiliary !== "") return { by: "auxiliary", id: auxiliary };
-  throw new CniError(
-    code.invalidConfig,
+  throw new MissingArgument(
+    "deviceID",
     'Cannot choose a device: expected "device", "hwaddr", "kernelpath", "pciBusID" or "runtimeConfig.deviceID"',
   );
 }

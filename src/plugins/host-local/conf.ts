@@ -3,6 +3,7 @@ import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
 import type { RangeConf, StoreChoice } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { AddressError, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
+import { MissingArgument } from "../contract/missing-argument.ts";
 import type { StepRequest } from "../contract/plugin.ts";
 
 /** What host-local reads of its network. */
@@ -35,8 +36,8 @@ export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (rea
     ...(ipam.ranges ?? []),
   ];
   if (sets.length === 0)
-    throw new CniError(
-      code.invalidConfig,
+    throw new MissingArgument(
+      "ipRanges",
       `Cannot use network "${network}": it has no range, expected ipam.ranges or ipam.subnet`,
     );
   return sets;

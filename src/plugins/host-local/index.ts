@@ -1,11 +1,11 @@
-import type { Route } from "../../cni/index.ts";
+import type { Dns, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code } from "../../cni/index.ts";
 import type { AllocateRequest, Lease, LeaseStore, RangeSet } from "../../ipam/index.ts";
 import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
-import type { ValidAttachment } from "../contract/plugin.ts";
+import type { Handles, ValidAttachment } from "../contract/plugin.ts";
 import { configuredRoutes } from "../interface/routes.ts";
 import type { HostLocalConf } from "./conf.ts";
 import { hostLocalSchema, rangeSetsOf, requestedOf, storeOf } from "./conf.ts";
@@ -29,7 +29,7 @@ export interface HostLocalPlan {
  *         left to the same interface is given up.
  * DEL     releases what the interface holds; only the network's name and `dataDir` are needed, nothing held is success.
  * CHECK   looks for some reservation of the interface; which address it is does not matter.
- * STATUS  whether `dataDir` can be written.
+ * STATUS  whether `resolvConf` can be read and `dataDir` be written; an exhausted range is no failure.
  * GC      releases what no valid attachment holds; a file without an interface goes with its container.
  */
 export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
@@ -44,10 +44,7 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     store: handles.leases(storeOf(conf, { trusted })),
   }),
   async add({ conf, network, attachment, plan: { store, sets, requested, routes } }, context) {
-    const resolvConf = conf.ipam?.resolvConf;
-    const dns = resolvConf === undefined || resolvConf === "" ? {} : parseResolvConf(context.readText(resolvConf));
-
-    const owner = ownerOf(attachment);
+    const dns = dnsOf(conf, context), owner = ownerOf(attachment);
     const decide = (proposal: AllocateRequest) => context.modules.allocate("host-local", proposal);
     const { reserved } = await reserve({
       store, scope: network, network, owner, sets, requested, decide, remembers: true,
@@ -73,6 +70,7 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     );
   },
   async status({ conf, trusted }, handles) {
+    dnsOf(conf, handles);
     const reason = await handles.leases(storeOf(conf, { trusted })).status();
     if (reason !== undefined) throw new CniError(code.notReady, `Cannot reserve addresses: ${reason}`);
   },
@@ -86,6 +84,10 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
 });
 
 /** Files of old hold a container id alone: any interface of it will do. */
+function dnsOf({ ipam: { resolvConf = "" } = {} }: HostLocalConf, { readText }: Pick<Handles, "readText">): Dns {
+  return resolvConf === "" ? {} : parseResolvConf(readText(resolvConf));
+}
+
 function isHeldBy({ owner }: Lease, valid: ValidAttachment): boolean {
   return owner.containerId === valid.containerID.trim() && (owner.ifName === "" || owner.ifName === valid.ifname);
 }

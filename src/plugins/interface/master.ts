@@ -48,6 +48,18 @@ function defaultRouteIndex(namespace: Namespace, family: 4 | 6): number | undefi
     .find(({ dst, index }) => dst.prefixBits === 0 && index !== undefined)?.index;
 }
 
+/**
+ * For STATUS: no ADD works without the master. One in the container is known to ADD only.
+ *
+ * @throws CniError 7 when there is none, or its MTU is too low
+ */
+export function refuseMissingMaster(
+  conf: MasterConf & { readonly mtu?: number },
+  handles: Pick<Handles, "host" | "container">,
+): void {
+  if (conf.linkInContainer !== true) refuseMtuAbove(findMaster(conf, handles).link, conf.mtu);
+}
+
 /** What every link on a master is asked to be. Without an MTU the kernel takes the master's. */
 export function linkOn(
   { link: { index }, namespace }: Master,

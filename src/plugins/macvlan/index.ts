@@ -4,6 +4,7 @@
  * ADD    creates the link in the container, leases addresses, brings it up.
  * DEL    deletes the link and releases the addresses; already gone is success.
  * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
+ * STATUS whether the master is there.
  * Refuses (7) an MTU above the master's.     Source: linux/if_link.h, IFLA_MACVLAN_*
  */
 import type { Confs } from "../../cni/index.ts";
@@ -14,7 +15,7 @@ import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { requestedMac } from "../interface/mac.ts";
-import { findMaster, linkOn, refuseMtuAbove } from "../interface/master.ts";
+import { findMaster, linkOn, refuseMissingMaster, refuseMtuAbove } from "../interface/master.ts";
 
 export type MacvlanConf = Confs["macvlan"];
 
@@ -44,6 +45,8 @@ export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
     const result = await attachInterface({ link, attachment, ipam, announce: true }, context);
     return { ...result, dns: conf.dns ?? {} };
   },
+
+  status: ({ conf }, handles) => refuseMissingMaster(conf, handles),
 
   async del({ attachment }, context) {
     deleteInterface(attachment, context);

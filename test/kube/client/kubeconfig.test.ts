@@ -186,7 +186,7 @@ for (const [title, text, fact] of texts) {
 
 refused("that is not there is refused", async () => {
   assert.match((await rejects(uidWith({ kubeconfig: "/nowhere/kubeconfig" }), code.invalidConfig)).message,
-    /^Cannot use kubeconfig "\/nowhere\/kubeconfig": it cannot be read: Error: ENOENT.*, expected a kubeconfig$/);
+    /^Cannot use kubeconfig "\/nowhere\/kubeconfig": it is not there, expected a kubeconfig$/);
 });
 
 refused.run();

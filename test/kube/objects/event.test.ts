@@ -93,7 +93,7 @@ events("what is left of the command's deadline bounds it too", async () => {
 events("a kubeconfig that is broken is told, not thrown", async () => {
   const broken = openCluster({ kubeconfig: "/nowhere/kubeconfig", env: {}, deadlineMs: 500 }, testWorld());
   assert.match(await broken?.recordEvent(pod, added) ?? "",
-    /^Cannot use kubeconfig "\/nowhere\/kubeconfig": it cannot be read/);
+    /^Cannot use kubeconfig "\/nowhere\/kubeconfig": it is not there/);
 });
 
 events.run();

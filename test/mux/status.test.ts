@@ -1,0 +1,169 @@
+// src/mux/status.ts with real plugins: STATUS says no where no ADD can work, and only there.
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { serve } from "../../src/service/index.ts";
+import { kernelSuite, run as shell } from "../helpers/netns.ts";
+
+let directory = "";
+const status = kernelSuite("STATUS", import.meta.url, { needs: ["macvlan"] });
+status.before.each(() => {
+  directory = mkdtempSync(join(tmpdir(), "polynic-status-"));
+  mkdirSync(join(directory, "bin"));
+  shell("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1");
+  shell("ip", "link", "set", "up0", "mtu", "1400");
+});
+status.after.each(() => {
+  rmSync(directory, { recursive: true });
+  shell("ip", "link", "del", "up0");
+});
+
+interface Said {
+  readonly status: number;
+  readonly code?: number;
+  readonly msg?: string;
+}
+
+async function ask(conf: object, name = "polynic"): Promise<Said> {
+  const env = { CNI_COMMAND: "STATUS", CNI_PATH: join(directory, "bin"), PATH: process.env["PATH"] };
+  const stdin = JSON.stringify({ cniVersion: "1.1.0", name: "pods", type: name, cniDir: join(directory, "cni"),
+    binDir: join(directory, "bin"), confDir: join(directory, "net.d"), ...conf });
+  const answer = await serve({ name, env, stdin });
+  return answer.stdout === "" ? { status: answer.status } : { status: answer.status, ...JSON.parse(answer.stdout) };
+}
+
+const delegate = (conf: object, cniVersion: string): object =>
+  ({ delegates: [{ cniVersion, name: "blue", ...conf }] });
+const hostLocal = (more: object = {}): object =>
+  ({ type: "host-local", dataDir: join(directory, "ipam"), subnet: "10.1.0.0/24", ...more });
+const bridge = (ipam: object, more: object = {}): object => ({ type: "bridge", bridge: "br9", ipam, ...more });
+
+const unready: readonly (readonly [string, () => object, number, RegExp])[] = [
+  ["a subnet that is none", () => bridge(hostLocal({ subnet: "10.1.0.0/33" })), 7, /10\.1\.0\.0\/33/],
+  ["no subnet", () => bridge({ type: "host-local", dataDir: directory }), 7, /it has no range/],
+  ["ranges that overlap", () => bridge(hostLocal({ ranges: [[{ subnet: "10.1.0.0/25" }]] })), 7, /overlap/],
+  ["a gateway that is no address", () => bridge(hostLocal({ gateway: "10.1.0.300" })), 7, /10\.1\.0\.300/],
+  ["a route that is none", () => bridge(hostLocal({ routes: [{ dst: "default" }] })), 7, /default/],
+  ["a resolvConf that is not there", () => bridge(hostLocal({ resolvConf: join(directory, "none") })), 5, /none/],
+  ["a dataDir that cannot be one", () => {
+    writeFileSync(join(directory, "file"), "");
+    return bridge(hostLocal({ dataDir: join(directory, "file", "ipam") }));
+  }, 50, /\/file/],
+  ["a static address that is none", () => bridge({ type: "static", addresses: [{ address: "10.1.0.300/24" }] }), 7,
+    /10\.1\.0\.300\/24/],
+  ["an IPAM plugin that is not there", () => bridge({ type: "whereabouts" }), 112, /whereabouts/],
+  ["a plugin that gives no addresses as IPAM", () => bridge({ type: "loopback" }), 7, /loopback/],
+  ["a plugin that is not there", () => ({ type: "flannel" }), 112, /flannel/],
+  ["a value that the schema refuses", () => bridge(hostLocal(), { vlan: 5000 }), 7, /vlan is 5000/],
+  ["values that exclude each other", () => bridge(hostLocal(), { hairpinMode: true, promiscMode: true }), 7, /hairpin/],
+  ["a bridge that is another kind of link", () => bridge(hostLocal(), { bridge: "up0" }), 7, /up0.*veth/],
+  ["a macvlan master that is not there", () => ({ type: "macvlan", master: "eth9" }), 7, /master "eth9"/],
+  ["an MTU above the master's", () => ({ type: "macvlan", master: "up0", mtu: 1500 }), 7, /mtu 1500/],
+  ["a mode of macvlan that is none", () => ({ type: "macvlan", master: "up0", mode: "bridgey" }), 7, /bridgey/],
+  ["a device that nothing selects", () => ({ type: "host-device" }), 7, /Cannot choose a device/],
+  ["a bus address that leads nowhere", () => ({ type: "host-device", pciBusID: "0000:ff:1f.7" }), 7, /0000:ff:1f\.7/],
+];
+for (const cniVersion of ["0.3.1", "1.0.0", "1.1.0"]) {
+  for (const [what, conf, code, says] of unready) {
+    status(`is not ready with ${what}, in version ${cniVersion}`, async () => {
+      const said = await ask(delegate(conf(), cniVersion));
+      assert.is(said.code, code, JSON.stringify(said));
+      assert.match(said.msg ?? "", says);
+      assert.not(existsSync(join(directory, "cni")), "it looks, and makes nothing");
+    });
+  }
+}
+
+status("is not ready with a version that a plugin does not speak", async () => {
+  assert.is((await ask(delegate(bridge(hostLocal()), "9.0.0"))).code, 1);
+});
+
+status("is not ready with any of several networks", async () => {
+  const good = { cniVersion: "1.1.0", name: "one", ...bridge(hostLocal()) };
+  const said = await ask({ delegates: [good, { cniVersion: "0.4.0", name: "two", type: "macvlan", master: "eth9" }] });
+  assert.match(said.msg ?? "", /master "eth9"/);
+});
+
+status("is not ready with a kubeconfig that is not there, or a file of it that is not", async () => {
+  const conf = delegate(bridge(hostLocal()), "1.0.0"), kubeconfig = join(directory, "kubeconfig");
+  const missing = await ask({ ...conf, kubeconfig });
+  assert.is(missing.code, 7);
+  assert.match(missing.msg ?? "", /kubeconfig ".*\/kubeconfig": it is not there/);
+  const user = { tokenFile: join(directory, "token") };
+  writeFileSync(kubeconfig, JSON.stringify({ "current-context": "a",
+    contexts: [{ name: "a", context: { cluster: "a", user: "a" } }],
+    clusters: [{ name: "a", cluster: { server: "https://127.0.0.1:1" } }], users: [{ name: "a", user }] }));
+  const noToken = await ask({ ...conf, kubeconfig });
+  assert.is(noToken.code, 7);
+  assert.match(noToken.msg ?? "", /tokenFile names .*\/token/);
+  writeFileSync(user.tokenFile, "secret");
+  assert.equal(await ask({ ...conf, kubeconfig }), { status: 0 }, "nobody is asked, so nobody need answer");
+});
+
+status("answers at once when the default network's indicator is not there", async () => {
+  const file = join(directory, "ready"), conf = { ...delegate(bridge(hostLocal()), "1.0.0"),
+    readinessindicatorfile: file };
+  const early = await Promise.race([ask(conf), new Promise<"waits">((resolve) => setTimeout(resolve, 20_000, "waits"))]);
+  assert.not.equal(early, "waits");
+  assert.equal(typeof early === "object" && early.code, 50);
+  writeFileSync(file, "");
+  assert.equal(await ask(conf), { status: 0 });
+});
+
+status("is not ready with a module for merging that is not installed, where there is something to merge", async () => {
+  const one = { cniVersion: "1.0.0", name: "one", ...bridge(hostLocal()) };
+  const conf = { moduleDir: join(directory, "modules"), mergeModule: "mine" };
+  assert.is((await ask({ ...conf, delegates: [one, { ...one, name: "two" }] })).code, 140);
+  assert.equal(await ask({ ...conf, delegates: [one] }), { status: 0 });
+  assert.equal(await ask({ ...conf, mergeResults: false, delegates: [one, { ...one, name: "two" }] }), { status: 0 });
+});
+
+const ready: readonly (readonly [string, () => object])[] = [
+  ["a network that works", () => bridge(hostLocal())],
+  ["ranges that the runtime gives", () => bridge({ type: "host-local", dataDir: directory },
+    { capabilities: { ipRanges: true } })],
+  ["static addresses that the runtime gives", () => bridge({ type: "static" }, { capabilities: { ips: true } })],
+  ["a device that the runtime gives", () => ({ type: "host-device", capabilities: { deviceID: true } })],
+  ["a device that is not there now", () => ({ type: "host-device", device: "eth9" })],
+  ["a master in the container", () => ({ type: "macvlan", master: "eth9", linkInContainer: true })],
+  ["a bridge that is not there yet", () => bridge(hostLocal(), { bridge: "br8" })],
+  ["a DPDK device by its name", () => ({ type: "host-device", device: "eth9", DPDKMode: true })],
+];
+for (const [what, conf] of ready) {
+  status(`is ready with ${what}`, async () => {
+    for (const cniVersion of ["0.4.0", "1.1.0"])
+      assert.equal(await ask(delegate(conf(), cniVersion)), { status: 0 }, cniVersion);
+  });
+}
+
+status("is ready with a pool that is exhausted: a container's end mends it", async () => {
+  const folder = join(directory, "ipam", "blue");
+  mkdirSync(folder, { recursive: true });
+  for (const address of ["10.1.0.2", "10.1.0.1"]) writeFileSync(join(folder, address), "c9\r\neth0");
+  for (const cniVersion of ["0.4.0", "1.1.0"])
+    assert.equal(await ask(delegate(bridge(hostLocal({ subnet: "10.1.0.0/30" })), cniVersion)), { status: 0 });
+});
+
+status("asks executables from 1.1.0 on, when the verb came, and looks for them before", async () => {
+  const file = join(directory, "bin", "odd");
+  writeFileSync(file, '#!/bin/sh\necho \'{"code":50,"msg":"no daemon"}\'\nexit 1\n');
+  chmodSync(file, 0o755);
+  assert.equal(await ask(delegate({ type: "odd" }, "1.0.0")), { status: 0 });
+  const asked = await ask(delegate({ type: "odd" }, "1.1.0"));
+  assert.equal([asked.code, asked.msg], [50, "no daemon"]);
+});
+
+for (const [name, conf, says] of [
+  ["host-local", { ipam: { type: "host-local", subnet: "10.1.0.0/33" } }, /10\.1\.0\.0\/33/],
+  ["static", { ipam: { type: "static", addresses: [{ address: "10.1.0.300/24" }] } }, /10\.1\.0\.300\/24/],
+  ["macvlan", { master: "eth9" }, /master "eth9"/],
+  ["bridge", { bridge: "up0" }, /up0.*veth/],
+] as const) {
+  status(`of ${name} alone says the same`, async () => {
+    const said = await ask(conf, name);
+    assert.is(said.code, 7);
+    assert.match(said.msg ?? "", says);
+  });
+}
+status.run();
