@@ -36,6 +36,7 @@ export interface MuxConf extends Required<Pick<Written, FilledKey>> {
 /** Where pods and their networks are looked up, and what they may ask for. */
 export interface ClusterConf extends Required<Pick<Written, FilledClusterKey>> {
   readonly globalNamespaces: string | undefined;
+  readonly networkTypes: readonly string[] | undefined;
 }
 
 const schema = confSchema("multiplexer");
@@ -93,6 +94,7 @@ export function parseMuxConf(
       systemNamespaces: raw.systemNamespaces ?? ["kube-system"],
       namespaceIsolation: raw.namespaceIsolation ?? false,
       globalNamespaces: raw.globalNamespaces,
+      networkTypes: raw.networkTypes,
       strictSelections: raw.strictSelections ?? invokedAs !== "multus",
       requireDevices: raw.requireDevices ?? false,
     },

@@ -23,10 +23,11 @@ for (const inner of ["polynic", "multus"]) {
     try {
       const ran = join(world.directory, "ran");
       const theirs = program(world, "evil", `touch ${ran}`);
-      // What it runs stands in no key named "type", so that only the environment can tell.
-      const binDir = program(world, "outer", `exec ${join(ourPlugins(), inner)}`);
-      const outer = { cniVersion: "1.0.0", name: "outer", type: "outer", binDir: theirs,
-        cniDir: join(world.directory, "theirs"), delegates: [{ cniVersion: "1.0.0", name: "evil", type: "evil" }] };
+      // What it runs, and with which configuration, stands nowhere in its own, so that only the environment can tell.
+      const made = JSON.stringify({ cniVersion: "1.0.0", name: "inner", type: inner, binDir: theirs,
+        cniDir: join(world.directory, "theirs"), delegates: [{ cniVersion: "1.0.0", name: "evil", type: "evil" }] });
+      const binDir = program(world, "outer", `echo '${made}' | ${join(ourPlugins(), inner)}`);
+      const outer = { cniVersion: "1.0.0", name: "outer", type: "outer" };
       const conf = { cniVersion: "1.0.0", name: "pods", type: "polynic", cniDir: join(world.directory, "multus"),
         binDir, delegates: [outer] };
       for (const verb of ["ADD", "DEL"]) {

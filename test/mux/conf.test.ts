@@ -24,7 +24,7 @@ reading("fills in Multus's defaults", () => {
   assert.equal(config.cluster, {
     kubeconfig: "", multusNamespace: "kube-system", systemNamespaces: ["kube-system"], namespaceIsolation: false,
       globalNamespaces: undefined,
-    strictSelections: true, requireDevices: false,
+    strictSelections: true, requireDevices: false, networkTypes: undefined,
   });
 });
 reading("takes keys in any case, null for absent and ignores what it does not know", () => {
@@ -57,7 +57,7 @@ reading("lets clusterNetwork take the place of delegates", () => {
 });
 reading("takes what it says about the cluster as Multus does", () => {
   const given = { kubeconfig: "/k", multusNamespace: "m", systemNamespaces: ["s"], namespaceIsolation: true,
-    globalNamespaces: "a, b", strictSelections: false, requireDevices: true };
+    globalNamespaces: "a, b", strictSelections: false, requireDevices: true, networkTypes: ["macvlan"] };
   assert.equal(parse({ delegates, ...given }).cluster, given);
 });
 for (const [json, says] of [

@@ -165,6 +165,94 @@ for (const [what, config, says] of [
   });
 }
 
+pods("are isolated in their choice of default network too, but for those of the node's namespace", async () => {
+  for (const namespace of ["red", "nodes", "default"])
+    await api.putDefinition({ namespace, name: "two", config: single("two") });
+  const chosen = async (name: string, more: object = {}): Promise<unknown> => {
+    bench.interfaces.clear();
+    await annotated("", { "v1.multus-cni.io/default-network": name });
+    return await add(adding({ namespaceIsolation: true, multusNamespace: "nodes", ...more }));
+  };
+  const { message } = await rejects(chosen("red/two"), 7);
+  assert.match(message, /"red\/two" for a pod in namespace "blue".*expected one of "blue", "nodes", "default"/);
+  assert.is(bench.calls.length, 0);
+  for (const name of ["two", "nodes/two", "blue/two", "default/two"]) await chosen(name);
+  await chosen("red/two", { globalNamespaces: "red" });
+  await rejects(chosen("default/two", { globalNamespaces: "red" }), 7);
+  await chosen("red/two", { namespaceIsolation: false });
+});
+
+for (const [what, config, says] of [
+  ["with delegates", single("multus.before", { binDir: "/tmp", delegates: [{ type: "evil" }] }),
+    /delegates is a multiplexer's/],
+  ["in any spelling", single("multus.before", { DELEGATES: [{ type: "evil" }] }), /DELEGATES is a multiplexer's/],
+  ["with a cluster network", single("two", { clusterNetwork: "/tmp/evil.conf" }), /clusterNetwork is a multiplexer's/],
+  ["as IPAM of what is built in", single("macvlan", { ipam: { type: "old", delegates: [] } }),
+    /ipam\.delegates is a multiplexer's/],
+  ["below a built-in plugin's IPAM", single("bridge", { clusterNetwork: "x", ipam: { type: "old" } }),
+    /clusterNetwork is a multiplexer's/],
+  ["deep in a chain", { cniVersion: "1.0.0", name: "l", plugins: [{ type: "two" },
+    { type: "three", chain: [{ any: { delegates: [] } }] }] }, /chain\[0\]\.any\.delegates is a multiplexer's/],
+] as const) {
+  pods(`cannot run a multiplexer of another name ${what}`, async () => {
+    await api.putDefinition({ namespace: "blue", name: "bad", config });
+    await annotated("bad");
+    assert.match((await rejects(add(adding()), 7)).message, says);
+    assert.is(bench.calls.length, 0);
+  });
+}
+
+pods("cannot hand a multiplexer's keys on as arguments either", async () => {
+  await annotated('[{"name":"two","cni-args":{"delegates":[{"type":"evil"}]}}]');
+  assert.match((await rejects(add(adding()), 7)).message, /args\.cni\.delegates is a multiplexer's/);
+  assert.is(bench.calls.length, 0);
+});
+
+pods("may have such keys where only what is built in reads them", async () => {
+  await api.putDefinition({ namespace: "blue", name: "two",
+    config: single("loopback", { delegates: "a remark", binDir: "/x" }) });
+  await annotated("two");
+  bench.types.add("loopback");
+  await add(adding());
+  assert.equal(bench.story(), ["ADD one eth0", "ADD loopback net1"]);
+});
+
+for (const [what, config, refused] of [
+  ["plugin", single("two"), /type is "two"/],
+  ["plugin of a list", { cniVersion: "1.0.0", name: "l", plugins: [{ type: "three" }, { type: "two" }] },
+    /type is "two"/],
+  ["IPAM plugin", single("three", { IPAM: { Type: "two" } }), /ipam\.type is "two"/],
+  ["delegate", single("three", { delegate: { type: "two" } }), /delegate\.type is "two"/],
+] as const) {
+  pods(`have no ${what} that networkTypes of the node does not name`, async () => {
+    await api.putDefinition({ namespace: "blue", name: "listed", config });
+    await annotated("listed");
+    const { message } = await rejects(add(adding({ networkTypes: ["three"] })), 7);
+    assert.match(message, refused);
+    assert.match(message, /"blue\/listed".*not in networkTypes of this node, expected three$/);
+    assert.is(bench.calls.length, 0);
+    await add(adding({ networkTypes: ["three", "two"] }));
+  });
+}
+
+pods("get networks of the node's own files whatever networkTypes says", async () => {
+  bench.file("net.d/10-two.conf", JSON.stringify(single("two", { name: "filed" })));
+  await api.putDefinition({ namespace: "blue", name: "filed", config: "" });
+  await annotated("filed");
+  await add(adding({ networkTypes: [] }));
+  assert.equal(bench.story(), ["ADD one eth0", "ADD two net1"]);
+  await annotated("two");
+  bench.interfaces.clear();
+  assert.match((await rejects(add(adding({ networkTypes: [] })), 7)).message, /expected no network of the cluster/);
+});
+
+pods("keep what they have when networkTypes changes: DEL takes it away all the same", async () => {
+  await annotated("two");
+  await add(adding());
+  await del(bench.command(conf({ networkTypes: [] }), { verb: "DEL", args }));
+  assert.equal(left(), []);
+});
+
 for (const [type, ipam] of [["ptp", "ptp"], ["two", "bridge"], ["ptp", "macvlan"]] as const) {
   pods(`cannot have ${type} ask ${ipam} for addresses, which would ask again`, async () => {
     await api.putDefinition({ namespace: "blue", name: "bad",

@@ -75,6 +75,13 @@ for (const cniVersion of ["0.3.1", "1.0.0", "1.1.0"]) {
   }
 }
 
+status("is not ready with a plugin first that works on what one before it has made", async () => {
+  const said = await ask(delegate({ type: "portmap", backend: "nftables" }, "1.0.0"));
+  assert.match(said.msg ?? "", /"portmap" first in network "blue"/);
+  const behind = { plugins: [bridge(hostLocal()), { type: "portmap", backend: "nftables" }] };
+  assert.equal(await ask(delegate(behind, "1.0.0")), { status: 0 });
+});
+
 status("is not ready with a version that a plugin does not speak", async () => {
   assert.is((await ask(delegate(bridge(hostLocal()), "9.0.0"))).code, 1);
 });

@@ -1,11 +1,12 @@
 import type { FailedStep } from "../../call/index.ts";
 import { handlesWith, withContext } from "../../call/index.ts";
-import type { CniError, NetworkPlugin, Result } from "../../cni/index.ts";
-import { requestConf, requireVersion } from "../../cni/index.ts";
+import type { NetworkPlugin, Result } from "../../cni/index.ts";
+import { CniError, code, requestConf, requireVersion } from "../../cni/index.ts";
 import type {
   AddContext,
   DelContext,
   Handles,
+  Plugin,
   PluginRequest,
   Step,
   StepRequest,
@@ -29,11 +30,10 @@ export interface ChainStep extends Step {
  */
 export async function planSteps(network: NetworkAttachment, handles: Handles): Promise<readonly ChainStep[]> {
   const steps: ChainStep[] = [];
-  for (const plugin of network.delegate.network.plugins) {
+  for (const [index, plugin] of network.delegate.network.plugins.entries()) {
     const { type } = plugin;
     try {
-      const found = handles.plugin(type);
-      requireVersion("ADD", network.delegate.network.cniVersion, found.versions);
+      const found = usablePlugin(network, index, handles);
       const step = await found.step(stepRequest(network, plugin), handles);
       steps.push({ type, add: (prevResult, context) => step.add(prevResult, context) });
     } catch (error) {
@@ -106,12 +106,24 @@ export async function checkNetwork(
  * says how bad it is.
  */
 export async function statusOfNetwork(network: NetworkAttachment, handles: Handles): Promise<void> {
-  const { plugins, cniVersion } = network.delegate.network;
-  for (const plugin of plugins) {
-    const found = handles.plugin(plugin.type);
-    requireVersion("ADD", cniVersion, found.versions);
-    await found.status(request(network, plugin, undefined), handles);
-  }
+  for (const [index, plugin] of network.delegate.network.plugins.entries())
+    await usablePlugin(network, index, handles).status(request(network, plugin, undefined), handles);
+}
+
+/**
+ * @throws CniError 112 when it is not there, 1 when it does not speak the network's version, 7 when it needs one before
+ *   it and is the first
+ */
+function usablePlugin({ delegate: { network } }: NetworkAttachment, index: number, handles: Handles): Plugin {
+  const type = network.plugins[index]?.type ?? "";
+  const plugin = handles.plugin(type);
+  requireVersion("ADD", network.cniVersion, plugin.versions);
+  if (index > 0 || plugin.isChained !== true) return plugin;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use plugin "${type}" first in network "${network.name}": it works on what a plugin before it has made, ` +
+      "expected it behind one that makes the interface",
+  );
 }
 
 /** GC of every plugin in list order, past errors; returns them. */

@@ -5,6 +5,7 @@ import type { ScratchRequests } from "../../store/index.ts";
 import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "../networks/delegate.ts";
 import { parseDelegate } from "../networks/delegate.ts";
+import { runTypes } from "../networks/nesting.ts";
 import { findByName } from "../networks/network-files.ts";
 
 /** What a network is made with, for one pod. */
@@ -51,6 +52,7 @@ export function delegateOf(
     trusted: file?.trusted ?? false,
     requests: requestsOf({ definition, selection, deviceId }),
   });
+  if (!delegate.trusted) refuseOtherTypes(delegate, conf.cluster.networkTypes);
   // A device of the kubelet's is in the configuration itself.
   const isHeard = (name: string): boolean =>
     heardAnyway.has(name) ||
@@ -59,6 +61,17 @@ export function delegateOf(
   const unheard = Object.keys(asked).filter((name) => !isHeard(name));
   if (unheard.length > 0) ignored(unheardRequest(displayName, unheard, isDefault));
   return delegate;
+}
+
+/** A network of the cluster may run what the node lets it; one out of the node's own files may run anything. */
+function refuseOtherTypes({ displayName, network }: Delegate, allowed: readonly string[] | undefined): void {
+  const refused = network.plugins.flatMap(runTypes).find(({ type }) => allowed?.includes(type) === false);
+  if (refused === undefined) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use network "${displayName}": ${refused.path} is "${refused.type}", which is not in networkTypes of this ` +
+      `node, expected ${allowed?.join(", ") || "no network of the cluster"}`,
+  );
 }
 
 function unheardRequest(network: string, names: readonly string[], isDefault: boolean): CniError {

@@ -1,7 +1,7 @@
 import { withContext } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Pod, PodKey } from "../../kube/index.ts";
-import type { NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
+import type { IsolationRule, NetworkDefinition, NetworkSelection } from "../../nad/index.ts";
 import {
   annotation,
   parseGlobalNamespaces,
@@ -85,15 +85,20 @@ function refuseTooMuchText(delegates: readonly Delegate[]): void {
 }
 
 function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
-  const { namespaceIsolation, globalNamespaces } = lookup.conf.cluster;
   const selections = readAnnotation(pod, { key: annotation.networks, namespace: pod.namespace }, lookup);
-  const rule = {
-    podNamespace: pod.namespace,
-    isolated: namespaceIsolation,
-    globalNamespaces: parseGlobalNamespaces(globalNamespaces),
-  };
+  const rule = isolationOf(pod, lookup);
   for (const selection of selections) refuseForeignNamespace(selection, rule);
   return selections;
+}
+
+/** @param more  namespaces that pods may use beside the global ones */
+function isolationOf(pod: Pod, { conf }: Lookup, more: readonly string[] = []): IsolationRule {
+  const { namespaceIsolation, globalNamespaces } = conf.cluster;
+  return {
+    podNamespace: pod.namespace,
+    isolated: namespaceIsolation,
+    globalNamespaces: [...more, ...parseGlobalNamespaces(globalNamespaces)],
+  };
 }
 
 /**
@@ -118,7 +123,10 @@ function readAnnotation(
   return selections;
 }
 
-/** The pod's own choice of default network, which stands in for the node's; isolation is not for it. */
+/**
+ * The pod's own choice of default network, which stands in for the node's. Those of the node's namespace are there to
+ * be chosen; others are isolated as in the pod's list.
+ */
 async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | undefined> {
   const key = annotation.defaultNetwork;
   if ((pod.annotations[key] ?? "").trim() === "") return undefined;
@@ -130,6 +138,7 @@ async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | un
         `${selection === undefined ? "no network" : "more than one network"}, expected exactly one`,
     );
   }
+  refuseForeignNamespace(selection, isolationOf(pod, lookup, [lookup.conf.cluster.multusNamespace]));
   return await delegateFor(selection, { selection, isDefault: true }, lookup);
 }
 

@@ -83,11 +83,11 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   },
 });
 
-/** Files of old hold a container id alone: any interface of it will do. */
 function dnsOf({ ipam: { resolvConf = "" } = {} }: HostLocalConf, { readText }: Pick<Handles, "readText">): Dns {
   return resolvConf === "" ? {} : parseResolvConf(readText(resolvConf));
 }
 
+/** Files of old hold a container id alone: any interface of it will do. */
 function isHeldBy({ owner }: Lease, valid: ValidAttachment): boolean {
   return owner.containerId === valid.containerID.trim() && (owner.ifName === "" || owner.ifName === valid.ifname);
 }

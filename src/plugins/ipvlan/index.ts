@@ -5,9 +5,10 @@
  *        are those of prevResult, and so is the master where none is named.
  * DEL    deletes the link and releases the addresses; already gone is success.
  * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
+ * STATUS whether the master is there, where one is named.
  * Refuses (7) to be without addresses.     Source: linux/if_link.h, IFLA_IPVLAN_*
  */
-import type { Dns, Result } from "../../cni/index.ts";
+import type { Confs, Result } from "../../cni/index.ts";
 import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
 import type { LinkSettings } from "../../kernel/index.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -15,16 +16,11 @@ import type { Ipam } from "../contract/ipam.ts";
 import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
-import type { MasterConf } from "../interface/master.ts";
-import { findMaster, linkOn } from "../interface/master.ts";
+import { findMaster, linkOn, refuseMissingMaster } from "../interface/master.ts";
 
 type IpvlanMode = NonNullable<LinkSettings<"ipvlan">["mode"]>;
 
-export interface IpvlanConf extends MasterConf {
-  readonly mode?: "" | IpvlanMode;
-  readonly mtu?: number;
-  readonly dns?: Dns;
-}
+export type IpvlanConf = Confs["ipvlan"];
 
 export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
   type: "ipvlan",
@@ -41,6 +37,10 @@ export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
     const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context);
     const result = await attachInterface({ link, attachment, ipam: source, announce: true }, context);
     return { ...result, dns: conf.dns ?? {} };
+  },
+
+  status({ conf }, handles) {
+    if ((conf.master ?? "") !== "") refuseMissingMaster(conf, handles);
   },
 
   async del({ attachment }, context) {
