@@ -59,6 +59,8 @@ const unready: readonly (readonly [string, () => object, number, RegExp])[] = [
   ["values that exclude each other", () => bridge(hostLocal(), { hairpinMode: true, promiscMode: true }), 7, /hairpin/],
   ["a bridge that is another kind of link", () => bridge(hostLocal(), { bridge: "up0" }), 7, /up0.*veth/],
   ["a macvlan master that is not there", () => ({ type: "macvlan", master: "eth9" }), 7, /master "eth9"/],
+  ["a vlan master that is not there", () => ({ type: "vlan", vlanId: 5, master: "eth9", ipam: { ...hostLocal() } }), 7,
+    /master "eth9"/],
   ["an MTU above the master's", () => ({ type: "macvlan", master: "up0", mtu: 1500 }), 7, /mtu 1500/],
   ["a mode of macvlan that is none", () => ({ type: "macvlan", master: "up0", mode: "bridgey" }), 7, /bridgey/],
   ["a device that nothing selects", () => ({ type: "host-device" }), 7, /Cannot choose a device/],

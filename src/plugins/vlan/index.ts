@@ -4,6 +4,7 @@
  * ADD    creates the 802.1Q link in the container, leases addresses, brings it up.
  * DEL    deletes the link and releases the addresses; already gone is success.
  * CHECK  compares kind, VLAN, MTU, MAC, addresses and routes with prevResult.
+ * STATUS whether the master is there.
  * Refuses (7) an MTU above the master's, and to be without IPAM.     Source: linux/if_link.h, IFLA_VLAN_*
  */
 import { allVersions, confSchema } from "../../cni/index.ts";
@@ -11,7 +12,7 @@ import { definePlugin } from "../contract/define.ts";
 import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
-import { findMaster, linkOn, refuseMtuAbove } from "../interface/master.ts";
+import { findMaster, linkOn, refuseMissingMaster, refuseMtuAbove } from "../interface/master.ts";
 
 export const vlan = definePlugin({
   type: "vlan",
@@ -27,6 +28,8 @@ export const vlan = definePlugin({
     const result = await attachInterface({ link, attachment, ipam }, context);
     return { ...result, dns: conf.dns ?? {} };
   },
+
+  status: ({ conf }, handles) => refuseMissingMaster(conf, handles),
 
   async del({ attachment }, context) {
     deleteInterface(attachment, context);

@@ -20,7 +20,7 @@ async function ask(answer: (socket: Socket) => void): Promise<HttpAnswer> {
   const { port } = server.address() as AddressInfo;
   const connection = new Connection({ source: "a test", server: `http://127.0.0.1:${port}`,
     trust: { authority: undefined, skipVerify: false, serverName: undefined }, proxy: undefined,
-    credentials: async () => ({}) }, undefined);
+    ownCredentials: () => ({}), credentials: async () => ({}) }, undefined);
   try {
     return await connection.send({ method: "GET", path: "/api", headers: {}, timeoutMs: waitLimitMs });
   } finally {
