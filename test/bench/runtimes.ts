@@ -1,6 +1,6 @@
 // Whoever attaches a container in the benchmark: polynic or Multus as one executable, or the reference plugins called
 // one after the other as a runtime calls them. Each call is a whole process, timed from its start to its end.
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { cniVersion } from "./cases.ts";
 import type { Case, Network } from "./cases.ts";
@@ -18,33 +18,81 @@ export interface Runtime {
   add(one: Case, attachment: Attachment): number;
   del(one: Case, attachment: Attachment): number;
   supports(one: Case): boolean;
+  /** What has to run on its node beforehand; called once, with the node's namespace. */
+  prepare?(netns: string): void;
 }
 
 const limitMs = 30_000;
 
+/** Variables of a runtime's calls beside those of the call. */
+export type Environment = Readonly<Record<string, string>>;
+
+/** No daemon is asked, should there be one on the machine. */
+const oneShot: Environment = { POLYNIC_SOCKET: "" };
+
+export interface MultiplexerOptions {
+  readonly executable: string;
+  readonly type: string;
+  readonly pluginPath: string;
+  /** Its type's name, where that is the only runtime of that type. */
+  readonly node?: string;
+  readonly env?: Environment;
+  /** Its DEL with the nftables backend ends with an error, see `plugins`. */
+  readonly failsWithNftables?: boolean;
+}
+
 /** One executable that takes all networks as its delegates. */
-export function multiplexer(title: string, executable: string, type: string, pluginPath: string): Runtime {
+export function multiplexer(title: string, options: MultiplexerOptions): Runtime {
+  const { type, node = type } = options;
   const call = (command: string, one: Case, attachment: Attachment): number =>
-    run(executable, command, attachment, "eth0", pluginPath, {
-      cniVersion, name: "bench", type, binDir: pluginPath, cniDir: `${stateOf(type)}/multus`,
-        capabilities: { portMappings: true },
-      delegates: one.networks.map((network) => ({ cniVersion, ...network,
-        plugins: network.plugins.map((plugin) => withState(plugin, type)) })),
-      ...(one.runtimeConfig === undefined ? {} : { runtimeConfig: one.runtimeConfig }),
+    run({
+      ...callOf(one, attachment, options), command,
+      mayFail: command === "DEL" && one.nftables === true && options.failsWithNftables === true,
     }).tookMs;
   return {
     title,
-    node: type,
+    node,
     add: (one, attachment) => call("ADD", one, attachment),
     del: (one, attachment) => call("DEL", one, attachment),
     supports: () => true,
   };
 }
 
+/** One call of a multiplexer for all of a case's networks, but for the verb. */
+export function callOf(
+  one: Case,
+  attachment: Attachment,
+  { executable, type, pluginPath, node = type, env = oneShot }: MultiplexerOptions,
+): Omit<Call, "command"> {
+  const delegates = one.networks.map((network) => ({ cniVersion, ...network,
+    plugins: network.plugins.map((plugin) => withState(plugin, node)) }));
+  return {
+    executable, attachment, pluginPath, env, ifName: "eth0",
+    conf: {
+      cniVersion, name: "bench", type, binDir: pluginPath, cniDir: `${stateOf(node)}/multus`, delegates,
+      capabilities: { portMappings: true },
+      ...(one.runtimeConfig === undefined ? {} : { runtimeConfig: one.runtimeConfig }),
+    },
+  };
+}
+
+/** The same executable with a daemon on its node. */
+export function withDaemon(runtime: Runtime, program: string, socket: string): Runtime {
+  return {
+    ...runtime,
+    prepare(netns) {
+      const words = [`--net=${netns}`, program, "daemon", "--socket", socket];
+      // Ends with the benchmark's process namespace.
+      spawn("nsenter", words, { stdio: "inherit", env: { PATH: process.env["PATH"] } }).unref();
+      execFileSync("sh", ["-c", 'until [ -S "$1" ]; do sleep 0.02; done', "sh", socket], { timeout: limitMs });
+    },
+  };
+}
+
 /** The reference plugins of one directory, each network's chain in order, DEL in reverse. */
 export function plugins(title: string, directory: string,
-  options: { readonly node: string; readonly nftables: boolean }): Runtime {
-  const { node } = options;
+  options: { readonly node: string; readonly nftables: boolean; readonly env?: Environment }): Runtime {
+  const { node, env = oneShot } = options;
   return {
     title,
     node,
@@ -54,9 +102,10 @@ export function plugins(title: string, directory: string,
       for (const [index, network] of one.networks.entries()) {
         let prevResult: unknown;
         for (const conf of confs(one, network, index, node)) {
-          const { tookMs, stdout } = run(join(directory, String(conf["type"])), "ADD", attachment, ifName(index),
-            directory,
-            prevResult === undefined ? conf : { ...conf, prevResult });
+          const { tookMs, stdout } = run({
+            executable: join(directory, String(conf["type"])), command: "ADD", attachment, ifName: ifName(index), env,
+            pluginPath: directory, conf: prevResult === undefined ? conf : { ...conf, prevResult },
+          });
           prevResult = JSON.parse(stdout);
           sum += tookMs;
         }
@@ -72,8 +121,10 @@ export function plugins(title: string, directory: string,
       for (const [index, network] of [...one.networks.entries()].reverse()) {
         const prevResult = results.get(key(attachment, index));
         for (const conf of confs(one, network, index, node).reverse()) {
-          sum += run(join(directory, String(conf["type"])), "DEL", attachment, ifName(index), directory,
-            { ...conf, prevResult }, mayFail).tookMs;
+          sum += run({
+            executable: join(directory, String(conf["type"])), command: "DEL", attachment, ifName: ifName(index), env,
+            pluginPath: directory, conf: { ...conf, prevResult }, mayFail,
+          }).tookMs;
         }
         results.delete(key(attachment, index));
       }
@@ -111,20 +162,32 @@ function confs(one: Case, network: Network, index: number, node: string): Readon
   }));
 }
 
-function run(
-  executable: string, command: string, { containerId, netns }: Attachment, ifName: string, pluginPath: string,
-    conf: object,
-  mayFail = false,
-): { tookMs: number; stdout: string } {
-  const env = {
+export interface Call {
+  readonly executable: string;
+  readonly command: string;
+  readonly attachment: Attachment;
+  readonly ifName: string;
+  readonly pluginPath: string;
+  readonly conf: object;
+  readonly env: Environment;
+  readonly mayFail?: boolean;
+}
+
+export function environmentOf({ command, attachment: { containerId, netns }, ifName, pluginPath, env }: Call):
+Record<string, string> {
+  return {
     PATH: process.env["PATH"] ?? "", CNI_COMMAND: command, CNI_CONTAINERID: containerId, CNI_NETNS: netns,
-    CNI_IFNAME: ifName, CNI_PATH: pluginPath,
+    CNI_IFNAME: ifName, CNI_PATH: pluginPath, ...env,
   };
-  const input = JSON.stringify(conf);
+}
+
+function run(call: Call): { tookMs: number; stdout: string } {
+  const { executable, command, conf, mayFail = false } = call;
+  const input = JSON.stringify(conf), env = environmentOf(call);
   const start = process.hrtime.bigint();
   const child = spawnSync(executable, [], { input, env, encoding: "utf8", timeout: limitMs });
   const tookMs = Number(process.hrtime.bigint() - start) / 1e6;
-  if (child.status !== 0
-    && !mayFail) throw new Error(`${command} by ${executable} failed: ${child.stdout}${child.stderr}`);
+  if (child.status !== 0 && !mayFail)
+    throw new Error(`${command} by ${executable} failed: ${child.stdout}${child.stderr}`);
   return { tookMs, stdout: child.stdout };
 }

@@ -3,49 +3,59 @@
 import { execFileSync } from "node:child_process";
 import { inNetns, openNetns, openOwnNetns } from "../../src/kernel/netns.ts";
 import type { Netns } from "../../src/kernel/netns.ts";
-import { cases, uplink } from "./cases.ts";
+import type { Case } from "./cases.ts";
+import { uplink } from "./cases.ts";
 import type { Runtime } from "./runtimes.ts";
 import { ms, ratio, summarize, table } from "./statistics.ts";
 
-/**
- * Measures every case: a table of medians a case and verb, with our ratio to each of the others, and our own medians by
- * row.
- *
- * @param ours    the runtime the ratios are of
- * @param others  what it is compared with
- * @param count   counted runs of each; one more is run first and not counted
- */
-export function compareWholeProcesses(ours: Runtime, others: readonly Runtime[],
-  count: number): { readonly text: string; readonly own: ReadonlyMap<string, number> } {
-  const runtimes = [ours, ...others];
-  const header = ["", ...runtimes.map(({ title }) => `${title} ms`), ...others.map(({ title }) => `ratio to ${title}`)];
+export type Verb = "ADD" | "DEL";
+
+/** Medians in milliseconds; NaN for a runtime that does not support the case. */
+export interface Measured {
+  medianMs(runtime: Runtime, verb: Verb, one: Case): number;
+}
+
+/** Measures every case by every runtime, `count` times each; one more is run first and not counted. */
+export function measureWholeProcesses(list: readonly Case[], runtimes: readonly Runtime[], count: number): Measured {
   const own = openOwnNetns();
-  const rows: string[][] = [];
-  const ownMedians = new Map<string, number>();
-  for (const one of cases) {
-    const able = runtimes.filter((runtime) => runtime.supports(one));
-    const times = new Map(able.map((runtime) => [runtime, { add: [] as number[], del: [] as number[] }]));
+  const times = new Map<string, number[]>();
+  const of = (runtime: Runtime, verb: Verb, one: Case): number[] => {
+    const key = JSON.stringify([runtime.title, verb, one.title]), known = times.get(key) ?? [];
+    times.set(key, known);
+    return known;
+  };
+  for (const one of list) {
     for (let round = 0; round <= count; round++) {
-      for (const runtime of able) {
-        const attachment = { containerId: `bench-${round}-${able.indexOf(runtime)}`, netns: makeContainer() };
+      for (const [index, runtime] of runtimes.entries()) {
+        if (!runtime.supports(one)) continue;
+        const attachment = { containerId: `bench-${round}-${index}`, netns: makeContainer() };
         const { addMs, delMs } = inNetns(nodeOf(runtime), own, () => (
           { addMs: runtime.add(one, attachment), delMs: runtime.del(one, attachment) }));
         removeContainer();
         if (round === 0) continue;
-        times.get(runtime)?.add.push(addMs);
-        times.get(runtime)?.del.push(delMs);
+        of(runtime, "ADD", one).push(addMs);
+        of(runtime, "DEL", one).push(delMs);
       }
     }
-    for (const verb of ["add", "del"] as const) {
-      const medians = runtimes.map((runtime) => summarize(times.get(runtime)?.[verb] ?? []).medianMs);
-      const [ourMedian = Number.NaN, ...rest] = medians;
-      const title = `${verb.toUpperCase()} ${one.title}`;
-      ownMedians.set(title, ourMedian);
-      rows.push([title, ...medians.map(shown), ...rest.map((other) => Number.isNaN(other) ? "" : ratio(ourMedian,
-        other))]);
-    }
   }
-  return { text: table(header, rows), own: ownMedians };
+  return { medianMs: (runtime, verb, one) => summarize(of(runtime, verb, one)).medianMs };
+}
+
+/** A row a case and verb: medians of all, and the ratio of each of ours to each of the others. */
+export function wholeProcessTable(
+  { medianMs }: Measured,
+  list: readonly Case[],
+  { ours, others }: { readonly ours: readonly Runtime[]; readonly others: readonly Runtime[] },
+): string {
+  const all = [...ours, ...others], pairs = ours.flatMap((own) => others.map((other) => [own, other] as const));
+  const titles = pairs.map(([own, other]) => `${own.title} / ${other.title}`);
+  const header = ["", ...all.map(({ title }) => `${title} ms`), ...titles];
+  const verbs = ["ADD", "DEL"] as const;
+  return table(header, list.flatMap((one) => verbs.map((verb) => [
+    `${verb} ${one.title}`,
+    ...all.map((runtime) => shown(medianMs(runtime, verb, one))),
+    ...pairs.map(([own, other]) => shownRatio(medianMs(own, verb, one), medianMs(other, verb, one))),
+  ])));
 }
 
 const nodes = new Map<string, Netns>();
@@ -54,7 +64,7 @@ const nodes = new Map<string, Netns>();
  * The namespace that is the runtime's host, made at first use: with what another one leaves behind (rules flushed,
  * files changed) none has to deal. It has lo up, and a lower link for macvlan whose other end nobody talks to.
  */
-function nodeOf({ node }: Runtime): Netns {
+function nodeOf({ node, prepare }: Runtime): Netns {
   const known = nodes.get(node);
   if (known !== undefined) return known;
   sh(`ip netns add node-${node}; ip netns add lan-${node}; ip -n node-${node} link set lo up
@@ -62,6 +72,7 @@ function nodeOf({ node }: Runtime): Netns {
       ip -n node-${node} link add ${uplink} type veth peer name eth0 netns lan-${node}
       ip -n node-${node} link set ${uplink} up; ip -n lan-${node} link set eth0 up`);
   const netns = openNetns(`/run/netns/node-${node}`);
+  prepare?.(netns.path);
   nodes.set(node, netns);
   return netns;
 }
@@ -82,6 +93,10 @@ export function removeContainer(): void {
 
 function sh(script: string): void {
   execFileSync("sh", ["-ec", script], { timeout: 20_000 });
+}
+
+function shownRatio(value: number, of: number): string {
+  return Number.isNaN(value) || Number.isNaN(of) ? "" : ratio(value, of);
 }
 
 function shown(value: number): string {
