@@ -18,8 +18,10 @@ export interface ByName {
 export function compareByName(ours: ByName, other: ByName, count: number): string {
   const chain = podmanChain((type) => [ours, other].every(({ directory }) => existsSync(join(directory, type))));
   const { medianMs } = measureWholeProcesses([chain], [ours.runtime, other.runtime], count);
-  const rows = (["ADD", "DEL"] as const).map((verb) =>
-    row(`${verb} ${chain.title}`, medianMs(ours.runtime, verb, chain), medianMs(other.runtime, verb, chain), chainMost));
+  const rows = (["ADD", "DEL"] as const).map((verb) => {
+    const [own, others] = [ours, other].map(({ runtime }) => medianMs(runtime, verb, chain));
+    return row(`${verb} ${chain.title}`, own ?? Number.NaN, others ?? Number.NaN, chainMost);
+  });
   const [own, others] = versions([ours.directory, other.directory], count);
   rows.push(row("VERSION of bridge", own ?? Number.NaN, others ?? Number.NaN, versionMost));
   return table(["", `${ours.runtime.title} ms`, `${other.runtime.title} ms`, "ratio", "goal"], rows);

@@ -97,40 +97,60 @@ export function plugins(title: string, directory: string,
     title,
     node,
     supports: (one) => one.nftables !== true || options.nftables,
-    add(one, attachment) {
-      let sum = 0;
-      for (const [index, network] of one.networks.entries()) {
-        let prevResult: unknown;
-        for (const conf of confs(one, network, index, node)) {
-          const { tookMs, stdout } = run({
-            executable: join(directory, String(conf["type"])), command: "ADD", attachment, ifName: ifName(index), env,
-            pluginPath: directory, conf: prevResult === undefined ? conf : { ...conf, prevResult },
-          });
-          prevResult = JSON.parse(stdout);
-          sum += tookMs;
-        }
-        results.set(key(attachment, index), prevResult);
-      }
-      return sum;
-    },
-    del(one, attachment) {
-      let sum = 0;
-      // With the nftables backend, release 1.9 ends its DEL with an error when the iptables chain it also looks for is
-      // not there.
-      const mayFail = one.nftables === true;
-      for (const [index, network] of [...one.networks.entries()].reverse()) {
-        const prevResult = results.get(key(attachment, index));
-        for (const conf of confs(one, network, index, node).reverse()) {
-          sum += run({
-            executable: join(directory, String(conf["type"])), command: "DEL", attachment, ifName: ifName(index), env,
-            pluginPath: directory, conf: { ...conf, prevResult }, mayFail,
-          }).tookMs;
-        }
-        results.delete(key(attachment, index));
-      }
-      return sum;
-    },
+    add: (one, attachment) => runChain(chainCalls(one, "ADD", attachment, { directory, node, env })),
+    del: (one, attachment) => runChain(chainCalls(one, "DEL", attachment, { directory, node, env })),
   };
+}
+
+function runChain(calls: readonly ChainCall[]): number {
+  let sum = 0;
+  for (const { call, keep } of calls) {
+    const { tookMs, stdout } = run(call());
+    keep(stdout);
+    sum += tookMs;
+  }
+  return sum;
+}
+
+/** One executable of a chain; its configuration holds the result of those before it, so it is made at its turn. */
+export interface ChainCall {
+  call(): Call;
+  keep(stdout: string): void;
+}
+
+export interface ChainOptions {
+  readonly directory: string;
+  readonly node: string;
+  readonly env?: Environment;
+}
+
+/** The executables of all networks in order; for DEL in reverse. */
+export function chainCalls(
+  one: Case,
+  command: "ADD" | "DEL",
+  attachment: Attachment,
+  { directory, node, env = oneShot }: ChainOptions,
+): readonly ChainCall[] {
+  const calls = one.networks.flatMap((network, index) => {
+    const place = key(attachment, index);
+    return confs(one, network, index, node).map((conf, position): ChainCall => ({
+      call() {
+        const prevResult = command === "ADD" && position === 0 ? undefined : results.get(place);
+        return {
+          executable: join(directory, String(conf["type"])), command, attachment, env,
+          ifName: ifName(index), pluginPath: directory,
+          conf: prevResult === undefined ? conf : { ...conf, prevResult },
+          // With the nftables backend, release 1.9 ends its DEL with an error when the iptables chain it also looks
+          // for is not there.
+          mayFail: command === "DEL" && one.nftables === true,
+        };
+      },
+      keep(stdout) {
+        if (command === "ADD") results.set(place, JSON.parse(stdout));
+      },
+    }));
+  });
+  return command === "ADD" ? calls : calls.toReversed();
 }
 
 /** The cached results a runtime would pass as prevResult at DEL. */

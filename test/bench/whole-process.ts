@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { inNetns, openNetns, openOwnNetns } from "../../src/kernel/netns.ts";
 import type { Netns } from "../../src/kernel/netns.ts";
+import { enterNetworkNamespace } from "../../src/os/index.ts";
 import type { Case } from "./cases.ts";
 import { uplink } from "./cases.ts";
 import type { Runtime } from "./runtimes.ts";
@@ -64,7 +65,7 @@ const nodes = new Map<string, Netns>();
  * The namespace that is the runtime's host, made at first use: with what another one leaves behind (rules flushed,
  * files changed) none has to deal. It has lo up, and a lower link for macvlan whose other end nobody talks to.
  */
-function nodeOf({ node, prepare }: Runtime): Netns {
+function nodeOf({ node, prepare }: Pick<Runtime, "node" | "prepare">): Netns {
   const known = nodes.get(node);
   if (known !== undefined) return known;
   sh(`ip netns add node-${node}; ip netns add lan-${node}; ip -n node-${node} link set lo up
@@ -75,6 +76,11 @@ function nodeOf({ node, prepare }: Runtime): Netns {
   prepare?.(netns.path);
   nodes.set(node, netns);
   return netns;
+}
+
+/** Moves this process's main thread to the runtime's node for good, and what it starts with it. */
+export function enterNode(runtime: Pick<Runtime, "node" | "prepare">): undefined {
+  enterNetworkNamespace(nodeOf(runtime).fd);
 }
 
 /** The namespace of the benchmark itself, where the multiplexer is called as a library. */
