@@ -8,13 +8,15 @@ import type { Begun } from "./attachment/begun.ts";
 import { multiplexerOf, remember } from "./attachment/cached.ts";
 import type { ChainStep } from "./attachment/chain.ts";
 import { addContext, addNetwork, planSteps } from "./attachment/chain.ts";
+import { knownAttachment } from "./attachment/known.ts";
 import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
 import type { ArgPairs } from "./networks/args.ts";
 import { requireArgs } from "./networks/args.ts";
+import type { Delegate } from "./networks/delegate.ts";
 import { toScratch } from "./networks/delegate.ts";
-import { refuseNameClash } from "./networks/naming.ts";
+import { refuseNameClash, withFreeNames } from "./networks/naming.ts";
 import type { NetworkAttachment } from "./networks/network-attachment.ts";
 import { describe, planAttachments, resultKey } from "./networks/network-attachment.ts";
 import type { FindInCluster } from "./networks/resolve.ts";
@@ -64,9 +66,10 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
   const begun: Begun[] = [];
   try {
     const delegates = pod === undefined ? await resolveDelegates(conf, find) : await pod.delegates();
-    const attachments = planAttachments(delegates, runtime, conf, args, { adding: true });
-    const planned = await planAll(attachments, handles);
     return await command.exclusively(runtime.containerId, async () => {
+      const named = freelyNamed(delegates, command, handles);
+      const attachments = planAttachments(named, runtime, conf, args, { adding: true });
+      const planned = await planAll(attachments, handles);
       refuseTakenInterfaces(attachments, handles);
       const multiplexer = multiplexerOf(command);
       const noted = {
@@ -143,6 +146,28 @@ async function planAll(
     }
   }
   return planned;
+}
+
+/**
+ * Interfaces of the container that are not this attachment's own are no reason to refuse it: a runtime may have several
+ * multiplexed networks for one container. Its own are, which `refuseTakenInterfaces` then tells.
+ */
+function freelyNamed(
+  delegates: readonly Delegate[],
+  { conf, attachment: runtime }: MuxCommand,
+  handles: Handles,
+): readonly Delegate[] {
+  const isThere = (name: string): boolean => {
+    try {
+      return handles.container.links.find(name) !== undefined;
+    } catch {
+      return false; // what is wrong with the namespace is told where it is needed
+    }
+  };
+  const first = delegates[0]?.requests.ifName ?? runtime.ifName;
+  const named = withFreeNames(delegates, (name) => name === first || isThere(name));
+  const isOwn = named !== delegates && (isThere(first) || knownAttachment(runtime, conf) !== undefined);
+  return isOwn ? delegates : named;
 }
 
 /** A sign that the container is attached already. */

@@ -8,7 +8,7 @@ type Written = Confs["multiplexer"];
 /** Keys of which nothing but their default is filled in. */
 type FilledKey =
   | "cniVersion" | "name" | "type"
-  | "delegates" | "clusterNetwork" | "defaultNetworks" | "auxiliaryCNIChainName"
+  | "delegates" | "clusterNetwork" | "defaultNetworks" | "auxiliaryCNIChainName" | "interfaceNames"
   | "confDir" | "cniDir" | "binDir"
   | "runtimeConfig" | "runtimeConfigToAll" | "retryDeleteOnError" | "mergeResults";
 type FilledClusterKey =
@@ -72,6 +72,7 @@ export function parseMuxConf(
     confDir: raw.confDir || "/etc/cni/multus/net.d",
     cniDir: raw.cniDir || "/var/lib/cni/multus",
     binDir: raw.binDir || "/opt/cni/bin",
+    interfaceNames: raw.interfaceNames ?? {},
     auxiliaryCNIChainName: raw.auxiliaryCNIChainName ?? "",
     readinessFile: raw.readinessindicatorfile ?? "",
     runtimeConfig: raw.runtimeConfig ?? {},

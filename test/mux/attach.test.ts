@@ -176,8 +176,10 @@ adding("undoes everything when the result cannot be cached", async () => {
 });
 
 const untouched: readonly { name: string; config: object; code: number; says: RegExp; args?: string }[] = [
-  { name: "two networks with one interface name", config: { delegates: [single("one"), single("two"), single("three",
-    {})] }, code: 7, says: /interface name "net1" for network "net-two": network "net-one" has it already/ },
+  { name: "two networks with one interface name", config: { ...two, interfaceNames: { "net-two": "eth0" } }, code: 7,
+    says: /interface name "eth0" for network "net-two": network "net-one" has it already/ },
+  { name: "a name that no interface can have", config: { ...two, interfaceNames: { "net-two": "a/b" } }, code: 7,
+    says: /interface name "a\/b" for network "net-two"/ },
   { name: "an unknown plugin in the last network", config: { delegates: [single("one"), single("nowhere")] }, code: 112,
     says: /network "net-nowhere" \(interface "net1"\) with plugin "nowhere"/ },
   { name: "a network without a name", config: { delegates: [single("one"), { type: "two", name: "" }] }, code: 7,
@@ -196,13 +198,55 @@ const untouched: readonly { name: string; config: object; code: number; says: Re
 ];
 for (const { name, config, code, says, args = "" } of untouched) {
   adding(`refuses ${name} before it touches anything`, async () => {
-    const error = await rejects(add(bench.command(config, { args,
-      ...(name.startsWith("two networks") ? { ifName: "net1" } : {}) })), code);
+    const error = await rejects(add(bench.command(config, { args })), code);
     assert.match(error.message, says);
     assert.equal(bench.calls, []);
     assert.equal(left(), []);
   });
 }
+
+const three = { delegates: [single("one"), single("two"), single("three")] };
+const more = { name: "more", delegates: [single("three"), single("one"), single("two")] };
+
+adding("gives a second multiplexed network of a container names that are free, and DEL finds them again", async () => {
+  await add(bench.command(two));
+  await add(bench.command(more, { ifName: "eth1" }));
+  assert.equal([...bench.interfaces], ["eth0", "net1", "eth1", "net2", "net3"]);
+  bench.calls.length = 0;
+  await check(bench.command(more, { ifName: "eth1" }));
+  assert.equal(bench.story(), ["CHECK three eth1", "CHECK one net2", "CHECK two net3"]);
+  await del(bench.command(two, { verb: "DEL" }));
+  assert.equal([...bench.interfaces], ["eth1", "net2", "net3"], "the first one's end moves no names");
+  await del(bench.command(more, { ifName: "eth1", verb: "DEL" }));
+  assert.equal([[...bench.interfaces], left()], [[], []]);
+});
+
+adding("names interfaces past the runtime's own, whatever that is", async () => {
+  await add(bench.command(three, { ifName: "net1" }));
+  assert.equal([...bench.interfaces], ["net1", "net2", "net3"]);
+  await del(bench.command(three, { ifName: "net1", verb: "DEL" }));
+  assert.equal([[...bench.interfaces], left()], [[], []]);
+});
+
+adding("gives a network of the configuration the interface name that it says", async () => {
+  const conf = { ...three, interfaceNames: { "net-two": "lan0", elsewhere: "x0" } };
+  await add(bench.command(conf));
+  assert.equal([...bench.interfaces], ["eth0", "lan0", "net2"], "the others keep their numbers");
+  await del(bench.command(three, { verb: "DEL" }));
+  assert.equal([[...bench.interfaces], left()], [[], []], "DEL goes by what is written down");
+});
+
+adding("refuses a name that is taken where it was asked for", async () => {
+  bench.interfaces.add("lan0");
+  const conf = { ...two, interfaceNames: { "net-two": "lan0" } };
+  assert.match((await rejects(add(bench.command(conf)), 7)).message, /has an interface "lan0" already/);
+});
+
+adding("refuses to go on beside what an ADD of its own has left", async () => {
+  await add(bench.command(two));
+  bench.interfaces.delete("eth0");
+  assert.match((await rejects(add(bench.command(two)), 7)).message, /has an interface "net1" already/);
+});
 
 adding("refuses a running container without harming it", async () => {
   await add(bench.command(two));

@@ -105,6 +105,15 @@ resolving("keeps inline networks in order, single or list, a type before plugins
     [["a", "0.1.0", ["bridge"], false, false], ["b", "1.0.0", ["x", "y"], true, false],
       ["c", "0.1.0", ["z"], false, false]]);
 });
+resolving("writes down the version a list is run in, where it says none: Multus may have to delete it", async () => {
+  const list = { name: "b", CNIVERSION: "", plugins: [{ type: "x" }] };
+  const text = async (json: object) => JSON.parse((await resolved({ delegates: [json] }))[0]?.confText ?? "");
+  assert.equal(await text(list), { cniVersion: "1.0.0", name: "b", plugins: [{ type: "x" }] });
+  const said = { cniVersion: "0.4.0", name: "b", plugins: [{ type: "x" }] };
+  assert.equal(await text(said), said);
+  const single = { name: "b", type: "x" };
+  assert.equal(await text(single), single, "a single plugin without one is of 0.1.0 to everybody");
+});
 resolving("chooses the newest usable version of a list", async () => {
   assert.equal((await resolved({ delegates: [{ name: "b", cniVersion: "0.4.0",
     cniVersions: ["1.0.0", "99.0.0", "1.1.0"], plugins: [{ type: "x" }] }] }))[0]?.network.cniVersion, "1.1.0");

@@ -79,10 +79,16 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
     list: !single,
     fromFile,
     trusted,
-    confText: JSON.stringify(json),
+    confText: JSON.stringify(single || parsed.cniVersion !== "" ? json : withVersion(json, network.cniVersion)),
     requests,
     capabilityArgs,
   };
+}
+
+/** A list says which version it is run in: Multus, where it is to delete it, takes one that says nothing for none. */
+function withVersion(list: JsonObject, cniVersion: string): JsonObject {
+  const others = Object.entries(list).filter(([key]) => key.toLowerCase() !== "cniversion");
+  return { cniVersion, ...Object.fromEntries(others) };
 }
 
 /** The network of a scratch entry, with what its selection had asked for. */

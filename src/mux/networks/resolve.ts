@@ -6,6 +6,7 @@ import { isIdentifier } from "../../net/index.ts";
 import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "./delegate.ts";
 import { parseDelegate } from "./delegate.ts";
+import { withName } from "./naming.ts";
 import { findByName, firstFileIn, folderPlugins, readNetworkFile } from "./network-files.ts";
 
 /** Looks a network up that is named without a "/" where a cluster keeps them; throws when it is not to be had there. */
@@ -26,7 +27,8 @@ export async function configuredDelegates(conf: MuxConf, find?: FindInCluster): 
   const references = conf.clusterNetwork === "" ? [] : [conf.clusterNetwork, ...conf.defaultNetworks];
   // One after the other: networks of one resource take its devices in this order.
   for (const reference of references) delegates.push(await resolveReference(reference, conf, find));
-  return delegates;
+  const named = new Map(Object.entries(conf.interfaceNames));
+  return delegates.map((delegate) => withName(delegate, named.get(delegate.displayName)));
 }
 
 /** The same with the auxiliary chain at their end: the networks of a container that is no pod. */
