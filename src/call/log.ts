@@ -1,5 +1,7 @@
-import { appendFileSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
+import { lstatSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
+import { messageOf } from "../cni/index.ts";
+import { errnoOf, makeDirectory, writeInPlace } from "../os/index.ts";
 import type { Log } from "../plugins/index.ts";
 
 export interface LogOptions {
@@ -28,7 +30,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 /**
  * A log of lines `<RFC 3339 time> [<level>] <message>`. Warnings are written at every level: they are rare, and about
- * something that a configuration asked for and does not get. A log that cannot be written never fails a command.
+ * something that a configuration asked for and does not get. A log that cannot be written never fails a command, nor
+ * holds it up; stderr is told why.
  */
 export function openLog(
   options: LogOptions,
@@ -44,6 +47,7 @@ export function openLog(
   const log: Log = {
     error: (message) => at("error", message),
     warn: (message) => write("warning", message),
+    verbose: (message) => { if (levels.indexOf("verbose") <= threshold) write("verbose", message()); },
     debug: (message) => at("debug", message),
   };
   if (wanted < 0 && options.level !== "")
@@ -56,15 +60,41 @@ function lineWriter(
   tell: (text: string) => void,
   now: () => Date,
 ): (level: string, message: string) => void {
-  let rotated = false;
+  const { file, toStderr } = options;
+  const lineOf = (level: string, message: string) => `${now().toISOString()} [${level}] ${oneLine(message)}\n`;
+  let rotated = false, isUsable = file !== "";
   return (level, message) => {
-    const line = `${now().toISOString()} [${level}] ${oneLine(message)}\n`;
-    if (options.toStderr) tell(line);
-    if (options.file === "") return;
+    const line = lineOf(level, message);
+    if (toStderr) tell(line);
+    if (!isUsable) return;
     if (!rotated) quietly(() => rotate(options, now()));
     rotated = true;
-    quietly(() => appendFileSync(options.file, line, { mode: 0o644 }));
+    try {
+      append(file, line);
+    } catch (error) {
+      isUsable = false;
+      tell(lineOf("warning", `Cannot write logFile "${file}": ${whyNot(error)}`));
+    }
   };
+}
+
+/** No link is followed and no pipe waited for; a file that is made is for root alone, its directory for all to see. */
+function append(file: string, line: string): void {
+  try {
+    writeInPlace(file, line, "append");
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    makeDirectory(dirname(file), 0o755);
+    writeInPlace(file, line, "append");
+  }
+}
+
+function whyNot(error: unknown): string {
+  switch (errnoOf(error)) {
+    case "ELOOP": return "it is a symbolic link, expected a file";
+    case "ENXIO": return "it is a pipe that nobody reads, expected a file";
+    default: return messageOf(error);
+  }
 }
 
 /** A message repeats what others wrote, which must not look like lines of its own, nor tell a terminal what to do. */
@@ -83,7 +113,7 @@ const unprintable = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
  */
 function rotate({ file, rotation }: LogOptions, now: Date): void {
   const { maxAge, maxSize, maxBackups } = { ...defaultRotation, ...rotation };
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  const size = lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (maxSize === 0 || size < maxSize * megabyte) return;
   const directory = dirname(file), extension = extname(file), stem = basename(file, extension);
   renameSync(file, join(directory, `${stem}-${now.toISOString().replaceAll(":", "-")}${extension}`));

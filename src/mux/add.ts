@@ -18,7 +18,7 @@ import type { Delegate } from "./networks/delegate.ts";
 import { toScratch } from "./networks/delegate.ts";
 import { refuseNameClash, withFreeNames } from "./networks/naming.ts";
 import type { NetworkAttachment } from "./networks/network-attachment.ts";
-import { describe, planAttachments, resultKey } from "./networks/network-attachment.ts";
+import { describe, logged, planAttachments, resultKey } from "./networks/network-attachment.ts";
 import type { FindInCluster } from "./networks/resolve.ts";
 import { resolveDelegates } from "./networks/resolve.ts";
 import { UnusableNetwork } from "./networks/unusable-network.ts";
@@ -119,7 +119,8 @@ async function begin(
   one.result = pod === undefined ? one.answered : pod.complete(attachment, one.answered, handles);
   cacheResult(cniDir, attachment, one.result, multiplexer);
   one.isCached = true;
-  handles.log.debug(`added ${describe(attachment)} to container ${attachment.containerId}`);
+  const { result } = one, { displayName, network } = attachment.delegate;
+  handles.log.verbose(() => `Add: ${logged(attachment, `${displayName}(${network.name})`)} ${JSON.stringify(result)}`);
 }
 
 /** A network's attachment and what its ADD will run. */

@@ -1,9 +1,11 @@
 import type { Surroundings, Warm } from "../call/index.ts";
-import { openHandles, openLog } from "../call/index.ts";
-import { CniError, code, prevResultOf } from "../cni/index.ts";
+import { openHandles, openLog, toCniError } from "../call/index.ts";
+import type { Command } from "../cni/index.ts";
+import { CniError, code, prevResultOf, splitArgPairs } from "../cni/index.ts";
 import { insideVariable } from "../exec/index.ts";
 import type { MuxCommand } from "../mux/index.ts";
 import { add, check, del, gc, parseMuxConf, pluginPath, status, withContainerLock } from "../mux/index.ts";
+import type { Attachment } from "../plugins/index.ts";
 import { moduleDirectory, version } from "../program/index.ts";
 import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
@@ -41,6 +43,15 @@ export async function runMultiplexer(
       }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: conf.cniDir, containerId }, work),
   };
+  try {
+    return await run(verb, command);
+  } catch (error) {
+    log.error(`${verb} ${whoFor(attachment)}: ${wordsOf(toCniError(error))}`);
+    throw error;
+  }
+}
+
+async function run(verb: Command, command: MuxCommand): Promise<string> {
   switch (verb) {
     case "ADD": return JSON.stringify(await add(command), null, 4);
     case "DEL": await del(command); break;
@@ -50,6 +61,17 @@ export async function runMultiplexer(
     case "VERSION": break;
   }
   return "";
+}
+
+/** In the brackets that Multus's log has: `[default/web-0/UID]`; of no pod, the container. */
+function whoFor({ args, containerId }: Attachment): string {
+  const given = new Map(splitArgPairs(args));
+  const [namespace = "", pod = "", uid = ""] = ["NAMESPACE", "NAME", "UID"].map((name) => given.get(`K8S_POD_${name}`));
+  return `[${pod === "" ? containerId : `${namespace}/${pod}/${uid}`}]`;
+}
+
+function wordsOf({ message, details }: CniError): string {
+  return details === undefined ? message : `${message} (${details})`;
 }
 
 /**

@@ -131,7 +131,8 @@ unanswered("is an error when nothing is under way any more", () => {
   }
 });
 unanswered("is an error when something is thrown, or rejected, where nobody waits for it", () => {
-  for (const thrown of ['throw new Error("elsewhere")', 'Promise.reject(new Error("elsewhere"))', "Promise.reject(7)"]) {
+  const rejected = 'Promise.reject(new Error("elsewhere"))';
+  for (const thrown of ['throw new Error("elsewhere")', rejected, "Promise.reject(7)"]) {
     const ran = runExecutable({ env: add, stdin: waiting,
       before: `globalThis.setTimeout = () => queueMicrotask(() => { ${thrown} });` });
     assert.equal([ran.status, ran.json?.["code"], ran.json?.["cniVersion"]], [1, 999, "1.0.0"], ran.stdout);

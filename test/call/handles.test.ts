@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { openHandles } from "../../src/call/index.ts";
 import { throws } from "../helpers/errors.ts";
 
-const silent = { error() {}, warn() {}, debug() {} };
+const silent = { error() {}, warn() {}, verbose() {}, debug() {} };
 const handles = (dataDirs?: readonly string[]) => openHandles({
   netns: "", path: [], execute: [], modules: "", log: silent, surroundings: { env: {}, tell() {} }, dataDirs });
 

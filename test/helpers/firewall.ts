@@ -36,7 +36,7 @@ export function firewallContext(options: Partial<IptablesOptions> = {}): Firewal
     leases: unexpected,
     readText: unexpected, readTextIfPresent: unexpected, attachmentFiles: unexpected,
     plugin: unexpected,
-    log: { error: log, warn: log, debug: log },
+    log: { error: log, warn: log, verbose: (line) => log(line()), debug: log },
     sleep: unexpected,
     undo: { add: (_, step) => void steps.push(step) },
     teardown: { deleteLink: unexpected, before: unexpected, after: unexpected },

@@ -102,7 +102,7 @@ function derived<T extends Handles>(handles: Handles, replaced: Partial<T>): T {
   return Object.create(handles, Object.getOwnPropertyDescriptors(replaced)) as T;
 }
 
-const silent = { error() {}, warn() {}, debug() {} };
+const silent = { error() {}, warn() {}, verbose() {}, debug() {} };
 
 function requestOf({ plugin, conf, netns, ifName = "eth0", containerId = "test-container", args = "",
   cniVersion = newestVersion, prevResult, trusted = true }: Driven): PluginRequest {

@@ -168,7 +168,8 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
     leases: absent("leases"),
     readText: absent("files"), readTextIfPresent: absent("files"), attachmentFiles: absent("files"),
     plugin,
-    log: { error: (line) => warnings.push(line), warn: (line) => warnings.push(line), debug: () => {} },
+    log: { error: (line) => warnings.push(line), warn: (line) => warnings.push(line),
+      verbose: () => {}, debug: () => {} },
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5))),
     close: () => {},
   };

@@ -1,15 +1,14 @@
-// The small parts of src/mux that stand for themselves: interface names, undo steps, gathered deletions, the log.
+// The small parts of src/mux that stand for themselves: interface names, undo steps, gathered deletions.
 import { execFileSync } from "node:child_process";
 import {
-  existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync,
+  mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { FailedStep } from "../../src/call/index.ts";
-import { openHandles, openLog, teardownGroup, toCniError, undoSteps } from "../../src/call/index.ts";
-import { CniError } from "../../src/cni/index.ts";
+import { openHandles, teardownGroup, undoSteps } from "../../src/call/index.ts";
 import type { Link, Namespace } from "../../src/kernel/index.ts";
 import type { Delegate } from "../../src/mux/networks/delegate.ts";
 import { interfaceNames } from "../../src/mux/networks/naming.ts";
@@ -46,7 +45,7 @@ undoing.run();
 const reading = suite("handles.readText");
 const textOf = (path: string): string => {
   const handles = openHandles({ netns: "", path: [], execute: [], modules: "",
-    log: { error: () => {}, warn: () => {}, debug: () => {} }, surroundings: { env: {}, tell: () => {} } });
+    log: { error: () => {}, warn: () => {}, verbose: () => {}, debug: () => {} }, surroundings: { env: {}, tell: () => {} } });
   return handles.readText(path);
 };
 reading("gives a file's text, through links and from /proc too", () => {
@@ -122,24 +121,6 @@ tearing("deletes one by one when together does not work, leaving gone and foreig
 });
 tearing.run();
 
-const mapping = suite("toCniError");
-for (const [name, error, number] of [
-  ["a CniError", new CniError(1234, "x"), 1234], ["a NetlinkError",
-    Object.assign(new Error("x"), { name: "NetlinkError" }), 110],
-  ["a NetnsError", Object.assign(new Error("x"), { name: "NetnsError" }), 8],
-    ["a lock not had", Object.assign(new Error("x"), { name: "LockError" }), 11],
-  ["a file error", Object.assign(new Error("x"), { code: "EACCES", syscall: "open" }), 5],
-    ["any other", new TypeError("x"), 999], ["a text", "x", 999],
-  ["several errors, which take the first one's,", new AggregateError([Object.assign(new Error("a"),
-    { name: "NetlinkError" }), new Error("b")], "x"), 110],
-] as const) {
-  mapping(`gives ${name} its code`, () => {
-    const mapped = toCniError(error);
-    assert.equal([mapped.code, mapped.message], [number, "x"]);
-  });
-}
-mapping.run();
-
 const waiting = suite("waitUntilReady");
 waiting("looks every 100 ms, 45 s long, then says what is missing with code 11", async () => {
   const pauses: number[] = [];
@@ -152,43 +133,3 @@ waiting("does not wait where nothing is to be waited for, or for what is there",
   for (const file of ["", import.meta.filename]) await waitUntilReady(file, never);
 });
 waiting.run();
-
-let directory = "";
-const logging = suite("openLog");
-logging.before.each(() => { directory = mkdtempSync(join(tmpdir(), "polynic-log-")); });
-logging.after.each(() => rmSync(directory, { recursive: true }));
-const now = new Date("2026-03-01T12:00:00.000Z");
-const open = (level: string, rotation = {}) => openLog({ toStderr: false, file: join(directory, "m.log"), level,
-  rotation }, () => {}, () => now);
-
-for (const [level, words] of [["", ["warning"]], ["panic", ["warning"]], ["ERROR", ["error", "warning"]],
-  ["verbose", ["error", "warning"]], ["debug", ["error", "warning", "debug"]],
-  ["loud", ["warning", "warning"]]] as const) {
-  logging(`writes ${words.join(", ")} at level "${level}"`, () => {
-    const log = open(level);
-    log.error("a");
-    log.warn("a\nb");
-    log.debug("a");
-    const lines = readFileSync(join(directory, "m.log"), "utf8").trimEnd().split("\n");
-    assert.equal(lines.map((line) => /^2026-03-01T12:00:00\.000Z \[(\w+)\] \S/.exec(line)?.[1]), words);
-  });
-}
-logging("rotates a file that has grown too large, and drops backups that are too many or too old", () => {
-  const file = join(directory, "m.log");
-  writeFileSync(file, "");
-  truncateSync(file, 1024 * 1024);
-  for (const day of ["01", "02", "03"]) writeFileSync(join(directory, `m-2026-02-${day}T00-00-00.000Z.log`), "");
-  writeFileSync(join(directory, "m-other.log"), "");
-  utimesSync(join(directory, "m-2026-02-03T00-00-00.000Z.log"), now, now);
-  utimesSync(join(directory, "m-2026-02-02T00-00-00.000Z.log"), 0, 0);
-  open("debug", { maxSize: 1, maxBackups: 3, maxAge: 5 }).debug("x");
-  assert.equal(readdirSync(directory).sort(), ["m-2026-02-03T00-00-00.000Z.log", "m-2026-03-01T12-00-00.000Z.log",
-    "m-other.log", "m.log"]);
-  assert.match(readFileSync(file, "utf8"), /^2026-03-01.*x\n$/);
-});
-logging("never fails a command", () => {
-  openLog({ toStderr: false, file: join(directory, "nowhere", "m.log"), level: "debug", rotation: {} },
-    () => {}).debug("x");
-  assert.is(existsSync(join(directory, "nowhere")), false);
-});
-logging.run();

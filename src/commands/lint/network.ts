@@ -169,7 +169,7 @@ const offlineHandles: Handles = {
   readTextIfPresent() { throw new NeedsHost(); },
   attachmentFiles() { throw new NeedsHost(); },
   plugin: (type) => builtIn.get(type) ?? absent(type),
-  log: { error() {}, warn() {}, debug() {} },
+  log: { error() {}, warn() {}, verbose() {}, debug() {} },
   async sleep() {},
 };
 

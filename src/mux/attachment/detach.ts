@@ -4,7 +4,7 @@ import type { CniError } from "../../cni/index.ts";
 import type { Handles } from "../../plugins/index.ts";
 import type { Multiplexer } from "../../store/index.ts";
 import { removeResult } from "../../store/index.ts";
-import { describe, resultKey } from "../networks/network-attachment.ts";
+import { describe, logged, resultKey } from "../networks/network-attachment.ts";
 import { remember } from "./cached.ts";
 import { delNetwork } from "./chain.ts";
 import { forgetDevice } from "./device-info.ts";
@@ -39,10 +39,12 @@ export async function detachNetworks(
   }
   await group.finish();
   return attempts.flatMap(({ network, failures }) => {
-    const { attachment } = network;
+    const { attachment } = network, { network: { name }, confText } = attachment.delegate;
     attempt("remove the description of its device", () => forgetDevice(attachment), failures);
     if (failures.length === 0)
       attempt("forget the result", () => removeResult(cniDir, resultKey(attachment)), failures);
+    if (failures.length === 0)
+      handles.log.verbose(() => `Del: ${logged(attachment, name)} ${confText}`);
     return failures.map(({ what, error }) => ({
       network,
       error: withContext(error, `Cannot ${what} of ${describe(attachment)}`),

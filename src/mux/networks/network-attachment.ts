@@ -84,6 +84,13 @@ export function describe({ delegate, ifName }: Pick<NetworkAttachment, "delegate
     : `network "${delegate.displayName}" (interface "${ifName}")`;
 }
 
+/** For the log, in the shape of Multus's lines: `default:web-0:UID:storage:net1`. */
+export function logged({ argPairs, ifName }: NetworkAttachment, network: string): string {
+  const given = new Map(argPairs);
+  const [namespace, pod, uid] = ["NAMESPACE", "NAME", "UID"].map((name) => given.get(`K8S_POD_${name}`) ?? "");
+  return [namespace, pod, uid === "" ? "unknownUID" : uid, network, ifName].join(":");
+}
+
 function withoutEmpty(args: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(args).filter(([, value]) =>
     value !== null && value !== undefined && value !== "" && !(Array.isArray(value) && value.length === 0)));

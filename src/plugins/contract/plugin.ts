@@ -111,6 +111,8 @@ export interface Teardown {
 export interface Log {
   error(message: string): void;
   warn(message: string): void;
+  /** The line is made only where it is written. */
+  verbose(message: () => string): void;
   debug(message: string): void;
 }
 

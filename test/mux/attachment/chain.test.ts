@@ -45,7 +45,7 @@ function commandFor(json: object, netns: string, seen: (type: string) => void): 
     validAttachments: undefined, env: {}, version: "0.0.0",
     openHandles(path) {
       const handles = openHandles({ netns: path, path: [], execute: [], modules: builtModules,
-        log: { error() {}, warn() {}, debug() {} }, surroundings: { env: process.env, tell: () => {} } });
+        log: { error() {}, warn() {}, verbose() {}, debug() {} }, surroundings: { env: process.env, tell: () => {} } });
       const { plugin } = handles;
       return Object.create(handles, { plugin: { value: (type: string) => {
         seen(type);

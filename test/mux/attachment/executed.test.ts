@@ -135,7 +135,10 @@ echo "log of $CNI_COMMAND" >/dev/stderr
 echo "more of $CNI_COMMAND" >/dev/stderr
 case $CNI_COMMAND in
   ADD) echo '{"cniVersion":"1.1.0",' >/dev/stdout; echo '"interfaces":[{"name":"'$CNI_IFNAME'"}]}' >/dev/stdout ;;
-  CHECK) case $config in *'"prevResult"'*) ;; *) echo '{"code":100,"msg":"no prevResult"}' >/dev/stdout; exit 1 ;; esac ;;
+  CHECK) case $config in
+    *'"prevResult"'*) ;;
+    *) echo '{"code":100,"msg":"no prevResult"}' >/dev/stdout; exit 1 ;;
+  esac ;;
 esac
 `);
   chmodSync(file, 0o755);
@@ -146,6 +149,29 @@ esac
   assert.is(succeeds(run("CHECK", config)).stderr, "log of CHECK\nmore of CHECK\n");
   assert.is(succeeds(run("DEL", config)).stderr, "log of DEL\nmore of DEL\n");
   assert.equal(left(), []);
+});
+
+test("logs each attachment at verbose, and at error what failed, as Multus's log has them", () => {
+  plugin("aaa");
+  const logFile = join(directory, "log", "m.log");
+  const CNI_ARGS = "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web-0";
+  const lines = (): readonly string[] => readFileSync(logFile, "utf8").trimEnd().split("\n")
+    .map((line) => line.replace(/^\S+ /, ""));
+  const config = { logFile, logLevel: "verbose", logToStderr: false, delegates: [network("aaa")] };
+  succeeds(run("ADD", config, { CNI_ARGS }));
+  succeeds(run("DEL", config, { CNI_ARGS: `${CNI_ARGS};K8S_POD_UID=u1` }));
+  const [added, deleted] = lines();
+  assert.match(added ?? "",
+    /^\[verbose\] Add: blue:web-0:unknownUID:net-aaa\(net-aaa\):eth0 \{"interfaces":\[\{"name":"eth0"/);
+  assert.match(deleted ?? "", /^\[verbose\] Del: blue:web-0:u1:net-aaa:eth0 \{"cniVersion":"1\.1\.0","name":"net-aaa"/);
+  plugin("aaa", 'echo \'{"code":100,"msg":"no luck","details":"at all"}\'; exit 1');
+  const failing = { ...config, logLevel: "error" };
+  assert.is(run("ADD", failing, { CNI_ARGS: `${CNI_ARGS};K8S_POD_UID=u1` }).status, 1);
+  assert.is(run("DEL", failing).status, 1);
+  const [, , first, second] = lines();
+  assert.match(first ?? "",
+    /^\[error\] ADD \[blue\/web-0\/u1\]: Cannot add network "net-aaa" .*: no luck \(at all; while/);
+  assert.match(second ?? "", /^\[error\] DEL \[c1\]: .*no luck/);
 });
 
 test("prints no stack of ours for a plugin's own 999", () => {

@@ -40,7 +40,7 @@ function ip(command: string): void {
 }
 
 function apply(ifName: string, plan: GatewayPlan): void {
-  const log = { error: () => {}, debug: () => {}, warn: (message: string) => void warnings.push(message) };
+  const log = { error: () => {}, verbose: () => {}, debug: () => {}, warn: (message: string) => void warnings.push(message) };
   const handles = openHandles({ netns: netns.path, path: [], execute: [], modules: "", log,
     surroundings: { env: {}, tell: () => {} } });
   try {
@@ -253,7 +253,7 @@ test("cannot be had on an interface that is not there", () => {
 
 test("that the kernel does not have in the end are an error that says what it has", () => {
   ip("route add default via 10.1.0.7");
-  const log = { error: () => {}, debug: () => {}, warn: () => {} };
+  const log = { error: () => {}, verbose: () => {}, debug: () => {}, warn: () => {} };
   const open = openHandles({ netns: netns.path, path: [], execute: [], modules: "", log,
     surroundings: { env: {}, tell: () => {} } });
   try {
