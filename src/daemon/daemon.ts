@@ -72,8 +72,10 @@ export class Daemon {
 
   /** For people. */
   get where(): string { return this.#listening?.where ?? "nowhere"; }
-  /** It accepts calls: it is not stopping, and there is room for one more. */
-  get isReady(): boolean { return this.#stopping === undefined && !this.#queue.isFull; }
+  /** It accepts calls: it listens, is not stopping, and there is room for one more. */
+  get isReady(): boolean {
+    return this.#listening !== undefined && this.#stopping === undefined && !this.#queue.isFull;
+  }
   get running(): number { return this.#queue.running; }
   get waiting(): number { return this.#queue.waiting; }
   get connections(): number { return this.#connections.size; }

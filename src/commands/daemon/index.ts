@@ -17,12 +17,14 @@ export const daemonCommand = command({
       help: `where to listen, unless systemd passes a socket on; default POLYNIC_SOCKET, else ${defaultSocket}`,
     },
     "idle-exit": { kind: "count", value: "SECONDS", help: "end when nobody has asked for so long; default never" },
+    health: { kind: "text", value: "ADDRESS:PORT", help: "answer /healthz and /readyz there; default nowhere" },
   },
   statuses: { 1: "it cannot listen, or was told twice to stop" },
   async run({ options, environment, warn }) {
     await runDaemon({
       path: options.socket ?? (environment["POLYNIC_SOCKET"] || defaultSocket),
       idleMs: (options["idle-exit"] ?? 0) * 1000,
+      health: options.health,
       env: environment,
       log: warn,
     });
