@@ -60,14 +60,15 @@ const iptablesLockOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
 export function openHandles(options: HandlesOptions): OpenHandles {
   const { netns, log, surroundings } = options;
   const opened: Namespace[] = [];
+  const aside = options.warm !== undefined;
   const keep = (namespace: Namespace): Namespace => {
     opened.push(namespace);
     return namespace;
   };
   const host = once(() => options.warm?.host ?? keep(openOwnNamespace()));
-  const container = once(() => keep(openNamespace(netns)));
+  const container = once(() => keep(openNamespace(netns, { aside })));
   const present = once(() => {
-    const namespace = container.known() ?? openNamespaceIfPresent(netns);
+    const namespace = container.known() ?? openNamespaceIfPresent(netns, { aside });
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
   const iptables = once(() =>

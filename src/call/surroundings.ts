@@ -22,6 +22,6 @@ export interface Warm {
 
 /** For one process to open once, in the namespace it serves. */
 export function openWarm(): Warm {
-  const host = openOwnNamespace();
+  const host = openOwnNamespace({ aside: true });
   return { host, modules: keptModules(), close: () => host.close() };
 }

@@ -34,7 +34,9 @@ export function teardownGroup(): TeardownGroup {
     }),
     async finish() {
       await runAll(earlier.splice(0));
-      for (const group of Map.groupBy(links.splice(0), ({ namespace }) => namespace).values()) deleteTogether(group);
+      for (const group of Map.groupBy(links.splice(0), ({ namespace }) => namespace).values()) {
+        await deleteTogether(group);
+      }
       await runAll(later.splice(0));
     },
   };
@@ -51,19 +53,19 @@ async function runAll(steps: readonly GatheredStep[]): Promise<void> {
 }
 
 /** One by one when the group cannot be deleted, so that one stubborn link does not keep the others. */
-function deleteTogether(group: readonly GatheredLink[]): void {
+async function deleteTogether(group: readonly GatheredLink[]): Promise<void> {
   const namespace = group[0]?.namespace;
   try {
-    namespace?.links.deleteAll([...new Set(group.map(({ link }) => link.index))]);
+    await namespace?.links.deleteAll([...new Set(group.map(({ link }) => link.index))]);
   } catch {
-    for (const one of group) deleteAlone(one);
+    for (const one of group) await deleteAlone(one);
   }
 }
 
-function deleteAlone({ namespace, link, failures }: GatheredLink): void {
+async function deleteAlone({ namespace, link, failures }: GatheredLink): Promise<void> {
   try {
     // The index may be another link's by now.
-    if (namespace.links.find(link.index)?.name === link.name) namespace.links.delete(link.index);
+    if (namespace.links.find(link.index)?.name === link.name) await namespace.links.delete(link.index);
   } catch (error) {
     failures.push({ what: `delete link "${link.name}"`, error });
   }

@@ -3,18 +3,10 @@
  * conntrack, over netlink sockets of our own; and the few other things we ask of the C library, file locks among them.
  */
 export type {
-  Namespace,
-  Link,
-  NewLink,
-  Links,
-  LinkAddress,
-  LinkChanges,
-  KernelRoute,
-  NewRoute,
-  BridgeVlan,
+  Namespace, Link, NewLink, LinkChanges, Links, LinkAddress, KernelRoute, NewRoute, BridgeVlan,
 } from "./namespace.ts";
-export type { QdiscPlace } from "./rtnetlink/qdiscs.ts";
 export type { Rule } from "./rtnetlink/rules.ts";
+export type { QdiscPlace } from "./rtnetlink/qdiscs.ts";
 export type { NftRule, Nftables } from "./netfilter/nftables.ts";
 export type { PacketSocket } from "./packet-socket.ts";
 export type { LinkInfo, LinkKind, LinkSettings, TokenBucket } from "../netlink/index.ts";

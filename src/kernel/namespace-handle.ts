@@ -14,12 +14,19 @@ import { rulesOf } from "./rtnetlink/rules.ts";
 import { openPacketSocket } from "./packet-socket.ts";
 import { NetlinkSocket } from "./socket.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from "./transport.ts";
+import { slowRequestsHere, SlowRequestsAside } from "./slow-requests.ts";
+import type { SlowRequests } from "./slow-requests.ts";
 import { sysctlIn } from "./sysctl.ts";
 
+export interface NamespaceOptions {
+  /** What the kernel takes its time for is waited for on another thread: for a process that serves many calls. */
+  readonly aside?: boolean;
+}
+
 /** The namespace this process runs in. */
-export function openOwnNamespace(): Namespace {
+export function openOwnNamespace(options: NamespaceOptions = {}): Namespace {
   const own = openOwnNetns();
-  return namespaceHandle(own, (work) => work(), () => closeNetns(own));
+  return namespaceHandle(own, (work) => work(), () => closeNetns(own), options);
 }
 
 /**
@@ -27,7 +34,7 @@ export function openOwnNamespace(): Namespace {
  *
  * @throws NetnsError when nothing is there (`gone`), or something that is no network namespace
  */
-export function openNamespace(path: string): Namespace {
+export function openNamespace(path: string, options: NamespaceOptions = {}): Namespace {
   const netns = openNetns(path);
   const own = openOwnNetns();
   const close = (): void => {
@@ -42,21 +49,23 @@ export function openNamespace(path: string): Namespace {
     close();
     throw error;
   }
-  return namespaceHandle(netns, inside, close);
+  return namespaceHandle(netns, inside, close, options);
 }
 
 /** The namespace at a path, or undefined when the path is empty or nothing is there any more, as a DEL may find it. */
-export function openNamespaceIfPresent(path: string): Namespace | undefined {
+export function openNamespaceIfPresent(path: string, options: NamespaceOptions = {}): Namespace | undefined {
   if (path === "") return undefined;
   try {
-    return openNamespace(path);
+    return openNamespace(path, options);
   } catch (error) {
     if (error instanceof NetnsError && error.gone) return undefined;
     throw error;
   }
 }
 
-function namespaceHandle(netns: Netns, enter: Inside, closeDescriptors: () => void): Namespace {
+function namespaceHandle(
+  netns: Netns, enter: Inside, closeDescriptors: () => void, { aside = false }: NamespaceOptions,
+): Namespace {
   const sockets = new Map<number, NetlinkSocket>();
   let closed = false;
 
@@ -78,10 +87,14 @@ function namespaceHandle(netns: Netns, enter: Inside, closeDescriptors: () => vo
   const names = linkNames();
   const route = (): NetlinkSocket => socket(NETLINK_ROUTE);
   const netfilter = (): NetlinkSocket => socket(NETLINK_NETFILTER);
+  const slow = (protocol: number): SlowRequests => (aside
+    ? new SlowRequestsAside(() => inside(() => NetlinkSocket.open(protocol)))
+    : slowRequestsHere(() => socket(protocol)));
+  const slowRoute = slow(NETLINK_ROUTE), slowNetfilter = slow(NETLINK_NETFILTER);
   return {
     path: netns.path,
     fd: netns.fd,
-    links: linksOf(route, names, inside),
+    links: linksOf({ socket: route, slow: slowRoute, names, inside }),
     addresses: addressesOf(route, names),
     routes: routesOf(route, names),
     rules: rulesOf(route),
@@ -90,12 +103,12 @@ function namespaceHandle(netns: Netns, enter: Inside, closeDescriptors: () => vo
     bridgeVlans: bridgeVlansOf(route, names),
     sysctl: sysctlIn(inside),
     openPacketSocket: (options) => openPacketSocket(inside, options),
-    nftables: openNftables(netfilter),
+    nftables: openNftables(netfilter, slowNetfilter),
     conntrack: openConntrack(netfilter),
     close() {
       if (closed) return;
       closed = true;
-      for (const open of sockets.values()) open.close();
+      for (const open of [...sockets.values(), slowRoute, slowNetfilter]) open.close();
       sockets.clear();
       closeDescriptors();
     },

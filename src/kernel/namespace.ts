@@ -116,12 +116,12 @@ export interface Links {
   add(link: NewLink): void;
   set(index: number, changes: LinkChanges): void;
   setBridgePort(index: number, changes: Partial<BridgePort>): void;
-  delete(index: number): void;
+  delete(index: number): Promise<void>;
   /**
    * Deletes all of them in one request (one RCU wait), through a link group nothing else uses. Missing ones are
    * skipped.
    */
-  deleteAll(indexes: readonly number[]): void;
+  deleteAll(indexes: readonly number[]): Promise<void>;
 }
 
 /** What the kernel says of one address on a link. */

@@ -14,7 +14,10 @@ import {
 } from "../netlink/index.ts";
 import type { Ack, Body, FoundMessage, Reader } from "../netlink/index.ts";
 import { errnoNumber } from "../os/index.ts";
+import { noAnswer, throwRefusal, valueOf } from "./answer.ts";
 import { NetlinkError } from "./netlink-error.ts";
+import { realTime } from "./time.ts";
+import type { Time } from "./time.ts";
 import { openTransport, sendQueueBytes } from "./transport.ts";
 import type { Transport } from "./transport.ts";
 
@@ -38,10 +41,12 @@ export type AnyRequest = Request<unknown, unknown>;
  */
 export class NetlinkSocket {
   readonly #transport: Transport;
+  readonly #time: Time;
   #sequence = 0;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, time: Time = realTime) {
     this.#transport = transport;
+    this.#time = time;
   }
 
   /** In the namespace the calling thread is in at this moment; it remembers that one. */
@@ -55,8 +60,15 @@ export class NetlinkSocket {
 
   /** Sends one request and returns when the kernel has done it. */
   execute<H, A>(request: Request<H, A>): void {
-    const { operation } = request;
-    const sequence = this.#send([request], NLM_F_ACK);
+    this.#receiveAck(request, this.#send([request], NLM_F_ACK));
+  }
+
+  /** The same; the kernel works on a thread of the pool. Until it is done nothing else may use this socket. */
+  async executeAside<H, A>(request: Request<H, A>): Promise<void> {
+    this.#receiveAck(request, await this.#sendAside([request], NLM_F_ACK));
+  }
+
+  #receiveAck<H, A>({ operation }: Request<H, A>, sequence: number): void {
     this.#receiveUntil(operation, (message) => {
       if (message.sequence !== sequence || message.type !== NLMSG_ERROR) return undefined;
       throwRefusal(operation, readAck(received.view, message));
@@ -97,15 +109,21 @@ export class NetlinkSocket {
 
   /**
    * Everything the kernel lists. `pick` sees each decoded message and may drop it by returning undefined.
-   * A dump that changes under our hands is started over, five times at most.
+   * A dump that changes under our hands is started over, for ten seconds at most: where hundreds of containers come and
+   * go at once, every second one does.
    */
   dump<H, A, T, R>(request: Request<H, A>, reply: Reader<T>, pick: (value: T) => R | undefined): R[] {
-    for (let tries = 0; tries < maxDumpTries; tries++) {
+    const start = this.#time.now();
+    for (let tries = 1; ; tries++) {
       const { values, interrupted } = this.#dumpOnce(request, reply, pick);
       if (!interrupted) return values;
+      const ms = Math.round(this.#time.now() - start);
+      if (ms >= maxDumpMs) {
+        const text = `the list changed while it was read, ${tries} times within ${ms} ms`;
+        throw new NetlinkError(request.operation, errnoNumber.EINTR, text);
+      }
+      this.#time.pause(Math.random() * Math.min(tries, maxPauseMs));
     }
-    const text = `the list changed while it was read, ${maxDumpTries} times`;
-    throw new NetlinkError(request.operation, errnoNumber.EINTR, text);
   }
 
   /**
@@ -117,7 +135,16 @@ export class NetlinkSocket {
    * @returns per request the error the kernel gave, or undefined
    */
   executeAll(requests: readonly AnyRequest[]): readonly (NetlinkError | undefined)[] {
-    const first = this.#send(requests, 0) - requests.length + 1;
+    return this.#receiveErrors(requests, this.#send(requests, 0));
+  }
+
+  /** The same; the kernel works on a thread of the pool. Until it is done nothing else may use this socket. */
+  async executeAllAside(requests: readonly AnyRequest[]): Promise<readonly (NetlinkError | undefined)[]> {
+    return this.#receiveErrors(requests, await this.#sendAside(requests, 0));
+  }
+
+  #receiveErrors(requests: readonly AnyRequest[], last: number): readonly (NetlinkError | undefined)[] {
+    const first = last - requests.length + 1;
     const errors: (NetlinkError | undefined)[] = requests.map(() => undefined);
     const open = new Set<number>();
     for (const [index, { flags = 0 }] of requests.entries()) if ((flags & NLM_F_ACK) !== 0) open.add(index);
@@ -170,14 +197,26 @@ export class NetlinkSocket {
 
   /** Sends the requests as one datagram and returns the sequence number of the last. */
   #send(requests: readonly AnyRequest[], flags: number): number {
+    this.#write(requests, flags);
+    this.#transport.send(output.bytes, output.length);
+    return this.#sequence;
+  }
+
+  /** From a copy: the buffer serves other sockets meanwhile. */
+  async #sendAside(requests: readonly AnyRequest[], flags: number): Promise<number> {
+    this.#write(requests, flags);
+    const sequence = this.#sequence;
+    await this.#transport.sendAside(output.bytes.slice(0, output.length));
+    return sequence;
+  }
+
+  #write(requests: readonly AnyRequest[], flags: number): void {
     output.length = 0;
     for (const { type, flags: own = 0, body, header, attributes } of requests) {
       this.#sequence = (this.#sequence + 1) >>> 0;
       const head = { type, flags: NLM_F_REQUEST | flags | own, sequence: this.#sequence };
       writeMessage(output, head, body, { header, attributes });
     }
-    this.#transport.send(output.bytes, output.length);
-    return this.#sequence;
   }
 
   /** Hands over received messages until `take` returns a value. */
@@ -236,7 +275,8 @@ export class NetlinkSocket {
 
 /** More than a node has of links, addresses, routes or rules; keeps a runaway list from filling the memory. */
 const maxDumpMessages = 1_000_000;
-const maxDumpTries = 5;
+const maxDumpMs = 10_000;
+const maxPauseMs = 5;
 /** A dump's datagram holds at least one message, so this never cuts a permitted one short. */
 const maxDatagrams = maxDumpMessages;
 /**
@@ -252,18 +292,4 @@ const received = makeBuffer(receivedBytes);
 function makeBuffer(count: number): { readonly bytes: Uint8Array; readonly view: DataView } {
   const bytes = new Uint8Array(count);
   return { bytes, view: new DataView(bytes.buffer) };
-}
-
-function valueOf<T>({ operation }: AnyRequest, answer: { readonly value: T } | Ack): T {
-  if ("value" in answer) return answer.value;
-  throwRefusal(operation, answer);
-  throw new NetlinkError(operation, errnoNumber.EBADMSG, "the kernel answered without a message");
-}
-
-function throwRefusal(operation: string, { errno, text, offset }: Ack): void {
-  if (errno !== 0) throw new NetlinkError(operation, errno, text, offset);
-}
-
-function noAnswer(operation: string): NetlinkError {
-  return new NetlinkError(operation, errnoNumber.EAGAIN, "the kernel gave no answer");
 }

@@ -3,6 +3,7 @@ import {
   AF_NETLINK,
   receive,
   send,
+  sendAside,
   setSocketOption,
   SO_RCVBUFFORCE,
   SO_SNDBUFFORCE,
@@ -18,6 +19,8 @@ export const NETLINK_NETFILTER = 12;
 export interface Transport {
   /** Sends the first `count` bytes. */
   send(bytes: Uint8Array, count: number): void;
+  /** As `send`; what the kernel does meanwhile stops nothing else of this process. */
+  sendAside(bytes: Uint8Array): Promise<void>;
   /** Receives one datagram: its length, more than the buffer's when it was cut; undefined when none is there. */
   receive(into: Uint8Array): number | undefined;
   close(): void;
@@ -49,6 +52,7 @@ export function openTransport(protocol: number): Transport {
   }
   return {
     send: (bytes, count) => send(fd, bytes, count),
+    sendAside: (bytes) => sendAside(fd, bytes),
     receive: (into) => receive(fd, into),
     close: () => closeSync(fd),
   };

@@ -12,6 +12,7 @@ export const errnoNumber = {
   EBADMSG: 74,
   EMSGSIZE: 90,
   ENOBUFS: 105,
+  ETIMEDOUT: 110,
 } as const;
 
 /** "EEXIST" for 17; numbers without a name stay numbers. */

@@ -28,9 +28,12 @@ export {
   controlDescriptor,
   enterNetworkNamespace,
   openPacketDescriptor,
+  sendAside,
   sendTo,
 } from "./network-calls.ts";
 export { whenReadable } from "./readable.ts";
+export { onPool } from "./pool.ts";
+export { inOrder } from "./in-order.ts";
 export { readOwnFile, refuseForeignDirectory } from "./own-file.ts";
 export { ProgramError, findProgram, runProgram } from "./process.ts";
 export {

@@ -98,7 +98,7 @@ interface Libc {
   setsockopt(fd: number, level: number, name: number, value: Int32Array | Uint8Array, bytes: number): number;
   bind(fd: number, address: Uint8Array, bytes: number): number;
   getsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: Int32Array): number;
-  send(fd: number, bytes: Uint8Array, count: number, flags: number): number;
+  send: KoffiFunc<(fd: number, bytes: Uint8Array, count: number, flags: number) => number>;
   sendto(fd: number, bytes: Uint8Array, count: number, flags: number, to: Uint8Array, toBytes: number): number;
   recv(fd: number, into: Uint8Array, count: number, flags: number): number;
   setns(fd: number, type: number): number;

@@ -33,6 +33,25 @@ export function sendTo(fd: number, bytes: Uint8Array, address: Uint8Array): void
   check("sendto", libc().sendto(fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length));
 }
 
+/**
+ * As `send`, on a thread of the pool: a netlink socket's `send` returns when the kernel has done what it was asked. The
+ * bytes must stay as they are until then.
+ */
+export async function sendAside(fd: number, bytes: Uint8Array): Promise<void> {
+  const maxTries = 100;
+  for (let tries = 1; ; tries++) {
+    const interrupted = await new Promise<boolean>((resolve, reject) => {
+      libc().send.async(fd, bytes, bytes.length, 0, (error: unknown, result: number) => {
+        if (error !== null) reject(error);
+        else if (result !== -1) resolve(false);
+        else if (failedWith("EINTR") && tries < maxTries) resolve(true);
+        else reject(new SystemCallError("send", koffi.errno()));
+      });
+    });
+    if (!interrupted) return;
+  }
+}
+
 /** Only packets that the program lets through are received (linux/filter.h). */
 export function attachFilter(fd: number, program: Uint8Array): void {
   const instructionBytes = 8;

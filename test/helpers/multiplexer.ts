@@ -195,7 +195,7 @@ function fakeNamespace({
   const links = {
     find: (name: number | string) => typeof name === "string" && interfaces.has(name) ? linkOf(name) : undefined,
     get: (name: number | string) => linkOf(String(name)),
-    deleteAll: (indexes: readonly number[]) => { deletedTogether.push(indexes); },
+    deleteAll: async (indexes: readonly number[]) => { deletedTogether.push(indexes); },
   };
   const table = {
     list: (family: 4 | 6,

@@ -46,6 +46,9 @@ export function scriptedKernel(
     get closed() {
       return closed;
     },
+    async sendAside(bytes) {
+      this.send(bytes, bytes.length);
+    },
     send(bytes, count) {
       const seen: SeenRequest[] = [];
       const view = new DataView(bytes.buffer, bytes.byteOffset);

@@ -38,24 +38,24 @@ virtual("a dummy is made in the container, whatever the host's links are called"
 });
 
 for (const [mode, flags] of [["l2", "bridge"], ["l3", "private"], ["l3s", "vepa"]] as const) {
-  virtual(`an ipvlan of mode ${mode} and flags ${flags} is made in the container on a host link`, () => {
+  virtual(`an ipvlan of mode ${mode} and flags ${flags} is made in the container on a host link`, async () => {
     const info = { kind: "ipvlan", mode, flags } as const;
     container.links.add({ name: "i0", info, parent: index("p0"), parentNamespace: host });
     const shown = run("ip", "-n", containerNetns.name, "-d", "link", "show", "i0");
     assert.match(shown, ` ipvlan  mode ${mode} ${flags} `);
     const link = container.links.get("i0");
     assert.equal([link.kind, link.info, link.parent], ["ipvlan", info, index("p0")]);
-    container.links.delete(link.index);
+    await container.links.delete(link.index);
   });
 }
 
 for (const [id, protocol] of [[0, "802.1Q"], [4094, "802.1Q"], [100, "802.1ad"]] as const) {
-  virtual(`a vlan of id ${id} and protocol ${protocol} is made in the container on a host link`, () => {
+  virtual(`a vlan of id ${id} and protocol ${protocol} is made in the container on a host link`, async () => {
     const info = { kind: "vlan", id, protocol } as const;
     container.links.add({ name: "v0", info, parent: index("p1"), parentNamespace: host });
     assert.equal(kindOf("v0", ["id", "protocol"], containerNetns), ["vlan", id, protocol]);
     assert.equal(container.links.get("v0").info, info);
-    container.links.delete(container.links.get("v0").index);
+    await container.links.delete(container.links.get("v0").index);
   });
 }
 

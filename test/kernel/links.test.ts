@@ -4,8 +4,9 @@ import { NetlinkError, openNamespace, openOwnNamespace } from "../../src/kernel/
 import type { LinkInfo, Namespace } from "../../src/kernel/index.ts";
 import { linkNames } from "../../src/kernel/rtnetlink/link-names.ts";
 import { linksOf } from "../../src/kernel/rtnetlink/links.ts";
+import { slowRequestsHere } from "../../src/kernel/slow-requests.ts";
 import { NetlinkSocket } from "../../src/kernel/socket.ts";
-import { throws } from "../helpers/errors.ts";
+import { rejects, throws } from "../helpers/errors.ts";
 import { ipJson, kernelSuite, makeNetns, run } from "../helpers/netns.ts";
 import { scriptedKernel } from "../helpers/scripted-kernel.ts";
 import type { TestNetns } from "../helpers/netns.ts";
@@ -147,7 +148,9 @@ read("get and find know a link by its alternative names, longer than 15 bytes to
 
 read("find says undefined where the kernel is too old for alternative names", () => {
   const tooOld = new NetlinkSocket(scriptedKernel([() => [[{ ack: 22 }]], () => [[{ ack: 22 }]]]));
-  const old = linksOf(() => tooOld, linkNames(), (work) => work());
+  const old = linksOf({
+    socket: () => tooOld, slow: slowRequestsHere(() => tooOld), names: linkNames(), inside: (work) => work(),
+  });
   assert.is(old.find("enx00163e1234567890"), undefined);
   throws(() => old.find("eth0"), "EINVAL");
 });
@@ -250,42 +253,42 @@ function addPairs(count: number): number[] {
   });
 }
 
-remove("delete takes one link, and says ENODEV the second time", () => {
+remove("delete takes one link, and says ENODEV the second time", async () => {
   const [index = 0] = addPairs(1);
-  host.links.delete(index);
+  await host.links.delete(index);
   assert.is(ipLink("a0"), undefined);
-  throws(() => host.links.delete(index), "ENODEV");
+  await rejects(host.links.delete(index), "ENODEV");
 });
 
-remove("deleteAll takes all of them and leaves the rest", () => {
+remove("deleteAll takes all of them and leaves the rest", async () => {
   run("ip", "link", "add", "keep", "group", "5", "type", "bridge");
   const indexes = addPairs(8);
-  host.links.deleteAll(indexes);
+  await host.links.deleteAll(indexes);
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "keep"]);
   assert.is(ipLink("keep").group, "5");
 });
 
-remove("deleteAll skips missing ones, all of them, and none", () => {
+remove("deleteAll skips missing ones, all of them, and none", async () => {
   const indexes = addPairs(3);
-  host.links.delete(indexes[1] ?? 0);
-  host.links.deleteAll([...indexes, 4711]);
+  await host.links.delete(indexes[1] ?? 0);
+  await host.links.deleteAll([...indexes, 4711]);
   assert.is(ipLink("a0"), undefined);
   assert.is(ipLink("a2"), undefined);
-  host.links.deleteAll(indexes);
-  host.links.deleteAll([4711]);
-  host.links.deleteAll([]);
+  await host.links.deleteAll(indexes);
+  await host.links.deleteAll([4711]);
+  await host.links.deleteAll([]);
 });
 
-remove("deleteAll takes both ends of a pair at once", () => {
+remove("deleteAll takes both ends of a pair at once", async () => {
   addPairs(2);
-  host.links.deleteAll(["a0", "b0", "a1", "b1"].map((name) => host.links.get(name).index));
+  await host.links.deleteAll(["a0", "b0", "a1", "b1"].map((name) => host.links.get(name).index));
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "keep"]);
 });
 
-remove("deleteAll deletes what it can when the kernel refuses one", () => {
+remove("deleteAll deletes what it can when the kernel refuses one", async () => {
   const indexes = addPairs(2);
   host.links.get("lo");
-  assert.is(throws(() => host.links.deleteAll([1, ...indexes]), "EOPNOTSUPP").message,
+  assert.is((await rejects(host.links.deleteAll([1, ...indexes]), "EOPNOTSUPP")).message,
     'Cannot delete link "lo": kernel said EOPNOTSUPP (Operation not supported)');
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo", "keep"]);
 });

@@ -4,12 +4,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openNftables } from "../../src/kernel/netfilter/nftables.ts";
 import type { ChainName, NftChange, Nftables } from "../../src/kernel/netfilter/nftables.ts";
+import { slowRequestsHere } from "../../src/kernel/slow-requests.ts";
 import { NetlinkSocket } from "../../src/kernel/socket.ts";
 import { NETLINK_NETFILTER } from "../../src/kernel/transport.ts";
 import { parseAddress as a, parseMac, parsePrefix as net } from "../../src/net/index.ts";
 import { nft } from "../../src/netlink/index.ts";
 import { SystemCallError } from "../../src/os/libc.ts";
-import { throws } from "../helpers/errors.ts";
+import { rejects } from "../helpers/errors.ts";
 import { kernelSuite, makeNetns, nftJson, run } from "../helpers/netns.ts";
 import type { TestNetns } from "../helpers/netns.ts";
 import { matchRows, statementRows } from "../netlink/nftables/rule-rows.ts";
@@ -17,7 +18,11 @@ import type { RuleRow } from "../netlink/nftables/rule-rows.ts";
 
 function open(): Nftables {
   const socket = NetlinkSocket.open(NETLINK_NETFILTER);
-  return openNftables(() => socket);
+  return nftablesOf(() => socket);
+}
+
+function nftablesOf(socket: () => NetlinkSocket): Nftables {
+  return openNftables(socket, slowRequestsHere(socket));
 }
 
 /** What `nft` lists, without the handles, which count up from whatever was there before. */
@@ -66,9 +71,9 @@ const c4 = { ...c, family: "ip" } as const;
 const listing = kernelSuite("nftables commit, as nft lists it", import.meta.url, { needs: ["nft_nat"] });
 listing.before.each(flush);
 
-function sameAsNft({ family, text, parts }: RuleRow): void {
+async function sameAsNft({ family, text, parts }: RuleRow): Promise<void> {
   const chain = { family, table: "t", chain: "c" } as const;
-  open().commit([
+  await open().commit([
     { do: "add table", family, table: "t" },
     { do: "add chain", ...chain, chain: "other" },
     { do: "add chain", ...chain },
@@ -80,10 +85,10 @@ function sameAsNft({ family, text, parts }: RuleRow): void {
 }
 
 for (const rule of [...matchRows, ...statementRows]) {
-  listing(`${rule.family}: ${rule.text}`, () => sameAsNft(rule));
+  listing(`${rule.family}: ${rule.text}`, async () => await sameAsNft(rule));
 }
 
-listing("masquerading as the reference plugins lay it out", () => {
+listing("masquerading as the reference plugins lay it out", async () => {
   const table = { family: "inet", table: "cni_plugins_masquerade" } as const;
   const checks = { ...table, chain: "masq_checks" } as const;
   const postrouting = { ...table, chain: "postrouting" } as const;
@@ -102,7 +107,7 @@ listing("masquerading as the reference plugins lay it out", () => {
     { ...add(checks, nft.saddr("==", a("10.0.0.2")), nft.daddr("!=", net("10.0.0.2/24")), nft.masquerade()),
       comment } as NftChange, // an "add rule"
   ];
-  open().commit(changes);
+  await open().commit(changes);
   assert.equal(ruleset(), rulesetOf(`
     add table inet cni_plugins_masquerade { comment "Masquerading" ; }
     add chain inet cni_plugins_masquerade masq_checks { comment "Checks" ; }
@@ -115,14 +120,14 @@ listing("masquerading as the reference plugins lay it out", () => {
   `));
 });
 
-listing("the spoof check as the reference plugins lay it out", () => {
+listing("the spoof check as the reference plugins lay it out", async () => {
   const table = { family: "bridge", table: "nat" } as const;
   const prerouting = { ...table, chain: "PREROUTING" } as const;
   const iface = { ...table, chain: "cni-br-iface-one-eth0" } as const;
   const macs = { ...table, chain: "cni-br-iface-one-eth0-mac" } as const;
   const comment = "macspoofchk-one-eth0";
   const nftables = open();
-  nftables.commit([
+  await nftables.commit([
     { do: "add table", ...table },
     { do: "add chain", ...prerouting, base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" } },
     { do: "add chain", ...iface },
@@ -148,7 +153,7 @@ listing("the spoof check as the reference plugins lay it out", () => {
   const [first] = nftables.rules(prerouting) ?? [];
   assert.is(first?.comment, comment);
   // A chain goes with its rules, so the one that jumps goes first.
-  nftables.commit([
+  await nftables.commit([
     { do: "delete rule", ...prerouting, handle: first?.handle ?? 0n },
     { do: "delete chain", ...iface },
     { do: "delete chain", ...macs },
@@ -158,12 +163,12 @@ listing("the spoof check as the reference plugins lay it out", () => {
       "policy accept ; }"));
 });
 
-listing("host ports as the reference plugins lay them out", () => {
+listing("host ports as the reference plugins lay them out", async () => {
   const chain = (name: string) => ({ family: "ip", table: "cni_hostport", chain: name }) as const;
   const base = (hook: "prerouting" | "output" | "postrouting",
     priority: number) => ({ type: "nat", hook, priority }) as const;
   const conditions = nft.parseMatch(["ip", "saddr", "!=", "10.9.0.0/16"], "ip");
-  open().commit([
+  await open().commit([
     { do: "add table", family: "ip", table: "cni_hostport", comment: "host ports" },
     ...["hostports", "hostip_hostports", "hostports_all"].map((name): NftChange => ({ do: "add chain",
       ...chain(name) })),
@@ -203,16 +208,16 @@ commit.before.each(flush);
 
 const skeleton: readonly NftChange[] = [{ do: "add table", family: "ip", table: "t" }, { do: "add chain", ...c4 }];
 
-commit("of nothing does nothing", () => {
-  open().commit([]);
+commit("of nothing does nothing", async () => {
+  await open().commit([]);
   assert.equal(ruleset(), []);
 });
 
-commit("twice leaves tables and chains as they are and appends the rules again", () => {
+commit("twice leaves tables and chains as they are and appends the rules again", async () => {
   const nftables = open();
   const changes: NftChange[] = [...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }];
-  nftables.commit(changes);
-  nftables.commit(changes);
+  await nftables.commit(changes);
+  await nftables.commit(changes);
   assert.equal(ruleset(),
     rulesetOf("add table ip t\nadd chain ip t c\nadd rule ip t c accept\nadd rule ip t c accept"));
 });
@@ -238,48 +243,49 @@ const refused: readonly [title: string, change: NftChange, errno: string, operat
 ];
 
 for (const [title, change, errno, operation] of refused) {
-  commit(`changes nothing when ${title}, and names that change`, () => {
+  commit(`changes nothing when ${title}, and names that change`, async () => {
     const nftables = open();
-    nftables.commit([...skeleton, { do: "add chain", ...c4, chain: "b",
+    await nftables.commit([...skeleton, { do: "add chain", ...c4, chain: "b",
       base: { type: "filter", hook: "output", priority: 0 } }]);
     const before = ruleset();
     const more = { do: "add table", family: "ip", table: "more" } as const;
     for (const times of [1, 2]) {
-      const error = throws(() => nftables.commit([more, { do: "flush chain", ...c4 }, change,
+      const error = await rejects(nftables.commit([more, { do: "flush chain", ...c4 }, change,
         { ...more, table: "even more" }]), errno);
       assert.match(error.message, `Cannot ${operation}: kernel said ${errno}`, `time ${times}`);
     }
     assert.equal(ruleset(), before);
-    nftables.commit([more]);
+    await nftables.commit([more]);
     assert.is(ruleset().length, before.length + 1, "the socket still works");
   });
 }
 
-commit("refuses to delete a chain that is jumped to", () => {
+commit("refuses to delete a chain that is jumped to", async () => {
   const nftables = open();
   const other = { ...c4, chain: "other" } as const;
-  nftables.commit([...skeleton, { do: "add chain", ...other },
+  await nftables.commit([...skeleton, { do: "add chain", ...other },
     { do: "add rule", ...c4, expressions: nft.rule("ip", nft.jump("other")) }]);
-  throws(() => nftables.commit([{ do: "delete chain", ...other }]), "EBUSY");
-  nftables.commit([{ do: "flush chain", ...c4 }, { do: "delete chain", ...other }]);
+  await rejects(nftables.commit([{ do: "delete chain", ...other }]), "EBUSY");
+  await nftables.commit([{ do: "flush chain", ...c4 }, { do: "delete chain", ...other }]);
   assert.equal(ruleset(), rulesetOf("add table ip t\nadd chain ip t c"));
 });
 
-commit("deletes a table with everything in it", () => {
+commit("deletes a table with everything in it", async () => {
   const nftables = open();
-  nftables.commit([...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.l4proto("==", 6, 17)) }]);
-  nftables.commit([{ do: "delete table", family: "ip", table: "t" }]);
+  const setOfTwo = nft.rule("ip", nft.l4proto("==", 6, 17));
+  await nftables.commit([...skeleton, { do: "add rule", ...c4, expressions: setOfTwo }]);
+  await nftables.commit([{ do: "delete table", family: "ip", table: "t" }]);
   assert.equal(ruleset(), []);
 });
 
-commit("takes the rules of hundreds of ports at once", () => {
+commit("takes the rules of hundreds of ports at once", async () => {
   const nftables = open();
   const ports = Array.from({ length: 250 }, (_, index): NftChange => ({
     do: "add rule", ...c4, comment: "x".repeat(64),
     expressions: nft.rule("ip", nft.daddr("==", a("192.168.0.2")), nft.dport("tcp", "==", 1000 + index),
       nft.dnat(a("10.1.0.2"), 80)),
   }));
-  nftables.commit([...skeleton, ...ports]);
+  await nftables.commit([...skeleton, ...ports]);
   assert.is(nftables.rules(c4)?.length, 250);
 });
 
@@ -290,12 +296,12 @@ commit.run();
 const rules = kernelSuite("nftables rules", import.meta.url);
 rules.before.each(flush);
 
-rules("tells a missing table or chain from an empty chain", () => {
+rules("tells a missing table or chain from an empty chain", async () => {
   const nftables = open();
   assert.is(nftables.rules(c4), undefined);
-  nftables.commit([{ do: "add table", family: "ip", table: "t" }]);
+  await nftables.commit([{ do: "add table", family: "ip", table: "t" }]);
   assert.is(nftables.rules(c4), undefined);
-  nftables.commit(skeleton);
+  await nftables.commit(skeleton);
   assert.equal(nftables.rules(c4), []);
   assert.is(nftables.rules({ ...c4, family: "ip6" }), undefined);
 });
@@ -372,9 +378,10 @@ function refusing(index: number, errno: number): Nftables {
       into.set(answer);
       return answer.length;
     },
+    sendAside: async () => undefined,
     close: () => undefined,
   });
-  return openNftables(() => socket);
+  return nftablesOf(() => socket);
 }
 
 const EPERM = 1;
@@ -385,10 +392,10 @@ const EOPNOTSUPP = 95;
 
 const scripted = suite("nftables over a scripted kernel");
 
-scripted("is not usable when there is no such socket", () => {
-  const nftables = openNftables(() => { throw new SystemCallError("socket", EPROTONOSUPPORT); });
+scripted("is not usable when there is no such socket", async () => {
+  const nftables = nftablesOf(() => { throw new SystemCallError("socket", EPROTONOSUPPORT); });
   assert.is(nftables.usable(), false);
-  throws(() => nftables.commit(skeleton), "EPROTONOSUPPORT");
+  await rejects(nftables.commit(skeleton), "EPROTONOSUPPORT");
 });
 
 scripted("is not usable when the transaction or the table is refused", () => {
@@ -396,18 +403,19 @@ scripted("is not usable when the transaction or the table is refused", () => {
   assert.is(refusing(1, EOPNOTSUPP).usable(), false);
 });
 
-scripted("says which message was refused", () => {
-  assert.match(throws(() => refusing(0, EPERM).commit(skeleton), "EPERM").message, "begin an nftables transaction");
-  assert.match(throws(() => refusing(1, ENOMEM).commit(skeleton), "ENOMEM").message, 'add table "ip t"');
-  assert.match(throws(() => refusing(2, ENOMEM).commit(skeleton), "ENOMEM").message, 'add chain "c" of table "ip t"');
+scripted("says which message was refused", async () => {
+  assert.match((await rejects(refusing(0, EPERM).commit(skeleton), "EPERM")).message, "begin an nftables transaction");
+  assert.match((await rejects(refusing(1, ENOMEM).commit(skeleton), "ENOMEM")).message, 'add table "ip t"');
+  const third = await rejects(refusing(2, ENOMEM).commit(skeleton), "ENOMEM");
+  assert.match(third.message, 'add chain "c" of table "ip t"');
 });
 
-scripted("does not repeat a commit nobody asked to repeat", () => {
-  throws(() => refusing(0, ERESTART).commit(skeleton), "ERESTART");
+scripted("does not repeat a commit nobody asked to repeat", async () => {
+  await rejects(refusing(0, ERESTART).commit(skeleton), "ERESTART");
 });
 
 scripted("other errors than ours pass through usable", () => {
-  assert.throws(() => openNftables(() => { throw new RangeError("a mistake"); }).usable(), "a mistake");
+  assert.throws(() => nftablesOf(() => { throw new RangeError("a mistake"); }).usable(), "a mistake");
 });
 
 scripted.run();
@@ -421,12 +429,13 @@ writers.before.each(flush);
 function writer(me: string, body: string): Promise<void> {
   const source = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
   const script = `
+    import { slowRequestsHere } from "${source("kernel/slow-requests.ts")}";
     import { NetlinkSocket } from "${source("kernel/socket.ts")}";
     import { NETLINK_NETFILTER } from "${source("kernel/transport.ts")}";
     import { openNftables } from "${source("kernel/netfilter/nftables.ts")}";
     import { nft } from "${source("netlink/index.ts")}";
     const socket = NetlinkSocket.open(NETLINK_NETFILTER);
-    const nftables = openNftables(() => socket);
+    const nftables = openNftables(() => socket, slowRequestsHere(() => socket));
     const c4 = ${JSON.stringify(c4)};
     const me = "${me}";
     ${body}`;
@@ -439,8 +448,8 @@ function writer(me: string, body: string): Promise<void> {
 }
 
 writers("two processes that commit 50 times each lose nothing", async () => {
-  open().commit(skeleton);
-  const body = `for (let i = 0; i < 50; i++) nftables.commit([
+  await open().commit(skeleton);
+  const body = `for (let i = 0; i < 50; i++) await nftables.commit([
     { do: "add table", family: "ip", table: "t" }, { do: "add chain", ...c4 },
     { do: "add rule", ...c4, expressions: nft.rule("ip", nft.dport("tcp", "==", i, 1000 + i), nft.accept()), comment: me + i },
   ]);`;
@@ -452,8 +461,8 @@ writers("two processes that commit 50 times each lose nothing", async () => {
 });
 
 writers("two processes that update replace each other's rule and never fail", async () => {
-  open().commit(skeleton);
-  const body = `for (let i = 0; i < 50; i++) nftables.update(() => [
+  await open().commit(skeleton);
+  const body = `for (let i = 0; i < 50; i++) await nftables.update(() => [
     ...nftables.rules(c4).map(({ handle }) => ({ do: "delete rule", ...c4, handle })),
     { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()), comment: me + i },
   ]);`;
@@ -461,11 +470,11 @@ writers("two processes that update replace each other's rule and never fail", as
   assert.is(open().rules(c4)?.length, 1);
 });
 
-writers("update makes its plan anew when the rules changed under it", () => {
+writers("update makes its plan anew when the rules changed under it", async () => {
   const nftables = open();
-  nftables.commit([...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }]);
+  await nftables.commit([...skeleton, { do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }]);
   let plans = 0;
-  nftables.update(() => {
+  await nftables.update(() => {
     const changes = (nftables.rules(c4) ?? []).map(({ handle }): NftChange => ({ do: "delete rule", ...c4, handle }));
     plans += 1;
     if (plans === 1) run("nft", "flush chain ip t c; add rule ip t c drop");
@@ -475,15 +484,20 @@ writers("update makes its plan anew when the rules changed under it", () => {
   assert.equal(nftables.rules(c4), []);
 });
 
-writers("update gives up in the end", () => {
-  const nftables = open();
-  nftables.commit(skeleton);
-  const error = throws(() => nftables.update(() => {
-    nftables.commit(skeleton);
-    nftables.commit([{ do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }]);
+writers("update gives up after half a minute", async () => {
+  // Each pause counts as a second.
+  let seconds = 0;
+  const socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  const time = { now: () => seconds * 1000, sleep: async () => void seconds++ };
+  const nftables = openNftables(() => socket, slowRequestsHere(() => socket), time);
+  await nftables.commit(skeleton);
+  const error = await rejects(nftables.update(() => {
+    void nftables.commit(skeleton);
+    void nftables.commit([{ do: "add rule", ...c4, expressions: nft.rule("ip", nft.accept()) }]);
     return [{ do: "flush chain", ...c4 }];
   }), "ERESTART");
   assert.match(error.message, "begin an nftables transaction");
+  assert.is(seconds, 30);
 });
 
 writers.run();

@@ -106,10 +106,21 @@ dump("starts over when the list changed meanwhile", () => {
   assert.is(kernel.requests.length, 3);
 });
 
-dump("gives up after five times", () => {
-  const kernel = scriptedKernel(Array.from({ length: 9 }, () => herd(NLM_F_DUMP_INTR)));
-  throws(() => new NetlinkSocket(kernel).dump(ask, number, value), "EINTR");
-  assert.is(kernel.requests.length, 5);
+dump("starts over as long as it takes, with pauses, but not beyond ten seconds", () => {
+  const many = Array.from({ length: 200 }, () => herd(NLM_F_DUMP_INTR));
+  let nowMs = 1000;
+  const pauses: number[] = [];
+  // Each dump takes 60 ms here, and a pause nothing.
+  const time = { now: () => (nowMs += 30), pause: (ms: number) => void pauses.push(ms) };
+  const lucky = scriptedKernel([...many.slice(0, 150), herd()]);
+  assert.equal(new NetlinkSocket(lucky, time).dump(ask, number, value), [1, 2, 3]);
+  assert.is(pauses.length, 150);
+  assert.ok(pauses.every((ms) => ms >= 0 && ms <= 5) && new Set(pauses).size > 100);
+
+  const unlucky = scriptedKernel([...many, ...many]);
+  assert.match(throws(() => new NetlinkSocket(unlucky, time).dump(ask, number, value), "EINTR").message,
+    /the list changed while it was read, 334 times within 10020 ms/);
+  assert.is(unlucky.requests.length, 334);
 });
 
 dump("throws an error in its middle and leaves nothing behind", () => {

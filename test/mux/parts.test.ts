@@ -75,17 +75,17 @@ for (const [what, make, says] of [
 reading.run();
 
 const tearing = suite("teardownGroup");
-const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0, allMulticast: false,
-  operState: "up", group: 0 });
+const link = (index: number): Link => ({ index, name: `l${index}`, mtu: 0, up: true, loopback: false, promiscuity: 0,
+  allMulticast: false, operState: "up", group: 0 });
 function namespace(log: string[], stubborn?: number): Namespace {
   const links = {
-    deleteAll(indexes: readonly number[]) {
+    async deleteAll(indexes: readonly number[]) {
       log.push(`all ${indexes.join(" ")}`);
       if (stubborn !== undefined) throw new Error("not together");
     },
     find: (index: number) => index === 9 ? undefined : { ...link(index), name: index === 8 ? "someone else's"
       : `l${index}` },
-    delete(index: number) {
+    async delete(index: number) {
       log.push(`one ${index}`);
       if (index === stubborn) throw new Error("stays");
     },

@@ -1,7 +1,8 @@
 import { nft } from "../../netlink/index.ts";
 import type { ChainName, NftChange, ValueOf } from "../../netlink/index.ts";
-import { errnoNumber, SystemCallError } from "../../os/index.ts";
+import { errnoNumber, inOrder, SystemCallError } from "../../os/index.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
+import type { SlowRequests } from "../slow-requests.ts";
 import type { NetlinkSocket } from "../socket.ts";
 
 export type { BaseChain, ChainName, NftChange } from "../../netlink/index.ts";
@@ -23,12 +24,12 @@ export interface Nftables {
    *
    * @throws NetlinkError naming the first change the kernel refused
    */
-  commit(changes: readonly NftChange[]): void;
+  commit(changes: readonly NftChange[]): Promise<void>;
   /**
    * Commits what `plan` makes of the rules it lists. If anyone else commits between the listing and our commit, the
-   * plan is made anew, so a handle in it is never one that is gone.
+   * plan is made anew, for half a minute at most; so a handle in it is never one that is gone.
    */
-  update(plan: () => readonly NftChange[]): void;
+  update(plan: () => readonly NftChange[]): Promise<void>;
   /** The rules of a chain in order; undefined when the table or chain is missing. */
   rules(chain: ChainName): readonly NftRule[] | undefined;
   exists(chain: ChainName): boolean;
@@ -36,39 +37,58 @@ export interface Nftables {
   usable(): boolean;
 }
 
-/** Every try that fails means that somebody else's transaction went through. */
-const maxUpdateTries = 100;
+/** Every try that fails means that somebody else's transaction went through, of hundreds that may be under way. */
+const maxUpdateMs = 30_000;
+const maxPauseMs = 50;
+
+/** The time that repeating an update takes. */
+export interface UpdateTime {
+  now(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+const realTime: UpdateTime = {
+  now: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
 
 /**
  * nftables of the namespace that `socket` opens its NETLINK_NETFILTER socket in. It is asked at every use and
- * stays the owner of what it returns.
+ * stays the owner of what it returns. Transactions go to `slow`.
  */
-export function openNftables(socket: () => NetlinkSocket): Nftables {
+export function openNftables(socket: () => NetlinkSocket, slow: SlowRequests, time = realTime): Nftables {
+  // Updates of one process would only make each other start over.
+  const one = inOrder();
   return {
-    commit: (changes) => commit(socket(), changes),
-    update: (plan) => update(socket(), plan),
+    commit: (changes) => commit(slow, changes),
+    update: (plan) => one(() => update(socket, slow, plan, time)),
     rules: (chain) => rules(socket(), chain),
     exists: (chain) => chainExists(socket(), chain),
     usable: () => usable(socket),
   };
 }
 
-function commit(socket: NetlinkSocket, changes: readonly NftChange[], generation?: number): void {
+async function commit(slow: SlowRequests, changes: readonly NftChange[], generation?: number): Promise<void> {
   const messages = nft.transaction(changes, generation === undefined ? {} : { generation });
   if (messages.length === 0) return;
-  const refusal = socket.executeAll(messages).find((error) => error !== undefined);
+  const refusal = (await slow.executeAll(messages)).find((error) => error !== undefined);
   if (refusal !== undefined) throw refusal;
 }
 
-function update(socket: NetlinkSocket, plan: () => readonly NftChange[]): void {
-  for (let tries = 1; ; tries += 1) {
-    const generation = currentGeneration(socket);
+async function update(
+  socket: () => NetlinkSocket, slow: SlowRequests, plan: () => readonly NftChange[], time: UpdateTime,
+): Promise<void> {
+  const start = time.now();
+  for (let tries = 1; ; tries++) {
+    const generation = currentGeneration(socket());
     try {
-      return commit(socket, plan(), generation);
+      return await commit(slow, plan(), generation);
     } catch (error) {
-      // ERESTART: another generation by now. EINTR: the plan's lists changed while they were read.
-      if (!isErrno(error, "ERESTART", "EINTR") || tries === maxUpdateTries) throw error;
+      // Another generation by now.
+      if (!isErrno(error, "ERESTART") || time.now() - start >= maxUpdateMs) throw error;
     }
+    // By chance, so that those who came together do not try again together.
+    await time.sleep(Math.random() * Math.min(tries, maxPauseMs));
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from "../../netlink/index.ts";
 import { errnoNumber, randomBytes } from "../../os/index.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
+import type { SlowRequests } from "../slow-requests.ts";
 import type { NetlinkSocket } from "../socket.ts";
 import type { LinkNames } from "./link-names.ts";
 
@@ -17,12 +18,16 @@ export interface LinksToDelete {
   readonly indexes: readonly number[];
 }
 
-/** Deletes one link; ENODEV when it is gone. */
-export function deleteLink(socket: () => NetlinkSocket, index: number, names: LinkNames): void {
-  socket().execute({
-    operation: `delete ${names.shown(index)}`,
-    type: RTM_DELLINK, body: linkBody, header: { index }, attributes: {},
-  });
+/** The request that deletes one link; ENODEV when it is gone. */
+export function linkDeletion(index: number, names: LinkNames) {
+  const operation = `delete ${names.shown(index)}`;
+  return { operation, type: RTM_DELLINK, body: linkBody, header: { index }, attributes: {} };
+}
+
+/** Where requests go: what is done at once, and what is waited for. */
+export interface DeletionSockets {
+  socket(): NetlinkSocket;
+  readonly slow: SlowRequests;
 }
 
 /**
@@ -30,24 +35,20 @@ export function deleteLink(socket: () => NetlinkSocket, index: number, names: Li
  *
  * @param draw  chance, for the number of the group that they go as
  */
-export function deleteLinks(
-  socket: () => NetlinkSocket,
-  { names, indexes }: LinksToDelete,
-  draw: (bytes: number) => Uint8Array = randomBytes,
-): void {
-  if (indexes.length > 1) deleteGroup(socket, { names, indexes }, draw);
-  else deleteEach(socket, { names, indexes });
+export async function deleteLinks(
+  sockets: DeletionSockets, links: LinksToDelete, draw: (bytes: number) => Uint8Array = randomBytes,
+): Promise<void> {
+  if (links.indexes.length > 1) await deleteGroup(sockets, links, draw);
+  else await deleteEach(sockets.slow, links);
 }
 
 /**
  * Deletes the links as one group. The kernel waits for an RCU grace period per request that deletes links, 13 to 23 ms
  * each, so eight links in one request take as long as one.
  */
-function deleteGroup(
-  socket: () => NetlinkSocket,
-  { names, indexes }: LinksToDelete,
-  draw: (bytes: number) => Uint8Array,
-): void {
+async function deleteGroup(
+  { socket, slow }: DeletionSockets, { names, indexes }: LinksToDelete, draw: (bytes: number) => Uint8Array,
+): Promise<void> {
   const group = unusedGroup(socket, draw);
   const errors = socket().executeAll(indexes.map((index) => ({
     operation: `group ${names.shown(index)} for deletion`,
@@ -55,7 +56,7 @@ function deleteGroup(
   })));
   for (const error of errors) if (error !== undefined && !isErrno(error, "ENODEV")) throw error;
   try {
-    socket().execute({
+    await slow.execute({
       operation: `delete ${indexes.map((index) => names.shown(index)).join(", ")}`,
       type: RTM_DELLINK, body: linkBody, header: {}, attributes: { group },
     });
@@ -63,16 +64,16 @@ function deleteGroup(
     // All of them were gone: the group has no members.
     if (isErrno(error, "ENODEV")) return;
     // One that cannot be deleted, such as a physical link, keeps the kernel from deleting any.
-    deleteEach(socket, { names, indexes });
+    await deleteEach(slow, { names, indexes });
   }
 }
 
 /** Deletes what can be deleted, and then throws the first error. */
-function deleteEach(socket: () => NetlinkSocket, { names, indexes }: LinksToDelete): void {
+async function deleteEach(slow: SlowRequests, { names, indexes }: LinksToDelete): Promise<void> {
   const errors: unknown[] = [];
   for (const index of indexes) {
     try {
-      deleteLink(socket, index, names);
+      await slow.execute(linkDeletion(index, names));
     } catch (error) {
       if (!isErrno(error, "ENODEV")) errors.push(error);
     }

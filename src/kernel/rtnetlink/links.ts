@@ -14,17 +14,25 @@ import type { ValueOf } from "../../netlink/index.ts";
 import { errnoNumber } from "../../os/index.ts";
 import type { Link, Links, Namespace, NewLink } from "../namespace.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
+import type { SlowRequests } from "../slow-requests.ts";
 import type { NetlinkSocket, Request } from "../socket.ts";
 import type { Inside } from "../netns.ts";
 import { addTun } from "../tap.ts";
 import type { TunSettings } from "../tap.ts";
-import { deleteLink, deleteLinks } from "./link-deletion.ts";
+import { deleteLinks, linkDeletion } from "./link-deletion.ts";
 import { changeAttributes, flagChanges, toLink } from "./link-message.ts";
 import type { LinkAttributes } from "./link-message.ts";
 import type { LinkNames } from "./link-names.ts";
 
-/** The links of the namespace a socket was opened in. */
-export function linksOf(socket: () => NetlinkSocket, names: LinkNames, inside: Inside): Links {
+/** What works in the namespace whose links they are. */
+export interface LinksOptions {
+  socket(): NetlinkSocket;
+  readonly slow: SlowRequests;
+  readonly names: LinkNames;
+  readonly inside: Inside;
+}
+
+export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
   const noted = (message: ValueOf<typeof linkBody>): Link => {
     const link = toLink(message);
     names.note(link.index, link.name);
@@ -49,7 +57,7 @@ export function linksOf(socket: () => NetlinkSocket, names: LinkNames, inside: I
 
     add(link) {
       const { name, info } = link;
-      if (info.kind === "tun") return addTunLink(links, inside, link, info);
+      if (info.kind === "tun") return addTunLink(links, { socket, inside, names }, link, info);
       return socket().execute({
         operation: `add link "${name}"`,
         type: RTM_NEWLINK,
@@ -79,14 +87,16 @@ export function linksOf(socket: () => NetlinkSocket, names: LinkNames, inside: I
       });
     },
 
-    delete: (index) => deleteLink(socket, index, names),
-    deleteAll: (indexes) => deleteLinks(socket, { names, indexes }),
+    delete: (index) => slow.execute(linkDeletion(index, names)),
+    deleteAll: (indexes) => deleteLinks({ socket, slow }, { names, indexes }),
   };
   return links;
 }
 
 /** What making the link has no word for is set afterwards; should that fail, the link goes again. */
-function addTunLink(links: Links, inside: Inside, link: NewLink, settings: TunSettings): void {
+function addTunLink(
+  links: Links, { socket, inside, names }: Omit<LinksOptions, "slow">, link: NewLink, settings: TunSettings,
+): void {
   const { name, info: _info, parent: _parent, parentNamespace: _namespace, ...changes } = link;
   addTun(inside, name, settings);
   if (Object.keys(changes).length === 0) return;
@@ -94,7 +104,7 @@ function addTunLink(links: Links, inside: Inside, link: NewLink, settings: TunSe
   try {
     links.set(index, changes);
   } catch (error) {
-    links.delete(index);
+    socket().execute(linkDeletion(index, names));
     throw error;
   }
 }

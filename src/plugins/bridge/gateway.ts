@@ -152,7 +152,7 @@ export function vlanGatewayName({ bridge, vlan }: Pick<BridgeSettings, "bridge" 
  * The vlan gateway link, made when missing. Like the bridge it is shared and stays; only one that this call has made
  * and cannot finish is removed, since the next ADD would take it for a whole one.
  */
-export function ensureVlanGateway(host: Namespace, bridge: Link, settings: BridgeSettings): Link {
+export async function ensureVlanGateway(host: Namespace, bridge: Link, settings: BridgeSettings): Promise<Link> {
   const name = vlanGatewayName(settings);
   const existing = host.links.find(name);
   if (existing !== undefined) return existing;
@@ -177,7 +177,7 @@ export function ensureVlanGateway(host: Namespace, bridge: Link, settings: Bridg
     host.links.set(gateway.index, { up: true });
     return gateway;
   } catch (error) {
-    deleteLinkNamed(host, portName);
+    await deleteLinkNamed(host, portName);
     throw error;
   }
 }

@@ -90,7 +90,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
     const pair = createVeth({ ifName, mac: plan.mac, mtu: settings.mtu, master: bridgeLink.index }, context);
     setPort(host, pair.hostIndex, settings);
     if (conf.macspoofchk === true) {
-      setupSpoofCheck(
+      await setupSpoofCheck(
         host.nftables,
         { containerId, ifName, hostLink: pair.hostName, mac: pair.containerLink.mac ?? "" },
         undo,
@@ -104,7 +104,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
       setAnnouncing(container, ifName, conf.enabledad === true);
       await configureInterface({ link: pair.containerLink, ips: layer3.ips, routes: layer3.routes }, context);
       const gateways = settings.isGateway ? gatewayPrefixes(layer3.ips) : [];
-      const holder = vlanGateway === undefined ? bridgeLink : ensureVlanGateway(host, bridgeLink, settings);
+      const holder = vlanGateway === undefined ? bridgeLink : await ensureVlanGateway(host, bridgeLink, settings);
       holdGateways(host, holder, gateways, settings.forceAddress);
       if (conf.ipMasq === true) {
         const addresses = layer3.ips.map((ip) => parsePrefix(ip.address));
@@ -244,9 +244,11 @@ function heldAddresses(context: DelContext, ifName: string): readonly Prefix[] |
 }
 
 /** What cannot be removed names a host link that no longer exists and stops nothing, so DEL succeeds all the same. */
-function removeSpoofCheck({ containerId, ifName }: Attachment, { host, log }: DelContext): void {
+async function removeSpoofCheck(
+  { containerId, ifName }: Attachment, { host, log }: DelContext,
+): Promise<void> {
   try {
-    teardownSpoofCheck(host.nftables, { containerId, ifName });
+    await teardownSpoofCheck(host.nftables, { containerId, ifName });
   } catch (error) {
     log.error(messageOf(error));
   }

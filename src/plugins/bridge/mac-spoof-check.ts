@@ -28,23 +28,23 @@ const table = "nat";
 const prerouting: ChainName = { family, table, chain: "PREROUTING" };
 
 /** Drops frames that enter the bridge through `hostLink` with another source MAC; registers its own undo. */
-export function setupSpoofCheck(nftables: Nftables, check: SpoofCheck, undo: Undo): void {
+export async function setupSpoofCheck(nftables: Nftables, check: SpoofCheck, undo: Undo): Promise<void> {
   undo.add("delete the MAC spoof check", () => teardownSpoofCheck(nftables, check));
-  nftables.update(() => spoofCheckSetup(nftables.rules(prerouting), check));
+  await nftables.update(() => spoofCheckSetup(nftables.rules(prerouting), check));
 }
 
 /** Missing is success. Throws what went wrong, joined, after having tried everything; DEL logs it and goes on. */
-export function teardownSpoofCheck(nftables: Nftables, owner: Owner): void {
+export async function teardownSpoofCheck(nftables: Nftables, owner: Owner): Promise<void> {
   const errors: unknown[] = [];
-  const attempt = (plan: () => readonly NftChange[]): void => {
+  const attempt = async (plan: () => readonly NftChange[]): Promise<void> => {
     try {
-      nftables.update(plan);
+      await nftables.update(plan);
     } catch (error) {
       errors.push(error);
     }
   };
-  attempt(() => entriesOf(nftables.rules(prerouting) ?? [], owner));
-  attempt(() => {
+  await attempt(() => entriesOf(nftables.rules(prerouting) ?? [], owner));
+  await attempt(() => {
     const { iface, mac } = chainsOf(owner);
     const present = [iface, mac].filter((chain) => nftables.rules(chain) !== undefined);
     // The first jumps to the second: both are emptied before either goes.

@@ -23,7 +23,7 @@ export interface NatChain {
  * table.
  */
 export async function deleteNatChain({ host, iptables }: NatHandles, chain: NatChain): Promise<void> {
-  const blocked = deleteFromNftables(host.nftables, chain);
+  const blocked = await deleteFromNftables(host.nftables, chain);
   if (!blocked && !iptables.legacyTables(chain.family).includes("nat")) return;
   await iptables.change({
     family: chain.family,
@@ -57,11 +57,13 @@ export function mayHoldChains(
 /**
  * True when something other than the entry chains still jumps to it, which takes the tool's view of the whole table.
  */
-function deleteFromNftables(nftables: Nftables, { family, chain, entryChains }: NatChain): boolean {
+async function deleteFromNftables(
+  nftables: Nftables, { family, chain, entryChains }: NatChain,
+): Promise<boolean> {
   const inTable = (name: string) => ({ family: family === 4 ? "ip" : "ip6", table: "nat", chain: name } as const);
   if (rulesIfUsable(nftables, inTable(chain)) === undefined) return false;
   try {
-    nftables.update(() => {
+    await nftables.update(() => {
       if (nftables.rules(inTable(chain)) === undefined) return [];
       const entries = entryChains.flatMap((entry) =>
         (nftables.rules(inTable(entry)) ?? [])

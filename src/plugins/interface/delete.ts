@@ -17,7 +17,7 @@ export function deleteInterface(
 }
 
 /** An undo step's way to delete what may be gone already. */
-export function deleteLinkNamed(namespace: Namespace, name: string): void {
+export async function deleteLinkNamed(namespace: Namespace, name: string): Promise<void> {
   const link = namespace.links.find(name);
-  if (link !== undefined) namespace.links.delete(link.index);
+  if (link !== undefined) await namespace.links.delete(link.index);
 }

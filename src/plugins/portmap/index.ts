@@ -117,7 +117,7 @@ async function addRules(
   forwarding: PortForwarding,
 ): Promise<void> {
   if (backend === "iptables") await iptables.addPortmapRules(handles, address, forwarding);
-  else nftables.addPortmapRules(handles.host.nftables, address, forwarding);
+  else await nftables.addPortmapRules(handles.host.nftables, address, forwarding);
 }
 
 /** Both families, the second even when the first fails. */
@@ -131,7 +131,7 @@ async function teardown(
     try {
       if (backend === "iptables") await iptables.deletePortmapRules(handles, family, owner);
       else if (nftablesHolds(handles, owner))
-        nftables.deletePortmapRules(handles.host.nftables, family, owner.containerId);
+        await nftables.deletePortmapRules(handles.host.nftables, family, owner.containerId);
     } catch (error) {
       errors.push(error);
     }

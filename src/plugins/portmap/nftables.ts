@@ -20,8 +20,10 @@ const containerChains = ["hostports", "hostip_hostports", "masquerading"] as con
 
 type FamilyName = "ip" | "ip6";
 
-export function addPortmapRules(nftables: Nftables, address: Prefix, forwarding: PortForwarding): void {
-  nftables.update(() => portmapSetup(nftables, address, forwarding));
+export async function addPortmapRules(
+  nftables: Nftables, address: Prefix, forwarding: PortForwarding,
+): Promise<void> {
+  await nftables.update(() => portmapSetup(nftables, address, forwarding));
 }
 
 /** The transaction that makes the skeleton, with the conditions of this attachment, and appends its rules. */
@@ -86,9 +88,11 @@ function masquerades({ address }: Prefix): readonly (readonly nft.Expression[])[
 }
 
 /** Deletes the container's rules in one family. They do not tell the network, so those of all its networks go. */
-export function deletePortmapRules(nftables: Nftables, family: 4 | 6, containerId: string): void {
+export async function deletePortmapRules(
+  nftables: Nftables, family: 4 | 6, containerId: string,
+): Promise<void> {
   const chain = chainsOf(family === 4 ? "ip" : "ip6");
-  nftables.update(() => containerChains.flatMap((name) => (nftables.rules(chain(name)) ?? [])
+  await nftables.update(() => containerChains.flatMap((name) => (nftables.rules(chain(name)) ?? [])
     .filter(({ comment }) => comment === containerId)
     .map(({ handle }) => ({ do: "delete rule", ...chain(name), handle }) as const)));
 }

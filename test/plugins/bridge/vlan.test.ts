@@ -23,10 +23,10 @@ let netns: TestNetns;
 kernel.before(() => {
   netns = makeNetns();
 });
-kernel.after.each(() => {
+kernel.after.each(async () => {
   // With the host's links go the container's, their other ends.
   const host = openOwnNamespace();
-  host.links.deleteAll(host.links.list().filter(({ loopback }) => !loopback).map(({ index }) => index));
+  await host.links.deleteAll(host.links.list().filter(({ loopback }) => !loopback).map(({ index }) => index));
   host.close();
   reservations.clear();
 });

@@ -66,12 +66,12 @@ for (const backend of ["iptables", "nftables"] as const) {
     assert.ok(port !== undefined && own !== undefined);
     const theirs = firewall(port.name);
     await teardownMasquerade(context, pod);
-    teardownSpoofCheck(nftables, pod);
+    await teardownSpoofCheck(nftables, pod);
     const empty = firewall();
     assert.is(empty.some((line) => /1234|10\.1\.0\.5/.test(line)), false);
 
     await setupMasquerade(context, pod, backend, context.undo);
-    setupSpoofCheck(nftables, { ...pod, hostLink: port.name, mac: own.mac }, context.undo);
+    await setupSpoofCheck(nftables, { ...pod, hostLink: port.name, mac: own.mac }, context.undo);
     assert.equal(new Set(firewall(port.name)), new Set(theirs));
     callBridge("DEL", backend);
     assert.equal(firewall(), empty);

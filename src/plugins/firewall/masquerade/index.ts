@@ -30,7 +30,7 @@ export async function setupMasquerade(
   if (masquerade.addresses.length === 0) return;
   undo.add("delete the masquerade rules", () => teardownMasquerade(handles, masquerade));
   await withBackend(handles, backend, async (chosen) => {
-    if (chosen === "nftables") return setMasqueradeRules(handles.host.nftables, masquerade);
+    if (chosen === "nftables") return await setMasqueradeRules(handles.host.nftables, masquerade);
     for (const family of [4, 6] as const) {
       const addresses = masquerade.addresses.filter(({ address }) => address.family === family);
       if (addresses.length > 0) await handles.iptables.change(masqueradeChange(family, { ...masquerade, addresses }));
@@ -63,7 +63,7 @@ export async function gcMasquerade(
  * newlines.
  */
 async function inBothBackends(
-  handles: MasqueradeHandles, work: { iptables(family: 4 | 6): Promise<void>; nftables(): void },
+  handles: MasqueradeHandles, work: { iptables(family: 4 | 6): Promise<void>; nftables(): Promise<void> },
 ): Promise<void> {
   const errors: unknown[] = [];
   for (const family of [4, 6] as const) {
@@ -74,7 +74,7 @@ async function inBothBackends(
     }
   }
   try {
-    work.nftables();
+    await work.nftables();
   } catch (error) {
     if (handles.host.nftables.usable()) errors.push(error);
   }

@@ -18,18 +18,22 @@ const table = "cni_plugins_masquerade";
 const checks: ChainName = { family, table, chain: "masq_checks" };
 const postrouting: ChainName = { family, table, chain: "postrouting" };
 
-export function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): void {
-  nftables.update(() => masqueradeSetup(nftables, masquerade));
+export async function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): Promise<void> {
+  await nftables.update(() => masqueradeSetup(nftables, masquerade));
 }
 
-export function deleteMasqueradeRules(nftables: Nftables, owner: Owner): void {
+export async function deleteMasqueradeRules(nftables: Nftables, owner: Owner): Promise<void> {
   const prefix = commentPrefix(owner);
-  nftables.update(() => deletions((nftables.rules(checks) ?? []).filter((one) => one.comment?.startsWith(prefix))));
+  await nftables.update(() => deletions(
+    (nftables.rules(checks) ?? []).filter((one) => one.comment?.startsWith(prefix)),
+  ));
 }
 
 /** Deletes rules of this network that no valid attachment accounts for. */
-export function collectMasqueradeRules(nftables: Nftables, network: string, valid: readonly ValidAttachment[]): void {
-  nftables.update(() => deletions(staleMasqueradeRules(nftables.rules(checks) ?? [], network, valid)));
+export async function collectMasqueradeRules(
+  nftables: Nftables, network: string, valid: readonly ValidAttachment[],
+): Promise<void> {
+  await nftables.update(() => deletions(staleMasqueradeRules(nftables.rules(checks) ?? [], network, valid)));
 }
 
 /** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
