@@ -23,6 +23,11 @@ export const rows: CommandRows = {
     summary: "takes away what is left of containers that are gone",
     load: async () => (await import("./gc/index.ts")).gcCommand,
   },
+  ipam: {
+    section: state,
+    summary: "lists addresses that networks have given, and frees them",
+    load: async () => (await import("./ipam/index.ts")).ipamCommands,
+  },
   install: {
     section: here,
     summary: "puts polynic on this node of a cluster",

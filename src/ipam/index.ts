@@ -9,7 +9,7 @@ export type {
   Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseView, ListedLease, NewLease, StoreNode, ViewRequest,
 } from "./leases.ts";
 export { normaliseRangeSets } from "./ranges.ts";
-export type { RangeConf, RangeSet } from "./ranges.ts";
+export type { Range, RangeConf, RangeSet } from "./ranges.ts";
 export { heldUntil, sortHolds, takenViews, withoutAddresses } from "./views.ts";
 export type { HeldAddress } from "./views.ts";
 export { reserve } from "./reserve.ts";
