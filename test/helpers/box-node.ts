@@ -69,8 +69,19 @@ export const networksKey = "k8s.v1.cni.cncf.io/networks", statusKey = "k8s.v1.cn
 export async function runPod(node: { readonly api: ApiServer; readonly containerd: Containerd },
   spec: PodSpec): Promise<RunningPod> {
   const request = await announcePod(node.api, spec);
-  const id = await node.containerd.cri.runPod(request);
+  const id = await madeByKubelet(node.containerd, request);
   return { namespace: namespaceOf(spec), name: spec.name, id, request, netns: await node.containerd.netnsOf(id) };
+}
+
+/** A kubelet asks again where the API has not answered in time, as on a machine that is very busy. */
+async function madeByKubelet({ cri }: Pick<Containerd, "cri">, request: PodRequest, tries = 10): Promise<string> {
+  try {
+    return await cri.runPod(request);
+  } catch (error) {
+    const isLate = error instanceof Error && error.message.includes("there was no whole answer within");
+    if (!isLate || tries === 1) throw error;
+    return await madeByKubelet({ cri }, request, tries - 1);
+  }
 }
 
 /** @returns what a kubelet asks a runtime for */
