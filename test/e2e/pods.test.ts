@@ -1,10 +1,10 @@
 // Pods of a cluster with several networks, from end to end: a pod's annotations in the cluster's API, containerd asked
 // for its sandbox, the built executable in between; what the kernel and the API say then; and nothing left after it.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { BoxCluster } from "../helpers/box-cluster.ts";
-import { clusterNeeds, hostLocal, joinCluster, macvlan, primary, tuning } from "../helpers/box-cluster.ts";
+import { clusterNeeds, hostLocal, joinCluster, macvlan, primary } from "../helpers/box-cluster.ts";
 import {
   addressesOf, announcePod, defaultRoutesOf, eventsOf, fetchText, linksOf, networkStatusOf,
 } from "../helpers/box-node.ts";
@@ -12,20 +12,13 @@ import { boxSuite } from "../helpers/box.ts";
 import { containerdBuilds, image } from "../helpers/containerd.ts";
 import { ipJson, run } from "../helpers/netns.ts";
 
-const pods = boxSuite("pods with several networks", import.meta.url, { ...clusterNeeds });
+const pods = boxSuite("pods with several networks", import.meta.url, clusterNeeds);
 let cluster: BoxCluster;
 pods.before(async () => {
   cluster = await joinCluster();
 });
 pods.after.each(() => cluster.tidy());
 pods.after(() => cluster.leave());
-
-/** A test that runs the reference plugin. */
-const whereTuning = (title: string, handler: () => Promise<void>): void => {
-  if (existsSync(tuning)) return pods(title, handler);
-  process.stderr.write(`\nSKIPPED "${title}": ${tuning} is not there (package containernetworking-plugins)\n`);
-  pods.skip(title, handler);
-};
 
 /** @param cniVersion  of the node's own network list */
 async function everyNetwork(cniVersion: string): Promise<void> {
@@ -217,7 +210,7 @@ pods("have their networks under the name multus too", async () => {
   await cluster.removeLast(pod);
 });
 
-whereTuning("have addresses of their choice on a chain of plugins, and reach each other there", async () => {
+pods("have addresses of their choice on a chain of plugins, and reach each other there", async () => {
   await cluster.useNode();
   const [left, right] = [await cluster.started({ name: "left", networks: [{ name: "tuned", ips: ["10.94.0.11/24"] }] }),
     await cluster.started({ name: "right", networks: [{ name: "tuned", ips: ["10.94.0.12/24"] }] })];
@@ -232,7 +225,7 @@ for (const { what, folder, more } of [
   { what: "a folder beside the cluster network's file", folder: "primary", more: {} },
   { what: "an auxiliary chain", folder: "every-pod", more: { auxiliaryCNIChainName: "every-pod" } },
 ]) {
-  whereTuning(`have what plugins in ${what} do to them`, async () => {
+  pods(`have what plugins in ${what} do to them`, async () => {
     const directory = join(cluster.box.directory, "cluster"), chain = join(directory, folder);
     mkdirSync(chain, { recursive: true });
     writeFileSync(join(directory, "10-primary.conflist"), JSON.stringify(primary));

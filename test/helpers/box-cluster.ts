@@ -1,5 +1,4 @@
 /** A cluster of one node: its API, a containerd in a box, and networks for its pods as definitions in the API. */
-import { existsSync } from "node:fs";
 import type { ApiServer } from "./api-server.ts";
 import { startApiServer } from "./api-server.ts";
 import type { PodSpec, RunningPod } from "./box-node.ts";
@@ -15,12 +14,6 @@ import { ourPlugins } from "./three-networks.ts";
 /** What a suite needs that joins the cluster. */
 export const clusterNeeds = { programs: { ...containerdPrograms, openssl: "openssl" },
   needs: ["nft_nat", "macvlan", "ipv6"] } as const;
-
-/**
- * The reference plugin for sysctls, a link's MAC and its MTU: an executable among our own plugins, where it is
- * installed.
- */
-export const tuning = "/usr/lib/cni/tuning";
 
 export interface BoxCluster {
   readonly box: Box;
@@ -74,7 +67,7 @@ const definitions: Readonly<Record<string, object>> = {
 
 /** A cluster whose node runs that build of containerd; for a suite's `before`, once. */
 export async function joinCluster(build?: ContainerdBuild): Promise<BoxCluster> {
-  const box = enterBox([ourPlugins(), ...(existsSync(tuning) ? [tuning] : [])]);
+  const box = enterBox([ourPlugins()]);
   makeUplinks();
   const containerd = await startContainerd(box, build);
   const api = await startApiServer();
