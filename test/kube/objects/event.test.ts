@@ -16,7 +16,7 @@ const events = suite("recordEvent");
 
 events.before.each(async () => {
   api = await startApiServer();
-  const opened = openCluster({ kubeconfig: api.kubeconfig, env: {}, deadlineMs: 30_000, tryTimeoutMs: 150 },
+  const opened = openCluster({ kubeconfig: api.kubeconfig, env: {}, deadlineMs: 30_000, tryTimeoutMs: 20_000 },
     testWorld());
   if (opened === undefined) throw new Error("there is a kubeconfig");
   cluster = opened;

@@ -36,7 +36,7 @@ writing.before.each(async () => {
   await api.putPod({ ...web, uid: "uid-1", annotations: { other: "kept" }, labels: { app: "web" },
     status: { phase: "Pending", podIP: "10.0.0.1" } });
   world = testWorld();
-  const opened = openCluster({ kubeconfig: api.kubeconfig, env: {}, deadlineMs: 30_000, tryTimeoutMs: 150 }, world);
+  const opened = openCluster({ kubeconfig: api.kubeconfig, env: {}, deadlineMs: 30_000, tryTimeoutMs: 20_000 }, world);
   if (opened === undefined) throw new Error("there is a kubeconfig");
   cluster = opened;
 });
