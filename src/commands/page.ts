@@ -1,0 +1,62 @@
+/** docs/commands.md, made of the tables that help is made of. */
+import type { NamedCommand } from "./all.ts";
+import type { OptionTable } from "./options.ts";
+import { shownOption, synopsis } from "./options.ts";
+
+const head = `# Commands
+
+What people type. A container runtime sets \`CNI_COMMAND\` and types nothing. This page is made of the tables that
+\`polynic COMMAND --help\` is made of: \`npm run build:docs\` writes it.
+
+Answers go to stdout, everything else to stderr; tables have colours in a terminal only. Exit status: 0 as wanted, 1
+it cannot be done, or the answer is no, 2 what was typed is not understood. \`--json\`, where there is one, prints one
+JSON document.
+
+`;
+
+/** The page's text. */
+export function commandsPage(commands: readonly NamedCommand[]): string {
+  const list = commands.map(({ name, summary }) => `| [\`${name}\`](#${anchorOf(name)}) | ${summary} |`).join("\n");
+  return `${head}| command | |\n|---|---|\n${list}\n\n${commands.map(section).join("\n")}`;
+}
+
+/** As GitHub makes them. */
+function anchorOf(name: string): string {
+  return name.replaceAll(" ", "-");
+}
+
+function section({ name, summary, command }: NamedCommand): string {
+  const { about, parameters, options, examples = [], statuses } = command;
+  const given = Object.entries(parameters).map(
+    ([key, { help, value }]) => `| \`${value ?? key.toUpperCase()}\` | ${cell(help)} |`,
+  );
+  const said = Object.entries(statuses ?? {}).map(([status, text]) => `${status} ${text}`).join(", ");
+  return [
+    `## ${name}`,
+    "",
+    `    ${synopsis(name, parameters, options)}`,
+    "",
+    `${summary[0]?.toUpperCase()}${summary.slice(1)}.${about === undefined ? "" : ` ${about.replaceAll("\n", " ")}`}`,
+    "",
+    ...table([...given, ...optionRows(options)]),
+    ...(said === "" ? [] : [`Exit status: ${said}.`, ""]),
+    ...examples.flatMap(({ line, help }) => [`    ${line}${" ".repeat(Math.max(2, 60 - line.length))}# ${help}`]),
+    ...(examples.length === 0 ? [] : [""]),
+  ].join("\n");
+}
+
+function optionRows(options: OptionTable): readonly string[] {
+  return Object.entries(options).map(([key, option]) => {
+    const choices = option.choices !== undefined && option.value !== undefined ? `: ${option.choices.join(", ")}` : "";
+    return `| \`${cell(shownOption(key, option))}\` | ${cell(`${option.help}${choices}`)} |`;
+  });
+}
+
+function table(rows: readonly string[]): readonly string[] {
+  return rows.length === 0 ? [] : ["| | |", "|---|---|", ...rows, ""];
+}
+
+/** A bar would end the cell. */
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
