@@ -62,7 +62,7 @@ const longFiles: Readonly<Record<string, number>> = {
   "scripts/bundle.mjs": 390,
   "src/schema/pattern.ts": 304,
   "src/store/file-leases.ts": 344,
-  "src/wasm/call/sandbox.ts": 327,
+  "src/wasm/call/sandbox.ts": 325,
   "src/wasm/code/instructions.ts": 328,
   "src/wasm/code/verify.ts": 322,
   "test/helpers/netns.ts": 317,

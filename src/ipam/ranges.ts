@@ -53,6 +53,21 @@ export function spanHolds(span: Span, address: Address): boolean {
   );
 }
 
+/** Whether one of the spans holds an address; they are apart from each other. */
+export function spanFinder(spans: readonly Span[]): (address: Address) => boolean {
+  const sorted = spans.toSorted((a, b) => compareAddresses(a.first, b.first));
+  return (address) => {
+    let low = 0, high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1, span = sorted[middle];
+      if (span !== undefined && compareAddresses(span.first, address) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    const candidate = sorted[low - 1];
+    return candidate !== undefined && spanHolds(candidate, address);
+  };
+}
+
 /** `10.1.2.2-10.1.2.254`. */
 export function formatSpan(span: Span): string {
   return `${formatAddress(span.first)}-${formatAddress(span.last)}`;

@@ -4,7 +4,7 @@ import { formatAddress, formatPrefix, sameAddress, viewHolds } from "../net/inde
 import type { AllocateDecision, AllocateRequest, NodeIdentity, Pod } from "./decision.ts";
 import type { Claimant, LeaseStore, LeaseView, NewLease } from "./leases.ts";
 import type { Range, RangeSet } from "./ranges.ts";
-import { spanHolds } from "./ranges.ts";
+import { formatSpan, spanHolds } from "./ranges.ts";
 
 /** An address that is reserved now, and the range it comes from. */
 export interface Reserved {
@@ -50,6 +50,7 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
   const { store, scope, owner, sets } = request;
   const places = sets.flatMap((set, index) => set.map((range) => ({ set: index, range })));
   const lost: Address[] = [];
+  refuseOutside(request, places);
   let yielding = 0;
   return await store.exclusively(scope, async (turn) => {
     for (let attempt = 0; attempt < triesMax; ) {
@@ -87,6 +88,22 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
         "others, expected a quieter moment",
     );
   });
+}
+
+/** How many ranges a message names. */
+const namedMax = 8;
+
+/** An address that no range has cannot be given, whoever decides. */
+function refuseOutside({ network, requested }: ReserveRequest, places: readonly Place[]): void {
+  const stranger = requested.find((address) => !places.some(({ range }) => spanHolds(range, address)));
+  if (stranger === undefined) return;
+  const named = places.slice(0, namedMax).map(({ range }) => formatSpan(range)).join(", ");
+  const more = places.length > namedMax ? ` and ${places.length - namedMax} more` : "";
+  throw new CniError(
+    code.addressUnavailable,
+    `Cannot reserve requested address ${formatAddress(stranger)} in network "${network}": it is outside every range, ` +
+      `expected one of ${named}${more}`,
+  );
 }
 
 interface Place {

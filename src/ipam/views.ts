@@ -2,7 +2,7 @@ import type { Address, Span, TakenView } from "../net/index.ts";
 import { AddressList, sameAddress, takenView } from "../net/index.ts";
 import type { Hold } from "./decision.ts";
 import type { ViewRequest } from "./leases.ts";
-import { spanHolds } from "./ranges.ts";
+import { spanFinder } from "./ranges.ts";
 
 /** An address kept for whoever had it last: free for that owner key, taken for all others. */
 export interface HeldAddress {
@@ -34,7 +34,7 @@ export function sortHolds(
   ownerKey: string,
   spans: readonly Span[],
 ): { readonly own: readonly Address[]; readonly others: readonly Address[] } {
-  const inSpan = (address: Address) => spans.some((span) => spanHolds(span, address));
+  const inSpan = spanFinder(spans);
   return {
     own: holds.filter((hold) => hold.ownerKey === ownerKey).map(({ address }) => address),
     others: holds.filter((hold) => hold.ownerKey !== ownerKey).map(({ address }) => address).filter(inSpan),
@@ -42,8 +42,8 @@ export function sortHolds(
 }
 
 /**
- * One view a span, of what is taken and what is reserved or held besides. What is reserved for one span comes and goes
- * at the end of its family's list.
+ * One view a span, of what is taken or held, and of what is reserved for this span besides, which comes and goes at the
+ * end of its family's list.
  *
  * @param takenOf  the addresses of a family that have an owner, in any order; asked once a family
  */
@@ -52,14 +52,24 @@ export function takenViews(
   { spans, reserved }: Pick<ViewRequest, "spans" | "reserved">,
   held: readonly Address[],
 ): readonly TakenView[] {
-  const lists = new Map<4 | 6, AddressList>();
+  const lists = new Map<4 | 6, AddressList>(), many = spans.length > fewSpans;
+  const listOf = (family: 4 | 6): AddressList => {
+    const known = lists.get(family);
+    if (known !== undefined) return known;
+    const list = takenOf(family);
+    for (const address of held) if (address.family === family) list.addAddress(address);
+    const made = many ? list.sorted() : list;
+    lists.set(family, made);
+    return made;
+  };
   return spans.map((span, index) => {
-    const { family } = span.first;
-    const list = lists.get(family) ?? takenOf(family);
-    lists.set(family, list);
-    return viewWith(list, span, [...(reserved[index] ?? []), ...held]);
+    const list = listOf(span.first.family);
+    return viewWith(many ? list.within(span.first, span.last) : list, span, reserved[index] ?? []);
   });
 }
+
+/** For more of them the list is sorted, so that each need not look at all of it. */
+const fewSpans = 8;
 
 function viewWith(list: AddressList, span: Span, besides: readonly Address[]): TakenView {
   const count = list.count;

@@ -37,10 +37,50 @@ export class AddressList {
     this.add(words[0], words[1], words[2], words[3]);
   }
 
+  /** The same in ascending order. */
+  sorted(): AddressList {
+    const order = Uint32Array.from({ length: this.#count }, (_, index) => index);
+    order.sort((a, b) => this.#compare(a, this.#words, b * 4));
+    const list = new AddressList(this.#count);
+    for (const index of order) list.#copy(this.#words, index * 4);
+    return list;
+  }
+
+  /** Of a list in ascending order those from `first` to `last`. */
+  within(first: Address, last: Address): AddressList {
+    const from = this.#countBelow(wordsOf(first)), end = this.#countBelow(wordsOf(last), { orSame: true });
+    const list = new AddressList(Math.max(0, end - from) + 1);
+    for (let i = from; i < end; i++) list.#copy(this.#words, i * 4);
+    return list;
+  }
+
   /** Word `word` (0 to 3) of address `index`. */
   word(index: number, word: number): number {
     // In bounds for every index below count; past it the answer is 0.
     return this.#words[index * 4 + word] ?? 0;
+  }
+
+  #countBelow(words: Words, { orSame = false } = {}): number {
+    let low = 0, high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1, order = this.#compare(middle, words, 0);
+      if (order < 0 || (orSame && order === 0)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Address `index` and the one whose words begin at `at` of others. */
+  #compare(index: number, others: ArrayLike<number>, at: number): number {
+    for (let word = 0; word < 4; word++) {
+      const difference = this.word(index, word) - (others[at + word] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  }
+
+  #copy(words: Uint32Array, at: number): void {
+    this.add(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0);
   }
 
   #grow(): void {

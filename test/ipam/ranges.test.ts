@@ -71,6 +71,20 @@ for (const [title, pair, overlap] of overlaps) {
   });
 }
 
+const thirds = (count: number) => Array.from({ length: count }, (_, i) => ({ subnet: `10.${i >> 8}.${i & 255}.0/24` }));
+
+ranges("accepts ten thousand ranges and more, and finds the two that overlap", () => {
+  const many = thirds(16_384);
+  assert.is(normaliseRangeSets([many], "1.1.0")[0]?.length, 16_384);
+  const [first, ...others] = many;
+  assert.is(normaliseRangeSets([others, first === undefined ? [] : [first]], "1.1.0").length, 2);
+  const again = [...many, { subnet: "10.30.0.0/20" }];
+  assert.match(throws(() => normaliseRangeSets([again], "1.1.0"), 7).message,
+    /10\.30\.0\.1-10\.30\.\d+\.254 and 10\.30\.\d+\.1-10\.30\.\d+\.254 overlap/);
+  assert.match(throws(() => normaliseRangeSets([many, [{ subnet: "10.63.255.0/25" }]], "1.1.0"), 7).message,
+    /range set 0 overlaps with 1/);
+});
+
 ranges("accepts both families in sets of their own, not in one set", () => {
   const pair = [{ subnet: "192.0.2.0/24" }, { subnet: "2001:db8::/64" }];
   assert.is(normaliseRangeSets(pair.map((conf) => [conf]), "1.1.0").length, 2);

@@ -10,7 +10,8 @@ import {
   AddressList, addOffset, addressToInteger, formatAddress, parseAddress, takenBitmap, takenRuns, takenView,
 } from "../../src/net/index.ts";
 import { encodeFrame } from "../../src/wasm/call/frame.ts";
-import { defaultFuel, op } from "../../src/wasm/call/sandbox.ts";
+import { op } from "../../src/wasm/call/sandbox.ts";
+import { defaultLimits } from "../../src/wasm/limits.ts";
 import type { Random } from "../helpers/random.ts";
 import { random } from "../helpers/random.ts";
 import { builtModules } from "../helpers/wasm.ts";
@@ -45,7 +46,7 @@ function kit(bytes = hostLocal): (test: Case, form: Form) => Outcome {
       left = 200;
     }
     const frame = frameOf(test, form);
-    exports.polynic_fuel.value = defaultFuel;
+    exports.polynic_fuel.value = defaultLimits.fuel;
     const at = exports.alloc(frame.length);
     new Uint8Array(exports.memory.buffer).set(frame, at);
     const packed = BigInt.asUintN(64, exports.call(op.allocate, at, frame.length));
@@ -65,7 +66,7 @@ interface KitExports extends Record<string, unknown> {
 
 function fresh(bytes = hostLocal): KitExports {
   const { exports } = instantiateSync<KitExports>(bytes);
-  exports.polynic_fuel.value = defaultFuel;
+  exports.polynic_fuel.value = defaultLimits.fuel;
   exports.polynic_start();
   return exports;
 }
@@ -247,7 +248,7 @@ frames("cut at any byte is refused, not misread", () => {
   const whole = frameOf(test, "runs");
   const exports = fresh();
   for (let length = 0; length < whole.length; length++) {
-    exports.polynic_fuel.value = defaultFuel;
+    exports.polynic_fuel.value = defaultLimits.fuel;
     const at = exports.alloc(length);
     new Uint8Array(exports.memory.buffer).set(whole.subarray(0, length), at);
     const packed = BigInt.asUintN(64, exports.call(op.allocate, at, length));

@@ -20,10 +20,13 @@ export function reportUnknownKeys(value: unknown, tables: readonly KeyTable[], s
   }
   const names = new Map(tables.flatMap((table) => Object.entries(table.names ?? {})));
   if (!isJsonObject(value) || names.size === 0) return;
+  const known = [...names.values()];
+  let unknownCount = 0;
   for (const [key, entry] of Object.entries(value)) {
     const name = names.get(key.toLowerCase());
-    if (name === undefined) reportUnknown(key, [...names.values()], spot, report);
-    else if (!others.has(name))
+    if (name === undefined) {
+      if (unknownCount++ < unknownMax) reportUnknown(key, known, spot, report);
+    } else if (!others.has(name))
       reportUnknownKeys(
         entry,
         tables.flatMap((table) => table.nested?.[name] ?? []),
@@ -31,7 +34,12 @@ export function reportUnknownKeys(value: unknown, tables: readonly KeyTable[], s
         report,
       );
   }
+  if (unknownCount > unknownMax)
+    report("warning", spot, `${unknownCount - unknownMax} more keys are unknown and ignored`);
 }
+
+/** Nobody reads about more, and looking up where each stands takes as long as there are keys. */
+const unknownMax = 20;
 
 /** Says that a key is none of those known, unless its name tells that it is somebody else's. */
 export function reportUnknown(key: string, known: readonly string[], spot: Spot, report: Report): void {

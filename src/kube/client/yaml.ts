@@ -1,5 +1,5 @@
-import type { Document, ParsedNode } from "yaml";
-import { Composer, LineCounter, Parser, Scalar, isMap, isNode, isScalar } from "yaml";
+import type { Document, ParsedNode, YAMLMap } from "yaml";
+import { Composer, LineCounter, Parser, Scalar, isMap, isNode, isScalar, visit } from "yaml";
 import { messageOf } from "../../cni/index.ts";
 import { lenientLexer } from "./yaml-lexer.ts";
 
@@ -53,9 +53,9 @@ export function parseYamlDocuments(text: string): readonly YamlDocument[] {
 
 /**
  * Merge keys are YAML 1.1, as kubectl reads it. What the package warns of would be printed to stderr, which is the
- * runtime's log.
+ * runtime's log. Keys are compared by `repeatedKeys`: the package compares each with each.
  */
-const options = { logLevel: "silent", prettyErrors: false, merge: true } as const;
+const options = { logLevel: "silent", prettyErrors: false, merge: true, uniqueKeys: false } as const;
 
 function composed(text: string, onNewLine?: (offset: number) => void): readonly Document.Parsed[] {
   const parser = new Parser(onNewLine);
@@ -72,10 +72,13 @@ function readDocument(
   text: string,
   placeOf: (offset: number) => YamlPosition,
 ): YamlDocument {
-  const errors = document.errors.map(({ message, pos: [offset] }) => ({
-    message: overflow.test(message) ? tooDeep : message,
-    ...placeOf(offset),
-  }));
+  const errors = [
+    ...document.errors.map(({ message, pos: [offset] }) => ({
+      message: overflow.test(message) ? tooDeep : message,
+      ...placeOf(offset),
+    })),
+    ...repeatedKeys(document).map((offset) => ({ message: "Map keys must be unique", ...placeOf(offset) })),
+  ];
   const { value, problem } = errors.length > 0 ? { value: undefined } : valueOf(document);
   const positionOf = (path: readonly YamlStep[]): YamlPosition | undefined => mapped(offsetOf(document, path), placeOf);
   const positionIn = (path: readonly YamlStep[], index: number): YamlPosition | undefined => {
@@ -93,6 +96,27 @@ function readDocument(
     },
   };
 }
+
+/** Where keys stand that their map has had already. What is nested too deeply to be looked at has an error already. */
+function repeatedKeys(document: Document.Parsed): readonly number[] {
+  const offsets: number[] = [];
+  const ofMap = (_: unknown, { items }: YAMLMap): void => {
+    const seen = new Set<unknown>();
+    for (const { key } of items) {
+      if (!isScalar(key) || key.value === mergeKey) continue;
+      if (seen.has(key.value)) offsets.push(startOf(key) ?? 0);
+      seen.add(key.value);
+    }
+  };
+  try {
+    visit(document, { Map: ofMap });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return offsets;
+}
+
+const mergeKey = "<<";
 
 /** The package recurses, and hands on what the engine says when that is too much. */
 const overflow = /^Maximum call stack/;

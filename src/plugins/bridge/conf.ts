@@ -79,9 +79,14 @@ export function bridgeName({ bridge = "" }: Pick<BridgeConf, "bridge">): string 
 
 /** The ids a trunk lets through, sorted, each once. The schema has checked that each number is an id. */
 export function trunkIds(entries: readonly VlanTrunkEntry[]): readonly number[] {
-  const ids = new Set<number>();
+  // How many entries begin at an id, less those that ended before it: entries may overlap, each from end to end.
+  const steps = new Int32Array(idMax + 2);
+  const add = (first: number, last: number): void => {
+    steps[first] = (steps[first] ?? 0) + 1;
+    steps[last + 1] = (steps[last + 1] ?? 0) - 1;
+  };
   for (const [i, { minID, maxID, id }] of entries.entries()) {
-    if (id !== undefined) ids.add(id);
+    if (id !== undefined) add(id, id);
     if (minID === undefined && maxID === undefined) continue;
     if (minID === undefined || maxID === undefined) {
       throw new CniError(
@@ -94,10 +99,13 @@ export function trunkIds(entries: readonly VlanTrunkEntry[]): readonly number[] 
         code.invalidConfig,
         `Cannot use vlanTrunk[${i}]: maxID ${maxID} is below minID ${minID}, expected it there or above`,
       );
-    for (let member = minID; member <= maxID; member++) ids.add(member);
+    add(minID, maxID);
   }
-  return [...ids].sort((a, b) => a - b);
+  let covering = 0;
+  return Array.from({ length: idMax + 1 }, (_, id) => id).filter((id) => (covering += steps[id] ?? 0) > 0);
 }
+
+const idMax = 4094;
 
 /**
  * The VLANs a port becomes a member of; none when neither is set. A trunk without a VLAN of its own has 1 as native

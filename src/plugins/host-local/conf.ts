@@ -2,7 +2,7 @@ import type { Confs } from "../../cni/index.ts";
 import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
 import type { RangeConf, StoreChoice } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
-import { AddressError, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
+import { AddressError, formatAddress, parseAddressOrPrefix } from "../../net/index.ts";
 import { MissingArgument } from "../contract/missing-argument.ts";
 import type { StepRequest } from "../contract/plugin.ts";
 
@@ -40,7 +40,18 @@ export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (rea
       "ipRanges",
       `Cannot use network "${network}": it has no range, expected ipam.ranges or ipam.subnet`,
     );
+  const count = sets.reduce((sum, set) => sum + set.length, 0);
+  refuseMore("range sets", sets.length, setsMax);
+  refuseMore("ranges", count, rangesMax);
   return sets;
+}
+
+/** As many as the schema lets each list have: a module that chooses among more would need longer than it may take. */
+const setsMax = 64, rangesMax = 16_384, requestedMax = 256;
+
+function refuseMore(what: string, count: number, countMax: number): void {
+  if (count > countMax)
+    throw new CniError(code.invalidConfig, `Cannot use ${count} ${what}: expected at most ${countMax}`);
 }
 
 /**
@@ -55,7 +66,8 @@ export function requestedOf(conf: HostLocalConf, args: string, otherKeys: readon
     ...(conf.args?.cni?.ips ?? []).map((text) => requested("args.cni.ips", text)),
     ...(conf.runtimeConfig?.ips ?? []).map((text) => requested("runtimeConfig.ips", text)),
   ];
-  return all.filter((address, index) => all.findIndex((other) => sameAddress(address, other)) === index);
+  refuseMore("requested addresses", all.length, requestedMax);
+  return [...new Map(all.map((address) => [formatAddress(address), address])).values()];
 }
 
 function requested(where: string, text: string, number: number = code.invalidConfig): Address {

@@ -3,6 +3,7 @@ import { fuelExport, startExport } from "../code/names.ts";
 import type { ModuleMetadata } from "../installed/metadata.ts";
 import type { CallLimits } from "../limits.ts";
 import { defaultLimits } from "../limits.ts";
+import { fuelFor } from "./fuel.ts";
 import { printable } from "./answer.ts";
 
 /** A module compiled and looked over, ready for calls. */
@@ -22,9 +23,6 @@ export interface BuiltInModule {
 
 /** Op numbers of ABI 1. */
 export const op = { allocate: 1, release: 2, check: 3, merge: 16, review: 32 } as const;
-
-/** Fuel of one call, its start section included. */
-export const defaultFuel = defaultLimits.fuel;
 
 const answerLimitBytes = 64 * 1024;
 const pageBytes = 65_536;
@@ -88,7 +86,7 @@ export function runModule(
   compiled: CompiledModule,
   opNumber: number,
   frame: Uint8Array,
-  fuel = compiled.limits.fuel,
+  fuel = fuelFor(compiled.limits.fuel, frame),
 ): string {
   return callModule(compiled, opNumber, frame, { fuel }).text;
 }
@@ -110,7 +108,7 @@ export function callModule(
 }
 
 export interface CallOptions {
-  /** Absent: what the module's limits say. */
+  /** Absent: what the module's limits say, and more for a long request. */
   readonly fuel?: bigint;
 }
 
@@ -119,7 +117,7 @@ export function tryModule(
   compiled: CompiledModule,
   opNumber: number,
   frame: Uint8Array,
-  { fuel = compiled.limits.fuel }: CallOptions = {},
+  { fuel = fuelFor(compiled.limits.fuel, frame) }: CallOptions = {},
 ): ModuleCall | FailedCall {
   // Not by performance.now(): its first use loads modules of Node for 2 ms, twice what a call takes.
   const begin = process.hrtime.bigint();

@@ -19,6 +19,11 @@ const trunks: readonly (readonly [string, readonly VlanTrunkEntry[], readonly nu
   ["a range and an id in one entry", [{ minID: 100, maxID: 105, id: 10 }], [10, 100, 101, 102, 103, 104, 105]],
   ["overlapping ranges, each id once", [{ minID: 3, maxID: 5 }, { minID: 4, maxID: 6 }, { id: 5 }], [3, 4, 5, 6]],
 ];
+trunk("takes as many overlapping entries as there are ids, in one go over them", () => {
+  const all = Array.from({ length: 4094 }, (_, i) => i + 1);
+  assert.equal(trunkIds(all.map((minID) => ({ minID, maxID: 4094 }))), all);
+});
+
 for (const [name, entries, ids] of trunks) trunk(`takes ${name}`, () => assert.equal(trunkIds(entries), ids));
 
 const badTrunks: readonly (readonly [string, object, RegExp])[] = [

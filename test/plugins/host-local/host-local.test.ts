@@ -95,6 +95,53 @@ test("remembers no address that is no more of the ranges", async () => {
   assert.equal(await addresses(call({ subnet: "10.9.0.0/24" }, { args })), ["10.9.0.2/24"]);
 });
 
+const subnets = (count: number) => Array.from({ length: count },
+  (_, i) => ({ subnet: `10.${i >> 8}.${i & 255}.0/24` }));
+
+test("gives addresses of ten thousand ranges, however many are taken", async () => {
+  mkdirSync(join(dataDir, "mynet"));
+  for (let i = 0; i < 2000; i++) writeFileSync(file(`10.${i >> 8}.${i & 255}.9`), "other\r\neth0");
+  const request = (containerId: string) => call({ ranges: [subnets(16_384)] }, { containerId });
+  assert.equal(await addresses(request("a")), ["10.0.0.2/24"]);
+  writeFileSync(file("last_reserved_ip.0"), "10.7.0.8");
+  assert.equal(await addresses(request("b")), ["10.7.0.10/24"], "behind the last one, and not the one that is taken");
+  await del(hostLocal, request("b"));
+});
+
+const long: readonly (readonly [string, object, object, number | RegExp])[] = [
+  ["64 range sets", { ranges: subnets(64).map((range) => [range]) }, {}, 64],
+  ["65 range sets", { ranges: subnets(65).map((range) => [range]) }, {}, /ipam\.ranges is .*at most 64 entries/],
+  ["64 range sets and one", { subnet: "172.16.0.0/24", ranges: subnets(64).map((range) => [range]) }, {},
+    /65 range sets: expected at most 64/],
+  ["more ranges than a module can be told", { ranges: [subnets(16_385)] }, {}, /at most 16384 entries/],
+  ["as many in two sets", { ranges: [subnets(16_384), [{ subnet: "172.16.0.0/24" }]] }, {},
+    /16385 ranges: expected at most 16384/],
+  ["20,000 requested addresses", subnet, { args: { cni: { ips: Array.from({ length: 20_000 }, () => "10.1.2.9") } } },
+    /args\.cni\.ips is .*at most 256 entries/],
+  ["256 requested addresses twice", subnet, { args: { cni: { ips: Array.from({ length: 256 }, () => "10.1.2.9") } },
+    runtimeConfig: { ips: ["10.1.2.9"] } }, /257 requested addresses: expected at most 256/],
+  ["256 requested addresses", subnet, { args: { cni: { ips: Array.from({ length: 256 }, () => "10.1.2.9") } } }, 1],
+  ["120,000 keys that nobody knows", subnet,
+    Object.fromEntries(Array.from({ length: 120_000 }, (_, i) => [`k${i}`, i])), 1],
+];
+for (const [title, ipam, more, expected] of long) {
+  test(`${typeof expected === "number" ? "takes" : "refuses"} ${title}`, async () => {
+    const request = call(ipam, { more });
+    if (typeof expected === "number") assert.is((await addresses(request)).length, expected);
+    else assert.match((await rejects(add(hostLocal, request), 7)).message, expected);
+    await del(hostLocal, request);
+    assert.equal(reservations(), []);
+  });
+}
+
+test("says the ranges to who asks for an address outside of them", async () => {
+  const { message } = await rejects(add(hostLocal, call(subnet, { args: "IP=10.9.9.9" })), 101);
+  assert.is(message, 'Cannot reserve requested address 10.9.9.9 in network "mynet": it is outside every range, '
+    + "expected one of 10.1.2.1-10.1.2.254");
+  const many = await rejects(add(hostLocal, call({ ranges: [subnets(20)] }, { args: "IP=192.0.2.1" })), 101);
+  assert.match(many.message, /expected one of 10\.0\.0\.1-10\.0\.0\.254, .* and 12 more$/);
+});
+
 test("keeps two interfaces of a container apart", async () => {
   await add(hostLocal, call(subnet));
   await add(hostLocal, call(subnet, { ifName: "eth1" }));

@@ -116,6 +116,14 @@ for (const [title, parts, code, fuelUsed, pages] of failing) {
   });
 }
 
+for (const [bytes, fuel] of [[64, 50_000_000n], [65_536, 50_000_000n], [66_536, 50_100_000n]] as const) {
+  sandbox(`gets fuel of ${fuel} for a request of ${bytes} bytes`, () => {
+    const module = compileModule("test", meterModule(verifyModule(assemble({ call: [...endlessLoop, ...dead] }))));
+    const outcome = tryModule(module, 1, new Uint8Array(bytes));
+    assert.is(outcome.fuelUsed, fuel);
+  });
+}
+
 sandbox("does not change what objects inherit", () => {
   const answer = run({ answer: '{"__proto__":{"polluted":true}}' });
   assert.is(({} as { polluted?: boolean }).polluted, undefined);
