@@ -4,7 +4,7 @@
  */
 import { CniError, allVersions, code, messageOf, newestVersion, printAbout, printError } from "../cni/index.ts";
 import { runWords } from "../commands/index.ts";
-import { exitProcess } from "../os/index.ts";
+import { cancelAlarm, exitProcess } from "../os/index.ts";
 import type { Plugin } from "../plugins/index.ts";
 import { builtIn } from "../plugins/index.ts";
 import {
@@ -17,6 +17,9 @@ import {
   writeLine,
 } from "../program/index.ts";
 import { serve } from "../service/index.ts";
+
+// The shim's, for a runtime that cannot start, see shim/shim.c.
+cancelAlarm();
 
 const name = process.argv[2] ?? multiplexerNames[0];
 const words = process.argv.slice(3);

@@ -12,6 +12,7 @@ export {
   SO_RCVBUFFORCE,
   SO_SNDBUFFORCE,
   SystemCallError,
+  cancelAlarm,
   errnoText,
   exitProcess,
   randomBytes,

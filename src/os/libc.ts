@@ -92,8 +92,14 @@ export function exitProcess(status: number): never {
   throw new SystemCallError("_exit", 0);
 }
 
+/** Puts off what may have been set to end this process in case that it does not get as far as this. */
+export function cancelAlarm(): void {
+  libc().alarm(0);
+}
+
 interface Libc {
   _exit(status: number): void;
+  alarm(seconds: number): number;
   socket(domain: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: Int32Array | Uint8Array, bytes: number): number;
   bind(fd: number, address: Uint8Array, bytes: number): number;
@@ -130,6 +136,7 @@ interface Libc {
 
 const signatures: Readonly<Record<keyof Libc, string>> = {
   _exit: "void _exit(int status)",
+  alarm: "unsigned int alarm(unsigned int seconds)",
   socket: "int socket(int domain, int type, int protocol)",
   setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t bytes)",
   getsockopt: "int getsockopt(int fd, int level, int name, void *value, void *bytes)",

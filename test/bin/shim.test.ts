@@ -1,7 +1,7 @@
 // src/bin/shim/shim.c against daemons that end, hang or talk nonsense at every step of a call: it is served once, by
 // the daemon or by the one-shot form, or the runtime is told to try again.
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -102,6 +102,18 @@ if (tree.hasShim) {
     prepare(path);
     await tree.run({ env: { POLYNIC_SOCKET: path } });
     assert.equal(tree.oneShots(), once);
+  });
+  if (process.geteuid?.() !== 0) console.warn("SKIPPED a shim that gets no thread: only root can change users");
+  else alone("says so where no thread can be had, for which the runtime would wait for ever", async () => {
+    chmodSync(tree.directory, 0o755);
+    // Root has no such limit.
+    const limited = (count: number) => tree.run({ file: "setpriv", args: ["--reuid=54321", "--regid=54321",
+      "--clear-groups", "prlimit", `--nproc=${count}`, join(tree.directory, "bin", "bridge")] });
+    const { status, stdout } = await limited(3);
+    assert.equal([status, JSON.parse(stdout).code], [1, 11]);
+    assert.match(JSON.parse(stdout).msg, /no thread can be had/);
+    assert.is((await limited(100)).stdout, "one-shot\n");
+    assert.equal(tree.oneShots(), []);
   });
   for (const path of ["", "x".repeat(200)])
     alone(`runs the one-shot form when the path is ${path.length} characters long`, async () => {

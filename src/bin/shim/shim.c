@@ -15,6 +15,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -37,6 +40,11 @@ enum {
   /* The daemon gives a sign of life every second: one that gives none for so long has died, or hangs. */
   silent_seconds_before_begun = 3,
   silent_seconds_after_begun = 60,
+  /* What the runtime starts beside its first thread, with the flags of scripts/runtime.mjs. */
+  runtime_threads = 3,
+  thread_stack_bytes = 16 * 1024,
+  /* Between its start and its first line of ours, on a machine that has much else to do. */
+  start_seconds = 120,
 };
 
 static char environment[environment_bytes_max];
@@ -69,6 +77,27 @@ static void fail(int code, const char *problem, const char *expected) {
   exit(1);
 }
 
+static int wait_for_exec(void *nothing) {
+  (void)nothing;
+  for (;;) syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+  return 0;
+}
+
+/*
+ * Where no thread can be had (a full pids cgroup) the runtime waits for its threads for ever, so they are tried first:
+ * those started here end with exec. Another process may take their place by then, against which there is an alarm; the
+ * runtime's first line of ours puts it off.
+ */
+static void require_threads(void) {
+  static char stacks[runtime_threads][thread_stack_bytes] __attribute__((aligned(16)));
+  const int shared = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+  for (int i = 0; i < runtime_threads; i++)
+    if (clone(wait_for_exec, stacks[i] + thread_stack_bytes, shared, NULL) < 0)
+      fail(11, "Cannot start polynic: no thread can be had", "expected room for more processes and threads");
+  signal(SIGALRM, SIG_DFL);
+  alarm(start_seconds);
+}
+
 /* The one-shot form: never returns. The launcher lies beside the directory of this executable. */
 static void run_one_shot(void) {
   static char launcher[4096], *list[1024];
@@ -87,6 +116,7 @@ static void run_one_shot(void) {
   list[used++] = launcher;
   list[used++] = (char *)name;
   for (char **each = arguments; *each != NULL && used < 1023; each++) list[used++] = *each;
+  require_threads();
   execv(launcher, list);
   fail(5, "Cannot start polynic: lib/polynic/launcher cannot be executed",
     "expected lib/polynic beside the bin directory the executable is in");
