@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import { messageOf } from "../cni/index.ts";
+import { messageOf, printable } from "../cni/index.ts";
 import { errnoOf, makeDirectory, writeInPlace } from "../os/index.ts";
 import type { Log } from "../plugins/index.ts";
 
@@ -97,15 +97,13 @@ function whyNot(error: unknown): string {
   }
 }
 
-/** A message repeats what others wrote, which must not look like lines of its own, nor tell a terminal what to do. */
+/** A message repeats what others wrote. */
 function oneLine(message: string): string {
-  const text = message.replaceAll(unprintable, " ");
+  const text = printable(message);
   return text.length > lineCharsMax ? `${text.slice(0, lineCharsMax)}... (${text.length} characters)` : text;
 }
 
 const lineCharsMax = 8 * 1024;
-/** C0, DEL, C1, and Unicode's own separators of lines. */
-const unprintable = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
 
 /**
  * Moves a file that has grown too large aside and drops old ones; processes that race here find a small file and leave

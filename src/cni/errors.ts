@@ -70,6 +70,17 @@ export function messageOf(thrown: unknown): string {
 }
 
 /**
+ * A text of others as every message, log line and event may show it, on one line: it can neither look like a line of
+ * its own nor tell a terminal what to do, and reads in the order in which it is written.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(unprintable, " ");
+}
+
+/** C0, DEL, C1, Unicode's own separators of lines, and what turns the direction of writing. */
+const unprintable = /[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
  * What a failed command prints on stdout: indented JSON without an end of line, `details` only when there are any.
  *
  * @param cniVersion  the configuration's; the newest when it could not be read
@@ -84,6 +95,7 @@ export function printError(error: CniError, cniVersion: string): string {
  */
 const textCharsMax = 8 * 1024;
 
-function bounded(text: string): string {
+function bounded(message: string): string {
+  const text = printable(message);
   return text.length > textCharsMax ? `${text.slice(0, textCharsMax)}... (${text.length} characters)` : text;
 }

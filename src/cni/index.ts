@@ -9,8 +9,8 @@ export {
   parseEnvironment, requireCommand, requireContainerId, requireInterfaceName, requireNetworkName,
 } from "./environment.ts";
 export type { Command, Environment } from "./environment.ts";
-export { CniError, code, messageOf, printError } from "./errors.ts";
-export { jsonDepthMax, parseJson, parseJsonObject } from "./json.ts";
+export { CniError, code, messageOf, printError, printable } from "./errors.ts";
+export { isTooDeep, jsonDepthMax, parseJson, parseJsonObject } from "./json.ts";
 export {
   enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
 } from "./network-conf.ts";

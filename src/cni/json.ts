@@ -48,7 +48,8 @@ const quoteChar = 0x22, backslash = 0x5c;
 const opening: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 
-function isTooDeep(text: string): boolean {
+/** Whether a text that may be JSON is nested deeper than can be printed again. */
+export function isTooDeep(text: string): boolean {
   if (text.length <= jsonDepthMax) return false;
   let depth = 0;
   let inString = false;

@@ -3,7 +3,7 @@ import type { Result, WireResult } from "../cni/index.ts";
 import { CniError, code, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
-import { removeResult, removeScratch, saveScratch } from "../store/index.ts";
+import { refuseLongResultName, removeResult, removeScratch, saveScratch } from "../store/index.ts";
 import type { Begun } from "./attachment/begun.ts";
 import { multiplexerOf, remember } from "./attachment/cached.ts";
 import type { ChainStep } from "./attachment/chain.ts";
@@ -141,6 +141,7 @@ async function planAll(
   const planned: PlannedAttachment[] = [];
   for (const attachment of attachments) {
     try {
+      refuseLongResultName(resultKey(attachment));
       planned.push({ attachment, steps: await planSteps(attachment, handles) });
     } catch (error) {
       throw new UnusableNetwork(attachment.delegate.displayName, "refused", error);

@@ -1,4 +1,4 @@
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, printable } from "../cni/index.ts";
 
 /** Where a text stops being JSON, and what would have gone on. */
 export interface JsonProblem {
@@ -37,7 +37,7 @@ export function parseBoundedJson(text: string, subject: string, limits: JsonLimi
 export function jsonProblemText(text: string, { what, offset, found, expected }: JsonProblem): string {
   if (text.trim() === "") return "it is empty, expected JSON";
   const { line, column } = lineAndColumn(text, offset);
-  const near = text.slice(Math.max(0, offset - nearChars), offset + nearChars).replaceAll(unprintable, " ");
+  const near = printable(text.slice(Math.max(0, offset - nearChars), offset + nearChars));
   return `${what} at line ${line}, column ${column} (near \`${near}\`): found ${found}, expected ${expected}`;
 }
 
@@ -74,7 +74,6 @@ export function findJsonProblem(text: string, depthMax: number): JsonProblem | u
 
 /** This much of a text is shown on either side of a problem. */
 const nearChars = 16;
-const unprintable = /[\0-\x1f\x7f]/g;
 
 const notJson = "it is not JSON", tooBig = "it is too big";
 

@@ -1,4 +1,11 @@
-import { AddressError, formatAddress, parseAddress, parseAddressOrPrefix, parseMac } from "../net/index.ts";
+import {
+  AddressError,
+  formatAddress,
+  isUnspecified,
+  parseAddress,
+  parseAddressOrPrefix,
+  parseMac,
+} from "../net/index.ts";
 import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
 import type { Step } from "./refusal.ts";
@@ -40,7 +47,9 @@ export function addresses(value: unknown, { path, strict }: ReadOptions): readon
 /** Addresses in canonical form; an empty list is a wish of its own. */
 export function gateways(value: unknown, { path }: ReadOptions): readonly string[] {
   return list(value, path).map((entry, index) => {
-    if (typeof entry === "string" && isFine(() => parseAddress(entry))) return formatAddress(parseAddress(entry));
+    const address = typeof entry === "string" && isFine(() => parseAddress(entry)) ? parseAddress(entry) : undefined;
+    // Nobody can be at 0.0.0.0 or ::, which mean no address at all.
+    if (address !== undefined && !isUnspecified(address)) return formatAddress(address);
     throw new Refusal(
       [...path, index],
       `is ${shown(entry)}, expected a gateway's address such as 10.1.2.1 or 2001:db8::1`,

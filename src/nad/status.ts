@@ -1,4 +1,5 @@
 import type { Dns, Interface, IpConfig, Result } from "../cni/index.ts";
+import { printable } from "../cni/index.ts";
 import type { JsonObject } from "../schema/index.ts";
 import { isDefaultRoute } from "./gateways.ts";
 
@@ -57,7 +58,7 @@ const errorCharsMax = 1000;
 
 function entriesOf(input: StatusInput): readonly StatusEntry[] {
   const { result, error } = input;
-  if (error !== undefined) return [entry(input, { error: error.slice(0, errorCharsMax) })];
+  if (error !== undefined) return [entry(input, { error: printable(error).slice(0, errorCharsMax) })];
   if (result === undefined) return [entry(input, {})];
   const { interfaces, ips } = result;
   const [only] = interfaces;

@@ -7,6 +7,7 @@ import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
  * @throws Error saying what it is, or the system's own
  */
 export function readBoundedText(path: string, bytesMax: number): string {
+  if (path.includes("\0")) throw new Error("there is a NUL in its name, which no file's has");
   if (!statSync(path).isFile()) throw new Error("it is no regular file");
   const bytes = readChunks(path, bytesMax);
   if (bytes.length > bytesMax) throw new Error(`it is longer than ${bytesMax} bytes`);

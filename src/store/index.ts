@@ -10,7 +10,7 @@ export { refuseDataDir } from "./data-dir.ts";
 export { openFileLeases } from "./file-leases.ts";
 export type { Multiplexer } from "./multiplexer.ts";
 export { removeInterruptedWrites } from "./private-directory.ts";
-export { listResults, loadResult, removeResult, saveResult } from "./result-cache.ts";
+export { listResults, loadResult, refuseLongResultName, removeResult, saveResult } from "./result-cache.ts";
 export type { CachedAttachment, ResultKey } from "./result-cache.ts";
 export { listScratch, loadScratch, removeScratch, saveScratch } from "./scratch.ts";
 export type { Scratch, ScratchKey } from "./scratch.ts";

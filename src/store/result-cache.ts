@@ -113,6 +113,24 @@ function fileName({ networkName, containerId, ifName }: ResultKey): string {
   return `${networkName}-${containerId}-${ifName}`;
 }
 
+/** NAME_MAX of Linux's file systems. */
+const nameBytesMax = 255;
+
+/**
+ * For ADD, before there is a result to cache.
+ *
+ * @throws CniError 7 where the file's name would be longer than names can be
+ */
+export function refuseLongResultName(key: ResultKey): void {
+  const length = fileName(key).length, tooMuch = length - nameBytesMax;
+  if (tooMuch <= 0) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use a network name of ${key.networkName.length} characters: the name of its cached result would have ` +
+      `${length}, expected at most ${Math.max(1, key.networkName.length - tooMuch)}`,
+  );
+}
+
 function entryOrNothing(path: string): CachedAttachment | undefined {
   try {
     const text = readIfPresent(path);

@@ -55,4 +55,10 @@ errors("prints details when there are any", () => {
     { cniVersion: "1.1.0", code: 1234, msg: "m" });
 });
 
+errors("shows nothing that would be a line of its own or turn the direction of writing", () => {
+  const said = "a\u202eb\u2066c\u200fd\u061ce\nf\u001b[2J\u0085g\u2028h";
+  const { msg, details } = JSON.parse(printError(new CniError(7, said, { details: said }), "1.1.0"));
+  assert.equal([msg, details], ["a b c d e f [2J g h", "a b c d e f [2J g h"]);
+});
+
 errors.run();

@@ -189,6 +189,10 @@ const untouched: readonly { name: string; config: object; code: number; says: Re
   { name: "a network without type and plugins", config: { delegates: [{ name: "x" }] }, code: 7,
     says: /neither type nor plugins/ },
   { name: "an empty list", config: { delegates: [{ name: "x", plugins: [] }] }, code: 7, says: /plugins/ },
+  { name: "a network whose name is too long for the file of its result", config: { delegates: [single("one"),
+    single("two", { name: "n".repeat(248) })] }, code: 7, says: /name of 248 characters.*expected at most 247$/ },
+  { name: "more networks than anybody has", config: { delegates: Array.from({ length: 1001 }, () => single("one")) },
+    code: 7, says: /delegates is a list, expected a list of at most 1000/ },
   { name: "itself as a network", config: { delegates: [single("multus")] }, code: 7,
     says: /multiplexer inside itself/ },
   { name: "a version the plugin does not speak", config: { delegates: [single("one", { cniVersion: "2.0.0" })] },
@@ -198,7 +202,7 @@ const untouched: readonly { name: string; config: object; code: number; says: Re
 ];
 for (const { name, config, code, says, args = "" } of untouched) {
   adding(`refuses ${name} before it touches anything`, async () => {
-    const error = await rejects(add(bench.command(config, { args })), code);
+    const error = await rejects((async () => await add(bench.command(config, { args })))(), code);
     assert.match(error.message, says);
     assert.equal(bench.calls, []);
     assert.equal(left(), []);

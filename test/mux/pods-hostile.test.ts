@@ -97,7 +97,7 @@ pods("tell what they cannot have on one line, whatever their definitions say", a
 });
 
 pods("have errors of bounded length, whatever their definitions say", async () => {
-  await api.putDefinition({ namespace: "blue", name: "bad", config: single("x".repeat(500_000)) });
+  await api.putDefinition({ namespace: "blue", name: "bad", config: single("x".repeat(500_000), { name: "bad" }) });
   await annotated("bad");
   const { message } = await rejects(add(adding()), 112);
   assert.ok(printError(new CniError(112, message, { details: message }), "1.0.0").length < 20_000);

@@ -96,6 +96,8 @@ for (const [text, problem] of [
   ["@eth1", "its name is empty"],
   ["net1@my interface", 'interface "my interface" cannot be used: it holds'],
   ["net1@a234567890123456", "it is longer than 15 bytes"],
+  ['[{"name":"a","default-route":["0.0.0.0"]}]', '"default-route"[0] is "0.0.0.0", expected a gateway\'s address'],
+  ['[{"name":"a","default-route":["10.0.0.1","::"]}]', '"default-route"[1] is "::", expected a gateway\'s address'],
   // The form as a whole.
   ['{"name":"a"}', 'it is an object, expected a list such as [{"name": "storage"}]'],
   ['"a"', "it is a single value, expected a list"],

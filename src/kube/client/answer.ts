@@ -1,4 +1,4 @@
-import { CniError, code } from "../../cni/index.ts";
+import { CniError, code, isTooDeep, jsonDepthMax } from "../../cni/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import type { HttpAnswer } from "./connection.ts";
@@ -38,6 +38,12 @@ const passing: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
  */
 export function objectIn(answer: Answer, errand: Errand): JsonObject {
   if (answer.status < 200 || answer.status > 299) throw refusal(answer, errand);
+  // An object is written back as a whole, which takes the engine's stack.
+  if (isTooDeep(answer.body))
+    throw new CniError(
+      code.cluster,
+      `Cannot ${errand.act}: the answer is nested too deeply, expected an object of at most ${jsonDepthMax} levels`,
+    );
   if (answer.object !== undefined) return answer.object;
   throw new CniError(
     code.tryAgainLater,
@@ -75,7 +81,7 @@ export function refusal(answer: Answer, { act, permission }: Errand): CniError {
       `Cannot ${act}: the answer is ${excerpt(answer)}, expected one of the cluster's API`,
     );
   }
-  const told = `the cluster's API said ${answer.status} ${JSON.stringify(said)}`;
+  const told = `the cluster's API said ${answer.status} ${said === "" ? reasonOf(answer) : JSON.stringify(said)}`;
   if (answer.status === 401)
     return new CniError(code.cluster, `Cannot ${act}: ${told}, expected it to accept our credentials`);
   if (answer.status === 403)
@@ -88,6 +94,18 @@ export function statusMessage({ object }: Answer): string | undefined {
   if (object?.["kind"] !== "Status") return undefined;
   const message = object["message"];
   return typeof message === "string" ? message : "";
+}
+
+/** What an answer that is worth another try said: in the API's own words where it has any. */
+export function problemIn(answer: Answer): string {
+  const said = statusMessage(answer);
+  if (said === undefined) return `it said ${excerpt(answer)}`;
+  return `it said ${said === "" ? `${answer.status} ${reasonOf(answer)}` : said}`;
+}
+
+function reasonOf({ object }: Answer): string {
+  const reason = object?.["reason"];
+  return typeof reason === "string" && reason !== "" ? reason : "without a reason";
 }
 
 /** How much of a foreign answer a message shows. */

@@ -3,7 +3,7 @@ import type { World } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Access, Credentials } from "./access.ts";
 import type { Answer, Errand } from "./answer.ts";
-import { excerpt, isPassing, refusal, statusMessage, toAnswer } from "./answer.ts";
+import { isPassing, problemIn, refusal, toAnswer } from "./answer.ts";
 import { Budget } from "./budget.ts";
 import { Connection, ConnectionError } from "./connection.ts";
 
@@ -78,6 +78,7 @@ export class Api {
   /** @param limitMs  for the message */
   async #sendUntilAnswered(request: ApiRequest, budget: Budget, limitMs: number): Promise<Answer> {
     const { world, tryTimeoutMs } = this.#settings;
+    if (budget.leftMs() <= 0) throw tooLate(request, limitMs);
     const access = await (this.#access ??= this.#settings.access());
     let refused = false, renewed = false;
     for (let tries = 1; ; tries++) {
@@ -116,7 +117,7 @@ export class Api {
       const said = toAnswer(answer);
       if (!isPassing(answer.status)) return { answer: said };
       return {
-        problem: `it said ${statusMessage(said) ?? excerpt(said)}`,
+        problem: problemIn(said),
         waitMs: this.#askedWaitMs(answer.retryAfter),
       };
     } catch (error) {
@@ -175,6 +176,15 @@ interface Unanswered {
   readonly problem: string;
   /** What the server asked for; 0 when it did not. */
   readonly waitMs: number;
+}
+
+/** Earlier requests have taken all the time there was. */
+function tooLate({ act }: ApiRequest, limitMs: number): CniError {
+  return new CniError(
+    code.tryAgainLater,
+    `Cannot ${act}: no time is left for another request, expected the cluster's API to answer those before it sooner` +
+      (limitMs > 0 ? ` than in ${limitMs} ms` : ""),
+  );
 }
 
 function unanswered(

@@ -1,4 +1,4 @@
-import { messageOf } from "../../cni/index.ts";
+import { messageOf, printable } from "../../cni/index.ts";
 import type { World } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { objectIn } from "../client/answer.ts";
@@ -61,7 +61,7 @@ function toObject(pod: Pod, { type, reason, message }: PodEvent, world: World): 
     involvedObject: { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
     type,
     reason,
-    message: shortened(message.replaceAll(unprintable, " ")),
+    message: shortened(printable(message)),
     source: { component },
     reportingComponent: component,
     reportingInstance: "",
@@ -77,12 +77,6 @@ function nameFor({ name }: Pod, world: World): string {
   const end = `.${nanoseconds.toString(16)}`;
   return name.slice(0, nameCharsMax - end.length).replace(/[-.]+$/, "") + end;
 }
-
-/**
- * A message repeats what others wrote, and is one sentence: C0, DEL, C1, and Unicode's own separators of lines are not
- * in it.
- */
-const unprintable = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
 
 function shortened(message: string): string {
   const bytes = Buffer.from(message);
