@@ -15,6 +15,7 @@ import { portmap } from "./portmap/index.ts";
 import { ptp } from "./ptp/index.ts";
 import { sbr } from "./sbr/index.ts";
 import { staticPlugin } from "./static/index.ts";
+import { tap } from "./tap/index.ts";
 import { tuning } from "./tuning/index.ts";
 import { vlan } from "./vlan/index.ts";
 import { vrf } from "./vrf/index.ts";
@@ -40,6 +41,7 @@ const ofTheReference: readonly Plugin[] = [
   ptp,
   sbr,
   staticPlugin,
+  tap,
   tuning,
   vlan,
   vrf,
