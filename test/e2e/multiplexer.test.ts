@@ -234,7 +234,7 @@ for (const { release, directory } of referencePlugins()) {
   external(`ptp and tuning ${release}, beside a bridge`, inWorld((world) => {
     const cniVersion = "1.0.0", dataDir = join(world.directory, "networks");
     const ipam = (subnet: string): object => ({ type: "host-local", dataDir, ranges: [[{ subnet }]] });
-    const conf = { ...threeNetworks(world), cniVersion, delegates: [
+    const conf = { ...threeNetworks(world), cniVersion, execute: ["ptp", "tuning"], delegates: [
       { cniVersion, name: "one", plugins: [
         { type: "bridge", bridge: "br0", isGateway: true, ipam: ipam("10.70.0.0/24") },
         { type: "tuning", dataDir: join(world.directory, "tuning"), sysctl: { "net.core.somaxconn": "500" },
@@ -243,7 +243,7 @@ for (const { release, directory } of referencePlugins()) {
       ] },
       { cniVersion, name: "two", type: "ptp", ipam: ipam("10.71.0.0/24") },
     ] };
-    const path = [ourPlugins(), directory];
+    const path = [directory, ourPlugins()];
     const { json } = succeed(world, multiplexed("ADD", conf, { path }));
     assert.equal(json.ips.map(({ address }: any) => address), ["10.70.0.2/24", "10.71.0.2/24"]);
     assert.match(world.container.exec("ip", "link", "show", "eth0"), /mtu 1280/);

@@ -77,8 +77,8 @@ for (const [title, text, expected] of [
     ['7:13: error: spec.config.cniVersion: it is "1.2.0", expected one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, ' +
       '1.1.0']],
   ["a plugin that is not built in", definition("a", { cniVersion: "1.0.0", plugins: [{ type: "bridge" },
-    { type: "tuning" }] }),
-    ['7:64: warning: spec.config.plugins[1].type: it is "tuning", which is not built in: a module or a program of ' +
+    { type: "mirror" }] }),
+    ['7:64: warning: spec.config.plugins[1].type: it is "mirror", which is not built in: a module or a program of ' +
       'that name must be on every node']],
   ["addresses from a program", definition("a", { cniVersion: "1.0.0", type: "bridge", ipam: { type: "whereabouts",
     range: "10.0.0.0/8" } }),
