@@ -65,10 +65,10 @@ function tapLink({ multiQueue = false, mtu = 0, owner, group }: Confs["tap"], ma
 function bridgeIndex(container: Namespace, name: string): number {
   const link = container.links.find(name);
   if (link?.kind === "bridge") return link.index;
+  const present = link === undefined ? "no link of that name" : `a link of kind ${link.kind ?? "physical"}`;
   throw new CniError(
     code.invalidConfig,
-    `Cannot use bridge "${name}": the container has ${link === undefined ? "no link of that name" : `a link of kind ${link.kind ?? "physical"}`}, ` +
-      "expected a bridge",
+    `Cannot use bridge "${name}": the container has ${present}, expected a bridge`,
   );
 }
 
