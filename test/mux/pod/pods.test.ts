@@ -3,14 +3,14 @@ import { existsSync, readFileSync, readdirSync, rmSync, unlinkSync, writeFileSyn
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError } from "../../src/cni/index.ts";
-import { add, check, del, status } from "../../src/mux/index.ts";
-import { formatAddress } from "../../src/net/index.ts";
-import type { ApiServer } from "../helpers/api-server.ts";
-import { startApiServer } from "../helpers/api-server.ts";
-import { rejects } from "../helpers/errors.ts";
-import type { Bench } from "../helpers/multiplexer.ts";
-import { openBench } from "../helpers/multiplexer.ts";
+import { CniError } from "../../../src/cni/index.ts";
+import { add, check, del, status } from "../../../src/mux/index.ts";
+import { formatAddress } from "../../../src/net/index.ts";
+import type { ApiServer } from "../../helpers/api-server.ts";
+import { startApiServer } from "../../helpers/api-server.ts";
+import { rejects } from "../../helpers/errors.ts";
+import type { Bench } from "../../helpers/multiplexer.ts";
+import { openBench } from "../../helpers/multiplexer.ts";
 
 const networks = "k8s.v1.cni.cncf.io/networks", defaultNetwork = "v1.multus-cni.io/default-network",
   statusKey = "k8s.v1.cni.cncf.io/network-status";

@@ -3,13 +3,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError, printError } from "../../src/cni/index.ts";
-import { add, del } from "../../src/mux/index.ts";
-import type { ApiServer } from "../helpers/api-server.ts";
-import { startApiServer } from "../helpers/api-server.ts";
-import { rejects } from "../helpers/errors.ts";
-import type { Bench } from "../helpers/multiplexer.ts";
-import { openBench } from "../helpers/multiplexer.ts";
+import { CniError, printError } from "../../../src/cni/index.ts";
+import { add, del } from "../../../src/mux/index.ts";
+import type { ApiServer } from "../../helpers/api-server.ts";
+import { startApiServer } from "../../helpers/api-server.ts";
+import { rejects } from "../../helpers/errors.ts";
+import type { Bench } from "../../helpers/multiplexer.ts";
+import { openBench } from "../../helpers/multiplexer.ts";
 
 const networks = "k8s.v1.cni.cncf.io/networks", statusKey = "k8s.v1.cni.cncf.io/network-status";
 const web = { namespace: "blue", name: "web" };
