@@ -1,5 +1,6 @@
-import type { Link, Namespace } from "../kernel/index.ts";
 import type { Teardown } from "../plugins/index.ts";
+import type { GatheredLink } from "./link-gathering.ts";
+import { deleteGathered } from "./link-gathering.ts";
 import type { FailedStep } from "./undo.ts";
 
 /**
@@ -9,12 +10,6 @@ export interface TeardownGroup {
   /** For the plugins of one network; what fails of their work is added to `failures`. */
   for(failures: FailedStep[]): Teardown;
   finish(): Promise<void>;
-}
-
-interface GatheredLink {
-  readonly namespace: Namespace;
-  readonly link: Link;
-  readonly failures: FailedStep[];
 }
 
 interface GatheredStep {
@@ -34,9 +29,8 @@ export function teardownGroup(): TeardownGroup {
     }),
     async finish() {
       await runAll(earlier.splice(0));
-      for (const group of Map.groupBy(links.splice(0), ({ namespace }) => namespace).values()) {
-        await deleteTogether(group);
-      }
+      const byNamespace = Map.groupBy(links.splice(0), ({ namespace }) => namespace);
+      for (const [namespace, group] of byNamespace) await deleteGathered(namespace, group);
       await runAll(later.splice(0));
     },
   };
@@ -49,24 +43,5 @@ async function runAll(steps: readonly GatheredStep[]): Promise<void> {
     } catch (error) {
       failures.push({ what, error });
     }
-  }
-}
-
-/** One by one when the group cannot be deleted, so that one stubborn link does not keep the others. */
-async function deleteTogether(group: readonly GatheredLink[]): Promise<void> {
-  const namespace = group[0]?.namespace;
-  try {
-    await namespace?.links.deleteAll([...new Set(group.map(({ link }) => link.index))]);
-  } catch {
-    for (const one of group) await deleteAlone(one);
-  }
-}
-
-async function deleteAlone({ namespace, link, failures }: GatheredLink): Promise<void> {
-  try {
-    // The index may be another link's by now.
-    if (namespace.links.find(link.index)?.name === link.name) await namespace.links.delete(link.index);
-  } catch (error) {
-    failures.push({ what: `delete link "${link.name}"`, error });
   }
 }
