@@ -28,7 +28,8 @@ export function parsePrefix(text: string): Prefix {
   const fewestBits = mapped ? 96 : 0;
   const mostBits = mapped ? 128 : bitsOf(address);
   const lengthText = text.slice(slash + 1);
-  const length = /^(0|[1-9]\d{0,2})$/.test(lengthText) ? Number(lengthText) : -1;
+  // Zeros in front change nothing here, and the reference reads them so; in an address they are refused.
+  const length = /^0*\d{1,3}$/.test(lengthText) ? Number(lengthText) : -1;
   if (length < fewestBits || length > mostBits) {
     throw new AddressError(
       `Cannot read prefix ${quote(text)}: expected a prefix length from ${fewestBits} to ${mostBits}`,

@@ -24,6 +24,8 @@ export interface Driven {
   readonly prevResult?: Result;
   /** The configuration is the node's own; true when absent. */
   readonly trusted?: boolean;
+  /** Directory of the modules that decide; absent: there are none. */
+  readonly modules?: string;
   /** Puts something between the plugin and its handles, for example a namespace that fails. */
   readonly through?: (handles: Handles) => Partial<Handles>;
 }
@@ -82,8 +84,8 @@ export async function gc(driven: Driven, validAttachments: readonly ValidAttachm
     handles));
 }
 
-async function withHandles<T>({ netns, through }: Driven, work: (handles: Handles) => Promise<T>): Promise<T> {
-  const open = openHandles({ netns, path: [], execute: [], modules: "", log: silent,
+async function withHandles<T>({ netns, modules = "", through }: Driven, work: (handles: Handles) => Promise<T>): Promise<T> {
+  const open = openHandles({ netns, path: [], execute: [], modules, log: silent,
     surroundings: { env: process.env, tell: () => {} } });
   const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam
     : open.plugin(type)) });

@@ -35,7 +35,7 @@ export function refuseOtherKind({ name, kind }: Pick<Link, "name" | "kind">): vo
 }
 
 export function bridgeLink({ bridge: name, mtu, vlanFiltering }: BridgeSettings): NewLink {
-  return { name, info: { kind: "bridge", ...(vlanFiltering ? { vlanFiltering } : {}) }, ...(mtu === 0 ? {} : { mtu }) };
+  return { name, info: { kind: "bridge", ...(vlanFiltering ? { vlanFiltering } : {}) }, ...(mtu <= 0 ? {} : { mtu }) };
 }
 
 function createBridge(host: Namespace, settings: BridgeSettings): Link {

@@ -15,7 +15,7 @@ export interface BridgeSettings {
   readonly isGateway: boolean;
   readonly isDefaultGateway: boolean;
   readonly forceAddress: boolean;
-  /** 0: the kernel's. */
+  /** 0 or less: the kernel's. */
   readonly mtu: number;
   readonly hairpin: boolean;
   readonly promiscuous: boolean;

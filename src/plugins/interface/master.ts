@@ -70,7 +70,7 @@ export function linkOn(
     name,
     parent: index,
     ...(linkInContainer ? {} : { parentNamespace: namespace }),
-    ...(mtu === 0 ? {} : { mtu }),
+    ...(mtu <= 0 ? {} : { mtu }),
   };
 }
 

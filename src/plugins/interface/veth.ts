@@ -7,7 +7,7 @@ import { deleteLinkNamed } from "./delete.ts";
 /** A pair to make: the container end under its final name, the host end under a random one. */
 export interface VethPair {
   readonly ifName: string;
-  /** Of both ends; absent or 0: the kernel's. */
+  /** Of both ends; absent, 0 or less: the kernel's. */
   readonly mtu?: number | undefined;
   /** Of the container end. */
   readonly mac?: string | undefined;
@@ -54,7 +54,7 @@ export function hostEnd(
   name: string,
   container: Namespace | undefined,
 ): NewLink {
-  const size = mtu === undefined || mtu === 0 ? {} : { mtu };
+  const size = mtu === undefined || mtu <= 0 ? {} : { mtu };
   const peer = { name: ifName, netnsFd: container?.fd, ...size, mac };
   return {
     name,

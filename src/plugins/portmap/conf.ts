@@ -75,8 +75,23 @@ export function readForwarding(
   };
 }
 
-/** Refuses (7) keys that are written in the words of the other backend, naming all of them. */
-export function refuseForeignStyle(
+/** Refuses (7) what the backend that was chosen cannot do. */
+export function refuseUnfit(backend: FirewallBackend, forwarding: PortForwarding): void {
+  refuseForeignStyle(backend, forwarding);
+  const { length } = forwarding.mappings;
+  if (backend === "nftables" && length > nftablesMappingsMax) {
+    throw refused(
+      `Cannot use runtimeConfig.portMappings with backend nftables: it has ${length} entries, expected at most ` +
+        `${nftablesMappingsMax}`,
+    );
+  }
+}
+
+/** The rules of a container are one transaction: with the longest addresses and container id, 4 MiB hold this many. */
+const nftablesMappingsMax = 6000;
+
+/** Refuses keys that are written in the words of the other backend, naming all of them. */
+function refuseForeignStyle(
   backend: FirewallBackend,
   { externalSetMarkChain, conditions }: PortForwarding,
 ): void {

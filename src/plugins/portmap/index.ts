@@ -23,7 +23,7 @@ import { throwAll } from "../contract/several-errors.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { onlyNftables, withBackend } from "../firewall/backend.ts";
 import type { PortForwarding, PortmapConf, PortmapPlan } from "./conf.ts";
-import { containerAddresses, readForwarding, refuseForeignStyle } from "./conf.ts";
+import { containerAddresses, readForwarding, refuseUnfit } from "./conf.ts";
 import * as iptables from "./iptables.ts";
 import * as nftables from "./nftables.ts";
 
@@ -36,7 +36,7 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
 
   read(call) {
     const plan = readForwarding(call.conf, ownerOf(call));
-    if (plan.backend !== undefined) refuseForeignStyle(plan.backend, plan.forwarding);
+    if (plan.backend !== undefined) refuseUnfit(plan.backend, plan.forwarding);
     return plan;
   },
 
@@ -45,7 +45,7 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
     const { backend, forwarding } = call.plan;
     if (forwarding.mappings.length === 0) return result;
     await withBackend(context, backend, async (chosen) => {
-      refuseForeignStyle(chosen, forwarding);
+      refuseUnfit(chosen, forwarding);
       context.undo.add("delete the port mappings", () => teardown(context, chosen, forwarding));
       for (const address of containerAddresses(result, call.attachment.ifName)) {
         await addRules(context, chosen, address, forwarding);
@@ -72,7 +72,7 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
     const { backend, forwarding } = call.plan;
     if (forwarding.mappings.length === 0) return;
     await withBackend(handles, backend, async (chosen) => {
-      refuseForeignStyle(chosen, forwarding);
+      refuseUnfit(chosen, forwarding);
       for (const address of containerAddresses(result, call.attachment.ifName)) {
         const missing = chosen === "iptables"
           ? await iptables.missingPortmapRule(handles, address, forwarding)

@@ -1,7 +1,7 @@
 import type { Confs, IpConfig, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../../cni/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
-import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix } from "../../net/index.ts";
+import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix, sameAddress } from "../../net/index.ts";
 import type { Call } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import { requirePrevResult } from "../interface/check.ts";
@@ -40,7 +40,8 @@ export const staticPlugin = definePlugin<StaticConf, StaticPlan>({
   async check({ network, plan, prevResult: result }) {
     const prevResult = requirePrevResult(result, network);
     for (const { address, gateway } of plan.addresses) {
-      const found = prevResult.ips.find((ip) => ip.address === formatPrefix(address));
+      // The length of its prefix is the kernel's business: the interface plugin compares it with what is there.
+      const found = prevResult.ips.find((ip) => sameAddress(parsePrefix(ip.address).address, address.address));
       if (found === undefined || gateway === undefined || found.gateway === formatAddress(gateway)) continue;
       throw new CniError(
         code.attachmentBroken,

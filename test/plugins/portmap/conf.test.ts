@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatPrefix } from "../../../src/net/index.ts";
-import { containerAddresses, readForwarding, refuseForeignStyle } from "../../../src/plugins/portmap/conf.ts";
+import { containerAddresses, readForwarding, refuseUnfit } from "../../../src/plugins/portmap/conf.ts";
 import { portmap } from "../../../src/plugins/portmap/index.ts";
 import { rejects, throws } from "../../helpers/errors.ts";
 import { call } from "../../helpers/firewall.ts";
@@ -54,7 +54,7 @@ for (const [title, conf] of [
 }
 reading.run();
 
-const style = suite("refuseForeignStyle");
+const style = suite("refuseUnfit");
 for (const [title, backend, conf, refused] of [
   ["nftables words with nftables", "nftables", { conditionsV4: ["ip", "saddr", "10.0.0.0/8"] }, undefined],
   ["iptables options with iptables", "iptables", { conditionsV4: ["!", "-s", "10.0.0.0/8"], conditionsV6: ["-s", "::1"],
@@ -66,11 +66,19 @@ for (const [title, backend, conf, refused] of [
     externalSetMarkChain: "X" }, "externalSetMarkChain, conditionsV4, conditionsV6"],
 ] as const) {
   style(title, () => {
-    const check = () => refuseForeignStyle(backend, readForwarding(conf, owner).forwarding);
+    const check = () => refuseUnfit(backend, readForwarding(conf, owner).forwarding);
     if (refused === undefined) check();
     else assert.ok(throws(check, 7).message.includes(refused));
   });
 }
+style("more mappings than an nftables transaction holds, with nftables only", () => {
+  const conf = { runtimeConfig: { portMappings: Array.from({ length: 6001 }, () => mapping) } };
+  const { forwarding } = readForwarding(conf, owner);
+  assert.is(throws(() => refuseUnfit("nftables", forwarding), 7).message, "Cannot use runtimeConfig.portMappings with " +
+    "backend nftables: it has 6001 entries, expected at most 6000");
+  refuseUnfit("iptables", forwarding);
+  refuseUnfit("nftables", { ...forwarding, mappings: forwarding.mappings.slice(1) });
+});
 style.run();
 
 const plugin = suite("portmap configuration");

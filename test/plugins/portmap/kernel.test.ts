@@ -294,6 +294,18 @@ for (const [release, executable] of Object.entries(references)) {
   });
 }
 
+rules("nftables: as many mappings as are taken fit into a transaction, at their longest", async () => {
+  const hostIP = "2001:db8::1234:5678:9abc";
+  const portMappings = Array.from({ length: 6000 },
+    (_, i) => ({ hostPort: i + 1, containerPort: i + 1, protocol: "sctp", hostIP }));
+  const more = { containerId: "c".repeat(128), conf: { backend: "nftables", runtimeConfig: { portMappings } } };
+  const one = { ...more, prevResult: { ...prevResult, ips: [{ interface: 1, address: `${hostIP}/64` }] } };
+  await call(portmap, "add", one);
+  await call(portmap, "check", one);
+  await call(portmap, "del", one);
+  await rejects(call(portmap, "check", one), 111);
+});
+
 rules.run();
 
 const races = kernelSuite("portmap at once", import.meta.url, { needs: ["nft_nat"] });

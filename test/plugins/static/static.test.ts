@@ -86,4 +86,17 @@ test("CHECK compares the gateways of addresses that are still there", async () =
   await rejects(check(staticPlugin, request), 7);
 });
 
+test("CHECK sees a wrong gateway also where the prefix length differs", async () => {
+  const request = call({ addresses: [{ address: "10.1.0.1/24", gateway: "10.1.0.254" }] });
+  const prevResult = (gateway: string) => (
+    { interfaces: [], ips: [{ address: "10.1.0.1/16", gateway }], routes: [], dns: {} });
+  await check(staticPlugin, { ...request, prevResult: prevResult("10.1.0.254") });
+  assert.match((await rejects(check(staticPlugin, { ...request, prevResult: prevResult("10.1.0.1") }), 111)).message,
+    /its gateway is 10\.1\.0\.1, expected 10\.1\.0\.254/);
+});
+
+test("a prefix length may have zeros in front", async () => {
+  assert.equal(await ips(call({ addresses: [{ address: "192.0.2.0/024" }] })), [{ address: "192.0.2.0/24" }]);
+});
+
 test.run();
