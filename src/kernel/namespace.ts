@@ -116,6 +116,8 @@ export interface Links {
   add(link: NewLink): void;
   set(index: number, changes: LinkChanges): void;
   setBridgePort(index: number, changes: Partial<BridgePort>): void;
+  /** Changes settings of the link's kind; absent ones stay as they are. */
+  setInfo(index: number, info: LinkInfo): void;
   delete(index: number): Promise<void>;
   /**
    * Deletes all of them in one request (one RCU wait), through a link group nothing else uses. Missing ones are

@@ -78,7 +78,7 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
       };
       const earlier = saveScratch(conf.cniDir, runtime, noted);
       try {
-        for (const one of planned) await begin(one, begun, { handles, pod, cniDir: conf.cniDir, multiplexer });
+        for (const one of planned) await begin(one, begun, { handles, pod, conf, multiplexer });
         const version = conf.answerVersion || (attachments[0]?.delegate.network.cniVersion ?? conf.cniVersion);
         const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);
@@ -108,14 +108,19 @@ async function begin(
   {
     handles,
     pod,
-    cniDir,
+    conf: { cniDir, strict },
     multiplexer,
-  }: Pick<Adding, "handles" | "pod"> & { readonly cniDir: string; readonly multiplexer: Multiplexer },
+  }: Pick<Adding, "handles" | "pod"> & Pick<MuxCommand, "conf"> & { readonly multiplexer: Multiplexer },
 ): Promise<void> {
-  const one: Begun = { attachment, undo: undoSteps() };
+  const one: Begun = { attachment, undo: undoSteps(), notices: [] };
   begun.push(one);
+  const withoutEffect = (problem: string): void => {
+    if (strict) throw new CniError(code.invalidConfig, problem);
+    handles.log.warn(`${describe(attachment)}: ${problem}`);
+    one.notices.push(problem);
+  };
   pod?.prepare(attachment, one.undo);
-  one.answered = await addNetwork(attachment, steps, { handles, undo: one.undo });
+  one.answered = await addNetwork(attachment, steps, { handles, undo: one.undo, withoutEffect });
   one.result = pod === undefined ? one.answered : pod.complete(attachment, one.answered, handles);
   cacheResult(cniDir, attachment, one.result, multiplexer);
   one.isCached = true;

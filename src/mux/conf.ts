@@ -23,6 +23,8 @@ type FilledClusterKey =
 export interface MuxConf extends Required<Pick<Written, FilledKey>> {
   /** `readinessindicatorfile` */
   readonly readinessFile: string;
+  /** What would have no effect is refused; else it is a warning and an event, as pods of Multus must go on starting. */
+  readonly strict: boolean;
   /** The version to answer in; "" is the default network's, in which Multus hands that network's result on as it is. */
   readonly answerVersion: string;
   readonly execute: true | readonly string[];
@@ -79,6 +81,7 @@ export function parseMuxConf(
     runtimeConfigToAll: raw.runtimeConfigToAll ?? false,
     retryDeleteOnError: raw.retryDeleteOnError ?? false,
     mergeResults,
+    strict: invokedAs !== "multus",
     answerVersion: invokedAs === "multus" && !mergeResults ? "" : cniVersion,
     execute: raw.execute === true ? true : raw.execute || [],
     log: {

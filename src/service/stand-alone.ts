@@ -66,9 +66,10 @@ async function serve(
 
 async function add(plugin: Plugin, request: PluginRequest, handles: OpenHandles): Promise<string> {
   const undo = undoSteps();
+  const withoutEffect = (problem: string): void => handles.log.warn(problem);
   try {
     const step = await plugin.step(request, handles);
-    const result = await step.add(request.prevResult, handlesWith(handles, { undo }));
+    const result = await step.add(request.prevResult, handlesWith(handles, { undo, withoutEffect }));
     // Inside, since a result that the version cannot hold leaves nothing behind either.
     return printResult(result, request.conf.cniVersion);
   } catch (error) {

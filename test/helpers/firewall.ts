@@ -38,6 +38,7 @@ export function firewallContext(options: Partial<IptablesOptions> = {}): Firewal
     plugin: unexpected,
     log: { error: log, warn: log, verbose: (line) => log(line()), debug: log },
     sleep: unexpected,
+    withoutEffect: unexpected,
     undo: { add: (_, step) => void steps.push(step) },
     teardown: { deleteLink: unexpected, before: unexpected, after: unexpected },
     async unwind() {

@@ -6,7 +6,7 @@
 import type { FailedStep } from "../../src/call/index.ts";
 import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from "../../src/call/index.ts";
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
-import { newestVersion, toWireResult } from "../../src/cni/index.ts";
+import { CniError, code, newestVersion, toWireResult } from "../../src/cni/index.ts";
 import type {
   AddContext, DelContext, Handles, Plugin, PluginRequest, StepRequest, ValidAttachment,
 } from "../../src/plugins/index.ts";
@@ -26,6 +26,9 @@ export interface Driven {
   readonly trusted?: boolean;
   /** Directory of the modules that decide; absent: there are none. */
   readonly modules?: string;
+  /** What has no effect is refused, as the multiplexer refuses it; else it is added to `notices`. */
+  readonly strict?: boolean;
+  readonly notices?: string[];
   /** Puts something between the plugin and its handles, for example a namespace that fails. */
   readonly through?: (handles: Handles) => Partial<Handles>;
 }
@@ -36,9 +39,14 @@ export const reservations = new Set<string>();
 /** ADD; on failure everything is undone, a step of undoing that fails included in the error. */
 export async function add(driven: Driven): Promise<Result> {
   const undo = undoSteps();
+  const withoutEffect = (problem: string): void => {
+    if (driven.strict === true) throw new CniError(code.invalidConfig, problem);
+    driven.notices?.push(problem);
+  };
   return await withHandles(driven, async (handles) => {
     try {
-      const result = await addWith(driven.plugin, requestOf(driven), derived<AddContext>(handles, { undo }));
+      const context = derived<AddContext>(handles, { undo, withoutEffect });
+      const result = await addWith(driven.plugin, requestOf(driven), context);
       // As the command would print it: 0.1.0 and 0.2.0 cannot say that there is no address.
       toWireResult(result, driven.cniVersion ?? newestVersion);
       return result;
@@ -84,7 +92,10 @@ export async function gc(driven: Driven, validAttachments: readonly ValidAttachm
     handles));
 }
 
-async function withHandles<T>({ netns, modules = "", through }: Driven, work: (handles: Handles) => Promise<T>): Promise<T> {
+async function withHandles<T>(
+  { netns, modules = "", through }: Driven,
+  work: (handles: Handles) => Promise<T>,
+): Promise<T> {
   const open = openHandles({ netns, path: [], execute: [], modules, log: silent,
     surroundings: { env: process.env, tell: () => {} } });
   const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam

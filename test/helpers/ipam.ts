@@ -90,6 +90,7 @@ function contextOf({ modules = builtIn, bootId = "now",
     log: { error: unexpected, warn: (line) => (warnings === undefined ? unexpected() : void warnings.push(line)),
       verbose: unexpected, debug: unexpected },
     sleep: unexpected,
+    withoutEffect: unexpected,
     undo: { add: (_, step) => void undo.push(step) },
     teardown: { deleteLink: unexpected, before: unexpected, after: unexpected },
   };

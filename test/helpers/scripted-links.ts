@@ -14,6 +14,6 @@ export function linksOf(links: readonly (readonly [name: string, mac: string])[]
     find,
     get: (link) => find(link) ?? refuse(),
     list: () => all,
-    add: refuse, set: refuse, setBridgePort: refuse, delete: refuse, deleteAll: refuse,
+    add: refuse, set: refuse, setBridgePort: refuse, setInfo: refuse, delete: refuse, deleteAll: refuse,
   };
 }

@@ -16,9 +16,11 @@ const address6 = (last: number) => ({ family: 6 as const, bytes: Uint8Array.from
   i === 0 ? 0xfd : i === 15 ? last : 0)) });
 
 const rows: readonly KindRow[] = [
-  { info: { kind: "bridge", vlanFiltering: true }, wire: `
+  { info: { kind: "bridge", vlanFiltering: true, vlanProtocol: "802.1ad" }, wire: `
       05 00 07 00  IFLA_BR_VLAN_FILTERING
-      01 00 00 00` },
+      01 00 00 00
+      06 00 08 00  IFLA_BR_VLAN_PROTOCOL
+      88 a8 00 00` },
   { info: { kind: "dummy" }, wire: "" },
   { info: { kind: "ifb" }, wire: "" },
   { info: { kind: "ipvlan", mode: "l3s", flags: "vepa" }, wire: `

@@ -106,7 +106,8 @@ for (const [title, schema, conf, more] of rows) {
     for (const [path, value] of extremes(schemaOf(schema), schema)) {
       // Each would be a directory somewhere on this machine.
       if (path.at(-1) === "dataDir") continue;
-      const driven: Driven = { plugin, modules: builtModules, netns: netns.path, conf: withValue(conf(), path, value), ...more };
+      const driven: Driven = { plugin, modules: builtModules, netns: netns.path,
+        conf: withValue(conf(), path, value), ...more };
       const shown = `${path.join(".")} = ${JSON.stringify(value).slice(0, 60)}`;
       const added = await outcomeOf(add(driven)), deleted = await outcomeOf(del(driven));
       if (added === undefined) addedCount++;

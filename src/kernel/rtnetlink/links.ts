@@ -87,6 +87,13 @@ export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
       });
     },
 
+    setInfo(index, { kind, ...data }) {
+      socket().execute({
+        operation: `change ${kind} ${names.shown(index)}`,
+        type: RTM_NEWLINK, body: linkBody, header: { index }, attributes: { linkInfo: { kind, data } },
+      });
+    },
+
     delete: (index) => slow.execute(linkDeletion(index, names)),
     deleteAll: (indexes) => deleteLinks({ socket, slow }, { names, indexes }),
   };

@@ -6,6 +6,8 @@ import type { NetworkAttachment } from "../networks/network-attachment.ts";
 export interface Begun {
   readonly attachment: NetworkAttachment;
   readonly undo: UndoSteps;
+  /** What its configuration asked for without effect, in words for people. */
+  readonly notices: string[];
   /** What its plugins answered. */
   answered?: Result;
   /** The same with the default routes as they are in the end: what is kept and told. */

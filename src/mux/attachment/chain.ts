@@ -11,7 +11,6 @@ import type {
   Step,
   StepRequest,
   Teardown,
-  Undo,
   ValidAttachment,
 } from "../../plugins/index.ts";
 import type { NetworkAttachment } from "../networks/network-attachment.ts";
@@ -51,9 +50,9 @@ export async function planSteps(network: NetworkAttachment, handles: Handles): P
 export async function addNetwork(
   network: NetworkAttachment,
   steps: readonly ChainStep[],
-  { handles, undo }: { readonly handles: Handles; readonly undo: Undo },
+  { handles, ...more }: Pick<AddContext, "undo" | "withoutEffect"> & { readonly handles: Handles },
 ): Promise<Result> {
-  const context: AddContext = handlesWith(handles, { undo });
+  const context: AddContext = handlesWith(handles, more);
   let result: Result | undefined;
   for (const { type, add } of steps) {
     try {

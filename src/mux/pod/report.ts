@@ -25,14 +25,13 @@ export async function reportAttached(
 ): Promise<void> {
   const told = begun.filter(({ attachment }) => attachment.delegate.auxiliary !== true);
   const status = networkStatus(told.map((one) => statusOf(one, one === begun[0], log)));
-  const events = told.flatMap(({ attachment, result }): readonly PodEvent[] => {
-    if (result === undefined || (result.interfaces.length === 0 && result.ips.length === 0)) return [];
+  const events = told.flatMap(({ attachment, result, notices }): readonly PodEvent[] => {
+    const { ifName, delegate: { displayName } } = attachment;
+    const warnings = notices.map((notice) => noticeEvent(`Interface ${ifName} of network "${displayName}": ${notice}`));
+    if (result === undefined || (result.interfaces.length === 0 && result.ips.length === 0)) return warnings;
     return [
-      {
-        type: "Normal",
-        reason: "AddedInterface",
-        message: addedMessage(attachment.ifName, result, attachment.delegate.displayName),
-      },
+      { type: "Normal", reason: "AddedInterface", message: addedMessage(ifName, result, displayName) },
+      ...warnings,
     ];
   });
   const recording = recordEvents(cluster, pod, events, log);
@@ -40,6 +39,10 @@ export async function reportAttached(
   const outcome = await cluster.setNetworkStatus(pod, status).finally(() => recording);
   if (outcome === "gone")
     log.warn(`pod "${pod.namespace}/${pod.name}" is gone from the API; its network-status is not written`);
+}
+
+function noticeEvent(message: string): PodEvent {
+  return { type: "Warning", reason: "NetworkWithoutEffect", message };
 }
 
 /**

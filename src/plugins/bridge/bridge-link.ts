@@ -1,27 +1,37 @@
 import { CniError, code } from "../../cni/index.ts";
-import type { Link, Namespace, NewLink } from "../../kernel/index.ts";
+import type { Link, LinkChanges, Namespace, NewLink } from "../../kernel/index.ts";
 import { hasErrno } from "../contract/errno.ts";
+import type { AddContext } from "../contract/plugin.ts";
 import { ignoreRouterAdvertisements } from "../interface/veth.ts";
 import type { BridgeSettings } from "./conf.ts";
 import { portVlans } from "./conf.ts";
 
+/** Alias of a bridge that we have made, whose VLAN filtering is then ours to switch on. */
+const ownAlias = "made by polynic";
+
 /**
- * The bridge of that name, created when missing, and up. An existing one keeps its MTU and VLAN filtering.
+ * The bridge of that name, created when missing, and up. An existing one keeps its MTU.
  *
  * There is no undo step: the bridge is shared, and between its creation and a later failure another container may have
  * become its port. The next ADD reuses it as it is.
  *
- * @throws CniError 7 when a link of that name is no bridge
+ * @throws CniError 7 when a link of that name is no bridge, or separates no VLANs although it is to
  */
-export function ensureBridge(host: Namespace, settings: BridgeSettings): Link {
+export function ensureBridge(settings: BridgeSettings, context: Pick<AddContext, "host" | "withoutEffect">): Link {
+  const { host } = context;
   const { bridge: name, promiscuous } = settings;
   const existing = host.links.find(name);
-  const bridge = existing ?? createBridge(host, settings);
+  const isNew = existing === undefined && createBridge(host, settings);
+  const bridge = existing ?? host.links.get(name);
   refuseOtherKind(bridge);
-  const promiscuousNow = promiscuous && bridge.promiscuity === 0;
+  if (settings.vlanFiltering) ensureFiltering(bridge, settings, context);
   ignoreRouterAdvertisements(host, name);
-  if (!bridge.up || promiscuousNow)
-    host.links.set(bridge.index, { up: true, ...(promiscuousNow ? { promiscuous: true } : {}) });
+  const changes: LinkChanges = {
+    ...(bridge.up ? {} : { up: true }),
+    ...(promiscuous && bridge.promiscuity === 0 ? { promiscuous: true } : {}),
+    ...(isNew ? { alias: ownAlias } : {}),
+  };
+  if (Object.keys(changes).length > 0) host.links.set(bridge.index, changes);
   return bridge;
 }
 
@@ -38,14 +48,48 @@ export function bridgeLink({ bridge: name, mtu, vlanFiltering }: BridgeSettings)
   return { name, info: { kind: "bridge", ...(vlanFiltering ? { vlanFiltering } : {}) }, ...(mtu <= 0 ? {} : { mtu }) };
 }
 
-function createBridge(host: Namespace, settings: BridgeSettings): Link {
+/** @returns false when another ADD was faster; its bridge is as good */
+function createBridge(host: Namespace, settings: BridgeSettings): boolean {
   try {
     host.links.add(bridgeLink(settings));
+    return true;
   } catch (error) {
-    // Another ADD was faster; its bridge is as good.
-    if (!hasErrno(error, "EEXIST")) throw error;
+    if (hasErrno(error, "EEXIST")) return false;
+    if (settings.vlanFiltering && hasErrno(error, "EOPNOTSUPP")) throw noFiltering(settings, error);
+    throw error;
   }
-  return host.links.get(settings.bridge);
+}
+
+/** Without filtering the bridge lets every frame through to every port, whatever VLANs its ports are members of. */
+function ensureFiltering(
+  { index, alias, info }: Link,
+  settings: BridgeSettings,
+  { host, withoutEffect }: Pick<AddContext, "host" | "withoutEffect">,
+): void {
+  const { bridge, mayFilter } = settings;
+  const { vlanFiltering = false, vlanProtocol } = info?.kind === "bridge" ? info : {};
+  if (vlanFiltering) return;
+  // Only a kernel that has it says for which protocol.
+  if (vlanProtocol === undefined) throw noFiltering(settings);
+  if (mayFilter || alias === ownAlias) return host.links.setInfo(index, { kind: "bridge", vlanFiltering: true });
+  if (portVlans(settings).length === 0) return;
+  withoutEffect(
+    `Cannot separate ${shownVlans(settings)} on bridge "${bridge}": its VLAN filtering is off, expected it on (ip ` +
+      `link set ${bridge} type bridge vlan_filtering 1), or "vlanFiltering": true in the configuration`,
+  );
+}
+
+function noFiltering(settings: BridgeSettings, cause?: unknown): CniError {
+  return new CniError(
+    code.kernel,
+    `Cannot separate ${shownVlans(settings)} on bridge "${settings.bridge}": this kernel has no VLAN filtering, ` +
+      "expected one with CONFIG_BRIDGE_VLAN_FILTERING, or neither vlan nor vlanTrunk",
+    { cause },
+  );
+}
+
+function shownVlans({ vlan }: BridgeSettings): string {
+  return vlan === 0 ? "VLANs" : `VLAN ${vlan}`;
 }
 
 /** Makes a port a member of its VLANs; its earlier ones go, unless asked to stay. */

@@ -24,8 +24,10 @@ export interface BridgeSettings {
   readonly vlan: number;
   /** Sorted, each id once. */
   readonly trunk: readonly number[];
-  /** Asked of a bridge this call creates; an existing one keeps its own. */
+  /** The bridge is to keep VLANs apart. */
   readonly vlanFiltering: boolean;
+  /** Also a bridge that is somebody else's may be made to. */
+  readonly mayFilter: boolean;
   readonly preserveDefaultVlan: boolean;
   readonly containerUp: boolean;
 }
@@ -68,6 +70,7 @@ export function bridgeSettings(conf: BridgeConf, hasIpam: boolean): BridgeSettin
     vlan,
     trunk: trunkIds(vlanTrunk ?? []),
     vlanFiltering: vlan !== 0 || vlanTrunk !== undefined,
+    mayFilter: conf.vlanFiltering ?? false,
     preserveDefaultVlan: conf.preserveDefaultVlan ?? false,
     containerUp: !disableContainerInterface,
   };

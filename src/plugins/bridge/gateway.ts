@@ -155,7 +155,7 @@ export function vlanGatewayName({ bridge, vlan }: Pick<BridgeSettings, "bridge" 
 export async function ensureVlanGateway(host: Namespace, bridge: Link, settings: BridgeSettings): Promise<Link> {
   const name = vlanGatewayName(settings);
   const existing = host.links.find(name);
-  if (existing !== undefined) return existing;
+  if (existing !== undefined) return rejoined(host, bridge, existing, settings);
 
   let portName: string;
   try {
@@ -169,15 +169,32 @@ export async function ensureVlanGateway(host: Namespace, bridge: Link, settings:
     return host.links.get(name);
   }
   try {
-    const port = host.links.get(portName);
-    setPortVlans(host, port.index, { ...settings, trunk: [] });
-    setHostEndUp(host, portName, port.index);
     const gateway = host.links.get(name);
-    ignoreRouterAdvertisements(host, name);
-    host.links.set(gateway.index, { up: true });
+    joinVlan(host, host.links.get(portName), gateway, settings);
     return gateway;
   } catch (error) {
     await deleteLinkNamed(host, portName);
     throw error;
   }
+}
+
+/**
+ * It outlives its bridge: its other end, which was a port there, is then nobody's. What else has that name is somebody
+ * else's, and used as it is.
+ */
+function rejoined(host: Namespace, bridge: Link, gateway: Link, settings: BridgeSettings): Link {
+  const port = gateway.kind !== "veth" || gateway.parent === undefined ? undefined : host.links.find(gateway.parent);
+  // An end in another namespace has its number there, which may be another link's here.
+  if (port === undefined || port.parent !== gateway.index || port.master !== undefined) return gateway;
+  host.links.set(port.index, { master: bridge.index });
+  joinVlan(host, port, gateway, settings);
+  return gateway;
+}
+
+/** The port becomes a member of the VLAN, and both ends are set up. */
+function joinVlan(host: Namespace, port: Link, gateway: Link, settings: BridgeSettings): void {
+  setPortVlans(host, port.index, { ...settings, trunk: [] });
+  setHostEndUp(host, port.name, port.index);
+  ignoreRouterAdvertisements(host, gateway.name);
+  host.links.set(gateway.index, { up: true });
 }

@@ -70,7 +70,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
     const settings = bridgeSettings(conf, hasIpam);
     return {
       settings,
-      backend: parseMasqueradeBackend(conf.ipMasqBackend),
+      backend: conf.ipMasq === true ? parseMasqueradeBackend(conf.ipMasqBackend) : undefined,
       vlanGateway: hasIpam && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined,
       mac: requestedMac({
         configured: conf.args?.cni?.mac,
@@ -86,7 +86,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
     const { containerId, ifName } = attachment;
     const { settings, vlanGateway } = plan;
 
-    const bridgeLink = ensureBridge(host, settings);
+    const bridgeLink = ensureBridge(settings, context);
     const pair = createVeth({ ifName, mac: plan.mac, mtu: settings.mtu, master: bridgeLink.index }, context);
     setPort(host, pair.hostIndex, settings);
     if (conf.macspoofchk === true) {

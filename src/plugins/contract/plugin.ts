@@ -82,6 +82,11 @@ export interface Handles {
 
 export interface AddContext extends Handles {
   readonly undo: Undo;
+  /**
+   * Something that the configuration asks for would have no effect: the ADD is refused (7) with these words. Where
+   * containers that start so today must go on starting, alone and under Multus's name, it is a warning and an event.
+   */
+  withoutEffect(problem: string): void;
 }
 
 export interface DelContext extends Handles {

@@ -61,8 +61,20 @@ export function hostEnd(
     info: { kind: "veth", peer },
     txQueueLength: 0,
     ...size,
-    ...(master === undefined ? {} : { master }),
+    ...(master === undefined ? {} : { master, mac: highMac() }),
   };
+}
+
+/**
+ * A random MAC, above nearly all others: a bridge takes the lowest of its ports' for its own, and its own must not
+ * change when a container joins.
+ */
+function highMac(): string {
+  return ["fe", ...Array.from({ length: 5 }, () => randomByte())].join(":");
+}
+
+function randomByte(): string {
+  return Math.floor(Math.random() * 256).toString(16).padStart(2, "0");
 }
 
 /** How often a taken random name is answered by another one. */

@@ -1,7 +1,9 @@
 import type { Confs, IpConfig, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../../cni/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
-import { contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix, sameAddress } from "../../net/index.ts";
+import {
+  contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix, sameAddress,
+} from "../../net/index.ts";
 import type { Call } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import { requirePrevResult } from "../interface/check.ts";

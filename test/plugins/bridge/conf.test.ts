@@ -50,7 +50,8 @@ settings("has the defaults of the reference", () => {
   assert.equal(bridgeSettings(read({}), true), {
     bridge: "cni0", isGateway: false, isDefaultGateway: false, forceAddress: false, mtu: 0, hairpin: false,
       promiscuous: false,
-    isolated: false, vlan: 0, trunk: [], vlanFiltering: false, preserveDefaultVlan: false, containerUp: true,
+    isolated: false, vlan: 0, trunk: [], vlanFiltering: false, mayFilter: false,
+    preserveDefaultVlan: false, containerUp: true,
   });
 });
 settings("takes isDefaultGateway for isGateway as well",

@@ -379,6 +379,43 @@ kernel("a missing namespace is an error naming it, and nothing is made", async (
   assert.equal(hostNames(), ["lo"]);
 });
 
+kernel("the MAC of the operator's bridge does not change when a container joins", async () => {
+  run("ip", "link", "add", "up0", "address", "f2:00:00:00:00:01", "type", "veth", "peer", "far0");
+  run("ip", "link", "add", "br0", "up", "type", "bridge");
+  run("ip", "link", "set", "up0", "up", "master", "br0");
+  assert.is(hostLink("br0").address, "f2:00:00:00:00:01");
+  const { interfaces } = await add(driven({}));
+  assert.match(interfaces[1]?.mac ?? "", /^fe:/);
+  assert.is(hostLink("br0").address, "f2:00:00:00:00:01");
+  await del(driven({}));
+  assert.is(hostLink("br0").address, "f2:00:00:00:00:01");
+});
+
+kernel("a backend that there is not matters only where something is masqueraded", async () => {
+  const masqueraded = (ipMasqBackend: string, ipMasq: boolean) => driven({ ipMasq, ipMasqBackend });
+  for (const backend of ["", "ebtables"]) {
+    await add(masqueraded(backend, false));
+    await del(masqueraded(backend, false));
+    assert.match((await rejects(add(masqueraded(backend, true)), code.invalidConfig)).message, /ipMasqBackend/);
+  }
+});
+
+kernel("a negative mtu is the kernel's choice, as 0 is", async () => {
+  await add(driven({ mtu: -5 }));
+  assert.equal([hostLink("br0").mtu, ipJson("link show eth0", netns)[0].mtu], [1500, 1500]);
+});
+
+kernel("a kernel without VLAN filtering is said in words", async () => {
+  const hasFiltering = attempt("ip", "link", "add", "probe", "type", "bridge", "vlan_filtering", "1").status === 0;
+  if (hasFiltering) return void await add(driven({ vlan: 100 }));
+  const words = 'Cannot separate VLAN 100 on bridge "br0": this kernel has no VLAN filtering, expected one with ' +
+    "CONFIG_BRIDGE_VLAN_FILTERING, or neither vlan nor vlanTrunk";
+  assert.is((await rejects(add(driven({ vlan: 100 })), code.kernel)).message, words);
+  run("ip", "link", "add", "br0", "type", "bridge");
+  assert.is((await rejects(add(driven({ vlan: 100 })), code.kernel)).message, words);
+  assert.equal(ipJson("link show", netns).map(({ ifname }) => ifname), ["lo"]);
+});
+
 kernel("STATUS asks IPAM, and does without one", async () => {
   await status(driven({ ipam: { type: "test" } }));
   await status(driven({}));

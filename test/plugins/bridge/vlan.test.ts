@@ -5,9 +5,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { IpConfig } from "../../../src/cni/index.ts";
-import { allVersions, compareVersions } from "../../../src/cni/index.ts";
+import { allVersions, code, compareVersions } from "../../../src/cni/index.ts";
 import { openOwnNamespace } from "../../../src/kernel/index.ts";
 import { bridge } from "../../../src/plugins/bridge/index.ts";
+import { rejects } from "../../helpers/errors.ts";
 import { failures } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, reservations } from "../../helpers/handles.ts";
@@ -209,12 +210,68 @@ kernel("layer 2 with vlan 100 and a trunk in every version; the oldest cannot sa
   assert.equal(portsOf(look()), []);
 });
 
-kernel("an existing bridge keeps its own VLAN filtering", async () => {
+const filteringOf = ({ host }: Seen): number | undefined => linkOf(host, "br0")?.linkinfo?.info_data?.vlan_filtering;
+
+kernel("a VLAN on somebody else's bridge without VLAN filtering is refused, with what to do", async () => {
   run("ip", "link", "add", "br0", "type", "bridge");
-  await add(driven({ vlan: 100 }));
+  const { message } = await rejects(add(driven({ vlan: 100 }, { strict: true })), code.invalidConfig);
+  assert.is(message, 'Cannot separate VLAN 100 on bridge "br0": its VLAN filtering is off, expected it on (ip link set ' +
+    'br0 type bridge vlan_filtering 1), or "vlanFiltering": true in the configuration');
   const seen = look();
-  assert.is(linkOf(seen.host, "br0")?.linkinfo?.info_data?.vlan_filtering, 0);
+  assert.equal([filteringOf(seen), portsOf(seen)], [0, []]);
+  const trunked = driven({ vlanTrunk: [{ id: 100 }] }, { strict: true });
+  assert.match((await rejects(add(trunked), code.invalidConfig)).message, /^Cannot separate VLANs on bridge "br0"/);
+  await add(driven({ vlanTrunk: [] }, { strict: true }));
+});
+
+kernel("where containers must go on starting there, it is a notice", async () => {
+  run("ip", "link", "add", "br0", "type", "bridge");
+  const notices: string[] = [];
+  await add(driven({ vlan: 100 }, { notices }));
+  assert.equal(notices.map((text) => text.split(":")[0]), ['Cannot separate VLAN 100 on bridge "br0"']);
+  const seen = look();
+  assert.is(filteringOf(seen), 0);
   assert.equal(seen.vlans[portsOf(seen)[0] ?? ""], ["100*"]);
+});
+
+kernel("the key vlanFiltering has it switched on", async () => {
+  run("ip", "link", "add", "br0", "type", "bridge");
+  await add(driven({ vlan: 100, vlanFiltering: true }, { strict: true }));
+  const seen = look();
+  assert.is(filteringOf(seen), 1);
+  assert.equal(seen.vlans[portsOf(seen)[0] ?? ""], ["100*"]);
+});
+
+kernel("on a bridge that we have made it is switched on, and VLANs are apart", async () => {
+  const conf = (address: string, more: object): object => (
+    { ipam: { type: "test", addresses: [{ address }] }, ...more });
+  const [neighbour, stranger] = [makeNetns(), makeNetns()];
+  try {
+    await add(driven(conf("10.1.2.3/24", {})));
+    assert.is(filteringOf(look()), 0);
+    await add(driven(conf("10.1.2.4/24", {}), { netns: neighbour.path }));
+    await add(driven(conf("10.1.2.5/24", { vlan: 100 }), { netns: stranger.path, strict: true }));
+    assert.is(filteringOf(look()), 1);
+    const answers = (address: string, seconds: number): boolean => attempt("ip", "netns", "exec", netns.name, "ping",
+      "-c1", `-W${seconds}`, address).status === 0;
+    assert.equal([answers("10.1.2.4", 5), answers("10.1.2.5", 1)], [true, false]);
+  } finally {
+    for (const each of [neighbour, stranger]) each.remove();
+  }
+});
+
+kernel("the vlan gateway link outlives its bridge, and its other end is put back", async () => {
+  const conf = (address: string): object => ({ vlan: 100, isGateway: true, ipam: { type: "test",
+    addresses: [{ address }] } });
+  await add(driven(conf("10.1.2.3/24")));
+  run("ip", "link", "delete", "br0");
+  const before = linkOf(look().host, "br0.100")?.ifindex;
+  await add(driven(conf("10.1.2.4/24"), { ifName: "eth1" }));
+  const seen = look();
+  assert.is(linkOf(seen.host, "br0.100")?.ifindex, before);
+  assert.equal(portsOf(seen).map((port) => seen.vlans[port]), [["100*"], ["100*"]]);
+  netns.exec("ip", "link", "delete", "eth0");
+  assert.is(attempt("ip", "netns", "exec", netns.name, "ping", "-c1", "-W5", "10.1.2.1").status, 0);
 });
 
 kernel("a failure at any step leaves links and VLANs as before", async () => {

@@ -74,8 +74,8 @@ for (const [title, backend, conf, refused] of [
 style("more mappings than an nftables transaction holds, with nftables only", () => {
   const conf = { runtimeConfig: { portMappings: Array.from({ length: 6001 }, () => mapping) } };
   const { forwarding } = readForwarding(conf, owner);
-  assert.is(throws(() => refuseUnfit("nftables", forwarding), 7).message, "Cannot use runtimeConfig.portMappings with " +
-    "backend nftables: it has 6001 entries, expected at most 6000");
+  assert.is(throws(() => refuseUnfit("nftables", forwarding), 7).message, "Cannot use runtimeConfig.portMappings " +
+    "with backend nftables: it has 6001 entries, expected at most 6000");
   refuseUnfit("iptables", forwarding);
   refuseUnfit("nftables", { ...forwarding, mappings: forwarding.mappings.slice(1) });
 });
