@@ -79,20 +79,12 @@ export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
       if (changes.name !== undefined && changes.namespace === undefined) names.note(index, changes.name);
     },
 
-    setBridgePort(index, changes) {
-      socket().execute({
-        operation: `change bridge port ${names.shown(index)}`,
-        type: RTM_NEWLINK, body: linkBody, header: { index },
-        attributes: { linkInfo: { portKind: "bridge", portData: changes } },
-      });
-    },
-
-    setInfo(index, { kind, ...data }) {
-      socket().execute({
-        operation: `change ${kind} ${names.shown(index)}`,
-        type: RTM_NEWLINK, body: linkBody, header: { index }, attributes: { linkInfo: { kind, data } },
-      });
-    },
+    setBridgePort: (index, changes) =>
+      socket().execute(
+        infoChange(`change bridge port ${names.shown(index)}`, index, { portKind: "bridge", portData: changes }),
+      ),
+    setInfo: (index, { kind, ...data }) =>
+      socket().execute(infoChange(`change ${kind} ${names.shown(index)}`, index, { kind, data })),
 
     delete: (index) => slow.execute(linkDeletion(index, names)),
     deleteAll: (indexes) => deleteLinks({ socket, slow }, { names, indexes }),
@@ -114,6 +106,10 @@ function addTunLink(
     socket().execute(linkDeletion(index, names));
     throw error;
   }
+}
+
+function infoChange(operation: string, index: number, linkInfo: LinkAttributes["linkInfo"]): LinkRequest {
+  return { operation, type: RTM_NEWLINK, body: linkBody, header: { index }, attributes: { linkInfo } };
 }
 
 /** IFNAMSIZ and ALTIFNAMSIZ (linux/if.h), less the final NUL. A short name may be an alternative one as well. */

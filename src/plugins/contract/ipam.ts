@@ -54,7 +54,7 @@ export function givesNoAddresses(type: string, plugin: Pick<Plugin, "ipam"> | un
 }
 
 /** The reference's that are not built in. Of others nobody knows: Antrea's, for one, is its own IPAM plugin. */
-const delegatingElsewhere: ReadonlySet<string> = new Set(["ptp", "tap", "vlan"]);
+const delegatingElsewhere: ReadonlySet<string> = new Set(["tap"]);
 
 export async function leaseAddresses(
   step: Step,
