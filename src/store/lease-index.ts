@@ -32,8 +32,8 @@ export interface LeaseIndex {
   hints(owner: Claimant): OwnerHints | undefined;
   /** To be called before the owner's reservations are made. */
   add(owner: Claimant, addresses: readonly Address[], bootId: string): void;
-  /** To be called after those reservations are gone. */
-  remove(owner: Claimant, addresses: readonly Address[]): void;
+  /** To be called after those reservations are gone; with what the owner's notes hold, where that was just read. */
+  remove(owner: Claimant, addresses: readonly Address[], hints?: OwnerHints): void;
   /** Forgets owners none of whose addresses is reserved any more; looks at `countMax` of them, or at all. */
   prune(countMax?: number): void;
   /** Takes in what a full reading found; false when that is more than an index can hold. */
@@ -86,9 +86,13 @@ export function openLeaseIndex(path: string, directory: string): LeaseIndex {
       const text = `\n${addresses.map(formatAddress).join("\n")}\nboot ${bootId}\n${pod}`;
       makingDirectory(path, () => writeInPlace(ownerPath(path, owner), text, "append"));
     },
-    remove(owner, addresses) {
+    remove(owner, addresses, hints) {
       const file = ownerPath(path, owner);
       const gone = new Set(addresses.map(formatAddress));
+      if (hints?.noted.every((address) => gone.has(formatAddress(address))) === true) {
+        removeIfPresent(file);
+        return;
+      }
       const lines = readIfPresent(file, ownerBytesMax)?.split("\n") ?? [];
       const left = lines.filter((line) => line !== "" && !gone.has(line));
       if (!left.some(isAddress)) removeIfPresent(file);

@@ -137,7 +137,7 @@ export function release(network: NetworkDirectory, asked: Claimant, holds: reado
   });
   const pod = asked.pod ?? hints?.pod, owner = { ...asked, ...(pod === undefined ? {} : { pod }) };
   if (leases.length > 0) {
-    const noted = hint(() => network.own.index.remove(owner, released));
+    const noted = hint(() => network.own.index.remove(owner, released, hints));
     if (noted && complete) hint(() => network.seal());
   }
   if (released.length > 0) {

@@ -15,6 +15,19 @@ export function writeIntoDirectory(directory: string, name: string, content: str
   } catch (error) {
     throw new CniError(code.ioFailure, `Cannot write ${path}: ${messageOf(error)}`, { cause: error });
   }
+  if (Math.random() < tidyingChance) tidy(directory);
+}
+
+/** Killed calls are few, and not every runtime ever asks for GC. */
+const tidyingChance = 1 / 16, temporariesAtOnce = 64;
+
+/** What other calls left is no reason for this one to fail. */
+function tidy(directory: string): void {
+  try {
+    removeStaleTemporaries(directory, temporariesAtOnce);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
 }
 
 /**

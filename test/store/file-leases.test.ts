@@ -20,6 +20,7 @@ import { waitLimitMs } from "../helpers/limits.ts";
 import { random } from "../helpers/random.ts";
 
 const run = promisify(execFile);
+const source = join(import.meta.dirname, "..", "..", "src");
 const writer = join(import.meta.dirname, "..", "helpers", "lease-writer.ts");
 const reference = "/usr/lib/cni/host-local";
 
@@ -257,6 +258,21 @@ lists("of killed calls the leftovers go by themselves when others come and go", 
   assert.not(existsSync(temporary));
   assert.not(existsSync(hint));
   assert.equal(await mine("a"), ["10.0.0.2"]);
+});
+
+lists("on a read-only file system: nobody's DEL succeeds, and somebody's says what could not be released", async () => {
+  await add(hostLocal, call("a"));
+  const script = `import { hostLocal } from ${JSON.stringify(join(source, "plugins", "host-local", "index.ts"))};
+    import { del } from ${JSON.stringify(join(import.meta.dirname, "..", "helpers", "ipam.ts"))};
+    const conf = { ipam: ${JSON.stringify(ipam)} };
+    await del(hostLocal, { containerId: "nobody", conf });
+    await del(hostLocal, { containerId: "a", conf }).catch((error) => console.log(error.code + " " + error.message));`;
+  const mounts = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" --input-type=module -e "$3"';
+  const { status, stdout, stderr } = spawnSync("unshare", ["-m", "sh", "-c", mounts, "sh", dataDir, process.execPath,
+    script], { encoding: "utf8" });
+  assert.is(status, 0, stderr);
+  assert.is(stdout.trim(), `5 Cannot release addresses in ${directory()}: EROFS`);
+  assert.equal(reserved(), ["10.0.0.2"]);
 });
 
 lists("forgets owners whose reservations another program released", async () => {

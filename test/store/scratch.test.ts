@@ -1,6 +1,7 @@
 // src/store/scratch.ts: the file Multus and we both read. The shapes in the first rows are what Multus writes.
 import {
-  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync,
+  existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +30,14 @@ let cniDir = "";
 const test = suite("scratch");
 test.before.each(() => { cniDir = mkdtempSync(join(tmpdir(), "polynic-scratch-")); });
 test.after.each(() => rmSync(cniDir, { recursive: true }));
+
+test("is saved beside what killed calls left, which goes before long", () => {
+  const [old, fresh] = [".polynic-1-aa.tmp", ".polynic-2-bb.tmp"].map((name) => join(cniDir, name));
+  for (const path of [old, fresh]) writeFileSync(path ?? "", "");
+  utimesSync(old ?? "", 1000, 1000);
+  for (let i = 0; i < 1000 && existsSync(old ?? ""); i++) saveScratch(cniDir, key, scratch);
+  assert.equal(readdirSync(cniDir), [".polynic-2-bb.tmp", "c1"]);
+});
 
 test("is nothing and removes nothing for a container whose name no file can have", () => {
   const long = { containerId: "x".repeat(300), ifName: "eth0" };
