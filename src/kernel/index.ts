@@ -8,6 +8,7 @@ export type {
 export type { Rule } from "./rtnetlink/rules.ts";
 export type { QdiscPlace } from "./rtnetlink/qdiscs.ts";
 export type { NftRule, Nftables } from "./netfilter/nftables.ts";
+export type { OriginalPort } from "./netfilter/conntrack.ts";
 export type { PacketSocket } from "./packet-socket.ts";
 export type { LinkInfo, LinkKind, LinkSettings, TokenBucket } from "../netlink/index.ts";
 export { openOwnNamespace, openNamespace, openNamespaceIfPresent } from "./namespace-handle.ts";

@@ -51,6 +51,7 @@ export const filterField = {
 /** CTA_*: what finding and deleting an entry needs. */
 export const conntrackAttrs = attrs({
   original: [1, tupleAttrs],    // CTA_TUPLE_ORIG: before any NAT
+  reply:    [2, tupleAttrs],    // CTA_TUPLE_REPLY: what answers look like, after NAT
   id:       [12, u32be],        // CTA_ID: another entry with the same tuple has another
   zone:     [18, u16be],        // CTA_ZONE
   filter:   [25, filterAttrs],  // CTA_FILTER

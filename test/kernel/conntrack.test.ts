@@ -49,6 +49,22 @@ deletion("takes the entries of family, protocol and original port and no others"
   assert.equal(connections(), ["udp 10.0.0.1 1000 54", "udp 10.0.0.1 53 1000"]);
 });
 
+deletion("takes only what was translated, to one address or to any, where that is asked", () => {
+  const mapped = (source: string, to: string) => run("conntrack", "-I", "-p", "udp", "-s", source, "-d", "192.0.2.1",
+    "--sport", "1000", "--dport", "53", "-r", to, "-q", source, "--reply-port-src", "5353", "--reply-port-dst", "1000",
+    "-t", "100");
+  connection("udp", "10.0.0.1", "10.0.0.9", 1000, 53);
+  mapped("10.0.0.2", "10.1.0.5");
+  mapped("10.0.0.3", "10.1.0.6");
+  mapped("10.0.0.4", "10.1.0.5");
+  const port = { family: 4, protocol: 17, destinationPort: 53 } as const;
+  const translatedTo = { family: 4, bytes: Uint8Array.of(10, 1, 0, 5) } as const;
+  assert.is(open().deleteByOriginalPort({ ...port, translatedTo }), 2);
+  assert.equal(connections(), ["udp 10.0.0.1 1000 53", "udp 10.0.0.3 1000 53"]);
+  assert.is(open().deleteByOriginalPort({ ...port, translatedTo: true }), 1);
+  assert.equal(connections(), ["udp 10.0.0.1 1000 53"]);
+});
+
 deletion("of nothing is 0, also twice", () => {
   const conntrack = open();
   for (const family of [4, 6, 4] as const) {

@@ -1,3 +1,4 @@
+import type { Address } from "../../net/index.ts";
 import { conntrackBody, conntrackMessage, filterField, NLM_F_ACK } from "../../netlink/index.ts";
 import type { conntrackAttrs, ValueOf } from "../../netlink/index.ts";
 import type { NetlinkSocket } from "../socket.ts";
@@ -13,6 +14,8 @@ export interface OriginalPort {
   /** IPPROTO_*: 17 is UDP. */
   readonly protocol: number;
   readonly destinationPort: number;
+  /** Only entries whose destination was translated: to this address, or with true to any. */
+  readonly translatedTo?: Address | true;
 }
 
 /**
@@ -36,7 +39,8 @@ const deletesPerDatagram = 256;
 /** linux/socket.h AF_INET, AF_INET6. */
 const addressFamily = { 4: 2, 6: 10 } as const;
 
-function list(socket: NetlinkSocket, { family, protocol, destinationPort }: OriginalPort): readonly Entry[] {
+function list(socket: NetlinkSocket, entry: OriginalPort): readonly Entry[] {
+  const { family, protocol, destinationPort } = entry;
   return socket.dump(
     {
       operation: `list connections of protocol ${protocol} to port ${destinationPort}`,
@@ -50,8 +54,19 @@ function list(socket: NetlinkSocket, { family, protocol, destinationPort }: Orig
     // Kernels before 5.8 list everything.
     ({ header, attributes }) => header.family === addressFamily[family]
       && attributes.original?.protocol?.number === protocol
-      && attributes.original.protocol.destinationPort === destinationPort ? attributes : undefined,
+      && attributes.original.protocol.destinationPort === destinationPort
+      && isTranslated(attributes, entry) ? attributes : undefined,
   );
+}
+
+/** Answers come from where the packets really go. */
+function isTranslated({ original, reply }: Entry, { family, translatedTo }: OriginalPort): boolean {
+  if (translatedTo === undefined) return true;
+  const [asked, really] = family === 4
+    ? [original?.addresses?.v4Destination, reply?.addresses?.v4Source]
+    : [original?.addresses?.v6Destination, reply?.addresses?.v6Source];
+  if (asked === undefined || really === undefined || Buffer.compare(asked, really) === 0) return false;
+  return translatedTo === true || Buffer.compare(translatedTo.bytes, really) === 0;
 }
 
 /** Entries that went away since they were listed are not counted. */

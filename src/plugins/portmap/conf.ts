@@ -5,12 +5,13 @@ import type { Address, Prefix } from "../../net/index.ts";
 import { isUnspecified, parseAddress, parsePrefix } from "../../net/index.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { parseFirewallBackend } from "../firewall/backend.ts";
+import { toolOption } from "./tool-options.ts";
 
 export type PortmapConf = Confs["portmap"];
 
 export type MappingConf = ConfParts["portmap#/definitions/mapping"];
 
-export type MappedProtocol = "tcp" | "udp" | "sctp";
+export type MappedProtocol = "tcp" | "udp" | "udplite" | "sctp" | "dccp";
 
 /** One host port that leads into the container. */
 export interface PortMapping {
@@ -110,6 +111,19 @@ function refuseForeignStyle(
       `Cannot use ${foreign.join(", ")} with backend ${backend}: written for the other one, expected ${expected}`,
     );
   }
+  if (backend === "iptables") refuseToolOptions(conditions);
+}
+
+function refuseToolOptions(conditions: PortForwarding["conditions"]): void {
+  for (const family of [4, 6] as const) {
+    const option = toolOption(conditions[family]);
+    if (option !== undefined) {
+      throw refused(
+        `Cannot use ${JSON.stringify(option)} in conditionsV${family}: it is an option of the iptables tool itself, ` +
+          "expected what a packet must match",
+      );
+    }
+  }
 }
 
 /** iptables options start with `-`, or with `!` for what they negate. */
@@ -141,7 +155,7 @@ export function containerAddresses(result: Result, ifName: string): readonly Pre
 }
 
 function toMapping({ hostPort, containerPort, protocol, hostIP }: MappingConf): PortMapping {
-  // The schema admits these three, in any case.
+  // The schema admits these, in any case.
   const mapping = { hostPort, containerPort, protocol: protocol.toLowerCase() as MappedProtocol };
   return hostIP === undefined || hostIP === "" ? mapping : { ...mapping, hostAddress: parseHostIp(hostIP) };
 }

@@ -3,7 +3,7 @@
  *
  * ADD    for each family the container has, IPv4 first: installs rules, forgets UDP connections to those ports, lets
  *        localhost in (route_localnet). The result is prevResult.
- * DEL    removes the rules of both families; already gone is success.
+ * DEL    removes the rules of both families, and forgets UDP connections to the container; already gone is success.
  * CHECK  every rule is there.
  * GC     removes the chains of containers of this network that are no longer valid (iptables; the other backend's rules
  * do
@@ -12,17 +12,17 @@
  */
 import type { Result } from "../../cni/index.ts";
 import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/index.ts";
-import type { Namespace } from "../../kernel/index.ts";
+import type { Namespace, OriginalPort } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { formatAddress } from "../../net/index.ts";
 import type { Call, LaterCall } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
-import type { Handles, Log } from "../contract/plugin.ts";
+import type { Handles } from "../contract/plugin.ts";
 import { throwAll } from "../contract/several-errors.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { onlyNftables, withBackend } from "../firewall/backend.ts";
-import type { PortForwarding, PortmapConf, PortmapPlan } from "./conf.ts";
+import type { PortForwarding, PortMapping, PortmapConf, PortmapPlan } from "./conf.ts";
 import { containerAddresses, readForwarding, refuseUnfit } from "./conf.ts";
 import * as iptables from "./iptables.ts";
 import * as nftables from "./nftables.ts";
@@ -49,7 +49,7 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
       context.undo.add("delete the port mappings", () => teardown(context, chosen, forwarding));
       for (const address of containerAddresses(result, call.attachment.ifName)) {
         await addRules(context, chosen, address, forwarding);
-        forgetConnections(context.host, address, forwarding, context.log);
+        forgetConnections(context, forwarding.mappings, { family: address.address.family });
         if (forwarding.snat && address.address.family === 4) allowLocalhost(context.host, address.address);
       }
     });
@@ -61,10 +61,14 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
     const owner = ownerOf(call);
     const { backend } = call.conf;
     // With an unknown backend ADD has made nothing, and the attachment must stay deletable.
-    if (backend === "iptables" || backend === "nftables") return await teardown(context, backend, owner);
-    await teardown(context, "iptables", owner);
-    // What ADD has chosen by itself is asked for only where the other choice has left something.
-    if (nftablesHolds(context, owner) && await onlyNftables(context)) await teardown(context, "nftables", owner);
+    if (backend === "iptables" || backend === "nftables") {
+      await teardown(context, backend, owner);
+    } else {
+      await teardown(context, "iptables", owner);
+      // What ADD has chosen by itself is asked for only where the other choice has left something.
+      if (nftablesHolds(context, owner) && await onlyNftables(context)) await teardown(context, "nftables", owner);
+    }
+    forgetDeadConnections(call, context);
   },
 
   async check(call, handles) {
@@ -152,13 +156,33 @@ function nftablesHolds({ host }: Pick<Handles, "host">, { containerId }: Owner):
 /** IPPROTO_UDP (linux/in.h). */
 const udp = 17;
 
+type MappedPort = Pick<PortMapping, "hostPort"> & { readonly protocol: string };
+
+/** Connections to the container that is no more; to which of its addresses is only known where prevResult is given. */
+function forgetDeadConnections(
+  { attachment, conf, prevResult }: LaterCall<Partial<PortmapConf>>, handles: Pick<Handles, "host" | "log">,
+): void {
+  // DEL takes what is there; a mapping that ADD would refuse has no connections.
+  const mappings = (conf.runtimeConfig?.portMappings ?? []).filter(({ hostPort, protocol }) =>
+    typeof protocol === "string" && Number.isInteger(hostPort) && hostPort >= 1 && hostPort <= 65_535);
+  const addresses = prevResult === undefined ? [] : containerAddresses(prevResult, attachment.ifName);
+  const dead = addresses.length > 0
+    ? addresses.map(({ address }) => ({ family: address.family, translatedTo: address }))
+    : ([4, 6] as const).map((family) => ({ family, translatedTo: true } as const));
+  for (const which of dead) forgetConnections(handles, mappings, which);
+}
+
 /** UDP has no end: packets of an old connection would go on to the container that had the port before. */
-function forgetConnections(host: Namespace, { address }: Prefix, { mappings }: PortForwarding, log: Log): void {
-  const ports = mappings.filter(({ protocol }) => protocol === "udp");
+function forgetConnections(
+  { host, log }: Pick<Handles, "host" | "log">,
+  mappings: readonly MappedPort[],
+  which: Pick<OriginalPort, "family" | "translatedTo">,
+): void {
+  const ports = mappings.filter(({ protocol }) => protocol.toLowerCase() === "udp");
   if (ports.length === 0 || !hasConnections(host)) return;
   for (const { hostPort } of ports) {
     try {
-      host.conntrack.deleteByOriginalPort({ family: address.family, protocol: udp, destinationPort: hostPort });
+      host.conntrack.deleteByOriginalPort({ ...which, protocol: udp, destinationPort: hostPort });
     } catch (error) {
       log.warn(`Cannot delete connections to UDP port ${hostPort}: ${messageOf(error)}`);
     }

@@ -115,12 +115,11 @@ export function sharedRules(forwarding: PortForwarding): readonly Rule[] {
 export function containerRules(address: Prefix, forwarding: PortForwarding): readonly Rule[] {
   const { family } = address.address;
   const chain = containerChain(forwarding);
-  return [
-    ...mappingsOf(family, forwarding.mappings)
-      .flatMap((mapping) => mappingRules(address, mapping, forwarding))
-      .map((words) => ({ chain, words })),
-    ...entryRules(family, forwarding),
-  ];
+  const rules = mappingsOf(family, forwarding.mappings)
+    .flatMap((mapping) => mappingRules(address, mapping, forwarding));
+  // A mapping that is listed twice is added once, as if its second rule had been looked for first.
+  const different = [...new Map(rules.map((words) => [words.join(" "), words])).values()];
+  return [...different.map((words) => ({ chain, words })), ...entryRules(family, forwarding)];
 }
 
 function mappingRules(

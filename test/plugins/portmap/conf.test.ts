@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatPrefix } from "../../../src/net/index.ts";
+import { toolOption } from "../../../src/plugins/portmap/tool-options.ts";
 import { containerAddresses, readForwarding, refuseUnfit } from "../../../src/plugins/portmap/conf.ts";
 import { portmap } from "../../../src/plugins/portmap/index.ts";
 import { rejects, throws } from "../../helpers/errors.ts";
@@ -53,6 +54,33 @@ for (const [title, conf] of [
   reading(`refuses ${title}`, () => void throws(() => readForwarding(conf, owner), 7));
 }
 reading.run();
+
+const tool = suite("conditions that are options of the iptables tool");
+for (const words of [
+  ["-h"], ["--help"], ["--he"], ["--modprobe=/x"], ["--modp", "/x"], ["-M", "/x"], ["-s", "10.0.0.1", "-V"],
+  ["--version"], ["-t", "filter"], ["--tab", "filter"], ["-j", "ACCEPT"], ["--jump", "ACCEPT"], ["-gX"], ["-D", "X"],
+  ["--flush"], ["-fh"], ["-4"], ["-w", "5"], ["--wait"], ["-c", "1", "1"], ["--set-c", "1", "1"], ["--line"], ["-n"],
+  ["--list-rules"], ["--"],
+]) {
+  tool(`${words.join(" ")}: refused, naming key and word`, () => {
+    const found = words.find((word) => toolOption([word]) !== undefined);
+    for (const key of ["conditionsV4", "conditionsV6"] as const) {
+      const { forwarding } = readForwarding({ [key]: words }, owner);
+      assert.is(throws(() => refuseUnfit("iptables", forwarding), 7).message,
+        `Cannot use ${JSON.stringify(found)} in ${key}: it is an option of the iptables tool itself, expected what a `
+          + "packet must match");
+    }
+  });
+}
+for (const words of [
+  ["-s", "10.0.0.0/8"], ["!", "-d", "10.0.0.1"], ["--src", "10.0.0.1"], ["-ieth0"], ["-i", "eth0"], ["-m", "mark"],
+  ["-f"],  ["--protocol", "tcp"], ["--dport", "80"], ["-m", "recent", "--set", "--name", "x"], ["--mode", "random"],
+  ["-m", "policy", "--pol", "ipsec"], ["--ctstate", "NEW"], ["--limit", "1/s"], ["--helper", "ftp"],
+  ["--in-interface", "x"],
+]) {
+  tool(`${words.join(" ")}: taken`, () => assert.is(toolOption(words), undefined));
+}
+tool.run();
 
 const style = suite("refuseUnfit");
 for (const [title, backend, conf, refused] of [

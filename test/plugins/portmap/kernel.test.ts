@@ -102,6 +102,64 @@ rules("ADD twice leaves one set of rules, CHECK passes, DEL twice leaves the sha
   await rejects(call(portmap, "check", { conf, prevResult }), 111);
 });
 
+rules("iptables: a mapping that is listed twice is added once, whether the chain is new or not", async () => {
+  const twice = { runtimeConfig: { portMappings: [portMappings[0], portMappings[0]] } };
+  for (let i = 0; i < 2; i++) {
+    await call(portmap, "add", { conf: twice, prevResult });
+    assert.is(natTable(4).filter((line) => line.endsWith("--to-destination 10.0.0.2:80")).length, 1);
+    assert.is(natTable(4).filter((line) => /^-A CNI-DN-/.test(line)).length, 3);
+  }
+  await call(portmap, "check", { conf: twice, prevResult });
+  await call(portmap, "del", { conf: twice });
+  assert.equal(containerLines(), []);
+});
+
+for (const backend of ["iptables", "nftables"]) {
+  rules(`${backend}: dccp is a protocol with ports too`, async () => {
+    const mapped = { backend, runtimeConfig: { portMappings: [{ ...portMappings[0], protocol: "DCCP" }] } };
+    await call(portmap, "add", { conf: mapped, prevResult });
+    assert.match(run("nft", "list", "ruleset"), backend === "nftables" ? "dccp dport 8080 dnat to 10.0.0.2:80" : "");
+    if (backend === "iptables") assert.ok(natTable(4).some((line) =>
+      line.endsWith("-p dccp -m dccp --dport 8080 -j DNAT --to-destination 10.0.0.2:80")));
+    await call(portmap, "check", { conf: mapped, prevResult });
+    await call(portmap, "del", { conf: mapped });
+  });
+}
+
+rules("iptables: a condition that is an option of the tool is refused by ADD and CHECK, and DEL goes on", async () => {
+  const before = [natTable(4), natTable(6)];
+  for (const conditionsV4 of [["-h"], ["--modprobe=/x"]]) {
+    for (const verb of ["add", "check"] as const) {
+      const error = await rejects(call(portmap, verb, { conf: { ...conf, conditionsV4 }, prevResult }), 7);
+      assert.match(error.message, `Cannot use "${conditionsV4[0]}" in conditionsV4`);
+    }
+    await call(portmap, "del", { conf: { ...conf, conditionsV4 } });
+  }
+  assert.equal([natTable(4), natTable(6)], before);
+});
+
+rules("DEL forgets UDP connections to the container, and no others", async () => {
+  const seen = () => attempt("conntrack", "-L").stdout.split("\n").flatMap((line) =>
+    /src=(\S+) dst=192\.0\.2\.1/.exec(line)?.[1] ?? []).toSorted();
+  const connection = (source: string, port: number, to: string) => run("conntrack", "-I", "-p", "udp", "-s", source,
+    "-d", "192.0.2.1", "--sport", "1000", "--dport", `${port}`, "-r", to, "-q", source, "--reply-port-src", "81",
+    "--reply-port-dst", "1000", "-t", "100");
+  for (const [known, left] of [[prevResult, ["10.9.0.2", "10.9.0.3", "10.9.0.4"]],
+    [undefined, ["10.9.0.3", "10.9.0.4"]]] as const) {
+    attempt("conntrack", "-F");
+    await call(portmap, "add", { conf, prevResult });
+    connection("10.9.0.1", 8080, "10.0.0.2");
+    connection("10.9.0.2", 8080, "10.0.0.7"); // another container's, whose port it now is
+    connection("10.9.0.3", 8099, "10.0.0.2"); // no mapping of ours
+    connection("10.9.0.4", 8080, "192.0.2.1"); // a program of the host
+    assert.is(seen().length, 4);
+    for (let i = 0; i < 2; i++) {
+      await call(portmap, "del", { conf, ...(known === undefined ? {} : { prevResult: known }) });
+      assert.equal(seen(), left);
+    }
+  }
+});
+
 rules("what an administrator removed from the shared chains comes back, once", async () => {
   run("iptables", "-t", "nat", "-F", "PREROUTING");
   await call(portmap, "add", { conf, prevResult });
