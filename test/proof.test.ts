@@ -11,7 +11,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],
   "test/cni/json.test.ts": ["cni/repeated-keys"],
   "test/commands/frame.test.ts": [
-    "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",
+    "commands/all", "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",
     "commands/style", "commands/version/index",
   ],
   "test/commands/state.test.ts": [
