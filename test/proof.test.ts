@@ -11,9 +11,10 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],
   "test/cni/json.test.ts": ["cni/repeated-keys"],
   "test/commands/frame.test.ts": [
-    "commands/all", "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",
+    "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",
     "commands/style", "commands/version/index",
   ],
+  "test/commands/page.test.ts": ["commands/all"],
   "test/commands/state.test.ts": [
     "commands/check/index", "commands/gc/index", "commands/status/index", "commands/machine/configuration",
     "commands/machine/directories", "commands/machine/known", "commands/machine/network-call",

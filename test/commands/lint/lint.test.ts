@@ -90,7 +90,8 @@ for (const [title, text, expected] of [
   ["a network that is nothing but port mappings", definition("a", { cniVersion: "1.0.0", type: "portmap" }),
     [/7:\d+: error: spec\.config\.type: it is "portmap"/]],
   ["a pod that chooses another default route", pod([{ name: "x" }, { name: "y", "default-route": ["10.0.0.1"] }]),
-    [`7:61: note: ${networks}[1].default-route: the pod's default route leaves the default network for 10.0.0.1, as it ` +
+    [`7:61: note: ${networks}[1].default-route: the pod's default route leaves the default network for 10.0.0.1, as ` +
+      "it " +
       "asks (Multus up to 4.3 leaves it where it is)"]],
   ["a misspelled key", definition("a", { cniVersion: "1.0.0", type: "bridge", isGatway: true, _comment: "mine" }),
     ["7:50: warning: spec.config.isGatway: it is unknown and ignored, expected isGateway"]],

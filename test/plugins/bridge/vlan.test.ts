@@ -215,7 +215,8 @@ const filteringOf = ({ host }: Seen): number | undefined => linkOf(host, "br0")?
 kernel("a VLAN on somebody else's bridge without VLAN filtering is refused, with what to do", async () => {
   run("ip", "link", "add", "br0", "type", "bridge");
   const { message } = await rejects(add(driven({ vlan: 100 }, { strict: true })), code.invalidConfig);
-  assert.is(message, 'Cannot separate VLAN 100 on bridge "br0": its VLAN filtering is off, expected it on (ip link set ' +
+  assert.is(message, 'Cannot separate VLAN 100 on bridge "br0": its VLAN filtering is off, expected it on (ip link ' +
+    'set ' +
     'br0 type bridge vlan_filtering 1), or "vlanFiltering": true in the configuration');
   const seen = look();
   assert.equal([filteringOf(seen), portsOf(seen)], [0, []]);
