@@ -48,8 +48,7 @@ export function openModules(
   const loaded = new Map<string, LoadedModule>();
   let lock: ModuleLock | undefined;
   const installed = (name: string) => (moduleName.test(name) ? (lock ??= readLock(directory))[name] : undefined);
-  const own = (name: string) =>
-    remembered(kept.builtIn, name, () => compileModule(name, readBuiltIn(builtInDirectory, name)));
+  const own = (name: string) => builtInModule(kept, builtInDirectory, name);
   const builtIn = (name: string) =>
     moduleName.test(name) && existsSync(builtInPath(builtInDirectory, name)) ? described(own(name)) : undefined;
   const places = { directory, cap, builtIn, installed };
@@ -142,10 +141,10 @@ export function keptModules(): KeptModules {
 /** When there are more they are all forgotten: they are read again. */
 const keptModulesMax = 64;
 
-function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
-  const value = known.get(key) ?? make();
-  known.set(key, value);
-  return value;
+function builtInModule({ builtIn }: KeptModules, directory: string, name: string): CompiledModule {
+  const module = builtIn.get(name) ?? compileModule(name, readBuiltIn(directory, name));
+  builtIn.set(name, module);
+  return module;
 }
 
 function builtInPath(directory: string, name: string): string {

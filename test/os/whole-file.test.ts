@@ -112,6 +112,18 @@ test("have another version once they are written anew", () => {
   assert.is.not(readVersioned(path("a"), 100).version, version);
 });
 
+test("writes no temporary file through what somebody else has put in its place", () => {
+  const { random } = Math;
+  Math.random = () => 0.5;
+  try {
+    symlinkSync(path("elsewhere"), path(`.polynic-${process.pid}-${(2 ** 47).toString(16)}.tmp`));
+    throws(() => writeWholeFile(path("file"), "secret"), "EEXIST");
+    throws(() => createWholeFile(path("file"), "secret"), "EEXIST");
+    assert.equal([existsSync(path("elsewhere")), existsSync(path("file"))], [false, false]);
+  } finally {
+    Math.random = random;
+  }
+});
 test.run();
 
 const directories = suite("makeDirectory");
