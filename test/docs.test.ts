@@ -8,7 +8,8 @@ import { filesNamedIn } from "./helpers/sources.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "conf/README.md",
-  ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
+  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`)];
 const textOf = (page: string): string => readFileSync(join(root, page), "utf8");
 
 const links = suite("links");
