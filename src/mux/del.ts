@@ -2,7 +2,7 @@ import { isLocked, joinErrors, toCniError } from "../call/index.ts";
 import { requireContainerId, splitArgPairs } from "../cni/index.ts";
 import { errnoOf } from "../os/index.ts";
 import type { Handles, Log } from "../plugins/index.ts";
-import { removeScratch } from "../store/index.ts";
+import { removeScratch, tidyNowAndThen } from "../store/index.ts";
 import { multiplexerOf } from "./attachment/cached.ts";
 import type { FailedDetachment } from "./attachment/detach.ts";
 import { detachNetworks, keepForLater } from "./attachment/detach.ts";
@@ -43,6 +43,7 @@ export async function del(command: MuxCommand): Promise<void> {
       const isBusy = errors.some(isLocked);
       if (!isBusy && (!conf.retryDeleteOnError || !isWorthRetrying(failed)))
         attempt(() => removeScratch(conf.cniDir, attachment), errors);
+      tidyNowAndThen(conf.cniDir);
       if (errors.length === 0) return;
       if (isBusy || conf.retryDeleteOnError || (isKnown && isNoted(known))) throw joinErrors(errors);
       for (const error of errors) handles.log.warn(toCniError(error).message);

@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
-import { errnoOf, makeDirectory, removeStaleTemporaries, writeWholeFile } from "../os/index.ts";
+import type { World } from "../os/index.ts";
+import { errnoOf, makeDirectory, realWorld, removeStaleTemporaries, writeWholeFile } from "../os/index.ts";
 
 /**
  * Writes `<directory>/<name>` whole, mode 0600; the directory is made (0700) when it turns out to be missing.
@@ -33,9 +34,26 @@ function tidy(directory: string): void {
 /**
  * Deletes what writes that were killed left in a data directory and in its results; nobody would ever look at it again.
  */
-export function removeInterruptedWrites(cniDir: string): void {
+export function removeInterruptedWrites(cniDir: string, countMax = Number.POSITIVE_INFINITY): void {
   for (const directory of [cniDir, join(cniDir, "results")]) {
-    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) removeStaleTemporaries(directory);
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true)
+      removeStaleTemporaries(directory, countMax);
+  }
+}
+
+/** Killed calls are few, and listing a directory takes longer than any file in it. */
+const tidyingChance = 1 / 8, temporariesAtOnce = 64;
+
+/**
+ * The same for ADD and DEL, as not every runtime ever asks for GC: by some of them, a few files at once, and never a
+ * reason to fail.
+ */
+export function tidyNowAndThen(cniDir: string, { random }: Pick<World, "random"> = realWorld): void {
+  if (random() >= tidyingChance) return;
+  try {
+    removeInterruptedWrites(cniDir, temporariesAtOnce);
+  } catch {
+    return;
   }
 }
 

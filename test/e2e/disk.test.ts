@@ -56,6 +56,30 @@ disk("that fills up after ADD does not keep DEL from anything", () => {
     world.remove();
   }
 });
+disk("that is read-only lets DEL of an unknown container succeed, and is told with all that DEL could not do", () => {
+  const world = makeWorld(), directory = join(world.directory, "small");
+  try {
+    makeUplink(world);
+    mkdirSync(directory);
+    run("mount", "-t", "tmpfs", "tmpfs", directory);
+    const conf = JSON.parse(JSON.stringify(threeNetworks(world)).replaceAll(world.directory, directory));
+    succeed(world, multiplexed("ADD", conf));
+    run("mount", "-o", "remount,ro", directory);
+    succeed(world, multiplexed("DEL", conf, { containerId: "pod-9", netns: "" }));
+    const { status, json } = call(world, multiplexed("DEL", conf));
+    assert.is(status, 1);
+    const said = String(json?.msg);
+    for (const what of ["results/", "scratch file", "EROFS"]) assert.ok(said.includes(what), `${what}: ${said}`);
+    assert.ok(said.split(" / ").length >= 4, said);
+    assert.equal(leftovers(world, { container: world.container }).filter((what) => what.startsWith("container")), [],
+      "the links are gone all the same");
+    run("mount", "-o", "remount,rw", directory);
+    succeed(world, multiplexed("DEL", conf));
+  } finally {
+    run("sh", "-c", `umount ${directory} 2>/dev/null; true`);
+    world.remove();
+  }
+});
 disk.run();
 
 /** True when the ADD had room enough. */
