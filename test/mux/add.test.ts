@@ -284,6 +284,18 @@ deleting("deletes in reverse, every plugin of a chain too, with the ADD's result
   assert.equal(bench.calls[2]?.request.conf["runtimeConfig"], { portMappings: [1] }, "as ADD had it");
 });
 
+deleting("gives plugins the ADD's capability arguments where the runtime gives none, as portmap needs", async () => {
+  const conf = { delegates: [single("one", { capabilities: { portMappings: true } })] };
+  const ports = [{ hostPort: 80, containerPort: 80, protocol: "tcp" }];
+  for (const lost of [[], ["c1"]]) {
+    await add(bench.command({ ...conf, runtimeConfig: { portMappings: ports } }));
+    for (const name of lost) unlinkSync(join(bench.cniDir, name));
+    bench.calls.length = 0;
+    await del(bench.command(conf, { verb: "DEL" }));
+    assert.equal(bench.calls[0]?.request.conf["runtimeConfig"], { portMappings: ports });
+  }
+});
+
 deleting("deletes the links of all networks in one request", async () => {
   const delegates = [single("one"), single("two"), single("three")];
   await add(bench.command({ delegates }));

@@ -15,7 +15,9 @@ const entry: CachedAttachment = {
   confText: '{"name":"blue","type":"bridge"}', result: { cniVersion: "1.0.0", ips: [] },
   multiplexer: { network: "pods", ifName: "eth0", netns: "/run/netns/a", args: "" },
 };
-const bare: CachedAttachment = { ...key, netns: "", cniArgs: [], capabilityArgs: {}, confText: "{}", result: undefined };
+const bare: CachedAttachment = {
+  ...key, netns: "", cniArgs: [], capabilityArgs: {}, confText: "{}", result: undefined,
+};
 
 let cniDir = "";
 const test = suite("result cache");

@@ -127,7 +127,7 @@ known("keeps two attachments of one container apart, with and without their scra
   assert.equal(one()?.networks.length, 2);
 });
 
-known("adds what the cache has beyond the scratch file when all is asked for: an ADD before it may have left it", async () => {
+known("adds what the cache has beyond the scratch file when all is asked for, left by an ADD before", async () => {
   await attach("c1");
   change("c1", (json) => json.slice(0, 1));
   assert.equal(all()[0]?.networks.map(shown), [complete[0], ["net-two", "net1", "cache", "10.0.0.1/24", true, null]]);
