@@ -3,7 +3,7 @@ import type { Result, WireResult } from "../cni/index.ts";
 import { CniError, code, toWireResult } from "../cni/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
-import { refuseLongResultName, removeResult, removeScratch, saveScratch, tidyNowAndThen } from "../store/index.ts";
+import { refuseLongResultName, removeResult, removeScratch, saveScratch } from "../store/index.ts";
 import type { Begun } from "./attachment/begun.ts";
 import { multiplexerOf, remember } from "./attachment/cached.ts";
 import type { ChainStep } from "./attachment/chain.ts";
@@ -82,7 +82,6 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
         const version = conf.answerVersion || (attachments[0]?.delegate.network.cniVersion ?? conf.cniVersion);
         const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);
-        tidyNowAndThen(conf.cniDir);
         return result;
       } catch (error) {
         throw await takeBack({ begun, earlier, error }, command);

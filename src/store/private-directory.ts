@@ -31,29 +31,17 @@ function tidy(directory: string): void {
   }
 }
 
+/** For DEL, which writes nothing as a rule: the same in a data directory and in its results. */
+export function tidyNowAndThen(cniDir: string, { random }: Pick<World, "random"> = realWorld): void {
+  if (random() < tidyingChance) for (const directory of [cniDir, join(cniDir, "results")]) tidy(directory);
+}
+
 /**
  * Deletes what writes that were killed left in a data directory and in its results; nobody would ever look at it again.
  */
-export function removeInterruptedWrites(cniDir: string, countMax = Number.POSITIVE_INFINITY): void {
+export function removeInterruptedWrites(cniDir: string): void {
   for (const directory of [cniDir, join(cniDir, "results")]) {
-    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true)
-      removeStaleTemporaries(directory, countMax);
-  }
-}
-
-/** Killed calls are few, and listing a directory takes longer than any file in it. */
-const tidyingChance = 1 / 8, temporariesAtOnce = 64;
-
-/**
- * The same for ADD and DEL, as not every runtime ever asks for GC: by some of them, a few files at once, and never a
- * reason to fail.
- */
-export function tidyNowAndThen(cniDir: string, { random }: Pick<World, "random"> = realWorld): void {
-  if (random() >= tidyingChance) return;
-  try {
-    removeInterruptedWrites(cniDir, temporariesAtOnce);
-  } catch {
-    return;
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) removeStaleTemporaries(directory);
   }
 }
 
