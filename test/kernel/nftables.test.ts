@@ -403,6 +403,13 @@ scripted("is not usable when the transaction or the table is refused", () => {
   assert.is(refusing(1, EOPNOTSUPP).usable(), false);
 });
 
+scripted("is usable where the kernel only cannot just now, so that no error is swallowed for it", () => {
+  for (const errno of [4, 11, ENOMEM, 16, ERESTART, 105]) {
+    assert.is(refusing(1, errno).usable(), true, String(errno));
+    assert.is(nftablesOf(() => { throw new SystemCallError("socket", errno); }).usable(), true, String(errno));
+  }
+});
+
 scripted("says which message was refused", async () => {
   assert.match((await rejects(refusing(0, EPERM).commit(skeleton), "EPERM")).message, "begin an nftables transaction");
   assert.match((await rejects(refusing(1, ENOMEM).commit(skeleton), "ENOMEM")).message, 'add table "ip t"');

@@ -33,7 +33,10 @@ export interface Nftables {
   /** The rules of a chain in order; undefined when the table or chain is missing. */
   rules(chain: ChainName): readonly NftRule[] | undefined;
   exists(chain: ChainName): boolean;
-  /** False when this kernel has no nf_tables or refuses a dry transaction in this namespace. */
+  /**
+   * False when this kernel has no nf_tables or refuses a dry transaction in this namespace; what it cannot do just now
+   * counts as usable.
+   */
   usable(): boolean;
 }
 
@@ -146,10 +149,15 @@ function chainExists(socket: NetlinkSocket, chain: ChainName): boolean {
 function usable(socket: () => NetlinkSocket): boolean {
   const messages = nft.transaction([{ do: "add table", family: "inet", table: "polynic-usable" }], { dry: true });
   try {
-    return socket().executeAll(messages).every((error) => error === undefined);
+    return socket().executeAll(messages).every((error) => error === undefined || isPassing(error));
   } catch (error) {
     // Without NETLINK_NETFILTER in the kernel there is not even a socket.
-    if (error instanceof NetlinkError || error instanceof SystemCallError) return false;
+    if (error instanceof NetlinkError || error instanceof SystemCallError) return isPassing(error);
     throw error;
   }
+}
+
+/** What a kernel says that has nf_tables and cannot just now: nothing that was left may be taken for absent then. */
+function isPassing({ errnoName }: NetlinkError | SystemCallError): boolean {
+  return ["EINTR", "EAGAIN", "ENOMEM", "ENOBUFS", "EBUSY", "ERESTART", "EMFILE", "ENFILE"].includes(errnoName);
 }

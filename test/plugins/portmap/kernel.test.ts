@@ -368,13 +368,18 @@ rules.run();
 
 const races = kernelSuite("portmap at once", import.meta.url, { needs: ["nft_nat"] });
 
-/** Calls of processes of their own, all at the same time; their outputs on failure. */
-async function atOnce(verb: "add" | "del", containerIds: readonly string[]): Promise<void> {
+/** Calls of processes of their own, all at the same time, of each for one id after the other. */
+async function atOnce(
+  verb: "add" | "del", containerIds: readonly string[], { conf: chosen = conf as object, together = 1 } = {},
+): Promise<void> {
   const script = `
     import { portmap } from ${JSON.stringify(import.meta.resolve("../../../src/plugins/portmap/index.ts"))};
     import { call } from ${JSON.stringify(import.meta.resolve("../../helpers/firewall.ts"))};
-    await call(portmap, "${verb}", { conf: ${JSON.stringify(conf)}, prevResult: ${JSON.stringify(prevResult)}, containerId: process.argv[1] });`;
-  const children = containerIds.map((id) => spawn(process.execPath, ["--input-type=module", "-e", script, id],
+    const conf = ${JSON.stringify(chosen)}, prevResult = ${JSON.stringify(prevResult)};
+    for (const containerId of process.argv.slice(1)) await call(portmap, "${verb}", { conf, prevResult, containerId });`;
+  const groups = Array.from({ length: Math.ceil(containerIds.length / together) },
+    (_, i) => containerIds.slice(i * together, (i + 1) * together));
+  const children = groups.map((ids) => spawn(process.execPath, ["--input-type=module", "-e", script, ...ids],
     { stdio: ["ignore", "ignore", "pipe"] }));
   const outcomes = await Promise.all(children.map(async (child) => {
     let said = "";
@@ -395,6 +400,17 @@ races("ADDs of eight containers make each shared rule once and lose no entry", a
   }
   await atOnce("del", ids);
   assert.equal(containerLines(), []);
+});
+
+races("nftables: 200 ADDs and 200 DELs of eight processes at once all succeed and leave no rule", async () => {
+  // Lists of hundreds of rules, which change while they are read.
+  const ids = Array.from({ length: 200 }, (_, i) => `n${i}`);
+  const how = { conf: { ...conf, backend: "nftables" }, together: 25 };
+  const rulesOf = () => nftJson("list ruleset").filter((entry) => entry.rule?.comment?.startsWith("n")).length;
+  await atOnce("add", ids, how);
+  assert.ok(rulesOf() >= 200 * 9, String(rulesOf()));
+  await atOnce("del", ids, how);
+  assert.is(rulesOf(), 0);
 });
 
 races("ten DELs of one container all succeed", async () => {
