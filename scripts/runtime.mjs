@@ -31,12 +31,14 @@ export const nodeFlags = [
 ];
 
 /**
- * Flags of the daemon's runtime: it lives long and reads what others send, so it keeps its own hash seed, and collects
- * garbage in small steps. V8 refuses the code caches under these, which costs its start 30 ms.
+ * Flags of the daemon's runtime: it lives long and reads what others send, so it has a hash seed of its own. V8 refuses
+ * the code caches under these, which costs its start 30 ms.
  *
- * - disable-sigusr1: as above.
+ * - max-semi-space-size=4, in MiB: of what a call allocates nearly nothing outlives it, so a little room is emptied
+ *   often. After 500 ADD and DEL of three networks it stands at 85 MiB; with V8's own 16 at 137.
+ * - v8-pool-size=1, disable-sigusr1: as above.
  */
-export const daemonFlags = ["--disable-sigusr1"];
+export const daemonFlags = ["--max-semi-space-size=4", "--v8-pool-size=1", "--disable-sigusr1"];
 
 /** Puts the runtime, stripped where binutils are at hand, and the one library small systems lack into `directory`. */
 export function shipRuntime(directory) {

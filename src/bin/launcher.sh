@@ -41,6 +41,8 @@ unset NODE_OPTIONS NODE_PATH NODE_COMPILE_CACHE NODE_V8_COVERAGE NODE_DEBUG NODE
 
 # What runs for long has flags of its own, see scripts/runtime.mjs.
 if [ "$1" = daemon ]; then
+  # The C library gives every thread a heap of its own, which keep what they once had.
+  export MALLOC_ARENA_MAX=2
   exec "$lib/node" @DAEMON_FLAGS@ "$lib/start.cjs" "$name" "$@"
 fi
 exec "$lib/node" @NODE_FLAGS@ "$lib/start.cjs" "$name" "$@"
