@@ -69,6 +69,8 @@ export function openHandles(options: HandlesOptions): OpenHandles {
   const container = once(() => keep(openNamespace(netns, { aside })));
   const present = once(() => {
     const namespace = container.known() ?? openNamespaceIfPresent(netns, { aside });
+    if (namespace === undefined && netns !== "" && existsSync(netns))
+      log.warn(`network namespace "${netns}" is gone: an ordinary file is there; what was in it needs no deleting`);
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
   const iptables = once(() =>

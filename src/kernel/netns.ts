@@ -39,12 +39,14 @@ export function openOwnNetns(): Netns {
   return { path: "", fd: openSync(ownPath, "r") };
 }
 
-/** @throws NetnsError when nothing is there (`gone`), or when it is a file of another kind */
+/** @throws NetnsError when nothing is there, or nothing but the file it was mounted on (`gone`), or another kind */
 export function openNetns(path: string): Netns {
   try {
     const { type } = statfsSync(path);
     if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
-      throw new NetnsError(path, "it is an ordinary file, expected a namespace (nsfs)", { gone: false });
+      // A file is what a namespace was mounted on: with the mount it is gone.
+      const gone = statSync(path).isFile();
+      throw new NetnsError(path, "it is an ordinary file, expected a namespace (nsfs)", { gone });
     }
     return { path, fd: openSync(path, "r") };
   } catch (error) {

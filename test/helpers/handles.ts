@@ -8,7 +8,7 @@ import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from ".
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { CniError, code, newestVersion, toWireResult } from "../../src/cni/index.ts";
 import type {
-  AddContext, DelContext, Handles, Plugin, PluginRequest, StepRequest, ValidAttachment,
+  AddContext, DelContext, Handles, Log, Plugin, PluginRequest, StepRequest, ValidAttachment,
 } from "../../src/plugins/index.ts";
 
 /** One plugin called for one attachment. */
@@ -24,6 +24,8 @@ export interface Driven {
   readonly prevResult?: Result;
   /** The configuration is the node's own; true when absent. */
   readonly trusted?: boolean;
+  /** Hears what is logged. */
+  readonly log?: Log;
   /** Directory of the modules that decide; absent: there are none. */
   readonly modules?: string;
   /** What has no effect is refused, as the multiplexer refuses it; else it is added to `notices`. */
@@ -93,10 +95,10 @@ export async function gc(driven: Driven, validAttachments: readonly ValidAttachm
 }
 
 async function withHandles<T>(
-  { netns, modules = "", through }: Driven,
+  { netns, modules = "", log = silent, through }: Driven,
   work: (handles: Handles) => Promise<T>,
 ): Promise<T> {
-  const open = openHandles({ netns, path: [], execute: [], modules, log: silent,
+  const open = openHandles({ netns, path: [], execute: [], modules, log,
     surroundings: { env: process.env, tell: () => {} } });
   const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam
     : open.plugin(type)) });

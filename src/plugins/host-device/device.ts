@@ -94,12 +94,13 @@ function pciDriver(address: string, sysfs: string): string {
  * @throws CniError 7 when there is none
  */
 export function findDevice(links: Links, selector: Selector, sysfs: string): Link {
-  const link = lookUp(links, selector, sysfs);
+  const link = lookUpDevice(links, selector, sysfs);
   if (link !== undefined) return link;
   throw refused(describe(selector), "the host has no such link");
 }
 
-function lookUp(links: Links, selector: Selector, sysfs: string): Link | undefined {
+/** The same, or undefined: it is not there, or in another namespace. */
+export function lookUpDevice(links: Links, selector: Selector, sysfs: string): Link | undefined {
   switch (selector.by) {
     case "device": return links.find(selector.name);
     case "hwaddr": return links.list().find(({ mac }) => mac === selector.mac);

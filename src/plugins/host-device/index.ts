@@ -17,8 +17,8 @@ import type { AddContext, Attachment, Plugin } from "../contract/plugin.ts";
 import { attachInterface } from "../interface/attach.ts";
 import { checkInterface, requirePrevResult } from "../interface/check.ts";
 import type { HostDeviceConf, SelectedDevice } from "./device.ts";
-import { findDevice, selectDevice } from "./device.ts";
-import { moveIn, moveOut } from "./move.ts";
+import { findDevice, lookUpDevice, selectDevice } from "./device.ts";
+import { findMoved, moveIn, moveOut } from "./move.ts";
 
 /** The plugin, looking for devices below the directory where sysfs is mounted. */
 export function hostDeviceIn(sysfs: string): Plugin {
@@ -46,9 +46,18 @@ export function hostDeviceIn(sysfs: string): Plugin {
       };
     },
 
-    async del({ attachment, conf }, context) {
+    async del({ attachment, conf, prevResult }, context) {
       const { host, containerIfPresent: container, log } = context;
-      if (container !== undefined && !isDpdk(conf, sysfs)) moveOut(attachment.ifName, host, container, log);
+      const selected = selectedOrNone(conf, sysfs);
+      if (container === undefined || selected?.dpdk === true) return;
+      const link = findMoved(container.links, { attachment, selector: selected?.selector, prevResult });
+      if (link !== undefined) moveOut(link, host, container, log);
+      else if (selected !== undefined && lookUpDevice(host.links, selected.selector, sysfs) === undefined) {
+        log.warn(
+          `Cannot return the device of interface "${attachment.ifName}" to the host: no link of the container has ` +
+            "that name or tells by its alias that it is the device, and the host does not have it",
+        );
+      }
     },
 
     async check(call, { container }) {
@@ -77,10 +86,10 @@ async function leaseFor(
 export const hostDevice = hostDeviceIn("/sys");
 
 /** For DEL, which takes a device that cannot be looked up any more for an ordinary one. */
-function isDpdk(conf: HostDeviceConf, sysfs: string): boolean {
+function selectedOrNone(conf: HostDeviceConf, sysfs: string): SelectedDevice | undefined {
   try {
-    return selectDevice(conf, sysfs).dpdk;
+    return selectDevice(conf, sysfs);
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -4,9 +4,11 @@
  * the kernel takes the new one on arrival when the old one is in use (net/core/dev.c, dev_change_net_namespace).
  * A moved link is down, and without its addresses.
  */
+import type { Result } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
-import type { Link, Namespace } from "../../kernel/index.ts";
-import type { AddContext, Log } from "../contract/plugin.ts";
+import type { Link, Links, Namespace } from "../../kernel/index.ts";
+import type { AddContext, Attachment, Log } from "../contract/plugin.ts";
+import type { Selector } from "./device.ts";
 
 /** A host link and the name it gets in the container. */
 export interface MoveIn {
@@ -49,27 +51,53 @@ function restore(device: Link, ifName: string, host: Namespace, container: Names
   if (back !== undefined && up) host.links.set(back.index, { up: true });
 }
 
+/** What is known of a device that was moved in. */
+export interface MovedIn {
+  readonly attachment: Attachment;
+  readonly selector: Selector | undefined;
+  /** Of the ADD; undefined where the runtime has none. */
+  readonly prevResult: Result | undefined;
+}
+
+/**
+ * The container's link that is the device: of the interface's name, or, where the container has renamed it, with an
+ * alias that only a moved link has, and the device's name there or its MAC.
+ */
+export function findMoved(links: Links, { attachment, selector, prevResult }: MovedIn): Link | undefined {
+  const named = links.find(attachment.ifName);
+  if (named !== undefined && isMoved(named)) return named;
+  const { ifName, netns } = attachment;
+  const entry = prevResult?.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === netns);
+  const mac = selector?.by === "hwaddr" ? selector.mac : entry?.mac?.toLowerCase();
+  const renamed = links.list().filter(isMoved).find((link) => (
+    (selector?.by === "device" && link.alias === selector.name) || (mac !== undefined && link.mac === mac)));
+  return renamed ?? named;
+}
+
+function isMoved({ alias = "" }: Link): boolean {
+  return alias !== "";
+}
+
 /**
  * The device back on the host under its old name, down, without alias. A link without an alias is none of ours and
  * stays.
  *
  * @throws CniError 11 when the host has a link of the old name; the device then stays in the container as it is
  */
-export function moveOut(ifName: string, host: Namespace, container: Namespace, log: Log): void {
-  const link = container.links.find(ifName);
-  if (link === undefined) return;
+export function moveOut(link: Link, host: Namespace, container: Namespace, log: Log): void {
   const { alias: name = "" } = link;
   if (name === "") {
     log.warn(
-      `Cannot return interface "${ifName}" to the host: its alias does not tell its name there; it stays where it is`,
+      `Cannot return interface "${link.name}" to the host: its alias does not tell its name there; it stays where it ` +
+        "is",
     );
     return;
   }
   if (host.links.find(name) !== undefined) {
     throw new CniError(
       code.tryAgainLater,
-      `Cannot return interface "${ifName}" to the host as "${name}": the host has a link of that name, expected it ` +
-        "gone",
+      `Cannot return interface "${link.name}" to the host as "${name}": the host has a link of that name, expected ` +
+        "it gone",
     );
   }
   container.links.set(link.index, { namespace: host, name, alias: "" });

@@ -8,13 +8,15 @@
  * Refuses (7) an MTU above the master's.     Source: linux/if_link.h, IFLA_MACVLAN_*
  */
 import type { Confs } from "../../cni/index.ts";
-import { allVersions, confSchema } from "../../cni/index.ts";
-import type { LinkSettings, NewLink } from "../../kernel/index.ts";
+import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
+import type { Link, LinkSettings, NewLink } from "../../kernel/index.ts";
 import { definePlugin } from "../contract/define.ts";
+import { hasErrno } from "../contract/errno.ts";
 import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { requestedMac } from "../interface/mac.ts";
+import type { Master } from "../interface/master.ts";
 import { findMaster, linkOn, refuseMissingMaster, refuseMtuAbove } from "../interface/master.ts";
 
 export type MacvlanConf = Confs["macvlan"];
@@ -42,8 +44,13 @@ export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
     const master = findMaster(conf, context);
     refuseMtuAbove(master.link, conf.mtu);
     const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), ...plan }, context);
-    const result = await attachInterface({ link, attachment, ipam, announce: true }, context);
-    return { ...result, dns: conf.dns ?? {} };
+    try {
+      const result = await attachInterface({ link, attachment, ipam, announce: true }, context);
+      return { ...result, dns: conf.dns ?? {} };
+    } catch (error) {
+      // Only setting it up tells: the kernel looks at those that are up.
+      throw hasErrno(error, "EADDRINUSE") ? takenMac(link, master, error) : error;
+    }
   },
 
   status: ({ conf }, handles) => refuseMissingMaster(conf, handles),
@@ -61,6 +68,18 @@ export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
       throw broken(`Cannot accept interface "${name}": its macvlan mode is ${mode ?? "unknown"}, expected ${wanted}`);
   },
 });
+
+function takenMac({ name, mac = "" }: Link, { link: master, namespace }: Master, cause: unknown): CniError {
+  const holder = namespace.links.list().find((one) => (
+    one.mac === mac && one.up && (one.index === master.index || one.parent === master.index)));
+  return new CniError(
+    code.invalidConfig,
+    `Cannot set interface "${name}" up: master "${master.name}" has MAC ${mac} in use by ` +
+      `${holder === undefined ? "a macvlan link of another network namespace" : `link "${holder.name}"`}, expected ` +
+      "another MAC",
+    { cause },
+  );
+}
 
 export function macvlanLink(
   { mode, bcqueuelen = 0 }: Pick<MacvlanConf, "mode" | "bcqueuelen">,

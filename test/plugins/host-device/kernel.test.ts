@@ -177,4 +177,61 @@ for (const up of [false, true]) {
   });
 }
 
+for (const [title, conf, withResult] of [
+  ["by its name on the host", { device: "dev0" }, false],
+  ["by its MAC", { hwaddr: mac }, false],
+  ["by the MAC of the ADD's result", { device: "dev0-by-another-name" }, true],
+] as const) {
+  kernel(`a device that the container has renamed is found ${title}`, async () => {
+    run("ip", "link", "property", "add", "dev", "dev0", "altname", "dev0-by-another-name");
+    const one = driven({ ...conf, ipam });
+    const result = await add({ ...one, conf: { device: undefined, ...conf, ipam } });
+    netns.exec("ip", "link", "set", "eth0", "down");
+    netns.exec("ip", "link", "set", "eth0", "name", "lan0");
+    const gone = { ...one, conf: { device: undefined, ...conf, ipam }, ...(withResult ? { prevResult: result } : {}) };
+    await del(gone);
+    assert.equal([names(netns), linkOf("dev0").address, linkOf("dev0").ifalias], [["lo"], mac, undefined]);
+    assert.is(reservations.size, 0);
+    await del(gone);
+  });
+}
+
+kernel("DEL says so when the device cannot be found any more, and not when it is back", async () => {
+  const warnings: string[] = [];
+  const log = { error() {}, verbose() {}, debug() {}, warn: (line: string) => void warnings.push(line) };
+  const one = driven({}, { log });
+  await add(one);
+  await del(one);
+  await del(one);
+  assert.equal(warnings, []);
+  await add(one);
+  netns.exec("ip", "link", "set", "eth0", "down");
+  netns.exec("ip", "link", "set", "eth0", "name", "lan0", "alias", "mine");
+  await del(one);
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /^Cannot return the device of interface "eth0" to the host: no link/);
+  assert.ok(names(netns).includes("lan0"));
+});
+
+kernel("an alternative name longer than 15 bytes names the device, which returns under its own", async () => {
+  run("ip", "link", "property", "add", "dev", "dev0", "altname", "enx00163e1234567890");
+  const one = driven({ device: "enx00163e1234567890" });
+  await add(one);
+  assert.is(linkOf("eth0", netns).ifalias, "dev0");
+  await del(one);
+  assert.is(linkOf("dev0").address, mac);
+});
+
+kernel("an ordinary file in the namespace's place: the addresses are released, and it is a warning", async () => {
+  const warnings: string[] = [];
+  const log = { error() {}, verbose() {}, debug() {}, warn: (line: string) => void warnings.push(line) };
+  run("touch", "/run/netns/leftover");
+  reservations.add("test-container/eth0");
+  const one = driven({ ipam }, { netns: "/run/netns/leftover", log });
+  await del(one);
+  assert.is(reservations.size, 0);
+  assert.match(warnings.join(), /network namespace "\/run\/netns\/leftover" is gone: an ordinary file is there/);
+  assert.is((await rejects(add(one), code.invalidNetns)).message.includes("ordinary file"), true);
+});
+
 kernel.run();

@@ -162,4 +162,24 @@ kernel("a failure at any step leaves links, addresses, routes and reservations a
   assert.ok(count > 8, `only ${count} steps were made to fail`);
 });
 
+kernel("a MAC that is in use on the master is refused, naming both and who has it", async () => {
+  const mac = "02:00:00:00:00:21", other = makeNetns();
+  await add(driven({ mac }, { netns: other.path }));
+  assert.is((await rejects(add(driven({ mac })), code.invalidConfig)).message, 'Cannot set interface "eth0" up: master ' +
+    `"up0" has MAC ${mac} in use by a macvlan link of another network namespace, expected another MAC`);
+  const own = ipJson("link show up0")[0].address;
+  assert.match((await rejects(add(driven({ mac: own })), code.invalidConfig)).message,
+    new RegExp(`master "up0" has MAC ${own} in use by link "up0"`));
+  assert.not.ok(names(netns).includes("eth0"));
+  other.remove();
+});
+
+kernel("an alternative name longer than 15 bytes names the master", async () => {
+  run("ip", "link", "property", "add", "dev", "up0", "altname", "enx00163e1234567890");
+  const one = driven({ master: "enx00163e1234567890", ipam });
+  const result = await add(one);
+  await check({ ...one, prevResult: result });
+  await del(one);
+});
+
 kernel.run();
