@@ -117,10 +117,10 @@ export function loadCt(key: number): Expression {
   return { name: "ct", data: { key, dreg: register.first } };
 }
 
-/** Loads the kind of the destination address (RTN_LOCAL ...) as the routing tables have it into register 1. */
-export function loadDestinationType(): Expression {
-  // NFT_FIB_RESULT_ADDRTYPE and NFTA_FIB_F_DADDR.
-  return { name: "fib", data: { dreg: register.first, result: 3, flags: 2 } };
+/** Loads the kind of one of the addresses (RTN_LOCAL ...) as the routing tables have it into register 1. */
+export function loadAddressType(which: "saddr" | "daddr"): Expression {
+  // NFT_FIB_RESULT_ADDRTYPE; NFTA_FIB_F_SADDR and NFTA_FIB_F_DADDR.
+  return { name: "fib", data: { dreg: register.first, result: 3, flags: which === "saddr" ? 1 : 2 } };
 }
 
 /** Goes on only when register 1 compares so with `value`. */

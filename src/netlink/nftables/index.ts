@@ -18,6 +18,7 @@ export {
   etherDaddr,
   etherSaddr,
   fibDaddrType,
+  fibSaddrType,
   iifname,
   l4proto,
   mark,

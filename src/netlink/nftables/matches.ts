@@ -6,7 +6,7 @@ import {
   compare,
   ctKey,
   loadCt,
-  loadDestinationType,
+  loadAddressType,
   loadMeta,
   maskXor,
   metaKey,
@@ -32,6 +32,8 @@ import { NftExpressionError } from "./rule.ts";
 
 /** The protocols whose header starts with a source and a destination port. */
 export type PortProtocol = "tcp" | "udp" | "udplite" | "dccp" | "sctp";
+/** Whichever it is: with "th" nothing is asked of the packet but the port. */
+export type AnyPortProtocol = PortProtocol | "th";
 
 /** One value, or all from one to another, both included. */
 export type Span<Value> = Value | { readonly from: Value; readonly to: Value };
@@ -65,11 +67,11 @@ export function etherDaddr(op: Operator, ...macs: readonly Uint8Array[]): RulePa
 }
 
 /** `tcp dport 80`, `udp dport 1000-2000`, `tcp dport { 80, 443 }`. */
-export function dport(protocol: PortProtocol, op: Operator, ...ports: readonly Span<number>[]): RulePart {
+export function dport(protocol: AnyPortProtocol, op: Operator, ...ports: readonly Span<number>[]): RulePart {
   return matchPorts("dport", protocol, op, ports);
 }
 
-export function sport(protocol: PortProtocol, op: Operator, ...ports: readonly Span<number>[]): RulePart {
+export function sport(protocol: AnyPortProtocol, op: Operator, ...ports: readonly Span<number>[]): RulePart {
   return matchPorts("sport", protocol, op, ports);
 }
 
@@ -136,7 +138,16 @@ export const addressType = {
 
 /** `fib daddr type local`: the packet is for an address of this host. */
 export function fibDaddrType(op: Operator, type: keyof typeof addressType): RulePart {
-  return { expressions: [loadDestinationType(), compare(equality(op), u32Bytes(addressType[type]))] };
+  return matchAddressType("daddr", op, type);
+}
+
+/** `fib saddr type local`: the packet comes from an address of this host. */
+export function fibSaddrType(op: Operator, type: keyof typeof addressType): RulePart {
+  return matchAddressType("saddr", op, type);
+}
+
+function matchAddressType(which: "saddr" | "daddr", op: Operator, type: keyof typeof addressType): RulePart {
+  return { expressions: [loadAddressType(which), compare(equality(op), u32Bytes(addressType[type]))] };
 }
 
 function establishes(op: Operator, protocols: readonly number[]): Pick<RulePart, "establishes"> {
@@ -197,7 +208,7 @@ function addressOperand(value: Prefix | Span<Address>): Operand {
 
 function matchPorts(
   which: "sport" | "dport",
-  protocol: PortProtocol,
+  protocol: AnyPortProtocol,
   op: Operator,
   ports: readonly Span<number>[],
 ): RulePart {
@@ -207,7 +218,7 @@ function matchPorts(
       : { is: "range", from: portBytes(port.from), to: portBytes(port.to) },
   );
   return {
-    needs: { layer: "transport", protocol: transportProtocol[protocol] },
+    ...(protocol === "th" ? {} : { needs: { layer: "transport", protocol: transportProtocol[protocol] } }),
     ...match(portField(which), op, operands),
   };
 }

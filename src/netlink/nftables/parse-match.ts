@@ -20,6 +20,7 @@ import {
   etherDaddr,
   etherSaddr,
   fibDaddrType,
+  fibSaddrType,
   iifname,
   l4proto,
   mark,
@@ -29,9 +30,10 @@ import {
   saddr,
   sport,
 } from "./matches.ts";
-import type { PortProtocol, Span } from "./matches.ts";
+import type { AnyPortProtocol, Span } from "./matches.ts";
 import { NftExpressionError, rule } from "./rule.ts";
 import type { RulePart } from "./rule.ts";
+import { counter } from "./statements.ts";
 
 /**
  * The parts of a rule that a list of words stands for, in a chain of that family.
@@ -47,7 +49,8 @@ export function parseMatch(words: readonly string[], family: NftFamily): readonl
   return parts;
 }
 
-const supported = "ip, ip6, ether, tcp, udp, udplite, dccp, sctp, iifname, oifname, mark, meta, ct or fib";
+const supported = "ip, ip6, ether, tcp, udp, udplite, dccp, sctp, th, iifname, oifname, mark, meta, ct, fib " +
+  "or counter";
 
 function parseOne(reader: WordReader): RulePart {
   const word = reader.word(supported);
@@ -62,17 +65,19 @@ function parseOne(reader: WordReader): RulePart {
     case "udp":
     case "udplite":
     case "dccp":
-    case "sctp": return parsePort(reader, word);
+    case "sctp":
+    case "th": return parsePort(reader, word);
     case "meta": return parseMeta(reader);
     case "iifname":
     case "oifname":
     case "mark": return parseMetaKey(reader, word);
     case "ct": return parseCt(reader);
     case "fib": {
-      reader.choice("daddr");
+      const build = { saddr: fibSaddrType, daddr: fibDaddrType }[reader.choice("saddr", "daddr")];
       reader.choice("type");
-      return fibDaddrType(reader.operator(), reader.choice(...keysOf(addressType)));
+      return build(reader.operator(), reader.choice(...keysOf(addressType)));
     }
+    case "counter": return counter();
     default: throw refusal(word, supported);
   }
 }
@@ -86,7 +91,7 @@ function parseNetwork(reader: WordReader, word: "ip" | "ip6"): RulePart {
   return build(op, ...reader.values((text) => parseAddresses(text, family)));
 }
 
-function parsePort(reader: WordReader, protocol: PortProtocol): RulePart {
+function parsePort(reader: WordReader, protocol: AnyPortProtocol): RulePart {
   const build = { sport, dport }[reader.choice("sport", "dport")];
   return build(protocol, reader.operator(), ...reader.values(parsePorts));
 }

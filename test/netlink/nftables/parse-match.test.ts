@@ -40,7 +40,7 @@ const refused: readonly [family: NftFamily, text: string, token: string, says: R
   ["ip", "meta skuid 0", "skuid", /expected iifname/],
   ["ip", "ct state established,old", "old", /expected invalid, established/],
   ["ip", "ct state != established,related", "established,related", /one word after "!="/],
-  ["ip", "fib saddr type local", "saddr", /expected daddr/],
+  ["ip", "fib mark type local", "mark", /expected saddr, daddr/],
   ["bridge", "ether saddr 02:00", "02:00", /expected an address/],
   ["ip", "iifname \"eth0", "\"", /expected a value/],
   ["ip", "iifname sixteen-letters-", "sixteen-letters-", /1 to 15 bytes/],
