@@ -5,9 +5,19 @@
 import type { CommandRows, Status } from "./command.ts";
 import type { ProcessEnvironment } from "./output.ts";
 
-const state = "What is there", here = "On this machine", networks = "For who writes networks and modules";
+const containers = "Containers", state = "What is there", here = "On this machine", networks = "For who writes networks and modules";
 
 export const rows: CommandRows = {
+  attach: {
+    section: containers,
+    summary: "attaches a container to networks by hand",
+    load: async () => (await import("./attach/index.ts")).attachCommand,
+  },
+  detach: {
+    section: containers,
+    summary: "takes away what was attached by hand",
+    load: async () => (await import("./detach/index.ts")).detachCommand,
+  },
   status: {
     section: state,
     summary: "asks every network whether containers can be attached to it",

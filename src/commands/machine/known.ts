@@ -112,13 +112,13 @@ export function chosen(all: readonly Remembered[], words: readonly string[]): re
 /** What a call about it is configured with: all else is remembered. */
 export function confOf({ multiplexer, networks, stateDir }: Remembered): JsonObject {
   const [first] = networks;
-  const text = first?.attachment.delegate.confText ?? "";
+  const texts = networks.map(({ attachment }) => attachment.delegate.confText).filter((text) => text !== "");
   return {
     cniVersion: newestVersion,
     name: multiplexer?.network ?? first?.attachment.delegate.network.name ?? byHand,
     type: "polynic",
     cniDir: stateDir,
-    ...(text === "" ? {} : { delegates: [parseJsonObject(text, "what is remembered of it")] }),
+    delegates: texts.map((text) => parseJsonObject(text, "what is remembered of it")),
   };
 }
 

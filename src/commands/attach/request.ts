@@ -1,0 +1,133 @@
+/** The words behind a container: networks, each with an address, a MAC address and a VLAN where wanted. */
+import type { JsonObject } from "../../schema/index.ts";
+import { openOwnNamespace } from "../../kernel/index.ts";
+import { interfaceNameProblem } from "../../net/index.ts";
+import { CommandError, UsageError } from "../errors.ts";
+import type { Configuration } from "../machine/configuration.ts";
+import { configurationFiles, findConfiguration, isReadable, networkOf } from "../machine/configuration.ts";
+
+/** A network a container is to have, and what it asks of it. */
+export interface NetworkRequest {
+  readonly configuration: Configuration;
+  readonly runtimeConfig: JsonObject;
+}
+
+interface Words {
+  readonly network: string;
+  /** `dhcp`, `0/0`, `10.0.0.5/24@10.0.0.1` */
+  readonly address?: string;
+  readonly mac?: string;
+  readonly vlan?: number;
+}
+
+const addressWord = /^(?:dhcp|[\d.]+\/\d+(?:@[\d.]+)?|[\da-f:]*:[\da-f:.]*\/\d+(?:@[\da-f:.]+)?)$/i;
+const macWord = /^((?:[\da-f]{2}:){5}[\da-f]{2})?(?:@(\d{1,4}))?$/i;
+
+/** Networks as they were typed, in pipework's order: network, address, then MAC address and VLAN in one word. */
+export function takeApart(words: readonly string[]): readonly Words[] {
+  const requests: Words[] = [];
+  for (const word of words) {
+    const last = requests.at(-1), [isMac, mac, vlan] = macWord.exec(word) ?? [];
+    if (!addressWord.test(word) && isMac === undefined) {
+      requests.push({ network: word });
+      continue;
+    }
+    if (last === undefined)
+      throw new UsageError(`Cannot understand "${word}": it stands before any network, expected a network first`);
+    requests[requests.length - 1] = addressWord.test(word)
+      ? { ...last, address: word }
+      : { ...last, ...(mac === undefined ? {} : { mac }), ...(vlan === undefined ? {} : { vlan: Number(vlan) }) };
+  }
+  return requests;
+}
+
+/** @throws CommandError for a network that is not there, UsageError for what it cannot be asked for */
+export function toRequest(words: Words, directories: readonly string[]): NetworkRequest {
+  const configuration = isConfiguration(words.network, directories)
+    ? findConfiguration(words.network, directories)
+    : madeOf(words, directories);
+  const isMade = configuration.file === undefined;
+  const runtimeConfig = {
+    ...(words.mac === undefined ? {} : { mac: words.mac }),
+    ...(words.address === undefined || isMade ? {} : { ips: [words.address.replace(/@.*/, "")] }),
+  };
+  for (const name of Object.keys(runtimeConfig)) requireCapability(configuration, name);
+  if (words.vlan !== undefined && !isMade)
+    throw new UsageError(`Cannot use @${words.vlan} with ${words.network}: a configuration says its own VLAN`);
+  return { configuration, runtimeConfig };
+}
+
+/** What no plugin declares reaches none, and would be forgotten. */
+export function requireCapability({ json, name }: Configuration, capability: string): void {
+  if (new RegExp(`"${capability}":true`).test(JSON.stringify(json))) return;
+  throw new UsageError(
+    `Cannot ask network "${name}" for ${capability}: no plugin of it declares "capabilities": ` +
+      `{"${capability}": true}, expected one that does`,
+  );
+}
+
+function isConfiguration(word: string, directories: readonly string[]): boolean {
+  if (word.includes("/") || /\.(conf|conflist|json)$/.test(word)) return true;
+  return configurationFiles(directories)
+    .filter(isReadable)
+    .some(({ configuration }) => configuration.name === word);
+}
+
+const shortForms = ["bridge", "macvlan", "ipvlan", "vlan", "phys"] as const;
+type ShortForm = (typeof shortForms)[number];
+
+/** `macvlan:eth1`, or a word alone: a link of this machine, or a bridge that is to be made. */
+function madeOf(words: Words, directories: readonly string[]): Configuration {
+  const [, kind, rest = ""] = /^(\w+):(.+)$/.exec(words.network) ?? [];
+  const named = shortForms.find((one) => one === kind);
+  const parent = named === undefined ? words.network : rest;
+  // A name that is no link's cannot be meant as one.
+  const form = named ?? (interfaceNameProblem(parent) === undefined ? formOf(parent) : undefined);
+  if (form === undefined) return findConfiguration(words.network, directories);
+  const name = `${form}-${parent}`;
+  const json = { cniVersion: "1.0.0", name, plugins: [pluginOf(form, parent, words)] };
+  return { file: undefined, ...networkOf(json, name) };
+}
+
+/** As pipework does: a bridge is joined, any other link is shared by macvlan, and br0 is made when it is missing. */
+function formOf(link: string): ShortForm | undefined {
+  const host = openOwnNamespace();
+  try {
+    const found = host.links.list().find(({ name }) => name === link);
+    if (found === undefined) return link.startsWith("br") ? "bridge" : undefined;
+    return found.info?.kind === "bridge" ? "bridge" : "macvlan";
+  } finally {
+    host.close();
+  }
+}
+
+function pluginOf(form: ShortForm, parent: string, { network, address, mac, vlan }: Words): JsonObject {
+  const ipam = ipamOf(address);
+  const common = {
+    ...(ipam === undefined ? {} : { ipam }),
+    ...(mac === undefined || form === "ipvlan" ? {} : { capabilities: { mac: true } }),
+  };
+  if (vlan !== undefined && form !== "bridge" && form !== "vlan")
+    throw new UsageError(
+      `Cannot use @${vlan} with ${network}: expected vlan:${parent} ... @${vlan}, or a link such as ${parent}.${vlan}`,
+    );
+  switch (form) {
+    case "bridge": return { type: "bridge", bridge: parent, ...(vlan === undefined ? {} : { vlan }), ...common };
+    case "macvlan": case "ipvlan": return { type: form, master: parent, ...common };
+    case "phys": return { type: "host-device", device: parent, ...common };
+    case "vlan":
+      if (vlan === undefined)
+        throw new CommandError(`Cannot use ${network}: its VLAN is missing, expected ${network} ADDRESS @VLAN`);
+      return { type: "vlan", master: parent, vlanId: vlan, ...common };
+  }
+}
+
+/** None for `0/0`, as pipework has it, and for nothing. */
+function ipamOf(address: string | undefined): JsonObject | undefined {
+  if (address === undefined || address === "0/0") return undefined;
+  if (address.toLowerCase() === "dhcp") return { type: "dhcp" };
+  const [own, gateway] = address.split("@");
+  if (gateway === undefined) return { type: "static", addresses: [{ address: own }] };
+  const dst = gateway.includes(":") ? "::/0" : "0.0.0.0/0";
+  return { type: "static", addresses: [{ address: own, gateway }], routes: [{ dst, gw: gateway }] };
+}
