@@ -5,7 +5,8 @@
 import type { CommandRows, Status } from "./command.ts";
 import type { ProcessEnvironment } from "./output.ts";
 
-const containers = "Containers", state = "What is there", here = "On this machine", networks = "For who writes networks and modules";
+const containers = "Containers", state = "What is there";
+const here = "On this machine", networks = "For who writes networks and modules";
 
 export const rows: CommandRows = {
   attach: {
