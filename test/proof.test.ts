@@ -6,7 +6,7 @@ import { filesOf, importsOf, root, shown, source, textOf } from "./helpers/sourc
 
 /** Tests that prove files of their room, or of a room below, which have another name; below src/ and without ".ts". */
 const provenBy: Readonly<Record<string, readonly string[]>> = {
-  "test/bin/cni.test.ts": ["program/layout", "program/names", "program/stdio", "program/version", "os/descriptor"],
+  "test/bin/cni.test.ts": ["program/layout", "program/names", "program/version", "os/descriptor"],
   "test/cni/args.test.ts": ["cni/errors"],
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],
   "test/cni/json.test.ts": ["cni/repeated-keys"],
