@@ -36,6 +36,8 @@ export interface Bench {
   /** What happens instead of success: `VERB type` or `VERB type interface` to an error. */
   readonly failures: Map<string, Error>;
   readonly merged: (readonly MergeInput[])[];
+  /** What a type's ADD says it does without effect. */
+  readonly withoutEffect: Map<string, string>;
   /**
    * What a type answers to ADD instead of an address made from the interface's name; its routes are then in the
    * container.
@@ -62,6 +64,7 @@ export function openBench(): Bench {
     merged: (readonly MergeInput[])[] = [];
   const interfaces = new Set<string>(), types = new Set(["one", "two", "three", "shaper"]), failures = new Map<string,
     Error>();
+  const withoutEffect = new Map<string, string>();
   const answers = new Map<string, Result>(), routes: KernelRoute[] = [];
 
   const seen = (verb: string, type: string, request: SeenCall["request"]): void => {
@@ -73,11 +76,12 @@ export function openBench(): Bench {
   const namespace = fakeNamespace({ interfaces, deletedTogether, routes });
   const plugin = (type: string): Plugin => {
     if (!types.has(type)) throw new CniError(112, `Cannot find plugin "${type}": it is not there`);
-    return recordingPlugin(type, { seen, interfaces, answers, namespace });
+    return recordingPlugin(type, { seen, interfaces, answers, withoutEffect, namespace });
   };
   const handles = fakeHandles({ namespace, plugin, merged, warnings });
   return {
     directory, cniDir, calls, warnings, interfaces, deletedTogether, failures, answers, routes, merged, types,
+    withoutEffect,
     story: () => calls.map(({ verb, type, request }) => [verb, type, request.attachment.ifName].join(" ").trim()),
     file(path, content) {
       const file = join(directory, path);
@@ -103,19 +107,21 @@ export function openBench(): Bench {
 }
 
 /** A plugin that has every call seen, and an interface that is a name. */
-function recordingPlugin(type: string, { seen, interfaces, answers, namespace }: Pick<Bench, "interfaces" | "answers">
-  & { seen: (verb: string, type: string, request: SeenCall["request"]) => void; namespace: Namespace }): Plugin {
+function recordingPlugin(type: string, { seen, interfaces, answers, withoutEffect, namespace }:
+  Pick<Bench, "interfaces" | "answers" | "withoutEffect"> & { seen: (verb: string, type: string, request: SeenCall["request"]) => void; namespace: Namespace }): Plugin {
   return {
     type,
     versions: allVersions,
     step: (known) => ({
-      async add(prevResult, { undo }) {
+      async add(prevResult, { undo, ...context }) {
         const request = { ...known, prevResult };
         undo.add(`undo ${type}`, () => {
           interfaces.delete(request.attachment.ifName);
           seen("undo", type, request);
         });
         seen("ADD", type, request);
+        const problem = withoutEffect.get(type);
+        if (problem !== undefined) context.withoutEffect(problem);
         interfaces.add(request.attachment.ifName);
         const answer = prevResult ?? answers.get(type) ?? resultOf(request.attachment);
         for (const { dst, gw } of prevResult === undefined ? answer.routes : []) {
