@@ -1,7 +1,6 @@
 import type { Server, Socket } from "node:net";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { peerCredentials } from "../os/index.ts";
 import { version } from "../program/index.ts";
 import type { Answer, ServedCall } from "../service/index.ts";
 import type { Desk } from "./connection.ts";
@@ -11,13 +10,16 @@ import type { Limits } from "./limits.ts";
 import type { Listening } from "./listen.ts";
 import { listen } from "./listen.ts";
 import type { ShimCall } from "./message.ts";
-import { Queue } from "./queue.ts";
+import { isAllowedPeer } from "./peer.ts";
+import type { Queue } from "./queue.ts";
 
 export interface DaemonOptions {
   /** Where shims look for it; a socket that systemd passes on comes before. */
   readonly path: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly limits: Limits;
+  /** May be shared with others who take calls in; stopping waits for all of it. */
+  readonly queue: Queue;
   /** Ends by itself once nobody has asked for so long; 0 for never. */
   readonly idleMs: number;
   /** Never rejects. */
@@ -45,12 +47,11 @@ export class Daemon {
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: DaemonOptions) {
-    const { limits, serve, log } = options;
+    const { limits, queue, serve, log } = options;
     this.#options = options;
-    this.#queue = new Queue(limits);
+    this.#queue = queue;
     this.#desk = {
-      limits, serve, log,
-      queue: this.#queue,
+      limits, queue, serve, log,
       whyNot: this.#whyNot(),
       hold: (bytes) => {
         if (this.#heldBytes + bytes > limits.heldBytes) return false;
@@ -106,9 +107,7 @@ export class Daemon {
   }
 
   #accept(socket: Socket): void {
-    const peer = userAt(socket);
-    if (peer !== 0 && peer !== process.geteuid?.()) {
-      this.#options.log(`connection refused: it is by user ${peer ?? "unknown"}, expected root or this daemon's own`);
+    if (!isAllowedPeer(socket, this.#options.log)) {
       socket.destroy();
       return;
     }
@@ -146,12 +145,4 @@ export class Daemon {
 /** Another version's shim may mean something else. */
 function whyOther({ programVersion }: ShimCall): string | undefined {
   return programVersion === version ? undefined : `it is by version ${programVersion}, the daemon is ${version}`;
-}
-
-/** The user at the other end; undefined when that cannot be told. */
-function userAt(socket: Socket): number | undefined {
-  // Node keeps the descriptor in the handle, which its types leave out; without it nobody is let in.
-  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
-  const fd = handle?.fd;
-  return fd === undefined || fd < 0 ? undefined : peerCredentials(fd).uid;
 }

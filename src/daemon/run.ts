@@ -1,14 +1,21 @@
 import { openWarm } from "../call/index.ts";
+import type { ServedCall } from "../service/index.ts";
 import { serve } from "../service/index.ts";
 import { Daemon } from "./daemon.ts";
 import { serveHealth } from "./health.ts";
 import { defaultLimits } from "./limits.ts";
+import type { Listening } from "./listen.ts";
+import { listen } from "./listen.ts";
+import { multusServer } from "./multus.ts";
+import { Queue } from "./queue.ts";
 
 export interface RunOptions {
   readonly path: string;
   readonly idleMs: number;
   /** Where /healthz and /readyz are answered; absent: nowhere. */
   readonly health: string | undefined;
+  /** Where Multus's shim is served as well; absent: nowhere. */
+  readonly multus: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes a line for people, without its end. */
   log(line: string): void;
@@ -20,14 +27,21 @@ export interface RunOptions {
  *
  * @throws CniError when it cannot listen
  */
-export async function runDaemon({ path, idleMs, health, env, log }: RunOptions): Promise<void> {
+export async function runDaemon({ path, idleMs, health, multus, env, log }: RunOptions): Promise<void> {
   const warm = openWarm();
-  let told: { close(): void } | undefined;
+  const queue = new Queue(defaultLimits), serveWarm = (call: ServedCall) => serve(call, { warm });
+  let told: { close(): void } | undefined, multusListening: Listening | undefined;
   try {
     const daemon = new Daemon({
-      path, env, idleMs, log, limits: defaultLimits, serve: (call) => serve(call, { warm }),
+      path, env, idleMs, log, queue, limits: defaultLimits, serve: serveWarm,
     });
     if (health !== undefined) told = await serveHealth(health, daemon);
+    if (multus !== undefined) {
+      const { readMs } = defaultLimits;
+      // What systemd passes on is our own shims'.
+      multusListening = await listen(multusServer({ queue, readMs, serve: serveWarm, log }), { path: multus, env: {} });
+      log(`serving Multus's shim at ${multusListening.where}`);
+    }
     // Last, since whoever finds the socket takes everything else for there.
     await daemon.listen();
     log(`serving at ${daemon.where}`);
@@ -35,6 +49,7 @@ export async function runDaemon({ path, idleMs, health, env, log }: RunOptions):
     const stop = (signal: NodeJS.Signals): void => {
       if (++signals > 1) process.exit(1);
       log(`stopping by ${signal}, ${daemon.running} calls are under way`);
+      multusListening?.close();
       void daemon.stop();
     };
     process.on("SIGTERM", stop).on("SIGINT", stop);
@@ -42,6 +57,7 @@ export async function runDaemon({ path, idleMs, health, env, log }: RunOptions):
     log("stopped");
   } finally {
     told?.close();
+    multusListening?.close();
     warm.close();
   }
 }

@@ -11,6 +11,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DaemonOptions, Limits } from "../../src/daemon/index.ts";
 import { Daemon, defaultLimits } from "../../src/daemon/index.ts";
+import { Queue } from "../../src/daemon/queue.ts";
 import { ownIdentity } from "../../src/daemon/identity.ts";
 import { version } from "../../src/program/index.ts";
 import type { Answer, ServedCall } from "../../src/service/index.ts";
@@ -33,7 +34,8 @@ async function open(limits: Partial<Limits> = {}, options: Partial<DaemonOptions
   const path = options.path ?? join(directory, "run", "polynic.sock");
   const begun: { call: ServedCall; answer(stdout?: string): void }[] = [], log: string[] = [];
   const daemon = new Daemon({
-    path, env: {}, idleMs: 0, limits: { ...defaultLimits, ...limits }, log: (line) => { log.push(line); },
+    path, env: {}, idleMs: 0, limits: { ...defaultLimits, ...limits },
+    queue: new Queue({ ...defaultLimits, ...limits }), log: (line) => { log.push(line); },
     serve: (call) => new Promise<Answer>((resolve) => {
       begun.push({ call, answer: (stdout = "") => { resolve({ status: 0, stdout, stderr: "" }); } });
     }),

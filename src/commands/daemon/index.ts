@@ -17,6 +17,10 @@ export const daemonCommand = command({
       help: `where to listen, unless systemd passes a socket on; default POLYNIC_SOCKET, else ${defaultSocket}`,
     },
     "idle-exit": { kind: "count", value: "SECONDS", help: "end when nobody has asked for so long; default never" },
+    multus: {
+      kind: "text", value: "FILE", completes: "file",
+      help: "serve Multus's shim there as well, /run/multus/multus.sock; default nowhere",
+    },
     health: { kind: "text", value: "ADDRESS:PORT", help: "answer /healthz and /readyz there; default nowhere" },
   },
   statuses: { 1: "it cannot listen, or was told twice to stop" },
@@ -25,6 +29,7 @@ export const daemonCommand = command({
       path: options.socket ?? (environment["POLYNIC_SOCKET"] || defaultSocket),
       idleMs: (options["idle-exit"] ?? 0) * 1000,
       health: options.health,
+      multus: options.multus,
       env: environment,
       log: warn,
     });
