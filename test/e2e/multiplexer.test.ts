@@ -1,6 +1,6 @@
 // The multiplexer as runtimes meet it: the built executable, real plugins, three networks, and what goes wrong with
 // files.
-import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { kernelSuite, until } from "../helpers/netns.ts";
@@ -162,12 +162,12 @@ for (const { title, spoil, prevResult } of [
   }));
 }
 
-three("are undone when a network's name is too long for a file, and deleted although it is", inWorld((world) => {
+three("are refused when a network's name is too long for a file, and deleted although it is", inWorld((world) => {
   const conf = threeNetworks(world), [front, ...others] = conf.delegates;
   const long = { ...conf, delegates: [{ ...front, name: "9".repeat(300) }, ...others] };
   const { status, json } = call(world, multiplexed("ADD", long));
-  assert.equal([status, json.code], [1, 5]);
-  assert.match(json.msg, /ENAMETOOLONG/);
+  assert.equal([status, json.code], [1, 7]);
+  assert.match(json.msg, /name/);
   assert.equal(leftovers(world), []);
   succeed(world, multiplexed("DEL", long));
 }));
@@ -232,9 +232,11 @@ collecting.run();
 const external = kernelSuite("executed plugins in a chain with ours", import.meta.url, { needs });
 for (const { release, directory } of referencePlugins()) {
   external(`ptp and tuning ${release}, beside a bridge`, inWorld((world) => {
-    const cniVersion = "1.0.0", dataDir = join(world.directory, "networks");
+    const cniVersion = "1.0.0", dataDir = join(world.directory, "networks"), binDir = join(world.directory, "bin");
+    mkdirSync(binDir);
+    for (const name of ["ptp", "tuning"]) symlinkSync(join(directory, name), join(binDir, name));
     const ipam = (subnet: string): object => ({ type: "host-local", dataDir, ranges: [[{ subnet }]] });
-    const conf = { ...threeNetworks(world), cniVersion, execute: ["ptp", "tuning"], delegates: [
+    const conf = { ...threeNetworks(world), cniVersion, binDir, execute: ["ptp", "tuning"], delegates: [
       { cniVersion, name: "one", plugins: [
         { type: "bridge", bridge: "br0", isGateway: true, ipam: ipam("10.70.0.0/24") },
         { type: "tuning", dataDir: join(world.directory, "tuning"), sysctl: { "net.core.somaxconn": "500" },
@@ -243,7 +245,7 @@ for (const { release, directory } of referencePlugins()) {
       ] },
       { cniVersion, name: "two", type: "ptp", ipam: ipam("10.71.0.0/24") },
     ] };
-    const path = [directory, ourPlugins()];
+    const path = [ourPlugins(), directory];
     const { json } = succeed(world, multiplexed("ADD", conf, { path }));
     assert.equal(json.ips.map(({ address }: any) => address), ["10.70.0.2/24", "10.71.0.2/24"]);
     assert.match(world.container.exec("ip", "link", "show", "eth0"), /mtu 1280/);
