@@ -43,7 +43,7 @@ plain    ready  ${confDir}/20-plain.conflist
 
 status("says what would be right where there is no network of that name, or none at all", () => {
   assert.match(typed("status").stderr, /^polynic status: Cannot ask any network: there is no configuration in \/etc/);
-  assert.match(typed("status", "podz").stderr, /Cannot find network "podz": there is no configuration in .*create\n/);
+  assert.match(typed("status", "podz").stderr, /Cannot find network "podz": there is no configuration in .*path\n/);
   writeConf("10-pods.conf", multiplexer);
   writeConf("20.conflist", { name: "other", plugins: [{ type: "bridge" }] });
   const { status, stderr } = typed("status", "podz");

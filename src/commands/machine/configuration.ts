@@ -82,7 +82,7 @@ export function findConfiguration(word: string, directories: readonly string[]):
 function missing(word: string, files: readonly ConfigurationFile[], directories: readonly string[]): string {
   const names = files.filter(isReadable).map(({ configuration }) => configuration.name);
   const places = directories.join(" and ");
-  if (names.length === 0) return `there is no configuration in ${places}, expected a file, or polynic network create`;
+  if (names.length === 0) return `there is no configuration in ${places}, expected one, or a file's path`;
   return `no configuration in ${places} has that name, expected ${nearest(word, names) ?? anyOf(names)}`;
 }
 

@@ -22,8 +22,8 @@ export const statusCommand = command({
     const files = words.length === 0 ? configurationFiles(directories) : words.map((word) => found(word, directories));
     if (files.length === 0)
       throw new CommandError(
-        `Cannot ask any network: there is no configuration in ${directories.join(" and ")}, expected a file, ` +
-          "polynic network create, or --conf-dir",
+        `Cannot ask any network: there is no configuration in ${directories.join(" and ")}, expected a ` +
+          "file there, or --conf-dir",
       );
     const states = [];
     for (const file of files) states.push(await stateOf(file, { ...output, environment }));
