@@ -21,7 +21,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
     "commands/machine/directories", "commands/machine/known", "commands/machine/network-call",
   ],
   "test/bin/shim.test.ts": ["commands/daemon/index"],
-  "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/listen", "daemon/run"],
+  "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/listen", "daemon/peer", "daemon/run"],
   "test/exec/executable.test.ts": ["os/child"],
   "test/kernel/link-kinds.test.ts": ["kernel/rtnetlink/ip", "kernel/rtnetlink/link-message"],
   "test/kernel/links.test.ts": ["kernel/namespace-handle"],
