@@ -35,7 +35,7 @@ export const nodeFlags = [
  * the code caches under these, which costs its start 30 ms.
  *
  * - max-semi-space-size=4, in MiB: of what a call allocates nearly nothing outlives it, so a little room is emptied
- *   often. After 500 ADD and DEL of three networks it stands at 85 MiB; with V8's own 16 at 137.
+ *   often. After 250 ADD and DEL of three networks it stands at 83 MiB; after 500 with V8's own 16 at 137.
  * - v8-pool-size=1, disable-sigusr1: as above.
  */
 export const daemonFlags = ["--max-semi-space-size=4", "--v8-pool-size=1", "--disable-sigusr1"];
