@@ -111,8 +111,15 @@ export function messageOf(type: number, terms: LeaseTerms, exchange: Exchange, {
 
 /** @param before  the exchange that came to nothing; absent for the first of an attempt */
 export function newExchange(moment: Moment, before?: Exchange): Exchange {
-  const { nowMs } = moment, { beganMs = nowMs, refusal } = before ?? {};
-  return { xid: randomXid(moment), exchangeMs: nowMs, beganMs, tries: 1, ...(refusal === undefined ? {} : { refusal }) };
+  const { nowMs } = moment,
+    { beganMs = nowMs, refusal } = before ?? {};
+  return {
+    xid: randomXid(moment),
+    exchangeMs: nowMs,
+    beganMs,
+    tries: 1,
+    ...(refusal === undefined ? {} : { refusal }),
+  };
 }
 
 function randomXid({ random }: Moment): number {
