@@ -30,9 +30,6 @@ const namedOptions: ReadonlyMap<string, number> = new Map([
   ["vendor-class-identifier", 60],
 ]);
 
-/** What one option's value may hold in a configuration. */
-export const optionValueBytesMax = 255;
-
 /** The code of an option by its name, or a number from 0 to 255 as text; undefined when it is neither. */
 export function optionCode(name: string): number | undefined {
   const code = namedOptions.get(name) ?? (/^\d{1,3}$/.test(name) ? Number(name) : 256);
