@@ -10,7 +10,7 @@ export {
 } from "./environment.ts";
 export type { Command, Environment } from "./environment.ts";
 export { CniError, code, messageOf, printError, printable } from "./errors.ts";
-export { isTooDeep, jsonDepthMax, parseJson, parseJsonObject } from "./json.ts";
+export { exactJson, isTooDeep, jsonDepthMax, parseJson, parseJsonObject } from "./json.ts";
 export {
   enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
 } from "./network-conf.ts";

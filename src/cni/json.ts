@@ -7,7 +7,8 @@ import { listRepeated } from "./repeated-keys.ts";
 export const jsonDepthMax = 500;
 
 /**
- * The JSON value of a text. A sysctl that stands twice becomes a list, which is no sysctl's value.
+ * The JSON value of a text. A sysctl that stands twice becomes a list, which is no sysctl's value, and a whole number
+ * that is written with a fraction or an exponent an object that is no integer and is printed as it was written.
  *
  * @param what  names the text in the message: `stdin`, `/etc/cni/net.d/10-blue.conf`
  * @throws CniError 6 when it is not JSON, or nested deeper than 500
@@ -19,7 +20,7 @@ export function parseJson(text: string, what: string): unknown {
       `Cannot read ${what}: it is nested too deeply, expected at most ${jsonDepthMax} levels`,
     );
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = fraction.test(text) ? exactJson.parse(text, keepFraction) : JSON.parse(text);
     listRepeated(text, value, "sysctl");
     return value;
   } catch (cause) {
@@ -29,6 +30,33 @@ export function parseJson(text: string, what: string): unknown {
       cause,
     });
   }
+}
+
+/**
+ * Whole numbers that are not written as such: `5.0`, `1e3`. A string may hold one, which costs time and changes
+ * nothing.
+ */
+const fraction = /\d(?:\.0*)?[eE][+-]?\d|\d\.0+\b/;
+
+/** JSON.parse with source text access, ECMAScript 2026, which TypeScript's library does not have yet and Node has. */
+interface ExactJson {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  /** What JSON.stringify puts out as it is. */
+  rawJSON(text: string): unknown;
+}
+
+// True of the engine this is bundled with.
+export const exactJson = JSON as unknown as ExactJson;
+
+/**
+ * Go's decoder takes such a number for no integer, and so do the plugins that people come from: it stays as it is
+ * written.
+ */
+function keepFraction(_key: string, value: unknown, { source = "" }: { readonly source?: string }): unknown {
+  return Number.isInteger(value) && /[.eE]/.test(source) ? exactJson.rawJSON(source) : value;
 }
 
 /** The same for text that must hold an object. */

@@ -34,7 +34,9 @@ export function stepsOf(pointer: string): string[] {
 /** A value as a message repeats it. */
 export function short(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "[]" : "a list";
-  if (isJsonObject(value)) return Object.keys(value).length === 0 ? "{}" : "an object";
+  // A number that is kept as it was written (JSON.rawJSON) is an object with this one key.
+  if (isJsonObject(value) && Object.keys(value).join() !== "rawJSON")
+    return Object.keys(value).length === 0 ? "{}" : "an object";
   const text = JSON.stringify(value);
   return text.length > shortChars ? `${text.slice(0, shortChars)}...` : text;
 }

@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CniError, jsonDepthMax, parseJson, parseJsonObject, printError } from "../../src/cni/index.ts";
+import {
+  CniError, confSchema, jsonDepthMax, parseJson, parseJsonObject, printError, readConf,
+} from "../../src/cni/index.ts";
 
 const json = suite("parseJsonObject");
 
@@ -15,6 +17,23 @@ for (const text of [
         && error.message.length < 120);
   });
 }
+
+for (const number of ["5.0", "1e3", "1E+3", "-2.000", "5e0"]) {
+  json(`keeps ${number} as it is written, which is no integer`, () => {
+    const { mtu, name } = parseJsonObject(`{"mtu": ${number}, "name": "${number}"}`, "stdin");
+    assert.not.ok(Number.isInteger(mtu));
+    assert.is(JSON.stringify({ mtu }), `{"mtu":${number}}`);
+    assert.is(name, number);
+  });
+}
+json("reads other numbers as numbers", () => {
+  assert.equal(parseJsonObject('{"a": 1500, "b": 1.5, "c": 0, "d": "1.0.0", "e": 1.0e-1}', "stdin"),
+    { a: 1500, b: 1.5, c: 0, d: "1.0.0", e: 0.1 });
+});
+json("lets no plugin take one for an integer", () => {
+  const conf = parseJsonObject('{"cniVersion":"1.0.0","name":"blue","type":"bridge","mtu":1500.0}', "stdin");
+  assert.throws(() => readConf(confSchema("bridge"), conf), /mtu is 1500\.0, expected an integer/);
+});
 
 const nested = (levels: number, open: string,
   close: string): string => open.repeat(levels) + "1" + close.repeat(levels);

@@ -1,3 +1,4 @@
+import { exactJson } from "../../cni/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 
@@ -16,19 +17,6 @@ export function jsonObjectIn(text: string): JsonObject | undefined {
 
 /** Number.MAX_SAFE_INTEGER has 16 digits. */
 const longNumber = /\d{16}/;
-
-/** JSON.parse with source text access, ECMAScript 2026, which TypeScript's library does not have yet and Node has. */
-interface ExactJson {
-  parse(
-    text: string,
-    reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
-  ): unknown;
-  /** What JSON.stringify puts out as it is. */
-  rawJSON(text: string): unknown;
-}
-
-// True of the engine this is bundled with.
-const exactJson = JSON as unknown as ExactJson;
 
 function keepDigits(_key: string, value: unknown, { source = "" }: { readonly source?: string }): unknown {
   return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)
