@@ -27,6 +27,13 @@ export const codeLimits = {
   /** Parameters included. */
   locals: 256,
   loops: 1024,
+  /**
+   * Of all calls that are open, counted by the meter: an engine's own stack holds more or fewer of the same calls
+   * before and after it has optimised them. 8 bytes of it are a slot at most; a thread of Node has 984 KiB.
+   */
+  stackSlots: 32_768,
+  /** Slots of a call beside its locals, parameters and values: return address, instance, frame. */
+  callSlots: 16,
   /** The time to compile a function grows with its locals times its blocks. */
   localBlocks: 20_000,
   localBlocksSum: 200_000,

@@ -26,6 +26,8 @@ export interface Assembly {
   readonly locals?: readonly (readonly [number, number])[];
   readonly memory?: readonly number[];
   readonly table?: readonly number[];
+  /** Functions the table starts with. */
+  readonly elements?: readonly number[];
   readonly globals?: readonly (readonly number[])[];
   /** Names beyond those of the ABI, for function 0. */
   readonly exports?: readonly string[];
@@ -64,6 +66,9 @@ export function assemble(parts: Assembly = {}): Uint8Array<ArrayBuffer> {
     ...(parts.exports ?? []).map((name) => exported(name, 0, 0)),
   ]);
   if (parts.start !== undefined) output.byte(8).sized(new BinaryWriter().u32(4));
+  if (parts.elements !== undefined) {
+    section(output, 9, [[0, ...i32Const(0), 0x0b, parts.elements.length, ...parts.elements]]);
+  }
   section(output, 10, bodies.map((body, index) => {
     const locals = index === fn.call ? parts.locals ?? [] : [];
     const content = new BinaryWriter().u32(locals.length);

@@ -68,12 +68,13 @@ abi("shows a module that lets everything pass", () => {
 
 abi("tells the limits as they are", () => {
   const number = (value: number | bigint) => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-  for (const limit of [codeLimits.localBlocks, codeLimits.localBlocksSum]) assert.ok(page.includes(number(limit)),
+  for (const limit of [codeLimits.localBlocks, codeLimits.localBlocksSum, codeLimits.stackSlots]) assert.ok(page.includes(number(limit)),
     String(limit));
   assert.ok(page.includes(`${codeLimits.locals}, 128, ${codeLimits.loops}`)
     && page.includes(`${codeLimits.entries} each`));
   assert.equal([codeLimits.functions, codeLimits.tableEntries, codeLimits.bodyBytes],
     [codeLimits.entries, codeLimits.entries, 32 * 1024]);
+  assert.ok(page.includes(`slots together: ${codeLimits.callSlots} for each`));
   assert.ok(page.includes(`${defaultLimits.fuel / 1_000_000n} million instructions`)
     && page.includes(`${defaultLimits.memoryPages / 16} MiB`));
 });

@@ -1,8 +1,8 @@
 import { CniError, code, messageOf } from "../../cni/index.ts";
-import { fuelExport, startExport } from "../code/names.ts";
+import { fuelExport, stackExport, startExport } from "../code/names.ts";
 import type { ModuleMetadata } from "../installed/metadata.ts";
 import type { CallLimits } from "../limits.ts";
-import { defaultLimits } from "../limits.ts";
+import { codeLimits, defaultLimits } from "../limits.ts";
 import { fuelFor } from "./fuel.ts";
 import { printable } from "./answer.ts";
 
@@ -188,7 +188,9 @@ interface ModuleExports {
   readonly alloc: (bytes: number) => number;
   readonly call: (op: number, at: number, bytes: number) => bigint;
   readonly fault: (() => bigint) | undefined;
+  /** Of a metered module: what is left of each. */
   readonly fuel: WebAssembly.Global<"i64"> | undefined;
+  readonly stack: WebAssembly.Global<"i32"> | undefined;
 }
 
 interface Run {
@@ -214,8 +216,9 @@ function start(run: Run): ModuleExports {
     alloc: (bytes) => Number(alloc(bytes)),
     call: (opNumber, at, bytes) => toBigInt(run.compiled.name, call(opNumber, at, bytes)),
     fault: isFunction(fault) ? () => toBigInt(run.compiled.name, fault()) : undefined,
-    // compileModule saw that it is a global, and only the meter exports that name: a mutable i64.
+    // compileModule saw that it is a global, and only the meter exports that name: a mutable i64, and an i32.
     fuel: run.compiled.metered ? fuel as WebAssembly.Global<"i64"> : undefined,
+    stack: run.compiled.metered ? exports[stackExport] as WebAssembly.Global<"i32"> : undefined,
   };
   run.exports = typed;
   if (typed.fuel !== undefined) typed.fuel.value = run.fuel;
@@ -296,6 +299,16 @@ function trapped(run: Run, error: unknown): CniError {
       { cause: error },
     );
   }
+  const stack = run.exports?.stack;
+  if (stack !== undefined && stack.value < 0) {
+    return new CniError(
+      code.moduleTrap,
+      `Cannot finish the call of module "${name}": its calls nest too deep, expected at most ` +
+        `${codeLimits.stackSlots} slots of its stack`,
+      { cause: error },
+    );
+  }
+  if (stack !== undefined) stack.value = codeLimits.stackSlots;
   const last = run.exports === undefined ? undefined : readFault(run.exports);
   const what = last ?? messageOf(error);
   return new CniError(code.moduleTrap, `Cannot finish the call of module "${name}": it trapped, ${what}`, {

@@ -1,84 +1,5 @@
 import type { BinaryReader, RefusedModuleError } from "./binary.ts";
-
-/** What follows an opcode: one small number each, so that the table is bytes. What is not listed is refused. */
-const kind = {
-  refused: 0,
-  none: 1,
-  index: 2,
-  memarg: 3,
-  number: 4,
-  block: 5,
-  end: 6,
-  function: 7,
-  global: 8,
-  memory: 9,
-  prefix: 10,
-  labels: 11,
-  indirect: 12,
-  float: 13,
-  bits: 14,
-  store: 15,
-} as const;
-
-/** Opcodes the meter looks for (core specification, 5.4). */
-export const opcode = {
-  unreachable: 0x00,
-  block: 0x02,
-  loop: 0x03,
-  if: 0x04,
-  else: 0x05,
-  end: 0x0b,
-  call: 0x10,
-  localGet: 0x20,
-  globalGet: 0x23,
-  globalSet: 0x24,
-  memorySize: 0x3f,
-  memoryGrow: 0x40,
-  i64Const: 0x42,
-  i32Const: 0x41,
-  i64LtS: 0x53,
-  f32Const: 0x43,
-  f64Const: 0x44,
-  f32Eq: 0x5b,
-  f64Eq: 0x61,
-  select: 0x1b,
-  i64Add: 0x7c,
-  i64Sub: 0x7d,
-  i64ShrU: 0x88,
-  i64ExtendI32U: 0xad,
-  prefix: 0xfc,
-} as const;
-
-/** Behind the prefix 0xfc: saturating conversions are 0 to 7; table and segment instructions are refused. */
-export const memoryCopy = 10;
-export const memoryFill = 11;
-
-/** Anything the table does not name is refused: tail calls, exceptions, references, typed select, GC, SIMD, atomics. */
-const immediates: Uint8Array = immediateTable([
-  [0x00, 0x01, kind.none],      // unreachable, nop
-  [0x02, 0x04, kind.block],     // block, loop, if
-  [0x05, 0x05, kind.none],      // else
-  [0x0b, 0x0b, kind.end],
-  [0x0c, 0x0d, kind.index],     // br, br_if
-  [0x0e, 0x0e, kind.labels],    // br_table
-  [0x0f, 0x0f, kind.none],      // return
-  [0x10, 0x10, kind.function],  // call
-  [0x11, 0x11, kind.indirect],  // call_indirect
-  [0x1a, 0x1b, kind.none],      // drop, select
-  [0x20, 0x22, kind.index],     // local.get, local.set, local.tee
-  [0x23, 0x24, kind.global],    // global.get, global.set
-  [0x28, 0x3e, kind.memarg],    // loads and stores
-  [0x3f, 0x40, kind.memory],    // memory.size, memory.grow
-  [0x41, 0x42, kind.number],    // i32.const, i64.const
-  [0x43, 0x44, kind.float],     // f32.const, f64.const
-  [0x45, 0xc4, kind.none],      // comparisons, arithmetic, conversions, sign extension
-  [0xfc, 0xfc, kind.prefix],
-  // What shows the bits of a float, which are not the same everywhere when it is not a number.
-  [0x38, 0x39, kind.store],     // f32.store, f64.store
-  [0x98, 0x98, kind.bits],      // f32.copysign
-  [0xa6, 0xa6, kind.bits],      // f64.copysign
-  [0xbc, 0xbd, kind.bits],      // i32.reinterpret_f32, i64.reinterpret_f64
-]);
+import { bulkOperands, costs, growth, immediates, kind, memoryCopy, memoryFill, opcode } from "./opcodes.ts";
 
 /** What the indexes of a module's code may reach: the counts before anything was added to it. */
 export interface IndexSpaces {
@@ -86,13 +7,17 @@ export interface IndexSpaces {
   readonly functions: number;
   readonly tables: number;
   readonly globals: number;
+  /** The type of each function. */
+  readonly functionTypes: readonly number[];
+  /** For each type, the results of a function less its parameters. */
+  readonly typeGrowth: readonly number[];
 }
 
 /**
  * What is done at a mark of a scan: fuel is charged, a bulk instruction is replaced by a call that charges, or the
- * float on top of the stack becomes the one NaN if it is none.
+ * float on top of the stack becomes the one NaN if it is none, or the function returns.
  */
-export const mark = { charge: 0, copy: 1, fill: 2, nan32: 3, nan64: 4 } as const;
+export const mark = { charge: 0, copy: 1, fill: 2, nan32: 3, nan64: 4, leave: 5 } as const;
 
 /** Numbers a mark has in the list: where, how many bytes it replaces, what is done there, and the fuel of a charge. */
 export const markNumbers = 4;
@@ -101,6 +26,10 @@ export const markNumbers = 4;
 export interface Scan {
   readonly blocks: number;
   readonly loops: number;
+  /** Whether it calls a function of the module. */
+  readonly calls: boolean;
+  /** Most values it has on the stack at once. */
+  readonly height: number;
   /** Flat, `markNumbers` each, in the order of the code: thousands of objects would take longer than all the rest. */
   readonly marks: readonly number[];
 }
@@ -116,6 +45,8 @@ const nanCost = 7;
  * functions.
  */
 const open = new Uint8Array(nestingMax + 1);
+/** For each open block, the values on the stack once it is left; of an `else` one too many, which does not add up. */
+const left = new Int32Array(nestingMax + 1);
 
 /**
  * Goes over the instructions of a function body up to the `end` that closes it, and says where fuel is to be charged:
@@ -127,7 +58,9 @@ const open = new Uint8Array(nestingMax + 1);
  */
 export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
   const { bytes, end } = reader;
-  let at = reader.at, blocks = 0, loops = 0;
+  let at = reader.at, blocks = 0, loops = 0, calls = false;
+  // Behind a branch it may fall too low, up to the end of the block: what stands there never runs.
+  let height = 0, highest = 0;
   const marks: number[] = [at, 0, mark.charge, 0];
   // Fuel of the region the code is in, where it goes in `marks`, and the same of the regions around it.
   let cost = 0, costAt = 3;
@@ -137,7 +70,9 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
     if (at >= end) throw refusedAt(reader, at, "it ends too early");
     const start = at;
     const code = bytes[at++] ?? 0;
-    cost++;
+    cost += costs[code] ?? 1;
+    height += growth[code] ?? 0;
+    if (height > highest) highest = height;
     // Literals, so that the interpreter jumps by a table: names of `kind` would be looked up and compared one by one.
     switch (immediates[code]) {
       case 1: // none
@@ -171,8 +106,10 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
       case 5: { // block
         if (++depth >= nestingMax) throw refusedAt(reader, at, `blocks nest deeper than ${nestingMax}`);
         blocks++;
+        left[depth] = height;
         if (bytes[at] === emptyBlock) at++;
         else {
+          left[depth] = height + 1;
           reader.at = at;
           skipBlockType(reader);
           at = reader.at;
@@ -193,11 +130,15 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
           costAt = outer.pop() ?? 3;
           cost = marks[costAt] ?? 0;
         }
-        if (depth-- > 0) continue;
+        if (depth > 0) {
+          height = left[depth--] ?? 0;
+          if (height > highest) highest = height;
+          continue;
+        }
         if (at > end) throw refusedAt(reader, at, "it ends too early");
         marks[costAt] = cost;
         reader.at = at;
-        return { blocks, loops, marks };
+        return { blocks, loops, calls, height: highest, marks };
       }
       case 7: // function
       case 8: { // global
@@ -211,6 +152,11 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         const isCall = code === opcode.call;
         if (index >= (isCall ? spaces.functions : spaces.globals))
           throw refusedAt(reader, at, `${isCall ? "function" : "global"} ${index} does not exist`);
+        if (isCall) {
+          calls = true;
+          height += spaces.typeGrowth[spaces.functionTypes[index] ?? 0] ?? 0;
+          if (height > highest) highest = height;
+        }
         continue;
       }
       case 9: { // memory
@@ -226,6 +172,7 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         at = reader.at;
         if (sub === memoryCopy) marks.push(start, at - start, mark.copy, 0);
         if (sub === memoryFill) marks.push(start, at - start, mark.fill, 0);
+        if (sub >= memoryCopy) height -= bulkOperands;
         continue;
       }
       case 14: // bits
@@ -237,9 +184,25 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
         skipMemarg(reader);
         at = reader.at;
         continue;
+      case 16: // else
+        height = left[depth] ?? 0;
+        continue;
+      case 17: // return
+        marks.push(start, 0, mark.leave, 0);
+        continue;
+      case 12: { // indirect
+        reader.at = at;
+        const type = refuseIndex(reader, "type", spaces.types);
+        refuseIndex(reader, "table", spaces.tables);
+        at = reader.at;
+        calls = true;
+        height += spaces.typeGrowth[type] ?? 0;
+        if (height > highest) highest = height;
+        continue;
+      }
       default:
         reader.at = at;
-        skipOther(reader, code, spaces);
+        skipOther(reader, code);
         at = reader.at;
     }
   }
@@ -249,7 +212,7 @@ export function scanCode(reader: BinaryReader, spaces: IndexSpaces): Scan {
 const single: ReadonlySet<number> = new Set([0x38, 0x98, 0xbc]);
 
 /** The type of a block that leaves nothing. */
-const emptyBlock = 0x40;
+export const emptyBlock = 0x40;
 
 function refusedAt(reader: BinaryReader, at: number, rule: string): RefusedModuleError {
   reader.at = at;
@@ -270,12 +233,9 @@ export function skipConstant(reader: BinaryReader, spaces: IndexSpaces): void {
 }
 
 /** The rare ones. */
-function skipOther(reader: BinaryReader, code: number, spaces: IndexSpaces): void {
+function skipOther(reader: BinaryReader, code: number): void {
   switch (immediates[code]) {
     case kind.labels: return skipLabels(reader);
-    case kind.indirect:
-      refuseIndex(reader, "type", spaces.types);
-      return refuseIndex(reader, "table", spaces.tables);
     case kind.float: return reader.skip(code === opcode.f64Const ? 8 : 4);
     default: throw reader.refused(`instruction 0x${code.toString(16).padStart(2, "0")} is not allowed`);
   }
@@ -311,18 +271,13 @@ function skipLabels(reader: BinaryReader): void {
   for (let count = reader.u32() + 1; count > 0; count--) reader.u32();
 }
 
-/** The index that follows must be below `count`. */
-export function refuseIndex(reader: BinaryReader, what: string, count: number): void {
+/** The index that follows, which must be below `count`. */
+export function refuseIndex(reader: BinaryReader, what: string, count: number): number {
   const index = reader.u32();
   if (index >= count) throw reader.refused(`${what} ${index} does not exist`);
+  return index;
 }
 
 function refuseOtherMemory(reader: BinaryReader): void {
   if (reader.byte() !== 0) throw reader.refused("an instruction names another memory");
-}
-
-function immediateTable(rows: readonly (readonly [number, number, number])[]): Uint8Array {
-  const table = new Uint8Array(256);
-  for (const [first, last, immediate] of rows) table.fill(immediate, first, last + 1);
-  return table;
 }

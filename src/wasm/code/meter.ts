@@ -1,7 +1,8 @@
 import { codeLimits } from "../limits.ts";
 import { BinaryReader, BinaryWriter } from "./binary.ts";
-import { mark, markNumbers, memoryCopy, memoryFill, opcode } from "./instructions.ts";
-import { fuelExport, startExport } from "./names.ts";
+import { emptyBlock, mark, markNumbers } from "./instructions.ts";
+import { fuelExport, stackExport, startExport } from "./names.ts";
+import { memoryCopy, memoryFill, opcode } from "./opcodes.ts";
 import type { Body, Section, VerifiedModule } from "./verify.ts";
 import { readLimits } from "./verify.ts";
 
@@ -10,9 +11,15 @@ import { readLimits } from "./verify.ts";
  * belong to it (the innermost loop wins) from a global of ours, and traps below zero. Bulk memory instructions charge
  * by size.
  *
- * The global is exported as `polynic_fuel`, for the host to fill and read. The start section becomes the export
- * `polynic_start`, so that the host can fill the global first. Custom sections are dropped. Memory and table limits are
- * clamped. Structured control has no jump offsets: nothing needs to be relocated.
+ * Calls that are open are counted by what their frames take at most, in a second global, which traps below zero too:
+ * a function subtracts its slots when it is entered and adds them when it is left. Its body becomes a block, so that a
+ * branch out of the function ends before what adds them; `return` is preceded by the same. A trap leaves the count as
+ * it is: no call is made in that instance after it but `fault`, for which the host fills the global again. A function
+ * that calls none and takes little is not counted: it is the last of any chain.
+ *
+ * The globals are exported as `polynic_fuel` and `polynic_stack`, for the host to fill and read. The start section
+ * becomes the export `polynic_start`, so that the host can fill the globals first. Custom sections are dropped. Memory
+ * and table limits are clamped. Structured control has no jump offsets: nothing needs to be relocated.
  *
  * A float whose bits are about to be seen is made the one NaN first, if it is none: which of the many a computation
  * gives differs between processors, and in one process before and after the engine has optimised it.
@@ -22,6 +29,7 @@ export function meterModule(verified: VerifiedModule): Uint8Array<ArrayBuffer> {
   const { functions, types } = spaces;
   const added: Added = {
     fuel: spaces.globals,
+    stack: spaces.globals + 1,
     copy: functions,
     fill: functions + 1,
     nan32: functions + 2,
@@ -62,6 +70,7 @@ const sectionsInOrder = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11] as const;
 /** Indexes of what the meter adds, each behind all that the module has. */
 interface Added {
   readonly fuel: number;
+  readonly stack: number;
   readonly copy: number;
   readonly fill: number;
   readonly nan32: number;
@@ -107,7 +116,10 @@ function rewriteSection(
     case 5:
       return section === undefined ? undefined : clampedMemory(section, verified);
     case 6:
-      return appended(section, verified, [new BinaryWriter().raw([i64, mutable, opcode.i64Const, 0, opcode.end])]);
+      return appended(section, verified, [
+        new BinaryWriter().raw([i64, mutable, opcode.i64Const, 0, opcode.end]),
+        new BinaryWriter().raw([i32, mutable, opcode.i32Const]).s64(codeLimits.stackSlots).byte(opcode.end),
+      ]);
     case 7:
       return appended(section, verified, newExports(verified, added));
     default:
@@ -117,7 +129,10 @@ function rewriteSection(
 
 function newExports({ start }: VerifiedModule, added: Added): readonly BinaryWriter[] {
   const fuel = new BinaryWriter().name(fuelExport).byte(globalKind).u32(added.fuel);
-  return start === undefined ? [fuel] : [fuel, new BinaryWriter().name(startExport).byte(functionKind).u32(start)];
+  const stack = new BinaryWriter().name(stackExport).byte(globalKind).u32(added.stack);
+  return start === undefined
+    ? [fuel, stack]
+    : [fuel, stack, new BinaryWriter().name(startExport).byte(functionKind).u32(start)];
 }
 
 /** A section's entries with more behind them. */
@@ -171,6 +186,10 @@ function meteredCode(output: BinaryWriter, verified: VerifiedModule, added: Adde
 interface Fragments {
   readonly beforeCost: Uint8Array;
   readonly afterCost: Uint8Array;
+  /** Around the slots of a frame when it is entered, and when it is left. */
+  readonly beforeSlots: Uint8Array;
+  readonly afterSlotsEnter: Uint8Array;
+  readonly afterSlotsLeave: Uint8Array;
   /** Calls of what is added, by the mark they stand at. */
   readonly calls: readonly Uint8Array[];
 }
@@ -179,9 +198,15 @@ interface Fragments {
 function fragmentsOf(added: Added): Fragments {
   const afterCost = new BinaryWriter(64).byte(opcode.i64Sub).byte(opcode.globalSet).u32(added.fuel);
   trapBelowZero(afterCost, added);
+  const enter = new BinaryWriter(32).byte(opcode.i32Sub).byte(opcode.globalSet).u32(added.stack);
+  enter.byte(opcode.globalGet).u32(added.stack);
+  enter.raw([opcode.i32Const, 0, opcode.i32LtS, opcode.if, emptyBlock, opcode.unreachable, opcode.end]);
   return {
     beforeCost: new BinaryWriter(16).byte(opcode.globalGet).u32(added.fuel).byte(opcode.i64Const).bytes(),
     afterCost: afterCost.bytes(),
+    beforeSlots: new BinaryWriter(16).byte(opcode.globalGet).u32(added.stack).byte(opcode.i32Const).bytes(),
+    afterSlotsEnter: enter.bytes(),
+    afterSlotsLeave: new BinaryWriter(16).byte(opcode.i32Add).byte(opcode.globalSet).u32(added.stack).bytes(),
     // In the order of `mark`, whose first is a charge.
     calls: [0, added.copy, added.fill, added.nan32, added.nan64].map((index) =>
       new BinaryWriter(16).byte(opcode.call).u32(index).bytes(),
@@ -189,33 +214,56 @@ function fragmentsOf(added: Added): Fragments {
   };
 }
 
-function meteredBody(
-  output: BinaryWriter,
-  { start, end, scan: { marks } }: Body,
-  bytes: Uint8Array,
-  fragments: Fragments,
-): void {
+function meteredBody(output: BinaryWriter, body: Body, bytes: Uint8Array, fragments: Fragments): void {
+  const { start, end, scan: { marks } } = body;
+  const slots = slotsOf(body);
   let copied = start;
   for (let i = 0; i < marks.length; i += markNumbers) {
     // Each mark is written whole, so these are there.
     const at = marks[i] ?? 0, skip = marks[i + 1] ?? 0, what = marks[i + 2] ?? 0, cost = marks[i + 3] ?? 0;
     output.raw(bytes.subarray(copied, at));
     if (what === mark.charge) output.raw(fragments.beforeCost).s64(cost).raw(fragments.afterCost);
+    else if (what === mark.leave) leave(output, slots, fragments);
     else output.raw(fragments.calls[what] ?? []);
+    if (i === 0) enter(output, slots, body.result, fragments);
     copied = at + skip;
   }
   output.raw(bytes.subarray(copied, end));
+  if (slots === 0) return;
+  leave(output, slots, fragments);
+  output.byte(opcode.end);
+}
+
+/** A function that calls none needs no count while it takes no more than this. */
+const uncountedSlots = 64;
+
+/** What a call of it takes of the stack; 0: it is not counted. */
+function slotsOf({ locals, scan }: Body): number {
+  const slots = codeLimits.callSlots + locals + scan.height;
+  return scan.calls || slots > uncountedSlots ? slots : 0;
+}
+
+/** Behind the charge at a function's entry, which is its first mark; the block is the body. */
+function enter(output: BinaryWriter, slots: number, result: number | undefined, fragments: Fragments): void {
+  if (slots === 0) return;
+  output.raw(fragments.beforeSlots).s64(slots).raw(fragments.afterSlotsEnter);
+  output.byte(opcode.block).byte(result ?? emptyBlock);
+}
+
+/** The result stays on the stack. */
+function leave(output: BinaryWriter, slots: number, { beforeSlots, afterSlotsLeave }: Fragments): void {
+  if (slots > 0) output.raw(beforeSlots).s64(slots).raw(afterSlotsLeave);
 }
 
 function trapBelowZero(output: BinaryWriter, added: Added): void {
   output
     .byte(opcode.globalGet)
     .u32(added.fuel)
-    .raw([opcode.i64Const, 0, opcode.i64LtS, opcode.if, 0x40, opcode.unreachable, opcode.end]);
+    .raw([opcode.i64Const, 0, opcode.i64LtS, opcode.if, emptyBlock, opcode.unreachable, opcode.end]);
 }
 
 /**
- * memory.copy or memory.fill as a function that charges 8 + bytes / 64 first; the byte count is its third parameter.
+ * memory.copy or memory.fill as a function that charges 8 + bytes / 8 first; the byte count is its third parameter.
  */
 function bulkHelper(instruction: readonly number[], added: Added): BinaryWriter {
   const output = new BinaryWriter().u32(0);
@@ -225,7 +273,7 @@ function bulkHelper(instruction: readonly number[], added: Added): BinaryWriter 
     2,
     opcode.i64ExtendI32U,
     opcode.i64Const,
-    6,
+    3,
     opcode.i64ShrU,
     opcode.i64Const,
     8,

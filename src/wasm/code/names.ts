@@ -3,5 +3,8 @@
 /** Global, mutable i64: the instructions that are left. */
 export const fuelExport = "polynic_fuel";
 
+/** Global, mutable i32: the slots of the stack that are left. */
+export const stackExport = "polynic_stack";
+
 /** Function without parameters: what the start section ran. */
 export const startExport = "polynic_start";

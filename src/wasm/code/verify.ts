@@ -2,7 +2,7 @@ import { codeLimits, defaultLimits, fileLimits } from "../limits.ts";
 import { BinaryReader } from "./binary.ts";
 import type { IndexSpaces, Scan } from "./instructions.ts";
 import { isValueType, refuseIndex, scanCode, skipConstant } from "./instructions.ts";
-import { fuelExport, startExport } from "./names.ts";
+import { fuelExport, stackExport, startExport } from "./names.ts";
 
 /** A module that was looked over: where its parts are, for the meter. */
 export interface VerifiedModule {
@@ -41,6 +41,8 @@ export interface Body {
   readonly start: number;
   readonly end: number;
   readonly locals: number;
+  /** Type of its result; undefined when it has none. */
+  readonly result: number | undefined;
   readonly scan: Scan;
 }
 
@@ -52,6 +54,7 @@ interface FunctionType {
 /** What is known while the sections are read one after the other. */
 interface Reading {
   readonly types: FunctionType[];
+  readonly typeGrowth: number[];
   /** The type of each function. */
   readonly functions: number[];
   tables: number;
@@ -82,6 +85,7 @@ export function verifyModule(bytes: Uint8Array, options: VerifyOptions = {}): Ve
   }
   const reading: Reading = {
     types: [],
+    typeGrowth: [],
     functions: [],
     tables: 0,
     memories: 0,
@@ -93,7 +97,7 @@ export function verifyModule(bytes: Uint8Array, options: VerifyOptions = {}): Ve
     memoryPages,
     initialPages: 0,
     metadata: undefined,
-    spaces: { types: 0, functions: 0, tables: 0, globals: 0 },
+    spaces: { types: 0, functions: 0, tables: 0, globals: 0, functionTypes: [], typeGrowth: [] },
   };
   const sections = readSections(reader, reading);
   if (reading.bodies.length !== reading.functions.length) throw reader.refused("functions and bodies differ in number");
@@ -168,12 +172,13 @@ function each(content: BinaryReader, read: () => void): void {
 /**
  * One result at most: with several, values that are nowhere counted meet at each block, and the compiler pays for them.
  */
-function readType(content: BinaryReader, { types }: Reading): void {
+function readType(content: BinaryReader, { types, typeGrowth }: Reading): void {
   if (content.byte() !== 0x60) throw content.refused("a type is not that of a function");
   const type = { parameters: readValueTypes(content), results: readValueTypes(content) };
   if (type.results.length > 1)
     throw content.refused(`a function has ${type.results.length} results, expected one at most`);
   types.push(type);
+  typeGrowth.push(type.results.length - type.parameters.length);
 }
 
 function readValueTypes(content: BinaryReader): readonly number[] {
@@ -225,12 +230,13 @@ function readGlobal(content: BinaryReader, reading: Reading): void {
   reading.globals++;
 }
 
+const ourExports: ReadonlySet<string> = new Set([fuelExport, stackExport, startExport]);
 const exportName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 
 function readExport(content: BinaryReader, reading: Reading): void {
   const name = content.name();
   if (!exportName.test(name)) throw content.refused(`export name ${JSON.stringify(name.slice(0, 64))} is not allowed`);
-  if (name === fuelExport || name === startExport) throw content.refused(`export name "${name}" is reserved`);
+  if (ourExports.has(name)) throw content.refused(`export name "${name}" is reserved`);
   const kind = content.byte();
   const index = content.u32();
   const count = [reading.functions.length, reading.tables, reading.memories, reading.globals][kind];
@@ -269,7 +275,8 @@ function readBody(content: BinaryReader, reading: Reading): void {
     throw content.refused(`${where} is ${size} bytes long, expected at most ${codeLimits.bodyBytes}`);
   const body = content.part(size);
   const start = body.at;
-  let locals = reading.types[reading.functions[index] ?? -1]?.parameters.length ?? 0;
+  const type = reading.types[reading.functions[index] ?? -1];
+  let locals = type?.parameters.length ?? 0;
   each(body, () => {
     locals += body.u32();
     readValueType(body);
@@ -284,7 +291,7 @@ function readBody(content: BinaryReader, reading: Reading): void {
   if (locals * scan.blocks > codeLimits.localBlocks || reading.localBlocksSum > codeLimits.localBlocksSum) {
     throw body.refused(`${where} has ${locals} locals in ${scan.blocks} blocks, expected fewer of either`);
   }
-  reading.bodies.push({ start, end: body.end, locals, scan });
+  reading.bodies.push({ start, end: body.end, locals, result: type?.results[0], scan });
 }
 
 function spacesOf(reading: Reading): IndexSpaces {
@@ -293,6 +300,8 @@ function spacesOf(reading: Reading): IndexSpaces {
     functions: reading.functions.length,
     tables: reading.tables,
     globals: reading.globals,
+    functionTypes: reading.functions,
+    typeGrowth: reading.typeGrowth,
   };
 }
 

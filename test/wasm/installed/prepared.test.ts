@@ -20,7 +20,8 @@ import { describedModule } from "../../helpers/modules.ts";
 import { builtModules, i64Const } from "../../helpers/wasm.ts";
 
 /** Metadata is read again at each use, with all that is asked of it. */
-const sources = ["code/binary", "code/instructions", "limits", "code/meter", "code/names", "code/verify"];
+const sources = ["code/binary", "code/instructions", "limits", "code/meter", "code/names", "code/opcodes",
+  "code/verify"];
 
 const making = suite("preparedBy");
 
