@@ -1,5 +1,5 @@
 import { closeSync, openSync, statfsSync, statSync, writeSync } from "node:fs";
-import { enterNetworkNamespace } from "../os/index.ts";
+import { enterNetworkNamespace, SystemCallError } from "../os/index.ts";
 
 /**
  * Network namespaces. A namespace belongs to a thread, and Node has several: its worker pool inherits the namespace of
@@ -77,11 +77,10 @@ export function inNetns<T>(container: Netns, host: Netns, work: () => T extends 
   try {
     enterNetworkNamespace(container.fd);
   } catch (error) {
-    // setns says EINVAL to namespaces of other kinds.
-    throw new NetnsError(container.path, "it cannot be entered, expected a network namespace", {
-      gone: false,
-      cause: error,
-    });
+    // setns says EINVAL to namespaces of other kinds, and EPERM to whoever is not root.
+    const isForbidden = error instanceof SystemCallError && error.errnoName === "EPERM";
+    const expected = isForbidden ? "to be run as root" : "a network namespace";
+    throw new NetnsError(container.path, `it cannot be entered, expected ${expected}`, { gone: false, cause: error });
   }
   try {
     return work();

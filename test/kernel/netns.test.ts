@@ -34,6 +34,17 @@ enter("refuses a namespace of another kind and stays outside", () => {
   assert.is(ownInode(), before);
 });
 
+enter("says to whoever is not root what is missing", () => {
+  const host = openOwnNetns();
+  const container = openNetns(makeNetns().path);
+  process.seteuid?.(65_534);
+  try {
+    assert.throws(() => inNetns(container, host, ownInode), /cannot be entered, expected to be run as root$/);
+  } finally {
+    process.seteuid?.(0);
+  }
+});
+
 enter("takes no asynchronous work", () => {
   const host = openOwnNetns();
   // @ts-expect-error what follows the first await would run outside
