@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
-import { findExecutable, openIptables } from "../exec/index.ts";
+import { findExecutable, openIptables, openNftTool } from "../exec/index.ts";
 import type { LeaseStore, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
@@ -76,6 +76,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
   const iptables = once(() =>
     openIptables({ exclusive: (work) => alone(work, log), env: surroundings.env }),
   );
+  const nftTool = once(() => openNftTool({ env: surroundings.env }));
   const modules = once(() => openNodeModules(options));
   const leases = new Map<string, LeaseStore>();
   const node = {
@@ -88,6 +89,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get container() { return present.known() ?? container.value(); },
     get containerIfPresent() { return present.value(); },
     get iptables() { return iptables.value(); },
+    get nftTool() { return nftTool.value(); },
     get modules() { return modules.value(); },
     leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),
     readText,

@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync } from "node:fs";
-import { CniError, code, messageOf } from "../cni/index.ts";
-import { findProgram, runProgram } from "../os/index.ts";
+import { CniError, code } from "../cni/index.ts";
+import type { Ended, Environment } from "./tools.ts";
+import { runTool, toolFinder } from "./tools.ts";
 
 /** A change of one table, decided from what the table holds. */
 export interface IptablesChange {
@@ -45,8 +46,6 @@ export interface Iptables {
   change(change: IptablesChange): Promise<void>;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 export interface IptablesOptions {
   /** Runs `work` while no other call of ours changes tables. Absent: only the tools' own locking. */
   readonly exclusive?: (work: () => Promise<void>) => Promise<void>;
@@ -54,36 +53,19 @@ export interface IptablesOptions {
   readonly env: Environment;
 }
 
-/** Longest run of one process; the tool itself gives up on the xtables lock after `lockWaitSeconds`. */
-const timeoutMs = 30_000;
+/** The tool itself gives up on the xtables lock after these. */
 const lockWaitSeconds = 10;
-/** A node with tens of thousands of services prints a few MiB. */
-const outputBytesMax = 256 * 1024 * 1024;
 /** How often a change is decided anew because the table was another one when it was to be made. */
 const attemptsMax = 5;
-/** Runtimes start plugins with whatever PATH they have; the tools live here. */
-const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];
 
 /** Nothing is looked for or started before it is needed. */
 export function openIptables(options: IptablesOptions): Iptables {
-  const directories = [...(options.env["PATH"] ?? "").split(":"), ...usualDirectories];
-  const found = new Map<string, string | undefined>();
+  const locate = toolFinder(options.env);
   const usable = new Map<4 | 6, boolean>();
-
-  function locate(program: string): string | undefined {
-    if (!found.has(program)) found.set(program, findProgram(program, directories));
-    return found.get(program);
-  }
 
   async function run(family: 4 | 6, suffix: string, args: readonly string[], input = ""): Promise<Ended> {
     const program = `${family === 4 ? "iptables" : "ip6tables"}${suffix}`;
-    const file = locate(program);
-    if (file === undefined)
-      throw new CniError(
-        code.executable,
-        `Cannot run ${program}: there is no such program on PATH, expected the iptables package`,
-      );
-    return await start(options.env, program, file, args, input);
+    return await runTool(options.env, { program, file: locate(program), supplier: "iptables" }, args, input);
   }
 
   async function save(family: 4 | 6, table: string): Promise<readonly string[]> {
@@ -164,27 +146,6 @@ export function openIptables(options: IptablesOptions): Iptables {
       else await options.exclusive(() => changeNow(change));
     },
   };
-}
-
-interface Ended {
-  readonly program: string;
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function start(
-  env: Environment,
-  program: string,
-  file: string,
-  args: readonly string[],
-  input: string,
-): Promise<Ended> {
-  try {
-    return { program, ...(await runProgram(file, args, { input, env, timeoutMs, outputBytesMax })) };
-  } catch (error) {
-    throw new CniError(code.executable, `Cannot run ${program} (${file}): ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function refusal(ended: Ended, act: string, lines: readonly string[] = []): CniError {

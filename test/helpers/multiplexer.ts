@@ -158,6 +158,7 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
   return {
     host: namespace, container: namespace, containerIfPresent: namespace,
     get iptables() { return absent("iptables")(); },
+    get nftTool() { return absent("nft")(); },
     modules: {
       node: { name: "node", index: null },
       allocate: absent("modules"), kindOf: absent("modules"), whyGone: absent("modules"),

@@ -163,6 +163,7 @@ const offlineHandles: Handles = {
   get container(): never { throw new NeedsHost(); },
   get containerIfPresent(): never { throw new NeedsHost(); },
   get iptables(): never { throw new NeedsHost(); },
+  get nftTool(): never { throw new NeedsHost(); },
   get modules(): never { throw new NeedsHost(); },
   leases: () => storeOfNode,
   readText() { throw new NeedsHost(); },

@@ -1,5 +1,5 @@
 import type { Result } from "../../cni/index.ts";
-import type { Iptables } from "../../exec/index.ts";
+import type { Iptables, NftTool } from "../../exec/index.ts";
 import type { LeaseStore, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
 import type { AttachmentFiles } from "../../store/index.ts";
@@ -64,6 +64,8 @@ export interface Handles {
   /** The same, or undefined when the path is empty or nothing is there any more (DEL). */
   readonly containerIfPresent: Namespace | undefined;
   readonly iptables: Iptables;
+  /** For words of nft that `host.nftables` has no expressions for. */
+  readonly nftTool: NftTool;
   readonly modules: ModuleHost;
   /** Address reservations, where a network's configuration has them kept. */
   leases(choice: StoreChoice): LeaseStore;
