@@ -5,6 +5,7 @@ import type { Address, Prefix } from "../../net/index.ts";
 import { isUnspecified, parseAddress, parsePrefix } from "../../net/index.ts";
 import type { FirewallBackend } from "../firewall/backend.ts";
 import { parseFirewallBackend } from "../firewall/backend.ts";
+import { strayWord } from "./nft-words.ts";
 import { toolOption } from "./tool-options.ts";
 
 export type PortmapConf = Confs["portmap"];
@@ -112,6 +113,7 @@ function refuseForeignStyle(
     );
   }
   if (backend === "iptables") refuseToolOptions(conditions);
+  else refuseStrayWords(conditions);
 }
 
 function refuseToolOptions(conditions: PortForwarding["conditions"]): void {
@@ -120,6 +122,18 @@ function refuseToolOptions(conditions: PortForwarding["conditions"]): void {
     if (option !== undefined) {
       throw refused(
         `Cannot use ${JSON.stringify(option)} in conditionsV${family}: it is an option of the iptables tool itself, ` +
+          "expected what a packet must match",
+      );
+    }
+  }
+}
+
+function refuseStrayWords(conditions: PortForwarding["conditions"]): void {
+  for (const family of [4, 6] as const) {
+    const stray = strayWord(conditions[family]);
+    if (stray !== undefined) {
+      throw refused(
+        `Cannot use ${JSON.stringify(stray)} in conditionsV${family}: it would end the rule or do more than match, ` +
           "expected what a packet must match",
       );
     }

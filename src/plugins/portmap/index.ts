@@ -8,7 +8,7 @@
  * GC     removes the chains of containers of this network that are no longer valid (iptables; the other backend's rules
  * do
  *        not tell their network).
- * Refuses (7) conditions written for the other backend.     Without mappings it does nothing.
+ * Refuses (7) conditions written for the other backend. Without mappings it does nothing.
  */
 import type { Result } from "../../cni/index.ts";
 import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/index.ts";
@@ -115,13 +115,13 @@ function requirePrevResult({ prevResult, network }: LaterCall<PortmapConf>): Res
 }
 
 async function addRules(
-  handles: Pick<Handles, "host" | "iptables">,
+  handles: Pick<Handles, "host" | "iptables" | "nftTool">,
   backend: FirewallBackend,
   address: Prefix,
   forwarding: PortForwarding,
 ): Promise<void> {
   if (backend === "iptables") await iptables.addPortmapRules(handles, address, forwarding);
-  else await nftables.addPortmapRules(handles.host.nftables, address, forwarding);
+  else await nftables.addPortmapRules(handles, address, forwarding);
 }
 
 /** Both families, the second even when the first fails. */

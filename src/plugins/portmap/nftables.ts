@@ -9,6 +9,7 @@ import type { BaseChain, ChainName, NftChange } from "../../netlink/index.ts";
 import { nft } from "../../netlink/index.ts";
 import type { FixedRule } from "../firewall/fixed-chain.ts";
 import { fixedChain, madeChain } from "../firewall/fixed-chain.ts";
+import type { Handles } from "../contract/plugin.ts";
 import { ruleComment } from "../firewall/rule-comment.ts";
 import type { PortForwarding } from "./conf.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
@@ -20,13 +21,62 @@ const containerChains = ["hostports", "hostip_hostports", "masquerading"] as con
 
 type FamilyName = "ip" | "ip6";
 
+/** The hooks whose chains lead to everybody's mappings, under the conditions of whoever came last. */
+const hooks = ["prerouting", "output"] as const;
+const natPriority = -100;
+const tableComment = "CNI port mappings";
+/** What a packet must match in any case, and where it goes then. */
+const entryText = "fib daddr type local jump hostports_all";
+
+/** Conditions that we have no expressions for are left to the nft tool, whose one transaction comes before ours. */
 export async function addPortmapRules(
-  nftables: Nftables, address: Prefix, forwarding: PortForwarding,
+  { host, nftTool }: Pick<Handles, "host" | "nftTool">, address: Prefix, forwarding: PortForwarding,
 ): Promise<void> {
-  await nftables.update(() => portmapSetup(nftables, address, forwarding));
+  const family = familyName(address);
+  const parsed = parseConditions(family, forwarding);
+  if (parsed instanceof nft.NftExpressionError) await makeEntries(nftTool, family, forwarding, parsed);
+  await host.nftables.update(() => portmapSetup(host.nftables, address, forwarding));
 }
 
-/** The transaction that makes the skeleton, with the conditions of this attachment, and appends its rules. */
+/**
+ * Has nft make the chains at the hooks. It does so at every ADD: what the words name, such as the link of `iif`, may be
+ * another one by now, which the rule would not tell.
+ */
+async function makeEntries(
+  nftTool: Handles["nftTool"], family: FamilyName, { conditions }: PortForwarding, unknown: nft.NftExpressionError,
+): Promise<void> {
+  const version = family === "ip" ? 4 : 6;
+  const words = conditions[version].join(" ");
+  const refusal = (errorCode: number, why: string, cause: unknown) =>
+    new CniError(errorCode, `Cannot use conditionsV${version} "${words}": ${why}`, { cause });
+  if (!nftTool.present()) {
+    throw refusal(code.invalidConfig, `${unknown.message}; other words need the program nft, which is not on PATH`,
+      unknown);
+  }
+  try {
+    await nftTool.run(entryLines(family, words));
+  } catch (error) {
+    throw refusal(error instanceof CniError ? error.code : code.kernel, messageOf(error), error);
+  }
+}
+
+function entryLines(family: FamilyName, words: string): readonly string[] {
+  const place = `${family} ${table}`;
+  return [
+    `add table ${place} { comment "${tableComment}" ; }`,
+    `add chain ${place} hostports_all`,
+    ...hooks.flatMap((hook) => [
+      `add chain ${place} ${hook} { type nat hook ${hook} priority ${natPriority} ; }`,
+      `flush chain ${place} ${hook}`,
+      `add rule ${place} ${hook} ${words} ${entryText}`,
+    ]),
+  ];
+}
+
+/**
+ * The transaction that makes the skeleton, with the conditions of this attachment, and appends its rules. The chains at
+ * the hooks are left alone where the conditions are in words that only nft knows.
+ */
 export function portmapSetup(
   nftables: Pick<Nftables, "rules" | "exists">, address: Prefix, forwarding: PortForwarding,
 ): readonly NftChange[] {
@@ -35,20 +85,20 @@ export function portmapSetup(
   const { containerId, snat } = forwarding;
   const comment = ruleComment(containerId);
   const conditions = parseConditions(family, forwarding);
-  const entry: FixedRule = {
-    text: [...forwarding.conditions[address.address.family], "fib daddr type local jump hostports_all"].join(" "),
+  const entries: readonly FixedRule[] = conditions instanceof nft.NftExpressionError ? [] : [{
+    text: [...forwarding.conditions[address.address.family], entryText].join(" "),
     expressions: nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")),
-  };
+  }];
   const jumpTo = (name: string): FixedRule => ({ text: `jump ${name}`, expressions: nft.rule(family, nft.jump(name)) });
   const filled = (name: string, rules: readonly FixedRule[], base?: BaseChain) =>
     fixedChain(chain(name), nftables.rules(chain(name)), rules, base);
   const made = (name: string, base?: BaseChain) => madeChain(nftables, chain(name), base);
   return [
-    { do: "add table", family, table, comment: "CNI port mappings" },
+    { do: "add table", family, table, comment: tableComment },
     ...["hostports", "hostip_hostports"].flatMap((name) => made(name)),
     ...filled("hostports_all", [jumpTo("hostip_hostports"), jumpTo("hostports")]),
-    ...(["prerouting", "output"] as const).flatMap((hook) =>
-      filled(hook, [entry], { type: "nat", hook, priority: -100 }),
+    ...(entries.length === 0 ? [] : hooks).flatMap((hook) =>
+      filled(hook, entries, { type: "nat", hook, priority: natPriority }),
     ),
     ...(snat ? made("masquerading", { type: "nat", hook: "postrouting", priority: 100 }) : []),
     ...translations(address, forwarding).map((expressions): NftChange => ({
@@ -128,16 +178,15 @@ function countRules(nftables: Nftables, chain: ChainName, containerId: string): 
   return (nftables.rules(chain) ?? []).filter(({ comment }) => comment === containerId).length;
 }
 
-function parseConditions(family: FamilyName, { conditions }: PortForwarding): readonly nft.RulePart[] {
-  const version = family === "ip" ? 4 : 6;
+/** The error, not thrown, is of words that our codec does not know. */
+function parseConditions(
+  family: FamilyName, { conditions }: PortForwarding,
+): readonly nft.RulePart[] | nft.NftExpressionError {
   try {
-    return nft.parseMatch(conditions[version], family);
-  } catch (cause) {
-    throw new CniError(
-      code.invalidConfig,
-      `Cannot use conditionsV${version} "${conditions[version].join(" ")}": ${messageOf(cause)}`,
-      { cause },
-    );
+    return nft.parseMatch(conditions[family === "ip" ? 4 : 6], family);
+  } catch (error) {
+    if (error instanceof nft.NftExpressionError) return error;
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatPrefix } from "../../../src/net/index.ts";
+import { strayWord } from "../../../src/plugins/portmap/nft-words.ts";
 import { toolOption } from "../../../src/plugins/portmap/tool-options.ts";
 import { containerAddresses, readForwarding, refuseUnfit } from "../../../src/plugins/portmap/conf.ts";
 import { portmap } from "../../../src/plugins/portmap/index.ts";
@@ -81,6 +82,33 @@ for (const words of [
   tool(`${words.join(" ")}: taken`, () => assert.is(toolOption(words), undefined));
 }
 tool.run();
+
+const stray = suite("conditions that would not stay in a rule of nft");
+for (const [words, found] of [
+  [["iif", "lo;"], ";"], [["iif", "lo\nflush", "ruleset"], "\n"], [["iif", "lo", "#"], "#"], [["$lo"], "$"],
+  [["iif", "lo", "\\"], "\\"], [["iif", '"lo'], '"'], [["iif", '"a\nb"'], '"'],
+  [["log", "prefix", '"a', 'b"', '"'], '"'],
+  [["iif", "lo", "}"], "}"], [["tcp", "dport", "{", "80"], "{"], [["ip", "saddr", "{{", "}}"], "{"],
+  [["ip", "saddr", "vmap", "{1.2.3.4:drop}"], "vmap"], [["meta mark set 1"], "set"],
+  [["ip", "daddr", "set", "::1"], "set"],
+  [["add", "@friends", "{ip saddr}"], "add"], [["dup", "to", "192.0.2.1"], "dup"],
+] as const) {
+  stray(`${JSON.stringify(words)}: refused, naming key and word`, () => {
+    for (const key of ["conditionsV4", "conditionsV6"] as const) {
+      const { forwarding } = readForwarding({ [key]: words, backend: "nftables" }, owner);
+      assert.is(throws(() => refuseUnfit("nftables", forwarding), 7).message,
+        `Cannot use ${JSON.stringify(found)} in ${key}: it would end the rule or do more than match, expected what a `
+          + "packet must match");
+    }
+  });
+}
+for (const words of [
+  ["iif", "lo"], ["log", "prefix", '"a;', '#', '{"'], ["iifname", '"set"'], ["ip", "saddr", "@friends-set"],
+  ["tcp", "flags", "&", "(syn|ack)", "==", "syn"], ["ip", "saddr", "{10.0.0.1,", "10.0.0.2}", "tcp", "dport", "{80}"],
+]) {
+  stray(`${words.join(" ")}: taken`, () => assert.is(strayWord(words), undefined));
+}
+stray.run();
 
 const style = suite("refuseUnfit");
 for (const [title, backend, conf, refused] of [
