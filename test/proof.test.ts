@@ -27,6 +27,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/dhcp/lease.test.ts": ["dhcp/client"],
   "test/dhcp/message.test.ts": ["dhcp/datagram"],
   "test/exec/executable.test.ts": ["os/child"],
+  "test/exec/iptables.test.ts": ["exec/tools"],
   "test/kernel/link-kinds.test.ts": ["kernel/rtnetlink/ip", "kernel/rtnetlink/link-message"],
   "test/kernel/links.test.ts": ["kernel/namespace-handle"],
   "test/kernel/netns.test.ts": ["os/network-calls"],
