@@ -14,7 +14,7 @@ import type { Link, Namespace, QdiscPlace, TokenBucket } from "../../kernel/inde
 import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { AddContext, Handles } from "../contract/plugin.ts";
-import { sha512Hex } from "../firewall/sha512.ts";
+import { sha512Hex } from "../packet-rules/sha512.ts";
 import { chainedResult } from "../interface/chained.ts";
 import { broken, requirePrevResult } from "../interface/check.ts";
 import { deleteLinkNamed } from "../interface/delete.ts";

@@ -21,13 +21,13 @@ import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { AddContext, Attachment, DelContext } from "../contract/plugin.ts";
-import type { FirewallBackend } from "../firewall/backend.ts";
+import type { FirewallBackend } from "../packet-rules/backend.ts";
 import {
   gcMasquerade,
   parseMasqueradeBackend,
   setupMasquerade,
   teardownMasquerade,
-} from "../firewall/masquerade/index.ts";
+} from "../packet-rules/masquerade/index.ts";
 import { containerEntry } from "../interface/attach.ts";
 import { configureInterface } from "../interface/configure.ts";
 import { deleteInterface } from "../interface/delete.ts";

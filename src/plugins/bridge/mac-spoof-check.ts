@@ -11,7 +11,7 @@ import type { ChainName, NftChange } from "../../netlink/index.ts";
 import { nft } from "../../netlink/index.ts";
 import type { Undo } from "../contract/plugin.ts";
 import { throwAll } from "../contract/several-errors.ts";
-import { ruleComment } from "../firewall/rule-comment.ts";
+import { ruleComment } from "../packet-rules/rule-comment.ts";
 
 /** Whose frames are checked: `hostLink` is the name of the bridge port, `mac` the only source it may use. */
 export interface SpoofCheck {

@@ -3,8 +3,8 @@ import type { ConfParts, Confs, Result } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { isUnspecified, parseAddress, parsePrefix } from "../../net/index.ts";
-import type { FirewallBackend } from "../firewall/backend.ts";
-import { parseFirewallBackend } from "../firewall/backend.ts";
+import type { FirewallBackend } from "../packet-rules/backend.ts";
+import { parseFirewallBackend } from "../packet-rules/backend.ts";
 import { strayWord } from "./nft-words.ts";
 import { toolOption } from "./tool-options.ts";
 

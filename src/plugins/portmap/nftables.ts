@@ -7,10 +7,10 @@ import type { Nftables } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import type { BaseChain, ChainName, NftChange } from "../../netlink/index.ts";
 import { nft } from "../../netlink/index.ts";
-import type { FixedRule } from "../firewall/fixed-chain.ts";
-import { fixedChain, madeChain } from "../firewall/fixed-chain.ts";
+import type { FixedRule } from "../packet-rules/fixed-chain.ts";
+import { fixedChain, madeChain } from "../packet-rules/fixed-chain.ts";
 import type { Handles } from "../contract/plugin.ts";
-import { ruleComment } from "../firewall/rule-comment.ts";
+import { ruleComment } from "../packet-rules/rule-comment.ts";
 import type { PortForwarding } from "./conf.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
 

@@ -18,7 +18,7 @@ import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
 import {
   gcMasquerade, parseMasqueradeBackend, setupMasquerade, teardownMasquerade,
-} from "../firewall/masquerade/index.ts";
+} from "../packet-rules/masquerade/index.ts";
 import { containerEntry } from "../interface/attach.ts";
 import { checkInterface } from "../interface/check.ts";
 import { configureInterface } from "../interface/configure.ts";

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parsePrefix } from "../../../src/net/index.ts";
-import { ruleText } from "../../../src/plugins/firewall/iptables-rule.ts";
+import { ruleText } from "../../../src/plugins/packet-rules/iptables-rule.ts";
 import type { PortForwarding, PortmapConf } from "../../../src/plugins/portmap/conf.ts";
 import { readForwarding } from "../../../src/plugins/portmap/conf.ts";
 import {

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   hasChain, hasRule, jumpOf, optionOf, rulesJumpingTo, rulesOf, ruleText, splitWords,
-} from "../../../src/plugins/firewall/iptables-rule.ts";
+} from "../../../src/plugins/packet-rules/iptables-rule.ts";
 import { throws } from "../../helpers/errors.ts";
 
 const saved = [

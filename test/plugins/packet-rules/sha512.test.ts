@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { sha512Hex } from "../../../src/plugins/firewall/sha512.ts";
+import { sha512Hex } from "../../../src/plugins/packet-rules/sha512.ts";
 
 const hash = suite("sha512Hex");
 

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { FirewallBackend } from "../../../src/plugins/firewall/backend.ts";
-import { withBackend } from "../../../src/plugins/firewall/backend.ts";
+import type { FirewallBackend } from "../../../src/plugins/packet-rules/backend.ts";
+import { withBackend } from "../../../src/plugins/packet-rules/backend.ts";
 import type { Handles } from "../../../src/plugins/index.ts";
 
 /** What is asked of the handles; everything else would throw. */

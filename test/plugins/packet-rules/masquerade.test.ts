@@ -1,17 +1,17 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parsePrefix } from "../../../src/net/index.ts";
-import type { FirewallBackend } from "../../../src/plugins/firewall/backend.ts";
-import type { Masquerade } from "../../../src/plugins/firewall/masquerade/index.ts";
+import type { FirewallBackend } from "../../../src/plugins/packet-rules/backend.ts";
+import type { Masquerade } from "../../../src/plugins/packet-rules/masquerade/index.ts";
 import {
   gcMasquerade, parseMasqueradeBackend, setupMasquerade, teardownMasquerade,
-} from "../../../src/plugins/firewall/masquerade/index.ts";
+} from "../../../src/plugins/packet-rules/masquerade/index.ts";
 import {
   masqueradeChain, masqueradeChange, masqueradeComment, staleMasqueradeChains,
-} from "../../../src/plugins/firewall/masquerade/iptables.ts";
+} from "../../../src/plugins/packet-rules/masquerade/iptables.ts";
 import {
   attachmentHash, masqueradeRuleComment, masqueradeSetup, networkHash, staleMasqueradeRules,
-} from "../../../src/plugins/firewall/masquerade/nftables.ts";
+} from "../../../src/plugins/packet-rules/masquerade/nftables.ts";
 import { throws } from "../../helpers/errors.ts";
 import { firewallContext, natTable } from "../../helpers/firewall.ts";
 import { kernelSuite, nftJson, run } from "../../helpers/netns.ts";

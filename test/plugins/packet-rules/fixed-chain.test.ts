@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { fixedChain } from "../../../src/plugins/firewall/fixed-chain.ts";
-import type { FixedRule } from "../../../src/plugins/firewall/fixed-chain.ts";
+import { fixedChain } from "../../../src/plugins/packet-rules/fixed-chain.ts";
+import type { FixedRule } from "../../../src/plugins/packet-rules/fixed-chain.ts";
 
 const chain = { family: "ip", table: "t", chain: "c" } as const;
 const jump = { text: "jump a", expressions: [] }, long = { text: "x".repeat(60), expressions: [] };
