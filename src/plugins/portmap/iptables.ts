@@ -12,7 +12,9 @@ import type { IptablesChange } from "../../exec/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { bitsOf, formatAddress, formatPrefix, networkOf } from "../../net/index.ts";
 import type { ValidAttachment } from "../contract/plugin.ts";
-import { hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf } from "../packet-rules/iptables-rule.ts";
+import {
+  hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf,
+} from "../packet-rules/iptables-rule.ts";
 import type { NatHandles } from "../packet-rules/nat-chain.ts";
 import { deleteNatChain, mayHoldChains, natChainTeardown } from "../packet-rules/nat-chain.ts";
 import { sha512Hex } from "../packet-rules/sha512.ts";
