@@ -52,9 +52,9 @@ export interface HandlesOptions {
 }
 
 /** One call of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
-const iptablesLockPath = "/run/polynic-iptables.lock";
+const iptablesLock = "iptables";
 /** A change runs two or three programs, of which each waits ten seconds at most for a lock of its own. */
-const iptablesLockOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
+const aloneOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
 
 /** Everything plugins may touch, each part opened when it is first looked at. */
 export function openHandles(options: HandlesOptions): OpenHandles {
@@ -74,7 +74,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
   const iptables = once(() =>
-    openIptables({ exclusive: (work) => alone(work, log), env: surroundings.env }),
+    openIptables({ exclusive: (work) => alone(iptablesLock, work, log), env: surroundings.env }),
   );
   const nftTool = once(() => openNftTool({ env: surroundings.env }));
   const modules = once(() => openNodeModules(options));
@@ -95,6 +95,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     readText,
     readTextIfPresent: (path) => (existsSync(path) ? readText(path) : undefined),
     attachmentFiles: openAttachmentFiles,
+    alone: (what, work) => alone(what, work, log),
     plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -191,10 +192,10 @@ function readText(path: string): string {
 /** More than a file of name servers ever has. */
 const textBytesMax = 1024 * 1024;
 
-/** The tools refuse what another program made wrong meanwhile, so a lock that cannot be had fails nobody's network. */
-async function alone<T>(work: () => T | Promise<T>, log: Log): Promise<T> {
-  const told = (why: Error) => log.warn(`${why.message}; the firewall is changed without that lock`);
-  return await withLockIfPossible(iptablesLockPath, iptablesLockOptions, told, work);
+/** What another program makes wrong meanwhile is refused, so a lock that cannot be had fails nobody's network. */
+async function alone<T>(what: string, work: () => T | Promise<T>, log: Log): Promise<T> {
+  const told = (why: Error) => log.warn(`${why.message}; ${what} is changed without that lock`);
+  return await withLockIfPossible(`/run/polynic-${what}.lock`, aloneOptions, told, work);
 }
 
 /** A value made when it is first asked for; a failure is not kept. */

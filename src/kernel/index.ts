@@ -7,6 +7,7 @@ export type {
 } from "./namespace.ts";
 export type { Rule } from "./rtnetlink/rules.ts";
 export type { QdiscPlace } from "./rtnetlink/qdiscs.ts";
+export type { ForwardingEntry } from "./rtnetlink/neighbours.ts";
 export type { NftRule, Nftables } from "./netfilter/nftables.ts";
 export type { OriginalPort } from "./netfilter/conntrack.ts";
 export type { PacketSocket } from "./packet-socket.ts";

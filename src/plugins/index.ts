@@ -19,6 +19,7 @@ import { tap } from "./tap/index.ts";
 import { tuning } from "./tuning/index.ts";
 import { vlan } from "./vlan/index.ts";
 import { vrf } from "./vrf/index.ts";
+import { vxlan } from "./vxlan/index.ts";
 import { wasm } from "./wasm/index.ts";
 
 export type {
@@ -47,8 +48,13 @@ const ofTheReference: readonly Plugin[] = [
   vrf,
 ];
 
-/** Types that the executable is also known by alone, under the names of the reference's plugins. */
-export const standAloneTypes: readonly string[] = ofTheReference.map(({ type }) => type);
+/** Those that the reference has not. */
+const ofOurs: readonly Plugin[] = [vxlan];
+
+/** Types that the executable is also known by alone: the names of the reference's plugins, and of ours. */
+export const standAloneTypes: readonly string[] = [...ofTheReference, ...ofOurs].map(({ type }) => type);
 
 /** The plugins that run in-process, by type. */
-export const builtIn: ReadonlyMap<string, Plugin> = new Map([...ofTheReference, wasm].map((one) => [one.type, one]));
+export const builtIn: ReadonlyMap<string, Plugin> = new Map(
+  [...ofTheReference, ...ofOurs, wasm].map((one) => [one.type, one]),
+);

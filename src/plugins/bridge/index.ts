@@ -15,12 +15,12 @@
  * Source: linux/if_link.h IFLA_BR_*, IFLA_BRPORT_*; linux/if_bridge.h BRIDGE_VLAN_INFO_*
  */
 import type { Interface, Result } from "../../cni/index.ts";
-import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/index.ts";
+import { allVersions, confSchema, messageOf } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
-import type { AddContext, Attachment, DelContext } from "../contract/plugin.ts";
+import type { Attachment, DelContext } from "../contract/plugin.ts";
 import type { FirewallBackend } from "../packet-rules/backend.ts";
 import {
   gcMasquerade,
@@ -33,8 +33,7 @@ import { configureInterface } from "../interface/configure.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
 import { requestedMac } from "../interface/mac.ts";
-import type { MadeVeth } from "../interface/veth.ts";
-import { createVeth } from "../interface/veth.ts";
+import { createVeth, waitUntilUp } from "../interface/veth.ts";
 import { ensureBridge, refuseOtherKind, setPortVlans } from "./bridge-link.ts";
 import { checkBridge } from "./check.ts";
 import type { BridgeConf, BridgeSettings } from "./conf.ts";
@@ -198,27 +197,6 @@ function setAnnouncing(container: Namespace, ifName: string, detectDuplicates: b
       // Not there in this namespace.
     }
   }
-}
-
-/** When to look, counted from the first look. The kernel takes well under a millisecond once both ends are up. */
-const looksMs = [0, 1, 2, 5, 10, 20, 50, 100, 250, 550, 1550, 2550];
-
-/** The host end with carrier: without it the bridge drops what the container sends first. */
-async function waitUntilUp(
-  { hostIndex, hostName }: MadeVeth,
-  { host, sleep }: Pick<AddContext, "host" | "sleep">,
-): Promise<Link> {
-  let waitedMs = 0;
-  for (const lookMs of looksMs) {
-    if (lookMs > waitedMs) await sleep(lookMs - waitedMs);
-    waitedMs = lookMs;
-    const link = host.links.get(hostIndex);
-    if (link.operState === "up") return link;
-  }
-  throw new CniError(
-    code.tryAgainLater,
-    `Cannot use bridge port "${hostName}": still without carrier after ${waitedMs} ms, expected it up`,
-  );
 }
 
 function hostEntry({ name, mac }: Link): Interface {

@@ -75,6 +75,8 @@ export interface Handles {
   readTextIfPresent(path: string): string | undefined;
   /** What a plugin notes about attachments, in a directory of its configuration's. */
   attachmentFiles(directory: string): AttachmentFiles;
+  /** Does something that one call of ours at a time does on this node; `what` names it: "vxlan". */
+  alone<T>(what: string, work: () => T | Promise<T>): Promise<T>;
   /** The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither. */
   plugin(type: string): Plugin;
   readonly log: Log;

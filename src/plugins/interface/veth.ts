@@ -1,3 +1,4 @@
+import { CniError, code } from "../../cni/index.ts";
 import type { Link, Namespace, NewLink } from "../../kernel/index.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { AddContext } from "../contract/plugin.ts";
@@ -46,6 +47,31 @@ export function createVeth(
   const hostIndex = containerLink.parent ?? host.links.get(hostName).index;
   setHostEndUp(host, hostName, hostIndex);
   return { containerLink, hostName, hostIndex };
+}
+
+/** When to look, counted from the first look. The kernel takes well under a millisecond once both ends are up. */
+const looksMs = [0, 1, 2, 5, 10, 20, 50, 100, 250, 550, 1550, 2550];
+
+/**
+ * The host end with carrier: without it its bridge drops what the container sends first.
+ *
+ * @throws CniError 11 when it gets none
+ */
+export async function waitUntilUp(
+  { hostIndex, hostName }: MadeVeth,
+  { host, sleep }: Pick<AddContext, "host" | "sleep">,
+): Promise<Link> {
+  let waitedMs = 0;
+  for (const lookMs of looksMs) {
+    if (lookMs > waitedMs) await sleep(lookMs - waitedMs);
+    waitedMs = lookMs;
+    const link = host.links.get(hostIndex);
+    if (link.operState === "up") return link;
+  }
+  throw new CniError(
+    code.tryAgainLater,
+    `Cannot use bridge port "${hostName}": still without carrier after ${waitedMs} ms, expected it up`,
+  );
 }
 
 /** The request for the pair. Only the host end has no transmit queue: the reference gives its pairs that shape. */
