@@ -35,6 +35,8 @@ export interface PretendNode {
   remove(name: string): void;
   /** Every path with its kind, permissions and content; names that `ignore` matches left out. */
   snapshot(ignore?: RegExp): Readonly<Record<string, string>>;
+  /** A systemd as far as our units go: what it was told, what it has read of them, whether the socket listens. */
+  readonly systemd: PretendSystemd;
   planInstall(words?: readonly string[], files?: NodeFiles): Plan;
   install(words?: readonly string[], files?: NodeFiles, env?: Readonly<Record<string, string>>): Plan;
   planUninstall(words?: readonly string[], files?: NodeFiles): UninstallPlan;
@@ -48,8 +50,12 @@ export const clusterEnv = { KUBERNETES_SERVICE_HOST: "10.96.0.1", KUBERNETES_SER
  * With an executable for every type given, and a service account. Where every fsync waits for a disk the tests would
  * take minutes.
  */
-export function pretendNode({ types = ["flannel", "portmap", "loopback"],
-  account = true }: { readonly types?: readonly string[]; readonly account?: boolean } = {}): PretendNode {
+export function pretendNode({ types = ["flannel", "portmap", "loopback"], account = true, systemd = false }: {
+  readonly types?: readonly string[];
+  readonly account?: boolean;
+  /** One runs and can be told. */
+  readonly systemd?: boolean;
+} = {}): PretendNode {
   const directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "polynic-node-"));
   const root = join(directory, "host"), shipped = join(directory, "shipped"),
     accountDirectory = join(directory, "account");
@@ -66,19 +72,24 @@ export function pretendNode({ types = ["flannel", "portmap", "loopback"],
       `${name} ${text}\n`, 0o755);
   };
   ship("1");
-  const install = (words: readonly string[], files: NodeFiles, env: Readonly<Record<string,
-    string>> = clusterEnv) => planInstall(installRequest(
-    readFlags(installOptions, ["--root", root, "--service-account-dir", accountDirectory, ...words]),
-      { tree: () => treeOf(shipped), env, files }), files);
-  const uninstall = (words: readonly string[],
-    files: NodeFiles) => planUninstall(uninstallRequest(readFlags(uninstallOptions, ["--root", root, ...words]), files),
-    files);
+  const install = (words: readonly string[], files: NodeFiles,
+    env: Readonly<Record<string, string>> = clusterEnv) => {
+    const flags = readFlags(installOptions, ["--root", root, "--service-account-dir", accountDirectory, ...words]);
+    const request = installRequest(flags, { tree: () => treeOf(shipped), env, files });
+    return planInstall({ ...request, systemd }, files);
+  };
+  const uninstall = (words: readonly string[], files: NodeFiles) => {
+    const request = uninstallRequest(readFlags(uninstallOptions, ["--root", root, ...words]), files);
+    return planUninstall({ ...request, systemd }, files);
+  };
+  const init = pretendSystemd(join(root, "etc/systemd/system"));
+  const recording: NodeFiles = { ...nodeFiles, systemctl: init.systemctl };
   const carriedOut = <P extends UninstallPlan>(plan: P, files: NodeFiles) => {
     apply(plan.steps, files);
     return plan;
   };
   return {
-    root, ship,
+    root, ship, systemd: init,
     write: (name, content, mode) => put(name.startsWith("account/") ? join(directory, name) : join(root, name),
       typeof content === "string" ? content : JSON.stringify(content), mode),
     read: (name) => readFileSync(join(root, name), "utf8"),
@@ -87,11 +98,40 @@ export function pretendNode({ types = ["flannel", "portmap", "loopback"],
     snapshot: (ignore) => Object.fromEntries(readdirSync(root,
       { recursive: true, encoding: "utf8" }).filter((name) => ignore?.test(name) !== true)
       .sort(byBytes).map((name) => [name, described(join(root, name))])),
-    planInstall: (words = [], files = nodeFiles) => install(words, files),
-    install: (words = [], files = nodeFiles, env) => carriedOut(install(words, files, env), files),
-    planUninstall: (words = [], files = nodeFiles) => uninstall(words, files),
-    uninstall: (words = [], files = nodeFiles) => carriedOut(uninstall(words, files), files),
+    planInstall: (words = [], files = recording) => install(words, files),
+    install: (words = [], files = recording, env) => carriedOut(install(words, files, env), files),
+    planUninstall: (words = [], files = recording) => uninstall(words, files),
+    uninstall: (words = [], files = recording) => carriedOut(uninstall(words, files), files),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
+  };
+}
+
+export interface PretendSystemd {
+  readonly systemctl: NodeFiles["systemctl"];
+  readonly told: readonly string[];
+  /** The service's text as it was when it last looked; undefined: there was none. */
+  readonly service: string | undefined;
+  readonly listens: boolean;
+}
+
+function pretendSystemd(directory: string): PretendSystemd {
+  const told: string[] = [];
+  const text = (name: string) =>
+    existsSync(join(directory, name)) ? readFileSync(join(directory, name), "utf8") : undefined;
+  let socket: string | undefined, service: string | undefined, listens = false;
+  return {
+    told,
+    get service() { return service; },
+    get listens() { return listens; },
+    systemctl(words) {
+      told.push(words.join(" "));
+      const isKnown = socket !== undefined || listens;
+      if (words.includes("daemon-reload")) [socket, service] = [text("polynic.socket"), text("polynic.service")];
+      if ((words[0] === "start" || words[0] === "stop") && !isKnown) return { status: 5, said: "Unit not loaded." };
+      if (words[0] === "start") listens = true;
+      if (words[0] === "stop") listens = false;
+      return { status: 0, said: "" };
+    },
   };
 }
 
@@ -112,9 +152,15 @@ export class Killed extends Error {
  *
  * @param atChange  which one, from 1; torn, of those that write content
  * @param look  called after every change that was made
+ * @param systemctl  what hears of what systemd is told
  */
-export function dyingFiles(atChange: number, { torn = false,
-  look = () => {} }: { readonly torn?: boolean; readonly look?: (change: number) => void } = {}): NodeFiles & { changes(): number } {
+export function dyingFiles(atChange: number, {
+  torn = false, look = () => {}, systemctl = () => ({ status: 0, said: "" }),
+}: {
+  readonly torn?: boolean;
+  readonly look?: (change: number) => void;
+  readonly systemctl?: NodeFiles["systemctl"];
+} = {}): NodeFiles & { changes(): number } {
   let count = 0;
   const alive = (): void => {
     if (count >= atChange) throw new Killed("the process is gone");
@@ -143,6 +189,10 @@ export function dyingFiles(atChange: number, { torn = false,
       symlink: change(real.symlink), rename: change(real.rename), remove: change(real.remove),
     create: change(real.create, (path, content, mode) => real.create(path, content.slice(0, content.length >> 1),
       mode)),
+    systemctl(words) {
+      change(() => {})();
+      return systemctl(words);
+    },
     copy: change(real.copy, (_, to) => real.create(to, "half", 0o600)),
   };
 }

@@ -48,6 +48,12 @@ const placeOptions = {
 
 export const installOptions: OptionTable = {
   ...placeOptions,
+  daemon: {
+    kind: "switch",
+    help:
+      "also the daemon, by systemd: polynic.socket and polynic.service, enabled and listening; stays as it is unless " +
+      "given, =false takes it away",
+  },
   watch: {
     kind: "switch",
     help: "stay: keep the token fresh and follow the primary configuration; what a DaemonSet runs",

@@ -18,6 +18,8 @@ import { copyTreeStep, linkStep, rewriteStep, staleSteps, writeStep } from "./no
 import { giveBackSteps, isOurs, removeMadeSteps, sameEntry } from "./take-back.ts";
 import type { Wanted, WantedFile } from "./configuration/wanted.ts";
 import { accessFiles, typesOf, wantedFiles } from "./configuration/wanted.ts";
+import { enablingLink } from "./node/units.ts";
+import { wantedUnits } from "./wanted-units.ts";
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -52,9 +54,11 @@ export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
   const at = (area: Area, name: string) => join(places[area].seen, name);
   const links = wantedLinks(request, wanted, { before, files });
   const trees = treesOf(request, before, files);
+  const units = wantedUnits(request, before, files);
   const names: readonly Made[] = [
     ...[...wanted.access, wanted.config].map(({ name }) => ({ area: "conf" as const, name })),
     ...links.map(({ name }) => ({ area: "bin" as const, name })),
+    ...units.names.map((name) => ({ area: "units" as const, name })),
     // What is in a directory that is to be left alone stays ours.
     ...(request.tree === undefined
       ? (before?.made ?? []).filter(({ area, name }) => area === "bin" && dirname(name) === ".")
@@ -67,8 +71,10 @@ export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
     ...(request.tree === undefined ? keptMoves(look) : oldExecutables(files.names(places.bin.seen), look)),
   ];
   const records = recordsOf(before, {
-    directories: { conf: places.conf.host, bin: places.bin.host, primary: places.primary.host },
-    made: [...names, ...trees.kept], moved: moves,
+    directories: {
+      conf: places.conf.host, bin: places.bin.host, primary: places.primary.host, units: places.units.host,
+    },
+    made: [...names, ...trees.kept], moved: moves, told: units.told,
   });
   const write = (file: WantedFile) => writeStep(files, { ...file, path: at("conf", file.name) });
 
@@ -79,14 +85,19 @@ export function planInstall(request: InstallRequest, files: NodeFiles): Plan {
     ...wanted.access.flatMap(write),
     ...write(wanted.config),
     ...renameSteps(moves, look),
+    ...units.stop,
+    ...units.files.flatMap(({ name, content }) => writeStep(files, { path: at("units", name), content, mode: 0o644 })),
+    ...units.links.flatMap(({ name, target }) => linkStep(files, at("units", name), target)),
     ...undoneSteps(records, look),
-    ...[places.conf.seen, dirname(at("conf", stateName)), places.bin.seen, at("bin", ownFolder)].flatMap((directory) =>
-      staleSteps(files, directory),
-    ),
+    ...units.tell,
+    ...[
+      places.conf.seen, dirname(at("conf", stateName)), places.bin.seen, at("bin", ownFolder), places.units.seen,
+      dirname(at("units", enablingLink.name)),
+    ].flatMap((directory) => staleSteps(files, directory)),
   ];
   return {
     steps: recorded(changes, at("conf", stateName), records),
-    notes: [...wanted.notes, ...runtimeNotes(request, wanted.config, files)],
+    notes: [...wanted.notes, ...units.notes, ...runtimeNotes(request, wanted.config, files)],
     isInstalled: files.kind(at("conf", wanted.config.name)) !== undefined,
   };
 }
@@ -108,6 +119,7 @@ function recordsOf(before: InstallState | undefined, after: InstallState): Recor
       ...after.moved,
       ...earlier.moved.filter((one) => !after.moved.some(({ area, to }) => area === one.area && to === one.to)),
     ],
+    told: before?.told === after.told ? after.told : undefined,
   };
   return { before, during, after };
 }

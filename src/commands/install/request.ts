@@ -11,6 +11,7 @@ import type { Place } from "./node/place.ts";
 import { placeOf } from "./node/place.ts";
 import type { Area } from "./node/state.ts";
 import type { Tree } from "./node/tree.ts";
+import { hearsUs, unitDirectory } from "./node/units.ts";
 
 export interface InstallRequest {
   readonly places: Readonly<Record<Area, Place>>;
@@ -39,6 +40,10 @@ export interface InstallRequest {
   readonly renamePrimary: boolean;
   /** Keys the caller sets; they win over a Multus's. */
   readonly keys: JsonObject;
+  /** Whether the daemon's units are to be there; undefined: as it is. */
+  readonly daemon: boolean | undefined;
+  /** systemd can be told of them. */
+  readonly systemd: boolean;
 }
 
 export interface UninstallRequest {
@@ -46,6 +51,7 @@ export interface UninstallRequest {
   readonly bin: Place;
   readonly root: string;
   readonly stem: string;
+  readonly systemd: boolean;
 }
 
 /** Sorts before whatever a network plugin installs, and after a Multus's 00-multus, which therefore has to make way. */
@@ -65,14 +71,24 @@ export interface RequestSources {
 export function installRequest(flags: Flags, { tree, env, files }: RequestSources): InstallRequest {
   const { conf, bin, root } = places(flags, files);
   const confFile = flags.text("multus-conf-file");
+  const daemon = flags.given("daemon");
+  if (daemon === true && flags.isOn("skip-multus-binary-copy"))
+    throw new UsageError(
+      "Cannot use --daemon with --skip-multus-binary-copy: it runs what is copied, expected one of them",
+    );
   const [reference, renamePrimary] = [flags.isOn("reference"), flags.isOn("rename-conf-file")];
   if (reference && renamePrimary)
     throw new UsageError(
       "Cannot use --reference with --rename-conf-file: the file referred to would lose its name, expected one of them",
     );
   return {
-    places: { conf, bin, primary: pathOf(flags, "multus-autoconfig-dir", root) ?? conf },
-    root, stem, reference, renamePrimary,
+    places: {
+      conf, bin,
+      primary: pathOf(flags, "multus-autoconfig-dir", root) ?? conf,
+      units: placeOf(unitDirectory, root),
+    },
+    root, stem, reference, renamePrimary, daemon,
+    systemd: hearsUs(root, files),
     ownConf: ownConfOf(flags),
     tree: flags.isOn("skip-multus-binary-copy") ? undefined : tree(),
     links: linksOf(flags),
@@ -103,7 +119,8 @@ function ownConfOf(flags: Flags): string | undefined {
 }
 
 export function uninstallRequest(flags: Flags, files: NodeFiles): UninstallRequest {
-  return { ...places(flags, files), stem };
+  const where = places(flags, files);
+  return { ...where, stem, systemd: hearsUs(where.root, files) };
 }
 
 function places(flags: Flags, files: NodeFiles): { readonly conf: Place; readonly bin: Place; readonly root: string } {

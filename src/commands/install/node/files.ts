@@ -2,6 +2,7 @@
  * What installing does to a node's file system, one system call's worth in each function. Everything goes through
  * these, so that a test can end the process between any two of them and look at what is left.
  */
+import { spawnSync } from "node:child_process";
 import {
   closeSync,
   constants,
@@ -45,6 +46,14 @@ export interface NodeFiles {
   remove(path: string): void;
   /** Names made, changed and removed in this directory so far survive a power cut. */
   sync(directory: string): void;
+  /** Runs systemctl to its end, however that is. */
+  systemctl(words: readonly string[]): Ended;
+}
+
+export interface Ended {
+  readonly status: number;
+  /** On stderr, without its end of line. */
+  readonly said: string;
 }
 
 export type Kind = "file" | "directory" | "link" | "other";
@@ -79,7 +88,19 @@ export const nodeFiles: NodeFiles = {
     else unlinkSync(path);
   },
   sync: syncPath,
+  systemctl(words) {
+    const { status, signal, error, stderr } = spawnSync("systemctl", [...words], {
+      stdio: ["ignore", "ignore", "pipe"], encoding: "utf8", timeout: systemctlMs,
+    });
+    if (error !== undefined) throw error;
+    return { status: status ?? signalled, said: signal === null ? stderr.trim() : `ended by ${signal}` };
+  },
 };
+
+/** Stopping a daemon waits for what it has begun, see TimeoutStopSec of its unit. */
+const systemctlMs = 360_000;
+/** As shells say of a program that a signal ended. */
+const signalled = 128;
 
 /** File names as bytes compare, which is how runtimes and Multus sort them. */
 export function byBytes(a: string, b: string): number {

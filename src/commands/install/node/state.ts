@@ -16,7 +16,7 @@ export const stateName = join(ownFolder, "install.json");
 export const lockName = join(ownFolder, "lock");
 
 /** The directories files are in. */
-export type Area = "conf" | "bin" | "primary";
+export type Area = "conf" | "bin" | "primary" | "units";
 
 /** A file, a link or a directory tree of ours; its name is relative to its area. */
 export interface Made {
@@ -44,6 +44,8 @@ export interface InstallState {
   readonly directories: Readonly<Record<Area, string>>;
   readonly made: readonly Made[];
   readonly moved: readonly Move[];
+  /** For which executable systemd was told of the daemon's units; absent before it was. */
+  readonly told?: string | undefined;
 }
 
 const formatVersion = 1;
@@ -60,7 +62,7 @@ export function readState(path: string, files: NodeFiles): InstallState | undefi
   const text = files.read(path);
   if (text === undefined) return undefined;
   const json = parsed(text, path);
-  const { version, directories, made, moved } = json;
+  const { version, directories, made, moved, told } = json;
   const refuse = (problem: string): never => {
     throw new CommandError(`Cannot read ${path}: ${problem}, expected what polynic install has written`);
   };
@@ -70,8 +72,9 @@ export function readState(path: string, files: NodeFiles): InstallState | undefi
     return refuse("directories is no object of paths");
   if (!isList(made, ["area", "name"]) || !isList(moved, ["area", "from", "to", "why"]))
     return refuse("made or moved has an entry that is not understood");
+  if (told !== undefined && typeof told !== "string") return refuse("told is no text");
   // Every key that the types have has been seen to hold text, in a file of our own version.
-  return { directories, made, moved } as unknown as InstallState;
+  return { directories, made, moved, told } as unknown as InstallState;
 }
 
 function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
@@ -97,7 +100,7 @@ function isList(value: unknown, keys: readonly string[]): boolean {
             !entry[key].split("/").includes("..") &&
             !entry[key].startsWith("/"),
         ) &&
-        ["conf", "bin", "primary"].includes(String(entry["area"])),
+        ["conf", "bin", "primary", "units"].includes(String(entry["area"])),
     )
   );
 }
