@@ -19,6 +19,11 @@ export const rows: CommandRows = {
     summary: "takes away what was attached by hand",
     load: async () => (await import("./detach/index.ts")).detachCommand,
   },
+  show: {
+    section: state,
+    summary: "draws the node: containers, their interfaces, bridges, addresses, ports and rules",
+    load: async () => (await import("./show/index.ts")).showCommand,
+  },
   status: {
     section: state,
     summary: "asks every network whether containers can be attached to it",

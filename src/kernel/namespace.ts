@@ -52,6 +52,8 @@ export interface Link {
   readonly master?: number;
   /** ifindex of the peer or lower link (IFLA_LINK), in the namespace IFLA_LINK_NETNSID names. */
   readonly parent?: number;
+  /** The namespace `parent` is in, as `Links.namespaceId` numbers it; absent when it is this one. */
+  readonly parentNamespaceId?: number;
   readonly group: number;
   readonly alias?: string;
   readonly txQueueLength?: number;
@@ -109,6 +111,8 @@ export interface Links {
   get(link: number | string): Link;
   find(link: number | string): Link | undefined;
   list(): readonly Link[];
+  /** The number by which this namespace knows another; undefined while nothing has asked the kernel for one. */
+  namespaceId(namespace: Pick<Namespace, "path" | "fd">): number | undefined;
   /**
    * Creates (CREATE | EXCL) and returns nothing: read the link back when its index is needed. EEXIST when the name is
    * taken.

@@ -13,6 +13,7 @@ export function linksOf(links: readonly (readonly [name: string, mac: string])[]
   return {
     find,
     get: (link) => find(link) ?? refuse(),
+    namespaceId: () => undefined,
     list: () => all,
     add: refuse, set: refuse, setBridgePort: refuse, setInfo: refuse, delete: refuse, deleteAll: refuse,
   };

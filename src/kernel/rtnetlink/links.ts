@@ -55,6 +55,7 @@ export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
       );
     },
 
+    namespaceId: (namespace) => knownId(socket, namespace),
     add(link) {
       const { name, info } = link;
       if (info.kind === "tun") return addTunLink(links, { socket, inside, names }, link, info);
@@ -163,18 +164,25 @@ function newLinkAttributes(socket: () => NetlinkSocket, link: NewLink): LinkAttr
 
 /** The number by which the socket's namespace knows another; given out by the kernel on first use. */
 function netnsId(socket: () => NetlinkSocket, namespace: Namespace): number {
-  const operation = `get an id for network namespace "${namespace.path}"`;
-  const request = { operation, type: RTM_GETNSID, body: netnsIdBody, header: {}, attributes: { fd: namespace.fd } };
-  const known = socket().get(request, netnsIdBody).attributes.id ?? noId;
-  if (known !== noId) return known;
-
+  const known = knownId(socket, namespace);
+  if (known !== undefined) return known;
   try {
-    socket().execute({ ...request, type: RTM_NEWNSID, attributes: { id: noId, fd: namespace.fd } });
+    socket().execute({ ...idRequest(namespace), type: RTM_NEWNSID, attributes: { id: noId, fd: namespace.fd } });
   } catch (error) {
     // Somebody else was faster.
     if (!isErrno(error, "EEXIST")) throw error;
   }
-  return socket().get(request, netnsIdBody).attributes.id ?? noId;
+  return knownId(socket, namespace) ?? noId;
+}
+
+function knownId(socket: () => NetlinkSocket, namespace: Pick<Namespace, "path" | "fd">): number | undefined {
+  const { id = noId } = socket().get(idRequest(namespace), netnsIdBody).attributes;
+  return id === noId ? undefined : id;
+}
+
+function idRequest({ path, fd }: Pick<Namespace, "path" | "fd">) {
+  const operation = `get an id for network namespace "${path}"`;
+  return { operation, type: RTM_GETNSID, body: netnsIdBody, header: {}, attributes: { fd } };
 }
 
 /** NETNSA_NSID_NOT_ASSIGNED (linux/net_namespace.h). */
