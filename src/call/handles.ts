@@ -7,7 +7,7 @@ import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kern
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
-import { openAttachmentFiles, openFileLeases, refuseDataDir } from "../store/index.ts";
+import { openAttachmentFiles, openContainerFiles, openFileLeases, refuseDataDir } from "../store/index.ts";
 import type { ModuleHost, NodeModules } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
 import { executedPlugin } from "./executed-plugin.ts";
@@ -95,6 +95,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     readText,
     readTextIfPresent: (path) => (existsSync(path) ? readText(path) : undefined),
     attachmentFiles: openAttachmentFiles,
+    containerFiles: openContainerFiles,
     alone: (what, work) => alone(what, work, log),
     plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,

@@ -5,6 +5,7 @@
 import { bandwidth } from "./bandwidth/index.ts";
 import { bridge } from "./bridge/index.ts";
 import { dummy } from "./dummy/index.ts";
+import { flannel } from "./flannel/index.ts";
 import { hostDevice } from "./host-device/index.ts";
 import { hostLocal } from "./host-local/index.ts";
 import { ipvlan } from "./ipvlan/index.ts";
@@ -49,12 +50,12 @@ const ofTheReference: readonly Plugin[] = [
 ];
 
 /** Those that the reference has not. */
-const ofOurs: readonly Plugin[] = [vxlan];
+const others: readonly Plugin[] = [flannel, vxlan];
 
 /** Types that the executable is also known by alone: the names of the reference's plugins, and of ours. */
-export const standAloneTypes: readonly string[] = [...ofTheReference, ...ofOurs].map(({ type }) => type);
+export const standAloneTypes: readonly string[] = [...ofTheReference, ...others].map(({ type }) => type);
 
 /** The plugins that run in-process, by type. */
 export const builtIn: ReadonlyMap<string, Plugin> = new Map(
-  [...ofTheReference, ...ofOurs, wasm].map((one) => [one.type, one]),
+  [...ofTheReference, ...others, wasm].map((one) => [one.type, one]),
 );

@@ -1,5 +1,7 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
+import { isIdentifier } from "../net/index.ts";
 import { isAbsent, makeDirectory, readText, removeIfPresent, writeWholeFile } from "../os/index.ts";
 
 /**
@@ -18,6 +20,16 @@ export interface AttachmentKey {
   readonly ifName: string;
 }
 
+/** The same for a container, whatever its interfaces. */
+export interface ContainerFiles {
+  load(containerId: string): string | undefined;
+  save(containerId: string, text: string): void;
+  /** Missing is success. */
+  remove(containerId: string): void;
+  /** The containers there is one of. */
+  list(): readonly string[];
+}
+
 const textBytesMax = 64 * 1024;
 
 /**
@@ -25,22 +37,52 @@ const textBytesMax = 64 * 1024;
  * path.
  */
 export function openAttachmentFiles(directory: string): AttachmentFiles {
-  const pathOf = ({ containerId, ifName }: AttachmentKey): string => join(directory, `${containerId}_${ifName}.json`);
+  const nameOf = ({ containerId, ifName }: AttachmentKey): string => `${containerId}_${ifName}.json`;
   return {
-    load: (attachment) => told("read", pathOf(attachment), (path) => {
+    load: (attachment) => load(directory, nameOf(attachment)),
+    save: (attachment, text) => save(directory, nameOf(attachment), text),
+    remove: (attachment) => remove(directory, nameOf(attachment)),
+  };
+}
+
+/** Files `<container>` in a directory, likewise. */
+export function openContainerFiles(directory: string): ContainerFiles {
+  return {
+    load: (containerId) => load(directory, containerId),
+    save: (containerId, text) => save(directory, containerId, text),
+    remove: (containerId) => remove(directory, containerId),
+    list: () => told("read", directory, () => {
       try {
-        return readText(path, textBytesMax);
+        return readdirSync(directory, { withFileTypes: true }).filter((one) => one.isFile() && isIdentifier(one.name))
+          .map(({ name }) => name);
       } catch (error) {
-        if (isAbsent(error)) return undefined;
+        if (isAbsent(error)) return [];
         throw error;
       }
     }),
-    save: (attachment, text) => told("write", pathOf(attachment), (path) => {
-      makeDirectory(directory, 0o700);
-      writeWholeFile(path, text);
-    }),
-    remove: (attachment) => told("delete", pathOf(attachment), (path) => void removeIfPresent(path)),
   };
+}
+
+function load(directory: string, name: string): string | undefined {
+  return told("read", join(directory, name), (path) => {
+    try {
+      return readText(path, textBytesMax);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  });
+}
+
+function save(directory: string, name: string, text: string): void {
+  told("write", join(directory, name), (path) => {
+    makeDirectory(directory, 0o700);
+    writeWholeFile(path, text);
+  });
+}
+
+function remove(directory: string, name: string): void {
+  told("delete", join(directory, name), (path) => void removeIfPresent(path));
 }
 
 function told<T>(act: string, path: string, work: (path: string) => T): T {

@@ -15,5 +15,5 @@ export type { CachedAttachment, ResultKey } from "./result-cache.ts";
 export { listScratch, loadScratch, removeScratch, saveScratch } from "./scratch.ts";
 export type { Scratch, ScratchKey } from "./scratch.ts";
 export type { ScratchDelegate, ScratchRequests } from "./scratch-delegate.ts";
-export { openAttachmentFiles } from "./attachment-files.ts";
-export type { AttachmentFiles } from "./attachment-files.ts";
+export { openAttachmentFiles, openContainerFiles } from "./attachment-files.ts";
+export type { AttachmentFiles, ContainerFiles } from "./attachment-files.ts";

@@ -35,7 +35,7 @@ export function firewallContext(options: Partial<IptablesOptions> = {}): Firewal
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },
     leases: unexpected,
-    readText: unexpected, readTextIfPresent: unexpected, attachmentFiles: unexpected, alone: unexpected,
+    readText: unexpected, readTextIfPresent: unexpected, attachmentFiles: unexpected, containerFiles: unexpected, alone: unexpected,
     plugin: unexpected,
     log: { error: log, warn: log, verbose: (line) => log(line()), debug: log },
     sleep: unexpected,

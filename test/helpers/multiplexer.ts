@@ -174,7 +174,7 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
     },
     leases: absent("leases"),
     readText: absent("files"), readTextIfPresent: absent("files"), attachmentFiles: absent("files"),
-    alone: absent("locks"),
+    alone: absent("locks"), containerFiles: absent("files"),
     plugin,
     log: { error: (line) => warnings.push(line), warn: (line) => warnings.push(line),
       verbose: () => {}, debug: () => {} },

@@ -169,6 +169,7 @@ const offlineHandles: Handles = {
   readText() { throw new NeedsHost(); },
   readTextIfPresent() { throw new NeedsHost(); },
   attachmentFiles() { throw new NeedsHost(); },
+  containerFiles() { throw new NeedsHost(); },
   alone: askNode,
   plugin: (type) => builtIn.get(type) ?? absent(type),
   log: { error() {}, warn() {}, verbose() {}, debug() {} },

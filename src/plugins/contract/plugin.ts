@@ -2,7 +2,7 @@ import type { Result } from "../../cni/index.ts";
 import type { Iptables, NftTool } from "../../exec/index.ts";
 import type { LeaseStore, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
-import type { AttachmentFiles } from "../../store/index.ts";
+import type { AttachmentFiles, ContainerFiles } from "../../store/index.ts";
 import type { ModuleHost } from "../../wasm/index.ts";
 
 /** One (container, interface) pair and how the runtime reached it. Fields a verb does not carry are "". */
@@ -75,6 +75,8 @@ export interface Handles {
   readTextIfPresent(path: string): string | undefined;
   /** What a plugin notes about attachments, in a directory of its configuration's. */
   attachmentFiles(directory: string): AttachmentFiles;
+  /** The same about containers. */
+  containerFiles(directory: string): ContainerFiles;
   /** Does something that one call of ours at a time does on this node; `what` names it: "vxlan". */
   alone<T>(what: string, work: () => T | Promise<T>): Promise<T>;
   /** The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither. */
