@@ -10,7 +10,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/cni/args.test.ts": ["cni/errors"],
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],
   "test/cni/json.test.ts": ["cni/repeated-keys"],
-  "test/commands/attach.test.ts": ["commands/detach/index"],
+  "test/commands/attach.test.ts": ["commands/detach/attached", "commands/detach/index"],
   "test/commands/frame.test.ts": [
     "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",
     "commands/style", "commands/version/index",

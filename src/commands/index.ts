@@ -19,6 +19,11 @@ export const rows: CommandRows = {
     summary: "takes away what was attached by hand",
     load: async () => (await import("./detach/index.ts")).detachCommand,
   },
+  network: {
+    section: containers,
+    summary: "makes, shows and removes networks, with the words of docker network",
+    load: async () => (await import("./network/index.ts")).networkCommands,
+  },
   show: {
     section: state,
     summary: "draws the node: containers, their interfaces, bridges, addresses, ports and rules",

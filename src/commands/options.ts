@@ -3,7 +3,7 @@
  */
 
 /** What the shell offers for a value. */
-export type Completion = "file" | "directory";
+export type Completion = "file" | "directory" | "network" | "container";
 
 interface Value {
   /** What stands for the value in help: `FILE`. */

@@ -1,6 +1,8 @@
 /** Commands as a person types them on a machine of the test's own: inside a kernel suite, with empty directories. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { rows } from "../../src/commands/index.ts";
+import { runTyped } from "../../src/commands/frame.ts";
 import type { Ran } from "./executable.ts";
 import { runExecutable } from "./executable.ts";
 import { run } from "./netns.ts";
@@ -38,4 +40,23 @@ export function typedJson(...words: readonly string[]): { readonly status: numbe
   const { status, stdout, stderr } = typed(...words, "--json");
   if (stdout === "") throw new Error(`polynic ${words.join(" ")} printed nothing: ${stderr}`);
   return { status, json: JSON.parse(stdout) };
+}
+
+/** What `polynic ...` answers, within this process: for tests of many commands. */
+export async function typedHere(...words: readonly string[]): Promise<Omit<Ran, "json">> {
+  let stdout = "", stderr = "";
+  const streams = {
+    writeOut: (text: string) => void (stdout += text), writeError: (line: string) => void (stderr += `${line}\n`),
+    isTerminal: false, columns: undefined,
+  };
+  const line = { name: "polynic", summary: "", rows, aliases: {} };
+  const status = await runTyped(line, { words, environment: process.env, streams });
+  return { status, stdout, stderr };
+}
+
+/** The same of a command whose answer is data. */
+export async function typedHereJson(...words: readonly string[]): Promise<any> {
+  const { stdout, stderr } = await typedHere(...words, "--json");
+  if (stdout === "") throw new Error(`polynic ${words.join(" ")} printed nothing: ${stderr}`);
+  return JSON.parse(stdout);
 }

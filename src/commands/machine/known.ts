@@ -53,6 +53,16 @@ export function rememberedAttachments(
     .sort((a, b) => compare(a.label, b.label) || compare(a.containerId, b.containerId) || compare(a.ifName, b.ifName));
 }
 
+/** Those of one container that somebody has attached by hand. */
+export function rememberedByHand(
+  containerId: string,
+  options: StateOptions,
+  environment: ProcessEnvironment,
+): readonly Remembered[] {
+  return rememberedAttachments(options, environment)
+    .filter((one) => one.isByHand && one.containerId === containerId);
+}
+
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

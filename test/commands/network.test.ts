@@ -1,0 +1,190 @@
+// polynic network: what it writes, and containers on what it has written.
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { bridgeName } from "../../src/commands/network/conflist.ts";
+import { rangeSetOf, subnetsOf } from "../../src/commands/network/subnets.ts";
+import { attempt, ipJson, kernelSuite, run } from "../helpers/netns.ts";
+import {
+  confDir, emptyMachine, restoreMachine, typedHere as typed, typedHereJson as typedJson, writeConf,
+} from "../helpers/typed.ts";
+
+const subnets = suite("subnets as they are typed");
+const words = { subnet: [], gateway: [], "ip-range": [], "aux-address": [] };
+
+for (const [title, given, expected] of [
+  ["one", { subnet: ["10.7.0.0/24"] }, [[{ subnet: "10.7.0.0/24", gateway: "10.7.0.1" }]]],
+  ["host bits", { subnet: ["10.7.0.9/24"] }, [[{ subnet: "10.7.0.0/24", gateway: "10.7.0.1" }]]],
+  ["both families in one word", { subnet: ["10.7.0.0/24,fd07::/64"], gateway: ["fd07::fe", "10.7.0.254"] },
+    [[{ subnet: "10.7.0.0/24", gateway: "10.7.0.254" }], [{ subnet: "fd07::/64", gateway: "fd07::fe" }]]],
+  ["a range", { subnet: ["10.7.0.0/24"], "ip-range": ["10.7.0.128/25"] },
+    [[{ subnet: "10.7.0.0/24", rangeStart: "10.7.0.128", rangeEnd: "10.7.0.254", gateway: "10.7.0.1" }]]],
+  ["addresses that are others'", { subnet: ["10.7.0.0/29"], "aux-address": ["router=10.7.0.3", "10.7.0.6"] },
+    [[{ subnet: "10.7.0.0/29", rangeStart: "10.7.0.1", rangeEnd: "10.7.0.2", gateway: "10.7.0.1" },
+      { subnet: "10.7.0.0/29", rangeStart: "10.7.0.4", rangeEnd: "10.7.0.5", gateway: "10.7.0.1" }]]],
+] as const) {
+  subnets(title, () => assert.equal(subnetsOf({ ...words, ...given }).map(rangeSetOf), expected));
+}
+for (const [given, says] of [
+  [{ subnet: ["10.7.0.0/24", "10.7.0.128/25"] }, /10\.7\.0\.128\/25: it overlaps 10\.7\.0\.0\/24/],
+  [{ subnet: ["10.7.0.0/31"] }, /no room for a container/],
+  [{ subnet: ["10.7.0.0/24"], gateway: ["10.8.0.1"] }, /Cannot use 10\.8\.0\.1: it is in no --subnet, expected/],
+  [{ gateway: ["10.8.0.1"] }, /expected --subnet as well/],
+  [{ subnet: ["10.7.0.0/24"], "ip-range": ["10.7.0.0/16"] }, /Cannot use 10\.7\.0\.0\/16/],
+  [{ subnet: ["10.7.0"] }, /Cannot read prefix "10\.7\.0"/],
+] as const) {
+  subnets(`are refused: ${JSON.stringify(given)}`, () =>
+    assert.throws(() => subnetsOf({ ...words, ...given }).map(rangeSetOf), says));
+}
+subnets("a bridge's name fits the kernel", () => {
+  assert.is(bridgeName("shop"), "br-shop");
+  assert.match(bridgeName("a-very-long-network"), /^br-[0-9a-f]{12}$/);
+});
+subnets.run();
+
+const creating = kernelSuite("polynic network", import.meta.url, { needs: ["macvlan"] });
+const fileOf = (name: string): string => `${confDir}/polynic-${name}.conflist`;
+const written = (name: string): any => JSON.parse(readFileSync(fileOf(name), "utf8"));
+const plugin = (name: string): any => written(name).plugins[0];
+
+creating.before.each(() => {
+  emptyMachine();
+  for (const name of ["web", "other"]) run("ip", "netns", "add", name);
+  run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far");
+  run("ip", "link", "set", "uplink", "up");
+});
+creating.after.each(() => {
+  for (const name of ["web", "other"]) attempt("ip", "netns", "del", name);
+  for (const name of ["uplink", "br-shop", "own0"]) attempt("ip", "link", "del", name);
+  restoreMachine();
+});
+
+creating("makes a network, attaches two containers that reach each other, shows them, and takes all away", async () => {
+  const { stdout, stderr, status } = await typed("network", "create", "shop", "--label", "team=blue");
+  assert.equal([status, stdout], [0, `created shop (bridge, 10.89.0.0/24): ${fileOf("shop")}\n`], stderr);
+  assert.is((await typed("network", "connect", "shop", "web", "--ip", "10.89.0.7")).status, 0);
+  const second = await typed("network", "connect", "shop", "netns:other",
+    "--mac-address", "02:00:00:00:00:09", "-i", "lan0");
+  assert.is(second.status, 0, second.stderr);
+  run("ip", "netns", "exec", "other", "ping", "-c1", "-W5", "10.89.0.7");
+  run("ip", "netns", "exec", "other", "ping", "-c1", "-W5", "10.89.0.1");
+  assert.is(ipJson("-n other link show lan0")[0].address, "02:00:00:00:00:09");
+
+  assert.match((await typed("network", "ls")).stdout, /^network  driver  link     subnets       containers  file\n/);
+  assert.equal((await typedJson("network", "ls")).map((one: any) => [one.name, one.containers]), [["shop", 2]]);
+  const [shop] = await typedJson("network", "inspect", "shop");
+  assert.equal(shop.labels, { team: "blue" });
+  assert.equal(shop.containers.map((one: any) => [one.container, one.interface, one.addresses, one.state]),
+    [["other", "lan0", ["10.89.0.8/24"], "there"], ["web", "eth0", ["10.89.0.7/24"], "there"]]);
+  assert.match((await typed("network", "inspect", "shop")).stdout,
+    /^subnet {8}10\.89\.0\.0\/24, gateway 10\.89\.0\.1$/m);
+
+  const used = await typed("network", "rm", "shop");
+  assert.is(used.status, 1);
+  assert.match(used.stderr, /Cannot remove network "shop": other, web are attached to it, expected polynic network /);
+  for (const name of ["web", "other"]) assert.is((await typed("network", "disconnect", "shop", name)).status, 0);
+  assert.is((await typed("network", "rm", "shop")).stdout, `removed shop (${fileOf("shop")}, link br-shop)\n`);
+  assert.equal([existsSync(fileOf("shop")), attempt("ip", "link", "show", "br-shop").status === 0], [false, false]);
+  assert.equal(readdirSync(confDir), []);
+});
+
+creating("writes what Docker's options say in keys of the reference", async () => {
+  const { status, stderr } = await typed("network", "create", "both",
+    "--subnet", "10.7.0.0/24", "--subnet", "fd07::/64",
+    "-o", "com.docker.network.bridge.name=own0", "-o", "com.docker.network.bridge.enable_icc=false",
+    "-o", "com.docker.network.bridge.enable_ip_masquerade=false", "-o", "com.docker.network.driver.mtu=1400",
+    "-o", "com.docker.network.bridge.host_binding_ipv4=192.0.2.1");
+  assert.is(status, 0, stderr);
+  assert.match(stderr, /portIsolation, which the reference's bridge has since 1\.6\.0 only/);
+  assert.equal(plugin("both"), {
+    type: "bridge", bridge: "own0", isGateway: true, hairpinMode: true, portIsolation: true, mtu: 1400,
+    capabilities: { ips: true, mac: true },
+    ipam: { type: "host-local",
+      ranges: [[{ subnet: "10.7.0.0/24", gateway: "10.7.0.1" }], [{ subnet: "fd07::/64", gateway: "fd07::1" }]],
+      routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }] },
+  });
+  assert.equal(written("both").plugins[1],
+    { type: "portmap", capabilities: { portMappings: true }, conditionsV4: ["-d", "192.0.2.1"] });
+  assert.is((await typed("lint", fileOf("both"))).status, 0);
+  assert.is((await typed("network", "create", "inside", "--internal")).status, 0);
+  assert.equal(written("inside").plugins, [{ type: "bridge", bridge: "br-inside", hairpinMode: true,
+    capabilities: { ips: true, mac: true },
+    ipam: { type: "host-local", ranges: [[{ subnet: "10.89.0.0/24", gateway: "10.89.0.1" }]] } }]);
+  const lan = await typed("network", "create", "lan", "-d", "macvlan", "--parent", "uplink", "-o", "mode=private");
+  assert.is(lan.status, 0, lan.stderr);
+  assert.equal(plugin("lan"),
+    { type: "macvlan", master: "uplink", mode: "private", capabilities: { mac: true }, ipam: { type: "dhcp" } });
+  assert.is((await typed("network", "create", "l3", "-d", "ipvlan", "--mode=l3", "--subnet=10.8.0.0/24")).status, 0);
+  assert.equal([plugin("l3").mode, plugin("l3").capabilities], ["l3", { ips: true }]);
+  assert.is((await typed("network", "create", "six", "--ipv6")).status, 0);
+  assert.match(plugin("six").ipam.ranges[1][0].subnet, /^fd[0-9a-f]{2}:.*::\/64$/);
+  assert.is(plugin("six").ipam.ranges[0][0].subnet, "10.89.1.0/24");
+});
+
+creating("keeps containers apart with --icc=false, and still lets them reach the gateway", async () => {
+  assert.is((await typed("network", "create", "shop", "--icc=false")).status, 0);
+  for (const name of ["web", "other"]) assert.is((await typed("network", "connect", "shop", name)).status, 0);
+  run("ip", "netns", "exec", "web", "ping", "-c1", "-W5", "10.89.0.1");
+  const [[port]] = [JSON.parse(run("bridge", "-j", "-d", "link"))];
+  assert.is(port.isolated, true);
+});
+
+creating("names containers that a runtime has attached through the CNI library", async () => {
+  assert.is((await typed("network", "create", "shop")).status, 0);
+  mkdirSync("/var/lib/cni/results", { recursive: true });
+  writeFileSync("/var/lib/cni/results/shop-abc-eth0", JSON.stringify({ kind: "cniCacheV1", containerId: "abc",
+    config: "", ifName: "eth0", networkName: "shop", netns: "/run/netns/web",
+    result: { ips: [{ address: "10.89.0.2/24" }] } }));
+  assert.equal((await typedJson("network", "inspect", "shop"))[0].containers[0].addresses, ["10.89.0.2/24"]);
+  assert.match((await typed("network", "rm", "shop")).stderr, /abc is attached to it/);
+  run("ip", "netns", "del", "web");
+  assert.is((await typed("network", "rm", "shop")).status, 0);
+});
+
+for (const [title, args, says] of [
+  ["a subnet in use", ["create", "shop", "--subnet", "10.1.0.0/16"], /10\.1\.0\.0\/16 overlaps 10\.1\.2\.0\/24/],
+  ["a name in use", ["create", "mine"], /10-mine\.conflist has that name, expected another/],
+  ["a name that is none", ["create", "a/b"], /Cannot name a network "a\/b"/],
+  ["a driver that is none", ["create", "shop", "-d", "host"], /--driver host: expected bridge, macvlan/],
+  ["a parent of a bridge", ["create", "shop", "--parent", "uplink"], /Cannot use parent with driver bridge/],
+  ["a parent that is not there", ["create", "shop", "-d", "macvlan", "--parent", "eth7"], /Cannot use parent "eth7"/],
+  ["a mode that is none", ["create", "shop", "-d", "macvlan", "--mode", "l3"], /expected bridge, private, vepa or/],
+  ["an option that means nothing here", ["create", "shop", "-o", "isolate=true"], /Cannot use --opt isolate/],
+  ["a configuration of somebody else", ["rm", "mine"], /polynic network create has not written/],
+  ["a network that is not there", ["rm", "mien"], /Cannot find network "mien".*expected mine/],
+  ["an address of the wrong family", ["connect", "mine", "web", "--ip6", "10.1.2.5"], /Cannot use --ip6 10\.1\.2\.5/],
+  ["an address nobody can ask for", ["connect", "mine", "web", "--ip", "10.1.2.5"], /"mine" for ips: no plugin/],
+] as const) {
+  creating(`says what would be right: ${title}`, async () => {
+    writeConf("10-mine.conflist", { cniVersion: "1.0.0", name: "mine", plugins: [{ type: "bridge",
+      ipam: { type: "host-local", ranges: [[{ subnet: "10.1.2.0/24" }]] } }] });
+    const { status, stdout, stderr } = await typed("network", ...args);
+    assert.ok(status === 1 || status === 2);
+    assert.equal([stdout, readdirSync(confDir)], ["", ["10-mine.conflist"]]);
+    assert.match(stderr, says);
+  });
+}
+creating.run();
+
+const vlans = kernelSuite("polynic network on a VLAN", import.meta.url, { needs: ["vlan", "macvlan"] });
+vlans("makes eth0.10 for a network, again after a restart, and takes it away with the network", async () => {
+  emptyMachine();
+  run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far");
+  run("ip", "netns", "add", "web");
+  const down = await typed("network", "create", "lan", "-d", "macvlan", "-o", "parent=uplink.10");
+  assert.match(down.stderr, /Cannot use parent "uplink\.10": uplink is down, expected it up/);
+  assert.is(attempt("ip", "link", "show", "uplink.10").status === 0, false);
+  run("ip", "link", "set", "uplink", "up");
+  const { status, stderr } = await typed("network", "create", "lan", "-d", "macvlan", "--subnet", "10.9.0.0/24",
+    "-o", "parent=uplink.10");
+  assert.is(status, 0, stderr);
+  assert.is(ipJson("-d link show uplink.10")[0].linkinfo.info_data.id, 10);
+  run("ip", "link", "del", "uplink.10");
+  const connected = await typed("network", "connect", "lan", "web");
+  assert.is(connected.status, 0, connected.stderr);
+  assert.is((await typed("network", "disconnect", "lan", "web")).status, 0);
+  assert.match((await typed("network", "rm", "lan")).stdout, /, link uplink\.10\)$/m);
+  assert.is(attempt("ip", "link", "show", "uplink.10").status === 0, false);
+  restoreMachine();
+});
+vlans.run();
