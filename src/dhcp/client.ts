@@ -10,12 +10,16 @@ export interface LeaseTerms {
   readonly mac: string;
   /** The value of option 61. */
   readonly clientId: Uint8Array;
-  /** Options of every message but a release; may hold another client identifier. */
+  /** Options of every message but a release, of which only another client identifier goes into that. */
   readonly provided: ReadonlyMap<number, Uint8Array>;
   /** Codes of options that the server is asked for. */
   readonly requested: readonly number[];
   /** Answers are to be broadcast: for links that share a MAC address. */
   readonly broadcast: boolean;
+  /** Asked for before any other, where the client had it before; absent: any will do. */
+  readonly wanted?: Address;
+  /** The longest wait for an answer before the same is asked again. */
+  readonly longestWaitMs: number;
   /** Without an answer for that long an exchange begins anew. */
   readonly exchangeLimitMs: number;
   /** Without an address for that long it is given up. */
@@ -51,7 +55,7 @@ const messageBytesMax = 1500;
 /** Gives a lease back; unicast, from the address that goes (RFC 2131 section 4.4.6). */
 export function releaseMessage(
   { address, server }: Offer,
-  { mac, clientId }: LeaseTerms,
+  { mac, clientId, provided }: LeaseTerms,
   moment: Moment,
 ): DhcpMessage {
   return {
@@ -65,13 +69,16 @@ export function releaseMessage(
     options: new Map([
       [option.messageType, new Uint8Array([messageType.release])],
       [option.serverIdentifier, server.bytes],
-      [option.clientIdentifier, clientId],
+      // By another one than it was given under no server would find the lease.
+      [option.clientIdentifier, provided.get(option.clientIdentifier) ?? clientId],
     ]),
   };
 }
 
 export function discoverMessage(terms: LeaseTerms, exchange: Exchange, moment: Moment): DhcpMessage {
-  return messageOf(messageType.discover, terms, exchange, moment);
+  const message = messageOf(messageType.discover, terms, exchange, moment);
+  if (terms.wanted === undefined) return message;
+  return { ...message, options: new Map([...message.options, [option.requestedAddress, terms.wanted.bytes]]) };
 }
 
 export function requestMessage(

@@ -12,7 +12,7 @@ export interface Datagram {
   readonly payload: Uint8Array;
 }
 
-const ipBytes = 20, udpBytes = 8;
+const ipBytes = 20, udpBytes = 8, pseudoHeaderBytes = 12;
 const ttl = 64, udp = 17;
 const at = { totalLength: 2, fragment: 6, ttl: 8, protocol: 9, checksum: 10, source: 12, destination: 16 };
 
@@ -44,10 +44,10 @@ export function encodeDatagram({
 
 /**
  * The UDP datagram in bytes that begin with an IPv4 header; undefined for anything else, for a fragment, and for one
- * whose UDP checksum is there and wrong. A sender on this machine may have left the checksum to its network card, which
- * there is none of: `checked` says that the kernel has looked at it, or need not (TP_STATUS_CSUMNOTREADY).
+ * whose UDP checksum is there and wrong. A sender on this machine leaves the checksum to a network card that there is
+ * none of, and only the sum over what the card does not know stands there (CHECKSUM_PARTIAL, linux/skbuff.h).
  */
-export function decodeDatagram(bytes: Uint8Array, { checked = false } = {}): Datagram | undefined {
+export function decodeDatagram(bytes: Uint8Array): Datagram | undefined {
   const headerBytes = ((bytes[0] ?? 0) & 0x0f) * 4;
   if ((bytes[0] ?? 0) >> 4 !== 4 || headerBytes < ipBytes || bytes.length < headerBytes + udpBytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -56,8 +56,9 @@ export function decodeDatagram(bytes: Uint8Array, { checked = false } = {}): Dat
   if (bytes[at.protocol] !== udp || isFragment || totalBytes > bytes.length) return undefined;
   if (udpLength < udpBytes || headerBytes + udpLength > totalBytes) return undefined;
   const whole = bytes.subarray(0, headerBytes + udpLength);
-  const hasChecksum = view.getUint16(headerBytes + 6) !== 0;
-  if (hasChecksum && !checked && checksum(withPseudoHeader(whole, headerBytes)) !== 0) return undefined;
+  const given = view.getUint16(headerBytes + 6), toCheck = withPseudoHeader(whole, headerBytes);
+  const isPartial = given === (~checksum(toCheck.subarray(0, pseudoHeaderBytes)) & 0xffff);
+  if (given !== 0 && !isPartial && checksum(toCheck) !== 0) return undefined;
   return {
     source: addressFromBytes(bytes.subarray(at.source, at.source + 4)),
     destination: addressFromBytes(bytes.subarray(at.destination, at.destination + 4)),

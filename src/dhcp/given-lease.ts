@@ -15,6 +15,7 @@ export interface GivenLease {
   readonly server: Address;
   readonly options: ReadonlyMap<number, Uint8Array>;
   /** On the clock of whoever drives the lease, in milliseconds; infinite where the server sets no end. */
+  readonly givenAtMs: number;
   readonly renewAtMs: number;
   readonly rebindAtMs: number;
   readonly expiresAtMs: number;
@@ -49,6 +50,7 @@ export function leaseIn({ yiaddr, options }: DhcpMessage, server: Address, nowMs
     prefixBits,
     server,
     options,
+    givenAtMs: nowMs,
     renewAtMs: at(renew),
     rebindAtMs: at(rebind),
     expiresAtMs: at(seconds),

@@ -141,6 +141,13 @@ function fieldsOf(value: GobValue): ReadonlyMap<string, GobValue> {
   return new Map(typeof value === "object" ? Object.entries<GobValue>(value) : []);
 }
 
+/** The fields of a struct by name; none for what is no struct. */
+export function recordOf(value: GobValue | undefined): { readonly [field: string]: GobValue } {
+  const isRecord = typeof value === "object" && !Array.isArray(value) && !(value instanceof Uint8Array);
+  // What is left is a struct.
+  return isRecord ? (value as { readonly [field: string]: GobValue }) : {};
+}
+
 function refused(what: string): DhcpError {
   return new DhcpError(`Cannot read a message of Go's encoding/gob: it holds ${what}`);
 }

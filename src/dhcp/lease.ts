@@ -41,15 +41,15 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-/**
- * Until the first answer is late, and how late answers may be in the end; RFC 2131 begins at 4 s, too long for a
- * container.
- */
-const firstWaitMs = 1000, longestWaitMs = 4000;
+/** Until the first answer is late; RFC 2131 begins at 4 s, too long for a container. */
+const firstWaitMs = 1000;
 /** Share of a wait by which chance makes it longer or shorter: many containers begin at once. */
 const spread = 0.1;
-/** Between tries to renew: half of what is left, but no less (RFC 2131 section 4.4.5). */
-const renewWaitMinMs = 60_000;
+/**
+ * Between tries to renew: half of what is left, but no less than a minute (RFC 2131 section 4.4.5), nor than a tenth of
+ * a lease of less than ten, which would have a single try otherwise.
+ */
+const renewWaitMinMs = 60_000, renewShareMin = 0.1;
 const never = Number.POSITIVE_INFINITY;
 
 /** The first step: a server is looked for. */
@@ -95,7 +95,9 @@ export function onMessage(state: LeaseState, message: DhcpMessage, terms: LeaseT
 /** Gives the address back, if there is one; the answer to it is none. */
 export function release(state: LeaseState, terms: LeaseTerms, moment: Moment): Step {
   const ended: LeaseState = { phase: "ended", wakeAtMs: never };
-  return { state: ended, effects: "lease" in state ? [givingBack(state.lease, terms, moment)] : [] };
+  // What was asked for may be ours by now, though nobody has heard of it yet.
+  const given = "lease" in state ? state.lease : state.phase === "requesting" ? state.offer : undefined;
+  return { state: ended, effects: given === undefined ? [] : [givingBack(given, terms, moment)] };
 }
 
 function discover(terms: LeaseTerms, moment: Moment, before?: Exchange): Step {
@@ -150,7 +152,8 @@ function extend(state: Extract<LeaseState, { lease: GivenLease }>, terms: LeaseT
   const limitMs = phase === "renewing" ? lease.rebindAtMs : lease.expiresAtMs;
   const exchange =
     "exchange" in state ? { ...state.exchange, tries: state.exchange.tries + 1 } : newExchange(moment);
-  const wakeAtMs = Math.min(limitMs, nowMs + Math.max(renewWaitMinMs, (limitMs - nowMs) / 2));
+  const waitMinMs = Math.min(renewWaitMinMs, (lease.expiresAtMs - lease.givenAtMs) * renewShareMin);
+  const wakeAtMs = Math.min(limitMs, nowMs + Math.max(waitMinMs, (limitMs - nowMs) / 2));
   const message = { ...messageOf(messageType.request, terms, exchange, moment), ciaddr: lease.address };
   const to = phase === "renewing" ? { to: { server: lease.server, from: lease.address } } : {};
   return { state: { phase, lease, exchange, wakeAtMs }, effects: [{ kind: "send", message, ...to }] };
@@ -216,7 +219,7 @@ function isAnswer({ op, xid, chaddr }: DhcpMessage, exchange: Exchange, terms: L
 /** 1, 2, 4, 4, ... seconds, a little more or less, and no later than the exchange or the attempt ends. */
 function wakeAfter(
   { tries, exchangeMs, beganMs }: Exchange,
-  { exchangeLimitMs, limitMs }: LeaseTerms,
+  { exchangeLimitMs, limitMs, longestWaitMs }: LeaseTerms,
   { nowMs, random }: Moment,
 ): number {
   const waitMs = Math.min(firstWaitMs * 2 ** (tries - 1), longestWaitMs) * (1 + spread * (2 * random() - 1));

@@ -8,7 +8,7 @@ import { formatAddress, parseAddress } from "../../src/net/index.ts";
 const terms: LeaseTerms = {
   mac: "02:00:5e:00:00:01", clientId: new Uint8Array([0, 0x63, 0x31]),
     provided: new Map([[12, new Uint8Array([0x77])]]),
-  requested: [3, 1], broadcast: false, exchangeLimitMs: 10_000, limitMs: 30_000,
+  requested: [3, 1], broadcast: false, longestWaitMs: 4000, exchangeLimitMs: 10_000, limitMs: 30_000,
 };
 const at = (nowMs: number, chance = 0.5) => ({ nowMs, random: () => chance });
 const address = parseAddress("10.0.0.5"), server = parseAddress("10.0.0.2"), other = parseAddress("10.0.0.3");
@@ -74,12 +74,12 @@ acquiring("sends what it is told to, and the largest message it takes", () => {
   ]);
 });
 
-acquiring("lets a configured client identifier go before its own, but for a release", () => {
+acquiring("lets a configured client identifier go before its own, also in a release", () => {
   const own = { ...terms, provided: new Map([[61, new Uint8Array([9])]]) };
   const [effect] = start(own, at(0)).effects;
   assert.equal(effect?.kind === "send" ? effect.message.options.get(61) : undefined, new Uint8Array([9]));
   const [gone] = release(bound().state, own, at(0)).effects;
-  assert.equal(gone?.kind === "send" ? gone.message.options.get(61) : undefined, terms.clientId);
+  assert.equal(gone?.kind === "send" ? gone.message.options.get(61) : undefined, new Uint8Array([9]));
 });
 
 acquiring("asks again after 1, 2, 4 and 4 seconds, anew after ten, and no more after thirty", () => {
@@ -182,6 +182,25 @@ keeping("asks its server at half time, the same one again, then any, and ends wi
   ]);
 });
 
+keeping("of two minutes is asked for more than once before its server is given up", () => {
+  const first = start(terms, at(0)).state;
+  const { state } = onMessage(first, answer("offer", first), terms, at(0));
+  let lease = onMessage(state, answer("ack", state, { options: [[51, number(120)]] }), terms, at(0)).state;
+  const asked: number[] = [];
+  while (lease.phase !== "ended") {
+    const nowMs = lease.wakeAtMs, step = onTime(lease, terms, at(nowMs));
+    if (step.state.phase !== "ended") asked.push(nowMs / 1000);
+    lease = step.state;
+  }
+  assert.equal(asked, [60, 81, 93, 102, 114]);
+});
+
+acquiring("asks for the address it had before, where it had one", () => {
+  const step = start({ ...terms, wanted: address }, at(0));
+  assert.equal(told(step.effects).map((line) => line.replace("10.0.0.5", "ADDRESS")),
+    ["discover 10.0.0.5 server - ciaddr 0.0.0.0".replace("10.0.0.5", "ADDRESS")]);
+});
+
 keeping("goes on for as long again once it is renewed", () => {
   const { state } = onTime(bound().state, terms, at(300_000));
   const renewed = onMessage(state, answer("ack", state), terms, at(300_050));
@@ -250,6 +269,11 @@ releasing("tells its server, from the address that goes", () => {
   const step = release(bound().state, terms, at(1000));
   assert.equal(told(step.effects), ["release - server 10.0.0.2 ciaddr 10.0.0.5 to 10.0.0.2"]);
   assert.is(step.state.phase, "ended");
+});
+
+releasing("gives back what was asked for while nobody has heard whether it is ours", () => {
+  const { state } = onMessage(start(terms, at(0)).state, answer("offer", start(terms, at(0)).state), terms, at(0));
+  assert.equal(told(release(state, terms, at(0)).effects), ["release - server 10.0.0.2 ciaddr 10.0.0.5 to 10.0.0.2"]);
 });
 
 releasing("says nothing where there is none, or a second time", () => {
