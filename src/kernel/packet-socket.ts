@@ -3,7 +3,7 @@ import {
   attachFilter,
   bindDescriptor,
   openPacketDescriptor,
-  receive,
+  receiveFrom,
   sendTo,
   whenReadable,
 } from "../os/index.ts";
@@ -20,17 +20,24 @@ export interface PacketSocketOptions {
   readonly filter?: PacketFilter;
 }
 
+/** A packet without its frame. */
+export interface ReceivedPacket {
+  readonly packet: Uint8Array;
+  /** The MAC of whoever put it on the link, as `02:00:5e:00:00:01`. */
+  readonly from: string;
+}
+
 /** Whole packets of a link, below addresses and routes: what a link can be given before it has an address. */
 export interface PacketSocket {
   /** Sends a packet, its network header included, in a frame to this MAC. ENETDOWN when the link is down. */
   send(packet: Uint8Array, to: string): void;
   /**
-   * The next packet without its frame, or undefined when none came in time or the socket was closed. Nothing else waits
-   * meanwhile.
+   * The next packet, and the MAC of its frame's sender; undefined when none came in time or the socket was closed.
+   * Nothing else waits meanwhile.
    *
    * @throws SystemCallError ENETDOWN, once, when the link went down or away
    */
-  receive(timeoutMs: number): Promise<Uint8Array | undefined>;
+  receive(timeoutMs: number): Promise<ReceivedPacket | undefined>;
   close(): void;
 }
 
@@ -52,9 +59,10 @@ export function openPacketSocket(inside: Inside, { index, etherType, filter }: P
     async receive(timeoutMs) {
       const { signal } = closed;
       if (signal.aborted || !(await whenReadable(fd, timeoutMs, signal))) return undefined;
-      const into = new Uint8Array(maxPacketBytes);
-      const length = receive(fd, into);
-      return length === undefined ? undefined : into.subarray(0, Math.min(length, maxPacketBytes));
+      const into = new Uint8Array(maxPacketBytes), address = linkAddress(etherType, index);
+      const length = receiveFrom(fd, into, address);
+      if (length === undefined) return undefined;
+      return { packet: into.slice(0, Math.min(length, maxPacketBytes)), from: macIn(address) };
     },
 
     close() {
@@ -67,6 +75,12 @@ export function openPacketSocket(inside: Inside, { index, etherType, filter }: P
 
 /** The longest an IP packet can be. */
 const maxPacketBytes = 65_535;
+
+/** sll_addr, of the length in sll_halen. */
+function macIn(address: Uint8Array): string {
+  const octets = address.subarray(12, 12 + Math.min(address[11] ?? 0, 8));
+  return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(":");
+}
 
 /** struct sockaddr_ll (linux/if_packet.h), with room for a MAC of 8 bytes. */
 function linkAddress(etherType: number, index: number, mac = ""): Uint8Array {

@@ -17,6 +17,7 @@ export {
   exitProcess,
   randomBytes,
   receive,
+  receiveFrom,
   send,
   setSocketOption,
   socket,

@@ -59,6 +59,15 @@ export function receive(fd: number, into: Uint8Array): number | undefined {
   return check("recv", received);
 }
 
+/** As `receive`; `address` gets who sent it (sockaddr_ll and the like). */
+export function receiveFrom(fd: number, into: Uint8Array, address: Uint8Array): number | undefined {
+  const addressBytes = new Int32Array([address.length]);
+  const received = retryOnSignal(() => (
+    libc().recvfrom(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC, address, addressBytes)));
+  if (received === -1 && failedWith("EAGAIN")) return undefined;
+  return check("recvfrom", received);
+}
+
 /** Takes the lock when it is free; false when somebody else has it. */
 export function tryFileLock(fd: number): boolean {
   const LOCK_EX = 2;
@@ -107,6 +116,9 @@ interface Libc {
   send: KoffiFunc<(fd: number, bytes: Uint8Array, count: number, flags: number) => number>;
   sendto(fd: number, bytes: Uint8Array, count: number, flags: number, to: Uint8Array, toBytes: number): number;
   recv(fd: number, into: Uint8Array, count: number, flags: number): number;
+  recvfrom(
+    fd: number, into: Uint8Array, count: number, flags: number, from: Uint8Array, fromBytes: Int32Array,
+  ): number;
   setns(fd: number, type: number): number;
   flock(fd: number, operation: number): number;
   getrandom(into: Uint8Array, count: number, flags: number): number;
@@ -144,6 +156,7 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
   sendto: "intptr_t sendto(int fd, void *bytes, size_t count, int flags, void *to, uint32_t to_bytes)",
   send: "intptr_t send(int fd, void *bytes, size_t count, int flags)",
   recv: "intptr_t recv(int fd, void *into, size_t count, int flags)",
+  recvfrom: "intptr_t recvfrom(int fd, void *into, size_t count, int flags, void *from, void *from_bytes)",
   setns: "int setns(int fd, int type)",
   flock: "int flock(int fd, int operation)",
   getrandom: "intptr_t getrandom(void *into, size_t count, unsigned int flags)",

@@ -24,8 +24,11 @@ function packet(text: string, { protocol = 17, port = 68, options = 0, fragment 
   return bytes;
 }
 
-const textOf = (bytes: Uint8Array | undefined): string | undefined => (bytes === undefined ? undefined
-  : new TextDecoder().decode(bytes.subarray(((bytes[0] ?? 0) & 15) * 4 + 8)));
+const textOf = (received: { readonly packet: Uint8Array } | undefined): string | undefined => {
+  if (received === undefined) return undefined;
+  const { packet: bytes } = received;
+  return new TextDecoder().decode(bytes.subarray(((bytes[0] ?? 0) & 15) * 4 + 8));
+};
 
 const filter = suite("udpPortFilter");
 filter("is a program of nine instructions", () => {
@@ -79,7 +82,8 @@ sockets.after.each(() => {
 sockets("carries packets between links that have no address", async () => {
   const outside = open(host, "v0"), inside = open(container, "v1");
   inside.send(packet("discover"), broadcast);
-  assert.is(textOf(await outside.receive(5000)), "discover");
+  const heard = await outside.receive(5000);
+  assert.equal([textOf(heard), heard?.from], ["discover", container.links.get("v1").mac]);
   outside.send(packet("offer"), container.links.get("v1").mac ?? "");
   assert.is(textOf(await inside.receive(5000)), "offer");
 });
