@@ -37,6 +37,8 @@ const sets = {
   reference: { "/usr/lib/cni/bridge": "containernetworking-plugins" },
   /** Loads the modules of a kernel that is a program: see fetchNewerKernel. */
   kernel: process.arch === "x64" ? { modprobe: "kmod" } : {},
+  /** DHCP servers, each alone: an archive may lack one. */
+  dnsmasq: { dnsmasq: "dnsmasq-base" },
   /** A container runtime, for the tests that make real pods. */
   runtime: { containerd: "containerd", runc: "runc", busybox: "busybox-static" },
   /** Another one, which names firewall and tuning in each of its own networks. */

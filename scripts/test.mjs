@@ -19,7 +19,9 @@ const workersMax = 4;
 /** These take longest, so they come first: whoever is last works alone. */
 const slowFirst = ["e2e/", "deploy/", "commands/", "plugins/", "wasm/"];
 
-installPrograms(["node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld"]);
+installPrograms([
+  "node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld", "dnsmasq",
+]);
 installPackages();
 fetchNewerPlugins();
 fetchNewerRuntime();

@@ -22,6 +22,8 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   ],
   "test/bin/shim.test.ts": ["commands/daemon/index"],
   "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/listen", "daemon/peer", "daemon/run"],
+  "test/commands/dhcp-daemon.test.ts": ["commands/dhcp-daemon/duration", "commands/dhcp-daemon/index"],
+  "test/dhcp/rpc.test.ts": ["dhcp/rpc-result"],
   "test/dhcp/gob.test.ts": ["dhcp/gob-reader", "dhcp/gob-writer"],
   "test/dhcp/given-lease.test.ts": ["dhcp/options"],
   "test/dhcp/lease.test.ts": ["dhcp/client"],
@@ -58,6 +60,10 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/plugins/bridge/kernel.test.ts": [
     "kernel/packet-filter", "plugins/interface/attach", "plugins/interface/delete", "plugins/interface/forwarding",
     "plugins/interface/veth",
+  ],
+  "test/plugins/dhcp/dhcp.test.ts": [
+    "daemon/dhcp/container-link", "daemon/dhcp/held-lease", "daemon/dhcp/lease-files", "daemon/dhcp/leases",
+    "daemon/dhcp/listen", "daemon/dhcp/rpc-connection", "daemon/dhcp/run", "exec/dhcp-daemon", "exec/late-dhcp-daemon",
   ],
   "test/plugins/host-local/host-local.test.ts": ["ipam/leases", "ipam/reserve", "ipam/views"],
   "test/plugins/tuning/tuning.test.ts": ["plugins/interface/chained", "store/attachment-files"],

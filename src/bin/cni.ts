@@ -24,7 +24,10 @@ cancelAlarm();
 const name = process.argv[2] ?? multiplexerNames[0];
 const words = process.argv.slice(3);
 
-if ((process.env["CNI_COMMAND"] ?? "") === "") answerPerson();
+const daemonWords = dhcpDaemonWords();
+
+if (daemonWords !== undefined) runForPerson(daemonWords);
+else if ((process.env["CNI_COMMAND"] ?? "") === "") answerPerson();
 else void answerRuntime().then(({ status, stdout }) => end(status, stdout));
 
 async function answerRuntime(): ReturnType<typeof serve> {
@@ -49,11 +52,7 @@ function answerPerson(): void {
   const isMultiplexer = multiplexerNames.some((one) => one === name);
   const plugin = builtIn.get(name);
   if (isMultiplexer && words.length > 0) {
-    const leave = (status: number) => process.exit(status);
-    void Promise.race([runWords(words, process.env), unanswered()]).then(leave, (error: unknown) => {
-      writeLine(messageOf(error));
-      leave(1);
-    });
+    runForPerson(words);
   } else if (plugin === undefined && !isMultiplexer) {
     end(1, printError(new CniError(code.invalidEnvironment, unknownName()), newestVersion));
   } else {
@@ -61,6 +60,24 @@ function answerPerson(): void {
     writeLine(printAbout(aboutOf(plugin), plugin?.versions ?? allVersions).trimEnd());
     end(0, "");
   }
+}
+
+function runForPerson(typed: readonly string[]): void {
+  const leave = (status: number) => process.exit(status);
+  void Promise.race([runWords(typed, process.env), unanswered()]).then(leave, (error: unknown) => {
+    writeLine(messageOf(error));
+    leave(1);
+  });
+}
+
+/**
+ * The reference's dhcp plugin is its daemon as well, `dhcp daemon -broadcast -timeout 5s`, whatever the environment
+ * says; Go's flags may have one dash. Undefined for everything else.
+ */
+function dhcpDaemonWords(): readonly string[] | undefined {
+  const [first, ...flags] = words;
+  if (name !== "dhcp" || first !== "daemon") return undefined;
+  return ["dhcp-daemon", ...flags.map((flag) => flag.replace(/^-(?=[a-z])/, "--"))];
 }
 
 function unknownName(): string {

@@ -40,7 +40,7 @@ unset NODE_OPTIONS NODE_PATH NODE_COMPILE_CACHE NODE_V8_COVERAGE NODE_DEBUG NODE
   export LD_LIBRARY_PATH="$lib/fallback${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
 # What runs for long has flags of its own, see scripts/runtime.mjs.
-if [ "$1" = daemon ]; then
+if [ "$1" = daemon ] || [ "$1" = dhcp-daemon ]; then
   # The C library gives every thread a heap of its own, which keep what they once had.
   export MALLOC_ARENA_MAX=2
   exec "$lib/node" @DAEMON_FLAGS@ "$lib/start.cjs" "$name" "$@"

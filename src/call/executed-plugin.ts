@@ -28,6 +28,8 @@ export function executedPlugin(type: string, file: string, surroundings: Surroun
     type,
     // It refuses by itself what it does not speak; asking first (VERSION) would double what it costs to run it.
     versions: allVersions,
+    // The reference's asks its daemon as ours does.
+    ...(type === "dhcp" ? { releasesOverLink: true } : {}),
     step: (request) => ({
       async add(prevResult, { undo }) {
         undo.add(`undo plugin "${type}"`, async () => { await run("DEL", { ...request, prevResult }); });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
-import { findExecutable, openIptables, openNftTool } from "../exec/index.ts";
+import { findExecutable, lateDhcpDaemon, openIptables, openNftTool } from "../exec/index.ts";
 import type { LeaseStore, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
@@ -91,6 +91,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get iptables() { return iptables.value(); },
     get nftTool() { return nftTool.value(); },
     get modules() { return modules.value(); },
+    dhcpDaemon: lateDhcpDaemon,
     leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),
     readText,
     readTextIfPresent: (path) => (existsSync(path) ? readText(path) : undefined),

@@ -64,6 +64,11 @@ export const rows: CommandRows = {
     summary: "serves what runtimes ask, with everything kept warm, until it is stopped",
     load: async () => (await import("./daemon/index.ts")).daemonCommand,
   },
+  "dhcp-daemon": {
+    section: here,
+    summary: "leases addresses from DHCP servers for containers, until it is stopped",
+    load: async () => (await import("./dhcp-daemon/index.ts")).dhcpDaemonCommand,
+  },
   version: {
     section: here,
     summary: "tells polynic's version, those of CNI it speaks, and what is built in",

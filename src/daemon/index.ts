@@ -4,6 +4,7 @@
  */
 export { Daemon } from "./daemon.ts";
 export type { DaemonOptions } from "./daemon.ts";
+export { runDhcpDaemon } from "./dhcp/run.ts";
 export { defaultLimits } from "./limits.ts";
 export type { Limits } from "./limits.ts";
 export { runDaemon } from "./run.ts";

@@ -56,7 +56,7 @@ export async function listen(
 }
 
 /** The first descriptor that is passed on, 3. */
-function passedOn(env: Readonly<Record<string, string | undefined>>): number | undefined {
+export function passedOn(env: Readonly<Record<string, string | undefined>>): number | undefined {
   const firstPassed = 3;
   return env["LISTEN_PID"] === String(process.pid) && Number(env["LISTEN_FDS"]) >= 1 ? firstPassed : undefined;
 }
@@ -82,7 +82,7 @@ async function own(path: string): Promise<Lock> {
   }
 }
 
-function removeStale(path: string): void {
+export function removeStale(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) throw refused(path, "a file is there that is no socket, expected none");
@@ -93,7 +93,7 @@ function refused(path: string, why: string, cause?: unknown): CniError {
   return new CniError(code.ioFailure, `Cannot listen at ${path}: ${why}`, { cause });
 }
 
-function started(server: Server, start: () => void): Promise<void> {
+export function started(server: Server, start: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.once("listening", () => {

@@ -4,6 +4,7 @@
  */
 import { bandwidth } from "./bandwidth/index.ts";
 import { bridge } from "./bridge/index.ts";
+import { dhcp } from "./dhcp/index.ts";
 import { dummy } from "./dummy/index.ts";
 import { flannel } from "./flannel/index.ts";
 import { hostDevice } from "./host-device/index.ts";
@@ -33,6 +34,7 @@ export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 const ofTheReference: readonly Plugin[] = [
   bandwidth,
   bridge,
+  dhcp,
   dummy,
   hostDevice,
   hostLocal,

@@ -47,12 +47,21 @@ units("start the daemon with options it has, once for all calls", () => {
   // With Accept=yes every connection would get a service of its own.
   assert.is(unit("systemd/polynic.socket")["Socket"]?.["Accept"], undefined);
 });
-units("leave the daemon in the host's own mount and network namespaces", () => {
-  // systemd.exec(5), SANDBOXING.
-  const others = Object.keys(unit("systemd/polynic.service")["Service"] ?? {})
-    .filter((key) => /^(Protect|Private|Read|Inaccessible|Bind|Root|Mount|Network|Dynamic|Temporary)/.test(key));
-  assert.equal(others, []);
+units("of the DHCP daemon listen where plugins look for it, and start it with options it has", () => {
+  const { Socket: settings } = unit("systemd/polynic-dhcp.socket");
+  assert.equal([settings?.["ListenStream"], settings?.["SocketMode"]], ["/run/cni/dhcp.sock", "0660"]);
+  const { Service: service, Unit: unitOf } = unit("systemd/polynic-dhcp.service");
+  assert.is(service?.["ExecStart"], "/opt/cni/bin/polynic dhcp-daemon");
+  assert.is(unitOf?.["Requires"], "polynic-dhcp.socket");
 });
+for (const name of ["polynic", "polynic-dhcp"]) {
+  units(`leave the daemon of ${name} in the host's own mount and network namespaces`, () => {
+    // systemd.exec(5), SANDBOXING.
+    const others = Object.keys(unit(`systemd/${name}.service`)["Service"] ?? {})
+      .filter((key) => /^(Protect|Private|Read|Inaccessible|Bind|Root|Mount|Network|Dynamic|Temporary)/.test(key));
+    assert.equal(others, []);
+  });
+}
 units.run();
 
 const daemonSet = suite("the daemon's DaemonSet");

@@ -34,6 +34,7 @@ export function firewallContext(options: Partial<IptablesOptions> = {}): Firewal
     get container(): never { return unexpected(); },
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },
+    dhcpDaemon: unexpected,
     leases: unexpected,
     readText: unexpected, readTextIfPresent: unexpected, attachmentFiles: unexpected, containerFiles: unexpected, alone: unexpected,
     plugin: unexpected,

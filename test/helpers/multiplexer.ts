@@ -172,6 +172,7 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
         };
       },
     },
+    dhcpDaemon: absent("the DHCP daemon"),
     leases: absent("leases"),
     readText: absent("files"), readTextIfPresent: absent("files"), attachmentFiles: absent("files"),
     alone: absent("locks"), containerFiles: absent("files"),

@@ -165,6 +165,7 @@ const offlineHandles: Handles = {
   get iptables(): never { throw new NeedsHost(); },
   get nftTool(): never { throw new NeedsHost(); },
   get modules(): never { throw new NeedsHost(); },
+  dhcpDaemon() { throw new NeedsHost(); },
   leases: () => storeOfNode,
   readText() { throw new NeedsHost(); },
   readTextIfPresent() { throw new NeedsHost(); },

@@ -1,7 +1,9 @@
 import type { ConfSchema, Result } from "../../cni/index.ts";
 import { CniError, code, readConf } from "../../cni/index.ts";
 import type { Ipam } from "./ipam.ts";
-import { collectAddresses, ipamPlugin, isDelegating, leaseAddresses, releaseAddresses } from "./ipam.ts";
+import {
+  collectAddresses, ipamPlugin, isDelegating, leaseAddresses, releaseAddresses, releasesOverLink,
+} from "./ipam.ts";
 import { mayBeGiven } from "./missing-argument.ts";
 import type {
   AddContext,
@@ -72,6 +74,8 @@ export interface PluginDefinition<Conf extends object, Plan = undefined> {
   readonly ipam: IpamUse;
   /** It works on what a plugin before it has made, and can be no network's first. */
   readonly isChained?: true;
+  /** What it gives it takes back over the link that it is on: DEL asks it before that link goes. */
+  readonly releasesOverLink?: true;
   /**
    * What ADD and CHECK work from, made of a configuration that fits the schema; refuses (7) what the schema cannot.
    * Touches nothing, and runs before anything else of an ADD does. Absent: there is nothing to make.
@@ -100,6 +104,7 @@ export function definePlugin<Conf extends object, Plan = undefined>(
   return {
     type, versions, ipam,
     ...(definition.isChained === true ? { isChained: true } : {}),
+    ...(definition.releasesOverLink === true ? { releasesOverLink: true } : {}),
     step(request, handles) {
       const call = strict(request);
       const { ipamType } = call;
@@ -112,7 +117,7 @@ export function definePlugin<Conf extends object, Plan = undefined>(
       try {
         await definition.del({ ...call, prevResult: request.prevResult }, context);
       } finally {
-        // Whatever went wrong, the addresses go; and last, when nothing speaks of them any more.
+        // Whatever went wrong, the addresses go; and last, when nothing speaks of them any more, if that can be.
         if (call.ipamType !== undefined) registerRelease(call.ipamType, request, context);
       }
     },
@@ -199,7 +204,8 @@ function toStep<Conf extends object, Plan>(
 
 function registerRelease(ipamType: string, request: PluginRequest, context: DelContext): void {
   const { ifName } = request.attachment;
-  context.teardown.after(`release the addresses of interface "${ifName}"`, async () =>
+  const when = releasesOverLink(ipamType, context) ? "before" : "after";
+  context.teardown[when](`release the addresses of interface "${ifName}"`, async () =>
     await releaseAddresses(ipamType, request, context),
   );
 }

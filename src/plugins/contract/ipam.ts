@@ -78,6 +78,15 @@ interface LeaseRequest {
   readonly prevResult: Result | undefined;
 }
 
+/** Whether it is asked for what it gave before the link goes; one that is not there any more is asked last. */
+export function releasesOverLink(type: string, { plugin }: Handles): boolean {
+  try {
+    return plugin(type).releasesOverLink === true;
+  } catch {
+    return false;
+  }
+}
+
 /** A plugin or module that is not there any more keeps no address of ours: those are known by their owner. */
 export async function releaseAddresses(type: string, request: PluginRequest, context: DelContext): Promise<void> {
   let found: Plugin;

@@ -1,5 +1,5 @@
 import type { Result } from "../../cni/index.ts";
-import type { Iptables, NftTool } from "../../exec/index.ts";
+import type { DhcpDaemon, Iptables, NftTool } from "../../exec/index.ts";
 import type { LeaseStore, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
 import type { AttachmentFiles, ContainerFiles } from "../../store/index.ts";
@@ -67,6 +67,8 @@ export interface Handles {
   /** For words of nft that `host.nftables` has no expressions for. */
   readonly nftTool: NftTool;
   readonly modules: ModuleHost;
+  /** The DHCP daemon at a unix socket; nothing is asked of it yet. */
+  dhcpDaemon(socketPath: string): DhcpDaemon;
   /** Address reservations, where a network's configuration has them kept. */
   leases(choice: StoreChoice): LeaseStore;
   /** The text of a file that a configuration names (resolv.conf); CniError 5 when it cannot be read. */
@@ -150,6 +152,8 @@ export interface Plugin {
   readonly ipam?: IpamUse;
   /** It works on what a plugin before it has made, and can be no network's first. */
   readonly isChained?: true;
+  /** What it gives it takes back over the link that it is on: DEL asks it before that link goes. */
+  readonly releasesOverLink?: true;
   /**
    * ADD in two halves. This one reads the configuration, once, and what it names of files and modules, refuses what can
    * be refused without a `prevResult`, and touches nothing. The step then acts on what was read. It is there at once
