@@ -39,7 +39,7 @@ async function attachedNetworks(command: MuxCommand, log: Log): Promise<readonly
   const { conf, attachment } = command;
   const known = knownAttachment(attachment, conf);
   if (known?.damage !== undefined) throw known.damage;
-  if (known?.source === "scratch") return known.networks;
+  if (known?.source === "scratch") return known.networks.filter(({ source }) => source === "scratch");
   const planned = planAttachments(await nodeDelegates(command, log), attachment, conf, splitArgPairs(attachment.args));
   return planned.map((one) => knownOrPlanned(one, conf));
 }

@@ -6,7 +6,7 @@ import { removeScratch, tidyNowAndThen } from "../store/index.ts";
 import { multiplexerOf } from "./attachment/cached.ts";
 import type { FailedDetachment } from "./attachment/detach.ts";
 import { detachNetworks, keepForLater } from "./attachment/detach.ts";
-import type { KnownAttachment, KnownNetwork } from "./attachment/known.ts";
+import type { KnownNetwork } from "./attachment/known.ts";
 import { knownAttachment, knownOrPlanned } from "./attachment/known.ts";
 import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
@@ -23,8 +23,8 @@ import { isThere } from "./readiness.ts";
  *
  * What to delete is what is known of the container; where nothing is, what the configuration says and, if a cluster
  * still has the pod, what it asks for. A network that could not be deleted stays in the cache, so that a later DEL or
- * GC finishes it. But the runtime is told once only, unless `retryDeleteOnError` is set or others had something locked:
- * a container's end must not wait for ever for a broken network, and unknown containers are no failure.
+ * GC finishes it, and as long as it stays every DEL says so: the runtime would give its addresses and ports to others.
+ * Unknown containers are no failure, whatever becomes of what may have been theirs.
  */
 export async function del(command: MuxCommand): Promise<void> {
   const { conf, attachment } = command;
@@ -38,14 +38,16 @@ export async function del(command: MuxCommand): Promise<void> {
       const networks = isKnown ? known.networks : await guessedNetworks(command, handles);
       const failed = await detachNetworks(networks, handles, conf.cniDir);
       const errors: unknown[] = failed.map(({ error }) => error);
-      if (isKnown) errors.push(...keepForLater(conf.cniDir, failed, multiplexerOf(command)));
+      // Of a damaged scratch file there was an ADD, of the networks that are guessed now as far as anybody can tell.
+      const unkept = known === undefined ? [] : keepForLater(conf.cniDir, failed, multiplexerOf(command));
+      errors.push(...unkept);
       // What others have locked for too long can be deleted later: nobody is told that it is gone before it is.
       const isBusy = errors.some(isLocked);
-      if (!isBusy && (!conf.retryDeleteOnError || !isWorthRetrying(failed)))
+      if (!isBusy && unkept.length === 0 && (!conf.retryDeleteOnError || !isWorthRetrying(failed)))
         attempt(() => removeScratch(conf.cniDir, attachment), errors);
       tidyNowAndThen(conf.cniDir);
       if (errors.length === 0) return;
-      if (isBusy || conf.retryDeleteOnError || (isKnown && isNoted(known))) throw joinErrors(errors);
+      if (isBusy || conf.retryDeleteOnError || known !== undefined) throw joinErrors(errors);
       for (const error of errors) handles.log.warn(toCniError(error).message);
     }),
   );
@@ -83,11 +85,6 @@ async function remembered(pods: Pods | undefined, args: ArgPairs, log: Log): Pro
     log.warn(`${toCniError(error).message}; DEL goes on with the networks of the node's configuration`);
     return undefined;
   }
-}
-
-/** A scratch file, whole or not, says that this is the DEL of an ADD, and not one after it. */
-function isNoted({ source, damage }: KnownAttachment): boolean {
-  return source === "scratch" || damage !== undefined;
 }
 
 /** What a plugin misses will be missing the next time too: so does Multus decide. */

@@ -70,7 +70,7 @@ export function knownAttachment(
 ): KnownAttachment | undefined {
   const { containerId, ifName } = runtime;
   const noted = readNoted(() => loadScratch(conf.cniDir, runtime), conf);
-  const cached = noted?.delegates === undefined ? cachedOf(runtime, conf) : [];
+  const cached = noted?.delegates === undefined ? cachedOf(runtime, conf) : leftOf(runtime, conf);
   if (noted === undefined && cached.length === 0) return undefined;
   const given = Object.keys(conf.runtimeConfig).length > 0 ? conf.runtimeConfig : noted?.multiplexer?.runtimeConfig;
   return toKnown({ ...noted, containerId, ifName, cached }, { ...runtime, runtimeConfig: given ?? {} }, conf);
@@ -220,6 +220,15 @@ function cachedOf(
   return listResults(cniDir, containerId).filter(
     ({ multiplexer: by }) => by === undefined || (by.network === name && by.ifName === ifName),
   );
+}
+
+/** Beside a whole scratch file: what an earlier DEL of ours could not take away. Without it the rest goes all the same. */
+function leftOf(runtime: Attachment, conf: Pick<MuxConf, "cniDir" | "name">): readonly CachedAttachment[] {
+  try {
+    return cachedOf(runtime, conf).filter(({ multiplexer: by }) => by !== undefined);
+  } catch {
+    return [];
+  }
 }
 
 /** Scratch files with the entries that belong to them, then the entries that have none. */
