@@ -157,7 +157,10 @@ function usable(socket: () => NetlinkSocket): boolean {
   }
 }
 
-/** What a kernel says that has nf_tables and cannot just now: nothing that was left may be taken for absent then. */
+/**
+ * What a kernel says that has nf_tables and cannot just now, or does not let us: nothing that was left may be taken for
+ * absent then.
+ */
 function isPassing({ errnoName }: NetlinkError | SystemCallError): boolean {
-  return ["EINTR", "EAGAIN", "ENOMEM", "ENOBUFS", "EBUSY", "ERESTART", "EMFILE", "ENFILE"].includes(errnoName);
+  return ["EINTR", "EAGAIN", "ENOMEM", "ENOBUFS", "EBUSY", "ERESTART", "EMFILE", "ENFILE", "EPERM"].includes(errnoName);
 }

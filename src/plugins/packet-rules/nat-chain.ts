@@ -2,6 +2,7 @@
  * A chain of iptables' nat table that belongs to one attachment: finding and deleting it, whichever iptables made it.
  */
 import type { Nftables, NftRule } from "../../kernel/index.ts";
+import type { ChainName } from "../../netlink/index.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { Handles } from "../contract/plugin.ts";
 import { hasChain, rulesJumpingTo } from "./iptables-rule.ts";
@@ -24,12 +25,15 @@ export interface NatChain {
  */
 export async function deleteNatChain({ host, iptables }: NatHandles, chain: NatChain): Promise<void> {
   const blocked = await deleteFromNftables(host.nftables, chain);
-  if (!blocked && !iptables.legacyTables(chain.family).includes("nat")) return;
+  if (blocked === undefined && !iptables.legacyTables(chain.family).includes("nat")) return;
   await iptables.change({
     family: chain.family,
     table: "nat",
     decide: (saved) => natChainTeardown(saved, chain.chain),
   });
+  // The tool shows nothing of a table that holds what it does not know.
+  if (blocked !== undefined && rulesIfUsable(host.nftables, nameOf(chain.family, chain.chain)) !== undefined)
+    throw blocked;
 }
 
 /** Lines that delete the chain and the rules jumping to it; none when the table lacks it. */
@@ -50,18 +54,19 @@ export function mayHoldChains(
 ): boolean {
   if (!iptables.present(family)) return false;
   if (iptables.legacyTables(family).includes("nat")) return true;
-  const rules = rulesIfUsable(host.nftables, { family: family === 4 ? "ip" : "ip6", table: "nat", chain: entryChain });
+  const rules = rulesIfUsable(host.nftables, nameOf(family, entryChain));
   return rules?.some((rule) => rule.jump?.startsWith(prefix) === true) === true;
 }
 
 /**
- * True when something other than the entry chains still jumps to it, which takes the tool's view of the whole table.
+ * Returns the kernel's refusal when something other than the entry chains still jumps to it, which takes the tool's
+ * view of the whole table.
  */
 async function deleteFromNftables(
   nftables: Nftables, { family, chain, entryChains }: NatChain,
-): Promise<boolean> {
-  const inTable = (name: string) => ({ family: family === 4 ? "ip" : "ip6", table: "nat", chain: name } as const);
-  if (rulesIfUsable(nftables, inTable(chain)) === undefined) return false;
+): Promise<Error | undefined> {
+  const inTable = (name: string) => nameOf(family, name);
+  if (rulesIfUsable(nftables, inTable(chain)) === undefined) return undefined;
   try {
     await nftables.update(() => {
       if (nftables.rules(inTable(chain)) === undefined) return [];
@@ -72,15 +77,19 @@ async function deleteFromNftables(
       );
       return [...entries, { do: "flush chain", ...inTable(chain) }, { do: "delete chain", ...inTable(chain) }];
     });
-    return false;
+    return undefined;
   } catch (error) {
-    if (hasErrno(error, "EBUSY")) return true;
+    if (error instanceof Error && hasErrno(error, "EBUSY")) return error;
     throw error;
   }
 }
 
+function nameOf(family: 4 | 6, chain: string): ChainName {
+  return { family: family === 4 ? "ip" : "ip6", table: "nat", chain };
+}
+
 /** A kernel without nf_tables has no chain of ours. */
-function rulesIfUsable(nftables: Nftables, chain: Parameters<Nftables["rules"]>[0]): readonly NftRule[] | undefined {
+function rulesIfUsable(nftables: Nftables, chain: ChainName): readonly NftRule[] | undefined {
   try {
     return nftables.rules(chain);
   } catch (error) {
