@@ -64,7 +64,7 @@ deleting("keeps the scratch file where nothing can be kept in the cache", async 
   assert.equal(left(), []);
 });
 
-deleting("keeps telling of a network whose file or cluster network it was, when neither is there any more", async () => {
+deleting("keeps telling of a network whose file or cluster network it was, when that is gone", async () => {
   bench.file("net.d/10-lan.conflist", JSON.stringify({ cniVersion: "1.0.0", name: "lan", plugins: [{ type: "two" }] }));
   await add(bench.command({ clusterNetwork: "lan" }));
   rmSync(join(bench.directory, "net.d"), { recursive: true });

@@ -222,7 +222,7 @@ function cachedOf(
   );
 }
 
-/** Beside a whole scratch file: what an earlier DEL of ours left. Where that cannot be read the rest goes all the same. */
+/** Beside a whole scratch file: what an earlier DEL of ours left. Unreadable, it keeps the rest from nothing. */
 function leftOf(runtime: Attachment, conf: Pick<MuxConf, "cniDir" | "name">): readonly CachedAttachment[] {
   try {
     return cachedOf(runtime, conf).filter(({ multiplexer: by }) => by !== undefined);
