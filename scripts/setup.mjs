@@ -45,6 +45,8 @@ const sets = {
   podman: { podman: "podman", conmon: "conmon" },
   /** A firewall daemon with the bus it is asked over. */
   firewalld: { "firewall-cmd": "firewalld", "dbus-daemon": "dbus-daemon" },
+  /** Keeps leases that several nodes share. */
+  etcd: { etcd: "etcd-server" },
 };
 
 /** Runs a command with its output shown; exits with its status when it fails. */

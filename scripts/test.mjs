@@ -20,7 +20,7 @@ const workersMax = 4;
 const slowFirst = ["e2e/", "deploy/", "commands/", "plugins/", "wasm/"];
 
 installPrograms([
-  "node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld", "dnsmasq",
+  "node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld", "dnsmasq", "etcd",
 ]);
 installPackages();
 fetchNewerPlugins();

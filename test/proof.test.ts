@@ -7,6 +7,7 @@ import { filesOf, importsOf, root, shown, source, textOf } from "./helpers/sourc
 /** Tests that prove files of their room, or of a room below, which have another name; below src/ and without ".ts". */
 const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/bin/cni.test.ts": ["program/layout", "program/names", "program/version", "os/descriptor"],
+  "test/call/shared-leases.test.ts": ["call/late-leases", "store/shared/release-journal"],
   "test/cni/args.test.ts": ["cni/errors"],
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],
   "test/cni/json.test.ts": ["cni/repeated-keys"],
@@ -28,6 +29,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/dhcp/given-lease.test.ts": ["dhcp/options"],
   "test/dhcp/lease.test.ts": ["dhcp/client"],
   "test/dhcp/message.test.ts": ["dhcp/datagram"],
+  "test/etcd/etcd.test.ts": ["etcd/blocks", "etcd/client", "etcd/connection", "etcd/keys", "etcd/transaction"],
   "test/exec/executable.test.ts": ["os/child"],
   "test/exec/iptables.test.ts": ["exec/tools"],
   "test/kernel/link-kinds.test.ts": ["kernel/rtnetlink/ip", "kernel/rtnetlink/link-message"],

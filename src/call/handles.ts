@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import { findExecutable, lateDhcpDaemon, openIptables, openNftTool } from "../exec/index.ts";
-import type { LeaseStore, StoreChoice, StoreNode } from "../ipam/index.ts";
+import type { LeaseStore, NodeStores, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
@@ -11,6 +11,7 @@ import { openAttachmentFiles, openContainerFiles, openFileLeases, refuseDataDir 
 import type { ModuleHost, NodeModules } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
 import { executedPlugin } from "./executed-plugin.ts";
+import { lateLeases } from "./late-leases.ts";
 import { passthru } from "./passthru.ts";
 import type { Surroundings, Warm } from "./surroundings.ts";
 
@@ -45,6 +46,10 @@ export interface HandlesOptions {
   readonly moduleSettings?: ModulesConf;
   /** Where networks that are not the node's own may keep reservations: `dataDirs`; absent: in the usual places. */
   readonly dataDirs?: readonly string[] | undefined;
+  /** Servers of stores that nodes share: `leaseStores`; absent: none. */
+  readonly leaseStores?: NodeStores | undefined;
+  /** Where such stores keep what is this node's; absent: in the usual place. */
+  readonly stateDir?: string;
   readonly log: Log;
   readonly surroundings: Surroundings;
   /** What outlives the handles, which leave it open; opened for them when absent. */
@@ -123,9 +128,16 @@ function openNodeModules(options: HandlesOptions): ModuleHost {
   return openModules(options.modules, node, options.warm?.modules);
 }
 
-function openLeases({ dataDir, trusted }: StoreChoice, node: StoreNode, { dataDirs }: HandlesOptions): LeaseStore {
-  if (!trusted) refuseDataDir(dataDir, dataDirs);
-  return openFileLeases({ dataDir, node });
+const usualStateDir = "/var/lib/cni/polynic";
+
+function openLeases(choice: StoreChoice, node: StoreNode, options: HandlesOptions): LeaseStore {
+  const { dataDirs, leaseStores: stores = {}, stateDir = usualStateDir, log } = options;
+  if (choice.type === "files") {
+    if (!choice.trusted) refuseDataDir(choice.dataDir, dataDirs);
+    return openFileLeases({ dataDir: choice.dataDir, node });
+  }
+  return lateLeases(choice.type, async () =>
+    (await import("./shared-leases/index.ts")).openSharedLeases(choice, { node, stores, stateDir, log }));
 }
 
 function nodeNameOf({ moduleSettings }: HandlesOptions): string {

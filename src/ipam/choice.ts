@@ -1,5 +1,5 @@
 /** Which store keeps a network's addresses: what the `ipam` section of its configuration says. */
-export type StoreChoice = FilesChoice;
+export type StoreChoice = FilesChoice | EtcdChoice;
 
 /** Files of this node, interchangeable with the reference's. */
 export interface FilesChoice {
@@ -8,4 +8,29 @@ export interface FilesChoice {
   readonly dataDir: string;
   /** The configuration is the node's own: then it may be any directory. */
   readonly trusted: boolean;
+}
+
+/** Keys of an etcd, which nodes share. */
+export interface EtcdChoice {
+  readonly type: "etcd";
+  /** The configuration is the node's own: then it may name servers. */
+  readonly trusted: boolean;
+  /** undefined: those of the node's configuration. */
+  readonly servers: EtcdServers | undefined;
+}
+
+export interface EtcdServers {
+  /** `http://10.0.0.1:2379`, at least one: members of one cluster, tried in turn. */
+  readonly endpoints: readonly string[];
+  /** Before all keys; absent for the usual one. */
+  readonly prefix?: string;
+  /** Paths of PEM files. */
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+}
+
+/** The servers that the node's configuration names: networks that are not the node's own use no others. */
+export interface NodeStores {
+  readonly etcd?: EtcdServers;
 }

@@ -2,7 +2,7 @@
  * Addresses that are given out: ranges, the contract that every store of reservations keeps, and the one procedure that
  * reserves: somebody decides, the store commits.
  */
-export type { StoreChoice } from "./choice.ts";
+export type { EtcdServers, NodeStores, StoreChoice } from "./choice.ts";
 export type { AllocateDecision, AllocateRequest, Hold, NodeIdentity, OfferedRange, Pod } from "./decision.ts";
 export { ownerKeyOf } from "./leases.ts";
 export type {
@@ -13,3 +13,11 @@ export type { Range, RangeConf, RangeSet } from "./ranges.ts";
 export { heldUntil, sortHolds, takenViews, withoutAddresses } from "./views.ts";
 export type { HeldAddress } from "./views.ts";
 export { reserve } from "./reserve.ts";
+export { addressId, addressOfId, addressAt, blockAddresses, blockStart, emptyBlock, offsetOf } from "./blocks/block.ts";
+export type { Block } from "./blocks/block.ts";
+export { openBlockLeases } from "./blocks/block-leases.ts";
+export { judge } from "./blocks/collection.ts";
+export { noRoom } from "./blocks/engine.ts";
+export type { BlockChange, BlockEngine, PendingRelease, ReleaseJournal, SeenBlock } from "./blocks/engine.ts";
+export { entryFromJson, entryToJson, unreadable } from "./blocks/entry.ts";
+export type { Entry } from "./blocks/entry.ts";

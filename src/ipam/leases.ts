@@ -11,10 +11,12 @@ export interface Owner {
   /** Which boot of that node it was made in; "" where nobody wrote it down. */
   readonly bootId: string;
   readonly pod?: Pod;
+  /** Where several networks share the scope: the one it was given for. */
+  readonly network?: string;
 }
 
 /** Who asks for addresses or gives them up: an interface of a container on the node that the store was opened for. */
-export type Claimant = Pick<Owner, "containerId" | "ifName" | "pod">;
+export type Claimant = Pick<Owner, "containerId" | "ifName" | "pod" | "network">;
 
 /** What a store knows of the node that it was opened for. */
 export interface StoreNode {
@@ -32,6 +34,8 @@ export interface Lease {
 /** A lease as it was seen; `version` changes whenever somebody writes the entry anew. */
 export interface ListedLease extends Lease {
   readonly version: string;
+  /** When it was made, milliseconds since 1970 by the clock of its node, where the store knows. */
+  readonly sinceMs?: number;
 }
 
 export interface ViewRequest {
@@ -43,6 +47,10 @@ export interface ViewRequest {
   readonly sets: number;
   /** How many of others' holds, oldest first, give way: a hold never exhausts a range. */
   readonly yielding?: number;
+  /** Addresses that are asked for by name: the views tell of them as they are, whatever else they leave out. */
+  readonly wanted?: readonly Address[];
+  /** Everything is to be seen: what was left out of a narrowed view may be what is looked for. */
+  readonly widely?: boolean;
 }
 
 export interface LeaseView {
@@ -60,6 +68,11 @@ export interface LeaseView {
   readonly heldForOthers: number;
   /** The address each range set gave out last; undefined when nobody knows. */
   readonly cursors: readonly (Address | undefined)[];
+  /**
+   * Some free addresses are shown as taken, so that nodes keep out of each other's way; every span that has a free
+   * address shows one all the same.
+   */
+  readonly narrowed?: boolean;
 }
 
 /** An address to reserve, and the range set whose cursor moves to it, if any does. */

@@ -51,11 +51,12 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
   const places = sets.flatMap((set, index) => set.map((range) => ({ set: index, range })));
   const lost: Address[] = [];
   refuseOutside(request, places);
-  let yielding = 0;
+  let yielding = 0, widely = false;
   return await store.exclusively(scope, async (turn) => {
     for (let attempt = 0; attempt < triesMax; ) {
       const view = await turn.view({
-        owner, yielding,
+        owner, yielding, widely,
+        wanted: request.requested,
         spans: places.map(({ range }) => range),
         reserved: places.map(({ range }) => [range.gateway, ...lost].filter((address) => spanHolds(range, address))),
         sets: sets.length,
@@ -65,8 +66,12 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
       try {
         decision = request.decide(allocateRequest(request, { places, view, wished, attempt }));
       } catch (error) {
-        if (!(error instanceof CniError) || error.code !== code.exhausted || yielding >= view.heldForOthers)
-          throw error;
+        if (!(error instanceof CniError) || error.code !== code.exhausted) throw error;
+        if (view.narrowed === true) {
+          widely = true;
+          continue;
+        }
+        if (yielding >= view.heldForOthers) throw error;
         yielding = Math.max(1, yielding * 2);
         continue;
       }

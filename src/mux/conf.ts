@@ -1,6 +1,7 @@
 import type { LogOptions, ModulesConf } from "../call/index.ts";
 import type { Confs } from "../cni/index.ts";
 import { CniError, code, confSchema, impliedVersion, readConf } from "../cni/index.ts";
+import type { NodeStores } from "../ipam/index.ts";
 
 /** The configuration as somebody wrote it; what its keys mean stands in multiplexer.schema.json. */
 type Written = Confs["multiplexer"];
@@ -30,6 +31,8 @@ export interface MuxConf extends Required<Pick<Written, FilledKey>> {
   readonly execute: true | readonly string[];
   readonly log: LogOptions;
   readonly dataDirs: readonly string[] | undefined;
+  /** Servers of stores that nodes share. */
+  readonly leaseStores: NodeStores;
   /** What this node says about WASM modules. */
   readonly modules: ModulesConf;
   readonly cluster: ClusterConf;
@@ -91,6 +94,7 @@ export function parseMuxConf(
       rotation: raw.logOptions ?? {},
     },
     dataDirs: raw.dataDirs,
+    leaseStores: leaseStoresOf(raw),
     modules: modulesOf(raw),
     cluster: {
       kubeconfig: raw.kubeconfig ?? "",
@@ -103,6 +107,10 @@ export function parseMuxConf(
       requireDevices: raw.requireDevices ?? false,
     },
   };
+}
+
+function leaseStoresOf({ leaseStores: { etcd } = {} }: Written): NodeStores {
+  return etcd === undefined ? {} : { etcd: { ...etcd, endpoints: etcd.endpoints ?? [] } };
 }
 
 function modulesOf({

@@ -37,6 +37,7 @@ export async function runMultiplexer(
         modules: moduleDirectory,
         moduleSettings: conf.modules,
         dataDirs: conf.dataDirs,
+        leaseStores: conf.leaseStores,
         log,
         surroundings,
         warm,

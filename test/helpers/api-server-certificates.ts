@@ -24,7 +24,7 @@ basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign
 [server]
 subjectAltName = IP:127.0.0.1,IP:::1,${serverNames.map((name) => `DNS:${name}`).join(",")}
-extendedKeyUsage = serverAuth
+extendedKeyUsage = serverAuth,clientAuth
 [client]
 extendedKeyUsage = clientAuth
 `;

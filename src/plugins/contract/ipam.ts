@@ -1,7 +1,7 @@
 import type { IpConfig, Result } from "../../cni/index.ts";
 import { CniError, code, messageOf, readConf } from "../../cni/index.ts";
-import { hostLocalSchema, storeOf } from "../host-local/conf.ts";
-import { ownerOf } from "../host-local/owner.ts";
+import { hostLocalSchema } from "../host-local/conf.ts";
+import { claimantOf, scopeOf, storeOf } from "../host-local/store.ts";
 import type {
   AddContext,
   DelContext,
@@ -94,8 +94,8 @@ export async function releaseAddresses(type: string, request: PluginRequest, con
     found = context.plugin(type);
   } catch (error) {
     const conf = readConf(hostLocalSchema, request.conf, { lenient: true });
-    const store = context.leases(storeOf(conf, request));
-    const released = await store.release(request.conf.name, ownerOf(request.attachment));
+    const store = context.leases(storeOf(conf, request)), { conf: { name }, attachment } = request;
+    const released = await store.release(scopeOf(conf, name), claimantOf(conf, name, attachment));
     if (released.length === 0) throw error;
     context.log.warn(`${messageOf(error)}; its addresses are released all the same`);
     return;

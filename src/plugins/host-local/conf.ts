@@ -1,22 +1,14 @@
 import type { Confs } from "../../cni/index.ts";
 import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
-import type { RangeConf, StoreChoice } from "../../ipam/index.ts";
+import type { RangeConf } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { AddressError, formatAddress, parseAddressOrPrefix } from "../../net/index.ts";
 import { MissingArgument } from "../contract/missing-argument.ts";
-import type { StepRequest } from "../contract/plugin.ts";
 
 /** What host-local reads of its network. */
 export type HostLocalConf = Confs["host-local"];
 
 export const hostLocalSchema = confSchema("host-local");
-
-const defaultDataDir = "/var/lib/cni/networks";
-
-/** Where the network's reservations are kept. */
-export function storeOf(conf: HostLocalConf, { trusted = false }: Pick<StepRequest, "trusted">): StoreChoice {
-  return { type: "files", dataDir: conf.ipam?.dataDir || defaultDataDir, trusted };
-}
 
 /** The range sets in the order that numbers them: the runtime's, the one written directly in `ipam`, then `ranges`. */
 export function rangeSetsOf(conf: HostLocalConf, network: string): readonly (readonly RangeConf[])[] {

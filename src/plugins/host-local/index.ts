@@ -1,16 +1,16 @@
 import type { Dns, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code } from "../../cni/index.ts";
 import type { AllocateRequest, Lease, LeaseStore, RangeSet } from "../../ipam/index.ts";
-import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
+import { judge, normaliseRangeSets, reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { Handles, ValidAttachment } from "../contract/plugin.ts";
 import { configuredRoutes } from "../interface/routes.ts";
 import type { HostLocalConf } from "./conf.ts";
-import { hostLocalSchema, rangeSetsOf, requestedOf, storeOf } from "./conf.ts";
-import { ownerOf } from "./owner.ts";
+import { hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
+import { claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "./store.ts";
 
 /** The configuration as ADD acts on it. */
 export interface HostLocalPlan {
@@ -22,34 +22,39 @@ export interface HostLocalPlan {
 }
 
 /**
- * host-local: gives addresses from ranges kept in files on this node.
+ * host-local: gives addresses from ranges kept in files on this node, or in a store that nodes share.
  *
  * ADD     reads `resolvConf`, then reserves one address for every range set, all or none: as requested, else what the
  *         pod or container of this name had last where that is free, else round robin. What an earlier boot of the node
  *         left to the same interface is given up.
- * DEL     releases what the interface holds; only the network's name and `dataDir` are needed, nothing held is success.
+ * DEL     releases what the interface holds; only the network's name and its store are needed, nothing held is success.
  * CHECK   looks for some reservation of the interface; which address it is does not matter.
  * STATUS  whether `resolvConf` can be read and `dataDir` be written; an exhausted range is no failure.
- * GC      releases what no valid attachment holds; a file without an interface goes with its container.
+ * GC      releases what no valid attachment holds; a file without an interface goes with its container. Of a store that
+ *         nodes share it releases this node's own, and nothing that is younger than the grace.
  */
 export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   type: "host-local",
   versions: allVersions,
   schema: hostLocalSchema,
   ipam: "provider",
-  read: ({ conf, network, cniVersion, attachment, trusted }, handles) => ({
-    sets: normaliseRangeSets(rangeSetsOf(conf, network), cniVersion),
-    requested: requestedOf(conf, attachment.args),
-    routes: configuredRoutes(conf.ipam?.routes),
-    store: handles.leases(storeOf(conf, { trusted })),
-  }),
+  read({ conf, network, cniVersion, attachment, trusted }, handles) {
+    refuseIdleStoreKeys(conf, network);
+    return {
+      sets: normaliseRangeSets(rangeSetsOf(conf, network), cniVersion),
+      requested: requestedOf(conf, attachment.args),
+      routes: configuredRoutes(conf.ipam?.routes),
+      store: handles.leases(storeOf(conf, { trusted })),
+    };
+  },
   async add({ conf, network, attachment, plan: { store, sets, requested, routes } }, context) {
-    const dns = dnsOf(conf, context), owner = ownerOf(attachment);
+    const dns = dnsOf(conf, context), owner = claimantOf(conf, network, attachment);
+    const scope = scopeOf(conf, network);
     const decide = (proposal: AllocateRequest) => context.modules.allocate("host-local", proposal);
     const { reserved } = await reserve({
-      store, scope: network, network, owner, sets, requested, decide, remembers: true,
+      store, scope, network, owner, sets, requested, decide, remembers: true,
     });
-    context.undo.add("release the addresses", async () => void await store.release(network, owner));
+    context.undo.add("release the addresses", async () => void await store.release(scope, owner));
 
     const ips = reserved.map(({ address, range }) => ({
       address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }),
@@ -58,10 +63,11 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     return { interfaces: [], ips, routes, dns };
   },
   async del({ conf, network, attachment, trusted }, context) {
-    await context.leases(storeOf(conf, { trusted })).release(network, ownerOf(attachment));
+    const owner = claimantOf(conf, network, attachment);
+    await context.leases(storeOf(conf, { trusted })).release(scopeOf(conf, network), owner);
   },
-  async check({ network, attachment, plan: { store } }) {
-    const leases = await store.list(network, ownerOf(attachment));
+  async check({ conf, network, attachment, plan: { store } }) {
+    const leases = await store.list(scopeOf(conf, network), claimantOf(conf, network, attachment));
     if (leases.length > 0) return;
     throw new CniError(
       code.attachmentBroken,
@@ -76,10 +82,15 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   },
   async gc({ conf, network, trusted, validAttachments }, handles) {
     if (validAttachments === undefined) return;
-    const store = handles.leases(storeOf(conf, { trusted }));
-    await store.collect(network, await store.list(network), (lease) =>
-      validAttachments.some((valid) => isHeldBy(lease, valid)),
-    );
+    const choice = storeOf(conf, { trusted }), store = handles.leases(choice), scope = scopeOf(conf, network);
+    const listed = await store.list(scope);
+    // A scope that networks share has leases of which this call says nothing.
+    const isValid = (lease: Lease): boolean => (lease.owner.network ?? scope) !== network ||
+      validAttachments.some((valid) => isHeldBy(lease, valid));
+    if (choice.type === "files") return void await store.collect(scope, listed, isValid);
+    const verdicts = judge(listed, { node: handles.modules.node.name, nowMs: Date.now(), isValid });
+    const gone = verdicts.filter(({ isCollected }) => isCollected).map(({ lease }) => lease);
+    if (gone.length > 0) await store.collect(scope, gone, () => false);
   },
 });
 

@@ -6,9 +6,9 @@ import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { LoadedModule } from "../../wasm/index.ts";
 import type { AddContext, DelContext, Handles, Plugin, PluginRequest, StepRequest } from "../contract/plugin.ts";
-import { rangeSetsOf, requestedOf, storeOf } from "../host-local/conf.ts";
+import { rangeSetsOf, requestedOf } from "../host-local/conf.ts";
 import { hostLocal } from "../host-local/index.ts";
-import { ownerOf } from "../host-local/owner.ts";
+import { claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "../host-local/store.ts";
 import type { WasmConf } from "./conf.ts";
 import {
   facts,
@@ -44,15 +44,17 @@ export function wasmIpam(type: string): Plugin {
     },
     async del(request, context) {
       const conf = readConf(wasmSchema, request.conf, { lenient: true });
-      const { attachment } = request;
-      const store = context.leases(storeOf(conf, request)), owner = ownerOf(attachment);
-      await store.release(request.conf.name, owner, await toHold(conf, request, context, store));
+      const { attachment, conf: { name } } = request;
+      const store = context.leases(storeOf(conf, request)), owner = claimantOf(conf, name, attachment);
+      await store.release(scopeOf(conf, name), owner, await toHold(conf, request, context, store));
     },
     async check(request, handles) {
       await hostLocal.check(request, handles);
       const conf = readConf(wasmSchema, request.conf);
       const module = await usableModule(conf, request, handles);
-      const leases = await handles.leases(storeOf(conf, request)).list(request.conf.name, ownerOf(request.attachment));
+      const { conf: { name }, attachment } = request;
+      const store = handles.leases(storeOf(conf, request));
+      const leases = await store.list(scopeOf(conf, name), claimantOf(conf, name, attachment));
       const mine = leases.map(({ address }) => address);
       module.check({
         ...facts(request, macOf(conf, request.attachment)),
@@ -90,6 +92,7 @@ async function readPlan(request: StepRequest, handles: Handles): Promise<IpamPla
   const { attachment, conf: { name, cniVersion } } = request;
   const conf = readConf(wasmSchema, request.conf);
   const module = await usableModule(conf, request, handles);
+  refuseIdleStoreKeys(conf, name);
   const sets = normaliseRangeSets(rangeSetsOf(conf, name), cniVersion);
   const requested = requestedOf(conf, attachment.args, podArgs);
   const mac = macOf(conf, attachment);
@@ -103,14 +106,14 @@ async function allocate(
   context: AddContext,
 ): Promise<Result> {
   const pod = podOf(attachment.args), { node } = context.modules;
-  const owner = ownerOf(attachment);
+  const owner = claimantOf(conf, network, attachment), scope = scopeOf(conf, network);
   const { reserved, routes = [], dns } = await reserve({
-    store, scope: network, network, owner, sets, requested, mac, pod, node,
+    store, scope, network, owner, sets, requested, mac, pod, node,
     config: conf.ipam?.config ?? {},
     seedOf: module.seedOf,
     decide: (proposal) => module.allocate(proposal),
   });
-  context.undo.add("release the addresses", async () => void await store.release(network, owner));
+  context.undo.add("release the addresses", async () => void await store.release(scope, owner));
 
   const ips = reserved.map(({ address, range }) => ({
     address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }),
@@ -129,11 +132,11 @@ async function toHold(
   context: DelContext,
   store: LeaseStore,
 ): Promise<readonly Hold[]> {
-  const { attachment } = request;
+  const { attachment, conf: { name } } = request;
   try {
     const module = await context.modules.load(referenceOf(conf.ipam ?? {}, request));
     if (module.metadata.kind !== "ipam" || !module.metadata.ops.includes("release")) return [];
-    const leases = await store.list(request.conf.name, ownerOf(attachment));
+    const leases = await store.list(scopeOf(conf, name), claimantOf(conf, name, attachment));
     const mine = leases.map(({ address }) => address);
     if (mine.length === 0) return [];
     return module.release({ ...facts(request, macOf(conf, attachment)), config: conf.ipam?.config ?? {}, mine });

@@ -1,0 +1,279 @@
+import { existsSync } from "node:fs";
+import { CniError, code } from "../cni/index.ts";
+import type { Block, BlockChange, BlockEngine, Entry, EtcdServers, SeenBlock, StoreNode } from "../ipam/index.ts";
+import {
+  addressAt, addressId, addressOfId, blockAddresses, blockStart, entryFromJson, entryToJson, offsetOf, unreadable,
+} from "../ipam/index.ts";
+import { readBoundedText, realWorld } from "../os/index.ts";
+import type { World } from "../os/index.ts";
+import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
+import { EtcdClient } from "./client.ts";
+import type { Tls } from "./connection.ts";
+import type { Keys } from "./keys.ts";
+import { endOf, keysOf } from "./keys.ts";
+import type { KeyValue, Operation } from "./transaction.ts";
+import { operationsMax, put, rangeOf, remove, transact, unchanged } from "./transaction.ts";
+
+const usualPrefix = "/polynic";
+
+export interface EtcdOptions {
+  readonly node: StoreNode;
+  readonly world?: World;
+  /** For tests: see ClientOptions. */
+  readonly deadlineMs?: number;
+  readonly tryTimeoutMs?: number;
+  /** Which machine this is; /etc/machine-id when absent, "" where nobody knows. */
+  readonly machine?: string;
+}
+
+/** Revisions of what a block was read from; undefined: it was not there. */
+interface Stamp {
+  readonly block: string | undefined;
+  readonly entries: ReadonlyMap<number, string>;
+}
+
+/**
+ * Blocks as keys of etcd, one for each address: see keys.ts. A change compares those keys only that it touches, so
+ * that nodes that borrow from one block do not meet as long as they take other addresses of it. Keys have no time to
+ * live: a node that is cut off keeps its pods, and they their addresses.
+ *
+ * @throws CniError 5 for files of certificates that cannot be read, 7 for endpoints that are none
+ */
+export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): BlockEngine {
+  const { endpoints, prefix = usualPrefix } = servers, { node, world = realWorld } = options;
+  endpoints.forEach(refuseNoUrl);
+  const { deadlineMs, tryTimeoutMs, machine = machineId() } = options;
+  const client = new EtcdClient({ endpoints, tls: readTls(servers), world,
+    ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }) });
+  const place = `etcd at ${endpoints.join(", ")}${prefix === usualPrefix ? "" : ` below ${prefix}`}`;
+  const keys = (scope: string): Keys => keysOf(prefix, scope);
+  /** Scopes in which this machine is known to be the node it says. */
+  const registered = new Set<string>();
+  return {
+    place,
+    async readFor(scope, who) {
+      const own = keys(scope), act = `read reservations of "${scope}"`;
+      const starts = [own.node(who.node), ...who.keys.map((key) => own.ownerKey(key))];
+      const { ranges } = await transact(client, {
+        operations: starts.map((start) => rangeOf(start, endOf(start))), act });
+      const listed = ranges.flat();
+      const machineKey = listed.find(({ key }) => key === own.machine(who.node));
+      if (machineKey !== undefined && who.node === node.name) {
+        refuseOtherMachine(machineKey, { machine, node, place });
+        registered.add(scope);
+      }
+      return await readBlocks(client, own, blockIdsIn(listed), act);
+    },
+    readSome: async (scope, ids) => await readBlocks(client, keys(scope), ids, `read reservations of "${scope}"`),
+    readAll: async (scope) => await readAll(client, keys(scope), scope),
+    async write(scope, changes) {
+      const own = keys(scope), steps = changes.map((change) => stepsOf(change, own));
+      const compare = steps.flatMap((step) => step.compare), operations = steps.flatMap((step) => step.operations);
+      if (!registered.has(scope) && machine !== "") operations.push(put(own.machine(node.name), machine));
+      refuseTooMany(Math.max(compare.length, operations.length), scope);
+      const { succeeded } = await transact(client, { compare, operations, act: `write reservations of "${scope}"` });
+      return succeeded;
+    },
+    status: async () => await whyNotReady(client, place),
+  };
+}
+
+function refuseTooMany(count: number, scope: string): void {
+  if (count <= operationsMax) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot change ${count} keys of scope "${scope}" at once: etcd takes ${operationsMax}, expected fewer range sets`,
+  );
+}
+
+async function readBlocks(client: EtcdClient, keys: Keys, ids: readonly string[], act: string) {
+  const found: KeyValue[] = [];
+  const unique = [...new Set(ids)];
+  for (let from = 0; from < unique.length; from += operationsMax) {
+    const operations = unique.slice(from, from + operationsMax).map((id) => rangeOf(...rangeOfBlock(keys, id)));
+    found.push(...(await transact(client, { operations, act })).ranges.flat());
+  }
+  return toBlocks(found, keys);
+}
+
+/** From the first address to behind the last one, whose key has nothing behind it that is not the block's. */
+function rangeOfBlock(keys: Keys, id: string): readonly [string, string] {
+  const first = addressOfId(id);
+  const last = first === undefined ? id : addressId(addressAt({ first }, blockAddresses - 1));
+  return [keys.entry(id), `${keys.entry(last)}0`];
+}
+
+/** So many keys a page: some 2 MiB. */
+const pageKeys = 8_000;
+
+async function readAll(client: EtcdClient, keys: Keys, scope: string): Promise<readonly SeenBlock[]> {
+  const found: KeyValue[] = [], [first, end] = keys.data;
+  for (let start = first; ; ) {
+    const operations = [rangeOf(start, end, { limit: pageKeys })];
+    const { ranges: [page = []] } = await transact(client, { operations, act: `list reservations of "${scope}"` });
+    found.push(...page);
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageKeys) return toBlocks(found, keys);
+    start = `${last.key}\0`;
+  }
+}
+
+function blockIdsIn(listed: readonly KeyValue[]): readonly string[] {
+  return [...new Set(listed.flatMap(({ key }) => {
+    const id = /\/([0-9a-f]{32})(?:\/block)?$/.exec(key)?.[1], address = id === undefined ? undefined : addressOfId(id);
+    return address === undefined ? [] : [addressId(blockStart(address))];
+  }))];
+}
+
+/** A block under construction. */
+interface Parts extends Block {
+  readonly entries: Map<number, Entry>;
+  readonly stamp: { block: string | undefined; readonly entries: Map<number, string> };
+}
+
+function toBlocks(found: readonly KeyValue[], keys: Keys): readonly SeenBlock[] {
+  const blocks = new Map<string, Parts>();
+  for (const { key, value, revision } of found) {
+    const [id = "", kind] = key.slice(keys.scope.length).split("/"), address = addressOfId(id);
+    if (address === undefined) continue;
+    const first = blockStart(address), blockId = addressId(first);
+    const known = blocks.get(blockId) ?? { id: blockId, first, node: "", cursors: {}, entries: new Map<number, Entry>(),
+      stamp: { block: undefined, entries: new Map<number, string>() } };
+    blocks.set(blockId, known);
+    if (kind === undefined) {
+      known.entries.set(offsetOf(address), parseEntry(value));
+      known.stamp.entries.set(offsetOf(address), revision);
+    } else if (kind === "block") {
+      known.stamp.block = revision;
+      blocks.set(blockId, { ...known, ...parseBlock(value) });
+    }
+  }
+  return [...blocks.values()];
+}
+
+function parseEntry(text: string): Entry {
+  const json = jsonIn(text);
+  return json === undefined ? unreadable : entryFromJson(json);
+}
+
+function parseBlock(text: string): Pick<Block, "node" | "cursors"> {
+  const { node, cursors } = jsonIn(text) ?? {};
+  const known = Object.entries(isJsonObject(cursors) ? cursors : {}).flatMap(([set, cursor]) => {
+    const { offset, turn } = isJsonObject(cursor) ? cursor : {};
+    return typeof offset === "number" && typeof turn === "number" ? [[set, { offset, turn }] as const] : [];
+  });
+  return { node: typeof node === "string" ? node : "", cursors: Object.fromEntries(known) };
+}
+
+function jsonIn(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Steps {
+  readonly compare: JsonObject[];
+  readonly operations: Operation[];
+}
+
+/** What makes of a block as it was read the one that is to be. */
+function stepsOf({ before, after }: BlockChange, keys: Keys): Steps {
+  const steps: Steps = { compare: [], operations: [] };
+  // Ours: every block that we are given back is one that we gave.
+  const stamp = before?.stamp as Stamp | undefined;
+  for (const offset of new Set([...(before?.entries.keys() ?? []), ...after.entries.keys()])) {
+    const was = before?.entries.get(offset), is = after.entries.get(offset);
+    if (was === is) continue;
+    const id = addressId(addressAt(after, offset));
+    steps.compare.push(unchanged(keys.entry(id), stamp?.entries.get(offset)));
+    const old = indexOf(was, id, keys), fresh = indexOf(is, id, keys);
+    if (old !== undefined && old !== fresh) steps.operations.push(remove(old));
+    if (fresh !== undefined && fresh !== old) steps.operations.push(put(fresh, ""));
+    steps.operations.push(is === undefined || is.state === "unreadable"
+      ? remove(keys.entry(id)) : put(keys.entry(id), JSON.stringify(entryToJson(is))));
+  }
+  blockSteps(steps, { before, after }, keys, stamp);
+  return steps;
+}
+
+/** Cursors are a node's own and no promise: they are written without a look. */
+function blockSteps({ compare, operations }: Steps, { before, after }: BlockChange, keys: Keys, stamp?: Stamp): void {
+  const { id, node, cursors } = after, was = before?.node ?? "";
+  if (was === node && before?.cursors === cursors) return;
+  if (was === node && node === "") return;
+  if (was !== node) {
+    compare.push(unchanged(keys.block(id), stamp?.block));
+    if (was !== "") operations.push(remove(keys.nodeBlock(was, id)));
+    if (node !== "") operations.push(put(keys.nodeBlock(node, id), ""));
+  }
+  operations.push(node === "" ? remove(keys.block(id)) : put(keys.block(id), JSON.stringify({ node, cursors })));
+}
+
+/** Where an entry is found without reading all. */
+function indexOf(entry: Entry | undefined, id: string, keys: Keys): string | undefined {
+  switch (entry?.state) {
+    case "active": return keys.nodeEntry(entry.owner.node, id);
+    case "held": case "left": return keys.ownerKeyEntry(entry.key, id);
+    default: return undefined;
+  }
+}
+
+async function whyNotReady(client: EtcdClient, place: string): Promise<string | undefined> {
+  try {
+    // A range that waits for a majority, as an ADD does.
+    await transact(client, { operations: [rangeOf("/", "/\0", { limit: 1 })], act: "read from etcd" });
+    const { alarms } = await client.post("/v3/maintenance/alarm", { action: "GET" }, "ask etcd for its alarms");
+    const full = Array.isArray(alarms) && alarms.some((one) => isJsonObject(one) && one["alarm"] === "NOSPACE");
+    return full ? `${place} takes no writes: alarm NOSPACE, expected it to be compacted and disarmed` : undefined;
+  } catch (error) {
+    if (error instanceof CniError) return error.message;
+    throw error;
+  }
+}
+
+function refuseOtherMachine(
+  { key, value }: KeyValue,
+  { machine, node, place }: { readonly machine: string; readonly node: StoreNode; readonly place: string },
+): void {
+  if (machine === "" || value === machine) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use ${place} as node "${node.name}": another machine (${value}) calls itself so there, expected a ` +
+      `nodeName or a prefix of its own; where this machine was installed anew, delete the key ${key}`,
+  );
+}
+
+/** machine-id(5); "" where there is none. */
+function machineId(): string {
+  const path = "/etc/machine-id";
+  return existsSync(path) ? readBoundedText(path, 4096).trim() : "";
+}
+
+function readTls({ caFile = "", certFile = "", keyFile = "" }: EtcdServers): Tls {
+  return {
+    ...(caFile === "" ? {} : { ca: readPem(caFile) }),
+    ...(certFile === "" ? {} : { cert: readPem(certFile) }),
+    ...(keyFile === "" ? {} : { key: readPem(keyFile) }),
+  };
+}
+
+function readPem(path: string): string {
+  try {
+    return readBoundedText(path, 1024 * 1024);
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${what}, expected PEM for etcd`, { cause });
+  }
+}
+
+function refuseNoUrl(endpoint: string): void {
+  if (URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use etcd endpoint ${JSON.stringify(endpoint)}: expected a URL such as https://10.0.0.1:2379`,
+  );
+}

@@ -1,0 +1,58 @@
+import type { Claimant } from "../leases.ts";
+import type { Hold } from "../decision.ts";
+import type { Block } from "./block.ts";
+
+/** A block as an engine gave it, with what tells the engine whether it is still so. */
+export interface SeenBlock extends Block {
+  readonly stamp: unknown;
+}
+
+export interface BlockChange {
+  /** undefined: there was none. */
+  readonly before: SeenBlock | undefined;
+  readonly after: Block;
+}
+
+/**
+ * Something that keeps blocks for several nodes: the cluster's API, etcd. It decides nothing; it only promises that a
+ * change is made when nothing of what it rests on has changed since it was read.
+ *
+ * Failures are CniError: 11 (no answer in time, worth another try), 5 and 120 (refused), 7 (its configuration).
+ */
+export interface BlockEngine {
+  /** Its name and its servers, for messages. */
+  readonly place: string;
+  /** What concerns a node or the owner keys: blocks of the node, and with entries of them. More is no harm. */
+  readFor(scope: string, who: Concerned): Promise<readonly SeenBlock[]>;
+  /** Those of these ids that are there. */
+  readSome(scope: string, ids: readonly string[]): Promise<readonly SeenBlock[]>;
+  readAll(scope: string): Promise<readonly SeenBlock[]>;
+  /** All or none; false: something has changed since it was read. After an error it may have been written. */
+  write(scope: string, changes: readonly BlockChange[]): Promise<boolean>;
+  /** undefined when an ADD could be served, else why not. */
+  status(): Promise<string | undefined>;
+}
+
+export interface Concerned {
+  readonly node: string;
+  readonly keys: readonly string[];
+}
+
+/** The cause of the error that an engine without room for more gives: it still takes deletions. */
+export const noRoom = "no room";
+
+/** Releases that an engine could not be told of, kept on this node until it can. */
+export interface ReleaseJournal {
+  /** Those of a scope, oldest first. */
+  pending(scope: string): readonly PendingRelease[];
+  add(release: PendingRelease): void;
+  done(release: PendingRelease): void;
+}
+
+export interface PendingRelease {
+  readonly scope: string;
+  readonly owner: Claimant;
+  readonly holds: readonly Hold[];
+  /** Only what was taken with it; absent: all that the owner has. */
+  readonly ticket?: string;
+}

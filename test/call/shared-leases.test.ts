@@ -1,0 +1,177 @@
+// src/call/shared-leases: stores that nodes share, as configurations name them; from an example of conf/ to an engine.
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { OpenHandles } from "../../src/call/index.ts";
+import { openHandles } from "../../src/call/index.ts";
+import { openSharedLeases } from "../../src/call/shared-leases/index.ts";
+import type { NodeStores } from "../../src/ipam/index.ts";
+import type { AddContext, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
+import { builtIn } from "../../src/plugins/index.ts";
+import { rejects } from "../helpers/errors.ts";
+import type { Etcd } from "../helpers/shared/etcd.ts";
+import { hasEtcd, startEtcd } from "../helpers/shared/etcd.ts";
+import { random } from "../helpers/random.ts";
+import { builtModules } from "../helpers/wasm.ts";
+
+const examples = join(import.meta.dirname, "..", "..", "conf", "cluster-ipam");
+const hostLocal = builtIn.get("host-local");
+if (hostLocal === undefined) throw new Error("host-local is built in");
+
+interface Context { directory: string; warnings: string[] }
+
+function handlesOf({ directory, warnings }: Context, node: string, leaseStores: NodeStores = {}): OpenHandles {
+  return openHandles({ netns: "", path: [], execute: [], modules: builtModules, leaseStores,
+    moduleSettings: { nodeName: node, nodeIndex: null }, stateDir: join(directory, node),
+    log: { error() {}, warn: (line) => void warnings.push(line), verbose() {}, debug() {} },
+    surroundings: { env: {}, tell() {} } });
+}
+
+function requestOf(conf: PluginConf, containerId: string, { trusted = true } = {}): PluginRequest {
+  return { attachment: { containerId, netns: "", ifName: "eth0", args: "", path: [] }, conf, trusted,
+    prevResult: undefined };
+}
+
+/** An example with the servers of the test: what a plugin with addresses hands to the one in `ipam.type`. */
+function exampleConf(file: string, store: object): PluginConf {
+  const conf = JSON.parse(readFileSync(join(examples, file), "utf8")) as
+    { cniVersion: string; name: string; plugins: [{ type: string; ipam: { store: object } }] };
+  const [plugin] = conf.plugins;
+  return { cniVersion: conf.cniVersion, name: conf.name, ...plugin,
+    ipam: { ...plugin.ipam, store: { ...plugin.ipam.store, ...store } } };
+}
+
+async function add(handles: OpenHandles, request: PluginRequest): Promise<string> {
+  // host-local needs no more of a context than these.
+  const context = Object.assign(Object.create(handles), { undo: { add() {} }, withoutEffect() {} }) as AddContext;
+  const step = await hostLocal?.step(request, handles);
+  const result = await step?.add(undefined, context);
+  return result?.ips[0]?.address ?? "";
+}
+
+const del = async (handles: OpenHandles, request: PluginRequest) =>
+  await hostLocal?.del(request, Object.assign(Object.create(handles), { teardown: {} }));
+
+const bare: PluginConf = { cniVersion: "1.1.0", name: "pods", type: "bridge",
+  ipam: { type: "host-local", subnet: "10.0.0.0/24", store: { type: "etcd" } } };
+
+const choosing = suite<Context>("a network's choice of a shared store");
+for (const each of [choosing]) {
+  each.before.each((context) => {
+    context.directory = mkdtempSync(join(tmpdir(), "polynic-shared-"));
+    context.warnings = [];
+  });
+  each.after.each(({ directory }) => rmSync(directory, { recursive: true }));
+}
+
+choosing("names no servers where the network is not the node's own", async (context) => {
+  const named = { ...bare, ipam: { ...bare["ipam"] as object, store: { type: "etcd", endpoints: ["http://h:1"] } } };
+  const error = await rejects(add(handlesOf(context, "a"), requestOf(named, "c1", { trusted: false })), 7);
+  assert.match(error.message, /not the node's own: it names servers or files.*leaseStores\.etcd/);
+});
+
+choosing("needs servers from somewhere", async (context) => {
+  const error = await rejects(add(handlesOf(context, "a"), requestOf(bare, "c1")), 7);
+  assert.match(error.message, /no endpoints are named, expected ipam\.store\.endpoints, or leaseStores\.etcd/);
+});
+
+choosing("refuses keys without effect", async (context) => {
+  const handles = handlesOf(context, "a"), ipam = { type: "host-local", subnet: "10.0.0.0/24" };
+  for (const idle of [
+    { scope: "lan" }, { store: { type: "files", prefix: "/p" } }, { store: { endpoints: ["http://h:1"] } },
+    { store: { type: "etcd" }, dataDir: "/var/lib/cni/networks" },
+  ]) await rejects(add(handles, requestOf({ ...bare, ipam: { ...ipam, ...idle } }, "c1")), 7);
+  await rejects(add(handles, requestOf({ ...bare, ipam: { ...ipam, store: { type: "redis" } } }, "c1")), 7);
+});
+
+choosing("is not loaded for files", async (context) => {
+  const ipam = { type: "host-local", subnet: "10.0.0.0/24", dataDir: join(context.directory, "files") };
+  assert.is(await add(handlesOf(context, "a"), requestOf({ ...bare, ipam }, "c1")), "10.0.0.2/24");
+  assert.equal(readdirSync(context.directory), ["files"], "nothing is made for a shared store");
+});
+
+const etcdSuite = suite<Context & { etcd: Etcd }>("the example with etcd");
+etcdSuite.before(async (context) => { context.etcd = await startEtcd(); });
+etcdSuite.before.each((context) => {
+  context.directory = mkdtempSync(join(tmpdir(), "polynic-shared-"));
+  context.warnings = [];
+});
+etcdSuite.after.each(({ directory }) => rmSync(directory, { recursive: true }));
+etcdSuite.after(async ({ etcd }) => await etcd.close());
+
+etcdSuite("spans three nodes", async (context) => {
+  const conf = exampleConf("etcd.conflist", { endpoints: context.etcd.endpoints, prefix: "/three" });
+  const any = random(), nodes = ["a", "b", "c"].map((node) => handlesOf(context, node));
+  const given = new Map<string, readonly [OpenHandles, PluginRequest]>();
+  for (let step = 0; step < 30; step++) {
+    const handles = any.pick(nodes), request = requestOf(conf, `c${step}`), address = await add(handles, request);
+    assert.not(given.has(address), `seed ${any.seed}: ${address} twice`);
+    given.set(address, [handles, request]);
+    assert.is(await hostLocal?.check({ ...request, prevResult: undefined }, handles), undefined);
+  }
+  for (const [handles, request] of given.values()) await del(handles, request);
+  for (const [handles, request] of given.values()) await rejects(hostLocal?.check(request, handles) ??
+    Promise.resolve(), 111);
+});
+
+etcdSuite("says what waits where etcd is away, and is right again afterwards", async (context) => {
+  const conf = exampleConf("etcd.conflist", { endpoints: context.etcd.endpoints, prefix: "/away" });
+  const first = requestOf(conf, "c1"), again = handlesOf(context, "a");
+  await add(again, first);
+  context.etcd.members[0]?.signal("SIGKILL");
+  await rejects(add(handlesOf(context, "a"), requestOf(conf, "c2")), 11);
+  await rejects(hostLocal?.status(first, again) ?? Promise.resolve(), 50);
+  await del(handlesOf(context, "a"), first);
+  assert.match(context.warnings.join(), /noted on this node/);
+  context.etcd.members[0]?.restart();
+  await context.etcd.ready();
+  await add(handlesOf(context, "a"), requestOf(conf, "c3"));
+  await rejects(hostLocal?.check(first, again) ?? Promise.resolve(), 111);
+  assert.equal(readdirSync(join(context.directory, "a", "releases")), []);
+});
+
+etcdSuite("shares a scope among networks, of which each collects its own", async (context) => {
+  const leaseStores = { etcd: { endpoints: context.etcd.endpoints, prefix: "/scope" } };
+  const handles = handlesOf(context, "a", leaseStores);
+  const ipam = { ...bare["ipam"] as object, subnet: "10.0.0.0/26", scope: "lan" };
+  const blue = { ...bare, name: "blue", ipam }, red = { ...bare, name: "red", ipam };
+  assert.is(await add(handles, requestOf(blue, "c1", { trusted: false })), "10.0.0.2/26");
+  assert.is(await add(handles, requestOf(red, "c1", { trusted: false })).catch((error) => error.code), 102,
+    "one interface of one container has one address");
+  assert.is(await add(handles, requestOf(red, "c2")), "10.0.0.3/26");
+  const store = openSharedLeases({ type: "etcd", trusted: true, servers: undefined }, { node: { name: "a", bootId: "" },
+    stores: leaseStores, stateDir: context.directory, log: { warn() {}, debug() {} } });
+  const nowMs = Date.now;
+  // Ten minutes later.
+  Date.now = () => nowMs() + 600_000;
+  try {
+    await hostLocal?.gc({ ...requestOf(blue, ""), validAttachments: [] }, handles);
+  } finally {
+    Date.now = nowMs;
+  }
+  assert.equal((await store.list("lan")).map(({ owner }) => owner.containerId), ["c2"]);
+});
+
+etcdSuite("collects nothing that is younger than the runtime's list", async (context) => {
+  const handles = handlesOf(context, "a", { etcd: { endpoints: context.etcd.endpoints, prefix: "/young" } });
+  const request = requestOf(bare, "c1");
+  await add(handles, request);
+  await hostLocal?.gc({ ...request, validAttachments: [] }, handles);
+  await hostLocal?.check(request, handles);
+});
+
+etcdSuite("leaves files in the journal alone that are none of its own", async (context) => {
+  const handles = handlesOf(context, "a", { etcd: { endpoints: context.etcd.endpoints, prefix: "/journal" } });
+  await add(handles, requestOf(bare, "c1"));
+  const releases = join(context.directory, "a", "releases");
+  mkdirSync(releases);
+  for (const name of ["000000000000001-ab.json", "notes.txt"]) writeFileSync(join(releases, name), "{}");
+  await add(handles, requestOf(bare, "c2"));
+  assert.is(readdirSync(releases).length, 2);
+});
+
+choosing.run();
+if (hasEtcd) etcdSuite.run();
+else console.warn("the example with etcd: skipped, there is no etcd");
