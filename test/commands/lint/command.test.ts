@@ -142,7 +142,8 @@ examples("in conf/ are all looked at", () => {
   const { files, definitions, pods, networks, multiplexers } = JSON.parse(run(["--json", "conf"],
     { cwd: root }).stdout);
   const texts = readdirSync(join(root, "conf"), { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.(conf|conflist|yaml)$/.test(name)).map((name) => readFileSync(join(root, "conf", name), "utf8"));
+    .filter((name) => /\.(conf|conflist|yaml)$/.test(name))
+    .map((name) => readFileSync(join(root, "conf", name), "utf8"));
   const count = (pattern: RegExp): number => texts.join("\n").match(pattern)?.length ?? 0;
   assert.is(files, texts.length);
   assert.is(definitions, count(/^kind: NetworkAttachmentDefinition$/gm));
