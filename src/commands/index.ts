@@ -49,6 +49,11 @@ export const rows: CommandRows = {
     summary: "lists addresses that networks have given, and frees them",
     load: async () => (await import("./ipam/index.ts")).ipamCommands,
   },
+  doctor: {
+    section: state,
+    summary: "looks for what is wrong on this machine, and says what puts it right",
+    load: async () => (await import("./doctor/index.ts")).doctorCommand,
+  },
   install: {
     section: here,
     summary: "puts polynic on this node of a cluster",

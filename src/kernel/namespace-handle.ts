@@ -5,7 +5,7 @@ import { linkNames } from "./rtnetlink/link-names.ts";
 import { linksOf } from "./rtnetlink/links.ts";
 import { neighboursOf } from "./rtnetlink/neighbours.ts";
 import type { Namespace } from "./namespace.ts";
-import { closeNetns, inNetns, NetnsError, openNetns, openOwnNetns } from "./netns.ts";
+import { closeNetns, inNetns, NetnsError, openNetns, openNewNetns, openOwnNetns } from "./netns.ts";
 import type { Inside, Netns } from "./netns.ts";
 import { openNftables } from "./netfilter/nftables.ts";
 import { qdiscsOf } from "./rtnetlink/qdiscs.ts";
@@ -50,6 +50,15 @@ export function openNamespace(path: string, options: NamespaceOptions = {}): Nam
     throw error;
   }
   return namespaceHandle(netns, inside, close, options);
+}
+
+/** A new one, empty but for `lo`, which is gone with all in it once it is closed. */
+export function openNewNamespace(options: NamespaceOptions = {}): Namespace {
+  const own = openOwnNetns(), netns = openNewNetns(own);
+  return namespaceHandle(netns, (work) => inNetns(netns, own, work), () => {
+    closeNetns(netns);
+    closeNetns(own);
+  }, options);
 }
 
 /** The namespace at a path, or undefined when the path is empty or nothing is there any more, as a DEL may find it. */

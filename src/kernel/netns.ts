@@ -1,5 +1,5 @@
 import { closeSync, openSync, statfsSync, statSync, writeSync } from "node:fs";
-import { enterNetworkNamespace, SystemCallError } from "../os/index.ts";
+import { enterNetworkNamespace, leaveForNewNetworkNamespace, SystemCallError } from "../os/index.ts";
 
 /**
  * Network namespaces. A namespace belongs to a thread, and Node has several: its worker pool inherits the namespace of
@@ -58,6 +58,16 @@ export function openNetns(path: string): Netns {
       throw new NetnsError(path, "nothing is there", { gone: true, cause: error });
     }
     throw new NetnsError(path, `the system said ${code}`, { gone: false, cause: error });
+  }
+}
+
+/** A namespace that lasts as long as it is open. */
+export function openNewNetns(host: Netns): Netns {
+  leaveForNewNetworkNamespace();
+  try {
+    return openOwnNetns();
+  } finally {
+    returnTo(host);
   }
 }
 

@@ -29,6 +29,7 @@ export {
   bindDescriptor,
   controlDescriptor,
   enterNetworkNamespace,
+  leaveForNewNetworkNamespace,
   openPacketDescriptor,
   sendAside,
   sendTo,

@@ -120,6 +120,7 @@ interface Libc {
     fd: number, into: Uint8Array, count: number, flags: number, from: Uint8Array, fromBytes: Int32Array,
   ): number;
   setns(fd: number, type: number): number;
+  unshare(flags: number): number;
   flock(fd: number, operation: number): number;
   getrandom(into: Uint8Array, count: number, flags: number): number;
   strerror(errno: number): string;
@@ -158,6 +159,7 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
   recv: "intptr_t recv(int fd, void *into, size_t count, int flags)",
   recvfrom: "intptr_t recvfrom(int fd, void *into, size_t count, int flags, void *from, void *from_bytes)",
   setns: "int setns(int fd, int type)",
+  unshare: "int unshare(int flags)",
   flock: "int flock(int fd, int operation)",
   getrandom: "intptr_t getrandom(void *into, size_t count, unsigned int flags)",
   strerror: "str strerror(int errnum)",

@@ -7,11 +7,17 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const SO_ATTACH_FILTER = 26;
 
+/** sched.h */
+const CLONE_NEWNET = 0x4000_0000;
+
 /** Moves the calling thread into the network namespace `fd` names. */
 export function enterNetworkNamespace(fd: number): void {
-  /** sched.h */
-  const CLONE_NEWNET = 0x4000_0000;
   check("setns", libc().setns(fd, CLONE_NEWNET));
+}
+
+/** Moves the calling thread into a network namespace of its own, with nothing in it but `lo`. */
+export function leaveForNewNetworkNamespace(): void {
+  check("unshare", libc().unshare(CLONE_NEWNET));
 }
 
 /**

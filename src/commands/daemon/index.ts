@@ -2,7 +2,7 @@
 import { runDaemon } from "../../daemon/index.ts";
 import { command } from "../command.ts";
 
-const defaultSocket = "/run/polynic/polynic.sock";
+export const defaultSocket = "/run/polynic/polynic.sock";
 
 export const daemonCommand = command({
   about:
