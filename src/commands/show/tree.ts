@@ -116,8 +116,8 @@ function linesOf(
     { lead: lead.first, words },
     ...branches.flatMap((branch, index) => {
       const isLast = index === branches.length - 1;
-      const next = { first: `${lead.rest}${isLast ? "└─ " : "├─ "}`, rest: `${lead.rest}${isLast ? "   " : "│  "}` };
-      return linesOf(branch, next);
+      const [own, below] = isLast ? ["└─ ", "   "] : ["├─ ", "│  "];
+      return linesOf(branch, { first: `${lead.rest}${own}`, rest: `${lead.rest}${below}` });
     }),
   ];
 }

@@ -1,8 +1,14 @@
 // polynic show: a node of the test's own, judged by what ip says of it.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { runExecutable } from "../../helpers/executable.ts";
 import { attempt, ipJson, kernelSuite, run } from "../../helpers/netns.ts";
 import { emptyMachine, restoreMachine, typed, typedJson } from "../../helpers/typed.ts";
+
+const entry = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
 
 const bridge = { cniVersion: "1.0.0", name: "front", plugins: [
   { type: "bridge", bridge: "front0", isGateway: true, ipMasq: true, ipMasqBackend: "nftables", macspoofchk: true,
@@ -79,6 +85,40 @@ show("knows containers that nobody has attached, by any name that attach knows",
   const { status, stderr } = typed("show", "nobody");
   assert.is(status, 1);
   assert.match(stderr, /Cannot find container "nobody"/);
+});
+
+show("writes pictures", () => {
+  const { status, stdout } = typed("show", "--svg", "/run/node.svg", "--html", "/run/node.html");
+  assert.equal([status, stdout], [0, ""]);
+  for (const [file, start] of [["svg", "<svg xmlns="], ["html", "<!doctype html>\n<html"]] as const) {
+    const text = readFileSync(`/run/node.${file}`, "utf8");
+    assert.ok(text.startsWith(start));
+    for (const word of ["shop/web", "10.1.0.2/24", "front0", "8080", "host-local"]) assert.ok(text.includes(word));
+  }
+  const refused = typed("show", "--svg", "/nowhere/node.svg");
+  assert.is(refused.status, 1);
+  assert.match(refused.stderr, /Cannot open \/nowhere\/node\.svg: no such file/);
+  assert.is(typed("show", "--watch", "--json").status, 2);
+});
+
+show("watches until it is interrupted", async () => {
+  const words = [entry, "polynic", "show", "--watch"];
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  try {
+    let text = "";
+    for await (const chunk of child.stdout.setEncoding("utf8")) {
+      text += String(chunk);
+      if (text.includes("+ container shop/web eth0 10.9.9.9/32")) break;
+      if (text.includes("+ container shop/web\n"))
+        attempt("ip", "-n", "web", "addr", "add", "10.9.9.9/32", "dev", "eth0");
+    }
+    child.kill("SIGINT");
+    assert.equal((await ended).slice(0, 2), [0, null]);
+  } finally {
+    child.kill("SIGKILL");
+    run("ip", "-n", "web", "addr", "del", "10.9.9.9/32", "dev", "eth0");
+  }
 });
 
 show("tells what is gone", () => {

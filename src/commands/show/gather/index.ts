@@ -9,7 +9,7 @@ import type { ProcessEnvironment } from "../../output.ts";
 import type { ContainerFacts, NamespaceFacts, NodeFacts } from "../facts.ts";
 import { namespaceFacts } from "./namespace.ts";
 import { networkFacts } from "./network.ts";
-import { ruleFacts, ruleOwners } from "./rules.ts";
+import { ruleOwners } from "./rules.ts";
 
 /** A container that is there, whether anything is remembered of it or not. */
 export interface Present {
@@ -30,11 +30,7 @@ export function allRemembered(options: StateOptions, environment: ProcessEnviron
 }
 
 /** @param more  containers to be told of beside those that are remembered */
-export async function gather(
-  remembered: readonly Remembered[],
-  more: readonly Present[],
-  environment: ProcessEnvironment,
-): Promise<NodeFacts> {
+export function gather(remembered: readonly Remembered[], more: readonly Present[]): Omit<NodeFacts, "rules"> {
   const host = openOwnNamespace();
   try {
     const known = Map.groupBy(remembered, ({ containerId }) => containerId);
@@ -46,7 +42,6 @@ export async function gather(
         ...[...known.values()].map((attachments) => rememberedFacts(attachments, host)),
         ...strangers.map((one) => ({ ...one, inside: insideOf(one.netns, host), networks: [], ruleOwners: [] })),
       ],
-      rules: await ruleFacts(environment),
     };
   } finally {
     host.close();
