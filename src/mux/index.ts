@@ -10,7 +10,7 @@ export type { MuxCommand } from "./command.ts";
 export type { MuxConf } from "./conf.ts";
 export { parseMuxConf } from "./conf.ts";
 export { withContainerLock } from "./attachment/container-lock.ts";
-export { knownAttachments } from "./attachment/known.ts";
+export { knownAttachment, knownAttachments } from "./attachment/known.ts";
 export type { KnownAttachment, KnownNetwork } from "./attachment/known.ts";
 export { del } from "./del.ts";
 export { parseDelegate } from "./networks/delegate.ts";

@@ -5,7 +5,7 @@ import { CniError, code, prevResultOf, splitArgPairs } from "../cni/index.ts";
 import { insideVariable } from "../exec/index.ts";
 import type { MuxCommand } from "../mux/index.ts";
 import { add, check, del, gc, parseMuxConf, pluginPath, status, withContainerLock } from "../mux/index.ts";
-import type { Attachment } from "../plugins/index.ts";
+import type { Attachment, Log } from "../plugins/index.ts";
 import { moduleDirectory, version } from "../program/index.ts";
 import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
@@ -23,10 +23,30 @@ export async function runMultiplexer(
   if (verb === "ADD" || verb === "CHECK") prevResultOf(input);
   const log = openLog(conf.log, surroundings.tell);
   const attachment = attachmentOf(environment);
-  const path = pluginPath(attachment, conf);
-  const command: MuxCommand = {
-    conf, attachment,
+  const command = {
+    ...muxCommand({ conf, attachment, log, surroundings, warm }),
     validAttachments: input.validAttachments,
+  };
+  try {
+    return await run(verb, command);
+  } catch (error) {
+    log.error(`${verb} ${whoFor(attachment)}: ${wordsOf(toCniError(error))}`);
+    throw error;
+  }
+}
+
+export interface CommandParts extends Pick<MuxCommand, "conf" | "attachment"> {
+  readonly log: Log;
+  readonly surroundings: Surroundings;
+  readonly warm: Warm | undefined;
+}
+
+/** A command with what it works with in this process, of no runtime's list. */
+export function muxCommand({ conf, attachment, log, surroundings, warm }: CommandParts): MuxCommand {
+  const path = pluginPath(attachment, conf);
+  return {
+    conf, attachment,
+    validAttachments: undefined,
     env: surroundings.env,
     version,
     openHandles: (netns) =>
@@ -44,12 +64,6 @@ export async function runMultiplexer(
       }),
     exclusively: (containerId, work) => withContainerLock({ cniDir: conf.cniDir, containerId }, work),
   };
-  try {
-    return await run(verb, command);
-  } catch (error) {
-    log.error(`${verb} ${whoFor(attachment)}: ${wordsOf(toCniError(error))}`);
-    throw error;
-  }
 }
 
 async function run(verb: Command, command: MuxCommand): Promise<string> {

@@ -13,7 +13,7 @@ export { removeInterruptedWrites, tidyNowAndThen } from "./private-directory.ts"
 export { listResults, loadResult, refuseLongResultName, removeResult, saveResult } from "./result-cache.ts";
 export type { CachedAttachment, ResultKey } from "./result-cache.ts";
 export { openReleaseJournal } from "./shared/release-journal.ts";
-export { listScratch, loadScratch, removeScratch, saveScratch } from "./scratch.ts";
+export { listScratch, loadScratch, removeScratch, saveScratch, setDamagedAside } from "./scratch.ts";
 export type { Scratch, ScratchKey } from "./scratch.ts";
 export type { ScratchDelegate, ScratchRequests } from "./scratch-delegate.ts";
 export { openAttachmentFiles, openContainerFiles } from "./attachment-files.ts";

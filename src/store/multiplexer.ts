@@ -10,6 +10,8 @@ export interface Multiplexer {
   readonly netns: string;
   /** CNI_ARGS verbatim. */
   readonly args: string;
+  /** Which start of the machine it was made in: no container outlives it. Absent where nobody wrote it down. */
+  readonly bootId?: string;
   /**
    * The runtime's capability arguments, in scratch files only: a network's own are cached with its result, which is not
    * there yet when an ADD is killed, and GC is given none.
@@ -34,5 +36,6 @@ export function parseMultiplexer(value: unknown): Multiplexer | undefined {
     typeof runtimeConfig === "object" && runtimeConfig !== null && !Array.isArray(runtimeConfig)
       ? { runtimeConfig: runtimeConfig as Record<string, unknown> }
       : {};
-  return { network, ifName, netns, args, ...given };
+  const bootId = fields.get("bootId");
+  return { network, ifName, netns, args, ...(typeof bootId === "string" ? { bootId } : {}), ...given };
 }

@@ -1,8 +1,8 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { CniError, code } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
-import { errnoOf, isAbsent, readText, removeIfPresent } from "../os/index.ts";
+import { errnoOf, isAbsent, makeDirectory, readText, removeIfPresent } from "../os/index.ts";
 import { isJsonObject } from "../schema/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
@@ -65,6 +65,38 @@ export function removeScratch(cniDir: string, key: ScratchKey): void {
     if (!belongsToAnother(scratchOrNothing(path), key)) removeIfPresent(path);
   } catch (error) {
     throw new CniError(code.ioFailure, `Cannot remove the scratch file ${path}: ${String(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Moves what is damaged of one container's scratch files out of the way, into a directory that nobody else looks at:
+ * the cache stands in for it from then on. Whoever asks holds the container's lock.
+ *
+ * @returns where it is now; undefined when nothing is damaged
+ * @throws CniError 5 when it cannot be moved
+ */
+export function setDamagedAside(cniDir: string, key: ScratchKey): string | undefined {
+  const damaged = [firstName(key), secondName(key)].find((name) => isDamaged(join(cniDir, name)));
+  if (damaged === undefined) return undefined;
+  const directory = join(cniDir, ".polynic", "damaged"), path = join(directory, damaged);
+  try {
+    makeDirectory(directory, 0o700);
+    renameSync(join(cniDir, damaged), path);
+    return path;
+  } catch (error) {
+    throw new CniError(code.ioFailure, `Cannot set the damaged ${join(cniDir, damaged)} aside: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What it holds is no list of networks; one that cannot be read at the moment is another matter. */
+function isDamaged(path: string): boolean {
+  try {
+    readScratch(path);
+    return false;
+  } catch (error) {
+    return error instanceof CniError && error.code === code.decodingFailure;
   }
 }
 

@@ -5,7 +5,7 @@ import { isJsonObject } from "../../schema/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { pluginPath, usualStateDirectory } from "../machine/directories.ts";
 import type { Remembered } from "../machine/known.ts";
-import { confOf } from "../machine/known.ts";
+import { confOf } from "../../service/index.ts";
 import { byHand, callNetwork, multiplexerOf } from "../machine/network-call.ts";
 import type { OptionTable } from "../options.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";

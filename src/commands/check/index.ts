@@ -1,10 +1,11 @@
 /** `polynic check`: whether attached containers are still attached as they were, by CHECK of each. */
 import { CniError } from "../../cni/index.ts";
+import { confOf } from "../../service/index.ts";
 import { command } from "../command.ts";
 import { requireRoot } from "../errors.ts";
 import { confDirOption, pluginPath, stateDirOption } from "../machine/directories.ts";
 import type { Remembered } from "../machine/known.ts";
-import { chosen, confOf, namespaceState, rememberedAttachments } from "../machine/known.ts";
+import { chosen, namespaceState, rememberedAttachments } from "../machine/known.ts";
 import { callNetwork } from "../machine/network-call.ts";
 import { jsonOption } from "../options.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";

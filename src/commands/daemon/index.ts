@@ -1,6 +1,10 @@
 /** `polynic daemon`: what docs/daemon.md describes. */
 import { runDaemon } from "../../daemon/index.ts";
 import { command } from "../command.ts";
+import { dataDirOption, usualDataDirectory } from "../ipam/leases.ts";
+import { pluginPath, stateDirOption } from "../machine/directories.ts";
+import { stateDirs } from "../machine/known.ts";
+import { byHand } from "../machine/network-call.ts";
 
 export const defaultSocket = "/run/polynic/polynic.sock";
 
@@ -21,6 +25,7 @@ export const daemonCommand = command({
       kind: "text", value: "FILE", completes: "file",
       help: "serve Multus's shim there as well, /run/multus/multus.sock; default nowhere",
     },
+    ...stateDirOption, ...dataDirOption,
     health: { kind: "text", value: "ADDRESS:PORT", help: "answer /healthz and /readyz there; default nowhere" },
   },
   statuses: { 1: "it cannot listen, or was told twice to stop" },
@@ -31,6 +36,13 @@ export const daemonCommand = command({
       health: options.health,
       multus: options.multus,
       env: environment,
+      remains: () => ({
+        stateDirs: stateDirs({ "state-dir": options["state-dir"] }),
+        dataDirs: [options["data-dir"] ?? usualDataDirectory],
+        path: pluginPath(environment),
+        // Whoever has stopped it may want polynic attach --again.
+        isKept: ({ multiplexer }) => multiplexer?.network === byHand,
+      }),
       log: warn,
     });
     return 0;

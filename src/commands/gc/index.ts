@@ -7,9 +7,10 @@ import { command } from "../command.ts";
 import { requireRoot } from "../errors.ts";
 import { confDirOption, pluginPath, stateDirOption } from "../machine/directories.ts";
 import type { Remembered } from "../machine/known.ts";
-import { chosen, confOf, namespaceState, rememberedAttachments } from "../machine/known.ts";
-import { callNetwork } from "../machine/network-call.ts";
+import { chosen, rememberedAttachments } from "../machine/known.ts";
 import { jsonOption } from "../options.ts";
+import type { KnownAttachment } from "../../mux/index.ts";
+import { netnsOf, removeRemains, setAside, whyGone } from "../../service/index.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";
 import type { Cell } from "../table.ts";
 
@@ -28,10 +29,13 @@ export const gcCommand = command({
   async run({ parameters: { target }, options, environment, ...output }) {
     requireRoot("take anything away");
     const isDry = options["dry-run"] ?? false;
-    const gone = chosen(rememberedAttachments(options, environment), target)
-      .filter(({ netns }) => namespaceState(netns) === "gone");
-    const removals = [];
-    for (const one of gone) removals.push(await remove(one, isDry, { ...output, environment }));
+    const all = () => chosen(rememberedAttachments(options, environment), target);
+    if (!isDry) await setDamagedAside(all(), output);
+    const removals: Removal[] = [];
+    for (const one of all().filter(isGone)) {
+      const removal = await remove(one, isDry, { ...output, environment });
+      if (removal !== undefined) removals.push(removal);
+    }
     if (options.json === true) output.json(removals);
     else if (removals.length === 0) output.say("nothing is left of any container that is gone");
     else output.table({ columns, rows: removals.map(rowOf) });
@@ -65,19 +69,33 @@ function rowOf({ container, interface: ifName, networks, state, why = " " }: Rem
 async function remove(
   one: Remembered,
   isDry: boolean,
-  caller: Output & { readonly environment: ProcessEnvironment },
-): Promise<Removal> {
-  const { label, containerId, ifName, multiplexer } = one;
+  { environment: env, warn }: Output & { readonly environment: ProcessEnvironment },
+): Promise<Removal | undefined> {
+  const { label, containerId, ifName } = one;
   const networks = one.networks.map(({ attachment }) => attachment.delegate.displayName);
   const known = { container: label, containerId, interface: ifName, networks };
   if (isDry) return { ...known, state: "would be removed" };
-  const args = multiplexer?.args ?? "", path = pluginPath(caller.environment);
   try {
-    // Without a namespace: by now the path may lead to another container's.
-    await callNetwork({ verb: "DEL", conf: confOf(one), containerId, ifName, args, path }, caller);
-    return { ...known, state: "removed" };
+    const tell = (text: string): void => warn(text.trimEnd());
+    const isRemoved = await removeRemains(one, isGone, { env, tell, path: pluginPath(env) });
+    return isRemoved ? { ...known, state: "removed" } : undefined;
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
     return { ...known, state: "failed", code: error.code, why: error.message };
+  }
+}
+
+/** One whose namespace nobody wrote down is taken for gone: a person has asked. */
+function isGone(known: KnownAttachment): boolean {
+  return netnsOf(known) === "" || whyGone(known) !== undefined;
+}
+
+/** What a damaged file said is told by what the cache knows, and the file stays for whoever wants to look at it. */
+async function setDamagedAside(all: readonly Remembered[], { warn }: Output): Promise<void> {
+  for (const one of all) {
+    if (one.damage === undefined) continue;
+    const path = await setAside(one);
+    if (path === undefined) continue;
+    warn(`${one.damage.message}; it is set aside as ${path}, and the result cache is used instead`);
   }
 }

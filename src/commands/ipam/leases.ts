@@ -10,7 +10,7 @@ import type { Remembered } from "../machine/known.ts";
 import { namespaceState, shortId } from "../machine/known.ts";
 import type { OptionTable } from "../options.ts";
 
-const usualDataDirectory = "/var/lib/cni/networks";
+export const usualDataDirectory = "/var/lib/cni/networks";
 
 export const dataDirOption = {
   "data-dir": {

@@ -1,10 +1,8 @@
 /** The containers that this machine's multiplexed networks have attached, as far as they are remembered. */
-import { existsSync } from "node:fs";
-import { newestVersion, parseJsonObject, splitArgPairs } from "../../cni/index.ts";
+import { splitArgPairs } from "../../cni/index.ts";
 import { openNamespaceIfPresent } from "../../kernel/index.ts";
-import type { KnownAttachment } from "../../mux/index.ts";
-import { knownAttachments } from "../../mux/index.ts";
-import type { JsonObject } from "../../schema/index.ts";
+import type { Remains } from "../../service/index.ts";
+import { netnsOf, remainsIn } from "../../service/index.ts";
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { ProcessEnvironment } from "../output.ts";
@@ -14,9 +12,8 @@ import type { ConfDirOptions } from "./directories.ts";
 import { confDirs, pluginPath, usualStateDirectory } from "./directories.ts";
 import { byHand } from "./network-call.ts";
 
-/** A container's attachment, and where it is written down. */
-export interface Remembered extends KnownAttachment {
-  readonly stateDir: string;
+/** A container's attachment, and what people call it. */
+export interface Remembered extends Remains {
   /** What people call the container: its name, or its id cut short. */
   readonly label: string;
   readonly netns: string;
@@ -45,11 +42,7 @@ export function rememberedAttachments(
 ): readonly Remembered[] {
   const path = pluginPath(environment);
   return stateDirs(options)
-    .filter((directory) => existsSync(directory))
-    .flatMap((stateDir) => {
-      const conf = { cniDir: stateDir, binDir: "", cniVersion: newestVersion, runtimeConfigToAll: false };
-      return knownAttachments(conf, path).map((known) => toRemembered(known, stateDir));
-    })
+    .flatMap((stateDir) => remainsIn(stateDir, path).map(toRemembered))
     .sort((a, b) => compare(a.label, b.label) || compare(a.containerId, b.containerId) || compare(a.ifName, b.ifName));
 }
 
@@ -67,12 +60,12 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function toRemembered(known: KnownAttachment, stateDir: string): Remembered {
-  const { containerId, multiplexer, networks } = known;
+function toRemembered(remains: Remains): Remembered {
+  const { containerId, multiplexer } = remains;
   return {
-    ...known, stateDir,
+    ...remains,
     label: nameIn(multiplexer?.args ?? "") ?? shortId(containerId),
-    netns: multiplexer?.netns || (networks[0]?.attachment.netns ?? ""),
+    netns: netnsOf(remains),
     isByHand: multiplexer?.network === byHand,
   };
 }
@@ -117,19 +110,6 @@ export function chosen(all: readonly Remembered[], words: readonly string[]): re
     );
   }
   return words.length === 0 ? all : all.filter((one) => words.some((word) => isMeant(one, word)));
-}
-
-/** What a call about it is configured with: all else is remembered. */
-export function confOf({ multiplexer, networks, stateDir }: Remembered): JsonObject {
-  const [first] = networks;
-  const texts = networks.map(({ attachment }) => attachment.delegate.confText).filter((text) => text !== "");
-  return {
-    cniVersion: newestVersion,
-    name: multiplexer?.network ?? first?.attachment.delegate.network.name ?? byHand,
-    type: "polynic",
-    cniDir: stateDir,
-    delegates: texts.map((text) => parseJsonObject(text, "what is remembered of it")),
-  };
 }
 
 /** there: its namespace can be entered. gone: nothing is there any more. */

@@ -1,5 +1,6 @@
 import type { Result, WireResult } from "../../cni/index.ts";
 import { compareVersions, toWireResult } from "../../cni/index.ts";
+import { bootId } from "../../os/index.ts";
 import type { Multiplexer } from "../../store/index.ts";
 import { saveResult } from "../../store/index.ts";
 import type { MuxCommand } from "../command.ts";
@@ -8,7 +9,8 @@ import { resultKey } from "../networks/network-attachment.ts";
 
 /** What is kept beside each network of an attachment about the whole of it. */
 export function multiplexerOf({ conf, attachment }: Pick<MuxCommand, "conf" | "attachment">): Multiplexer {
-  return { network: conf.name, ifName: attachment.ifName, netns: attachment.netns, args: attachment.args };
+  const { ifName, netns, args } = attachment, boot = bootId();
+  return { network: conf.name, ifName, netns, args, ...(boot === "" ? {} : { bootId: boot }) };
 }
 
 /**

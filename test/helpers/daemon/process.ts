@@ -42,7 +42,8 @@ Promise<DaemonProcess> {
   const program = require === undefined
     ? [join(dist, "bin", "polynic")]
     : [join(lib, "node"), "--require", require, join(lib, "start.cjs"), "polynic"];
-  const words = [`--net=${world.host.path}`, ...program, "daemon", "--socket", socketOf(world), ...args];
+  const words = [`--net=${world.host.path}`, ...program, "daemon", "--socket", socketOf(world),
+    "--state-dir", join(world.directory, "cni"), "--data-dir", join(world.directory, "networks"), ...args];
   const child: ChildProcess = spawn("nsenter", words, {
     env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "ignore", "pipe"],
   });

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { bootId } from "../../../src/os/index.ts";
 import type { KnownAttachment, KnownNetwork } from "../../../src/mux/index.ts";
 import { add, gc, knownAttachments } from "../../../src/mux/index.ts";
 import { knownAttachment, prevResultOf } from "../../../src/mux/attachment/known.ts";
@@ -53,7 +54,7 @@ known("tells of every container its networks in order, their interfaces and addr
   assert.equal(all().map(({ networks }) => networks.map(shown)), [complete, complete]);
   const [first] = all();
   assert.equal(first?.multiplexer, { network: "pods", ifName: "eth0", netns: "/run/netns/a",
-    args: "K8S_POD_NAME=p;IgnoreUnknown=1", runtimeConfig: {} });
+    args: "K8S_POD_NAME=p;IgnoreUnknown=1", bootId: bootId(), runtimeConfig: {} });
   assert.equal(first?.networks.map(({ attachment }) => attachment.netns), ["/run/netns/a", "/run/netns/a"]);
   assert.equal(all()[0]?.unreadable, []);
 });
