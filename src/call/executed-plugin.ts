@@ -1,7 +1,8 @@
 import type { Result } from "../cni/index.ts";
 import { CniError, allVersions, code, knowsVerb, parseJson, parseResult, toWireResult } from "../cni/index.ts";
 import { runExecutable } from "../exec/index.ts";
-import type { GcRequest, Plugin, PluginRequest, StepRequest } from "../plugins/index.ts";
+import { isLeftoverOfNetns } from "../kernel/index.ts";
+import type { GcRequest, Log, Plugin, PluginRequest, StepRequest } from "../plugins/index.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /**
@@ -36,13 +37,25 @@ export function executedPlugin(type: string, file: string, surroundings: Surroun
         return readResult(await run("ADD", { ...request, prevResult }), type, request);
       },
     }),
-    async del(request) { await run("DEL", request); },
+    async del(request, { log }) { await run("DEL", withoutLeftover(request, log)); },
     async check(request) { await run("CHECK", request); },
     async status(request) {
       if (knowsVerb(request.conf.cniVersion, "STATUS")) await run("STATUS", request);
     },
     async gc(request) { await run("GC", request, attachmentsOf(request)); },
   };
+}
+
+/**
+ * Where only the file is left that a namespace was mounted on there is no namespace any more, as DEL may say by an
+ * empty CNI_NETNS; given the path, plugins try to enter it, fail, and never release an address.
+ */
+function withoutLeftover(request: PluginRequest, log: Log): PluginRequest {
+  const { attachment } = request, { netns } = attachment;
+  if (netns === "" || !isLeftoverOfNetns(netns)) return request;
+  const { type } = request.conf;
+  log.warn(`network namespace "${netns}" is gone: an ordinary file is there, which plugin "${type}" is not given`);
+  return { ...request, attachment: { ...attachment, netns: "" } };
 }
 
 /**

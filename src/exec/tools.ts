@@ -1,6 +1,6 @@
 /** The firewall tools of the node: where they are, and how one run of them ends. */
 import { CniError, code, messageOf } from "../cni/index.ts";
-import { findProgram, runProgram } from "../os/index.ts";
+import { ProgramError, findProgram, runProgram } from "../os/index.ts";
 
 /** A process's environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,6 +49,7 @@ export async function runTool(
   try {
     return { program, ...(await runProgram(file, args, { input, env, timeoutMs, outputBytesMax })) };
   } catch (error) {
-    throw new CniError(code.executable, `Cannot run ${program} (${file}): ${messageOf(error)}`, { cause: error });
+    const why = error instanceof ProgramError ? `${error.problem} and was ended` : messageOf(error);
+    throw new CniError(code.executable, `Cannot run ${program} (${file}): ${why}`, { cause: error });
   }
 }

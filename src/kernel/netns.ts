@@ -42,8 +42,7 @@ export function openOwnNetns(): Netns {
 /** @throws NetnsError when nothing is there, or nothing but the file it was mounted on (`gone`), or another kind */
 export function openNetns(path: string): Netns {
   try {
-    const { type } = statfsSync(path);
-    if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
+    if (!isNamespaceFile(path)) {
       // A file is what a namespace was mounted on: with the mount it is gone.
       const gone = statSync(path).isFile();
       throw new NetnsError(path, "it is an ordinary file, expected a namespace (nsfs)", { gone });
@@ -69,6 +68,16 @@ export function openNewNetns(host: Netns): Netns {
   } finally {
     returnTo(host);
   }
+}
+
+/** Whether an ordinary file is there, what a namespace was mounted on: with the mount it is gone. */
+export function isLeftoverOfNetns(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true && !isNamespaceFile(path);
+}
+
+function isNamespaceFile(path: string): boolean {
+  const { type } = statfsSync(path);
+  return type === NSFS_MAGIC || type === PROC_SUPER_MAGIC;
 }
 
 export function closeNetns(netns: Netns): void {

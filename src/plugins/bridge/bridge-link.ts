@@ -17,13 +17,16 @@ const ownAlias = "made by polynic";
  *
  * @throws CniError 7 when a link of that name is no bridge, or separates no VLANs although it is to
  */
-export function ensureBridge(settings: BridgeSettings, context: Pick<AddContext, "host" | "withoutEffect">): Link {
+export async function ensureBridge(
+  settings: BridgeSettings, context: Pick<AddContext, "host" | "withoutEffect" | "sleep">,
+): Promise<Link> {
   const { host } = context;
   const { bridge: name, promiscuous } = settings;
   const existing = host.links.find(name);
   const isNew = existing === undefined && createBridge(host, settings);
-  const bridge = existing ?? host.links.get(name);
-  refuseOtherKind(bridge);
+  const found = existing ?? host.links.get(name);
+  refuseOtherKind(found);
+  const bridge = isNew || !settings.vlanFiltering || settings.mayFilter ? found : await whenMade(found, context);
   if (settings.vlanFiltering) ensureFiltering(bridge, settings, context);
   ignoreRouterAdvertisements(host, name);
   const changes: LinkChanges = {
@@ -33,6 +36,24 @@ export function ensureBridge(settings: BridgeSettings, context: Pick<AddContext,
   };
   if (Object.keys(changes).length > 0) host.links.set(bridge.index, changes);
   return bridge;
+}
+
+/** From a bridge's creation to its mark are two requests of its maker; after that time it is somebody else's. */
+const makingMs = 500;
+const pauseMs = 5;
+
+/**
+ * The bridge once its maker, another ADD of this moment, has marked it, which the kernel does not take with its
+ * creation: as long as it is neither up nor marked it may be about to be. The mark and being up come in one request.
+ */
+async function whenMade(bridge: Link, { host, sleep }: Pick<AddContext, "host" | "sleep">): Promise<Link> {
+  for (let waitedMs = 0; waitedMs < makingMs; waitedMs += pauseMs) {
+    const now = host.links.get(bridge.index);
+    const isFiltering = now.info?.kind === "bridge" && now.info.vlanFiltering === true;
+    if (now.up || now.alias !== undefined || isFiltering) return now;
+    await sleep(pauseMs);
+  }
+  return host.links.get(bridge.index);
 }
 
 /** @throws CniError 7 when it is no bridge */

@@ -85,7 +85,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
     const { containerId, ifName } = attachment;
     const { settings, vlanGateway } = plan;
 
-    const bridgeLink = ensureBridge(settings, context);
+    const bridgeLink = await ensureBridge(settings, context);
     const pair = createVeth({ ifName, mac: plan.mac, mtu: settings.mtu, master: bridgeLink.index }, context);
     setPort(host, pair.hostIndex, settings);
     if (conf.macspoofchk === true) {

@@ -36,6 +36,14 @@ export async function deleteNatChain({ host, iptables }: NatHandles, chain: NatC
     throw blocked;
 }
 
+/** Whether the chain can be there, as far as that is known without a process: what never had one needs no tool. */
+export function mayHaveChain(
+  { host, iptables }: NatHandles, { family, chain }: Pick<NatChain, "family" | "chain">,
+): boolean {
+  return rulesIfUsable(host.nftables, nameOf(family, chain)) !== undefined
+    || (iptables.present(family) && iptables.legacyTables(family).includes("nat"));
+}
+
 /** Lines that delete the chain and the rules jumping to it; none when the table lacks it. */
 export function natChainTeardown(saved: readonly string[], chain: string): readonly string[] {
   if (!hasChain(saved, chain)) return [];

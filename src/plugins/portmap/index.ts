@@ -3,12 +3,12 @@
  *
  * ADD    for each family the container has, IPv4 first: installs rules, forgets UDP connections to those ports, lets
  *        localhost in (route_localnet). The result is prevResult.
- * DEL    removes the rules of both families, and forgets UDP connections to the container; already gone is success.
+ * DEL    removes the rules of both families, also where the mappings are not said any more, and forgets UDP connections
+ *        to the container; already gone is success.
  * CHECK  every rule is there.
- * GC     removes the chains of containers of this network that are no longer valid (iptables; the other backend's rules
- * do
- *        not tell their network).
- * Refuses (7) conditions written for the other backend. Without mappings it does nothing.
+ * GC     removes the rules of containers of this network that are no longer valid; with nftables those that we made,
+ *        since others' do not tell their network.
+ * Refuses (7) conditions written for the other backend. Without mappings ADD and CHECK do nothing.
  */
 import type { Result } from "../../cni/index.ts";
 import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/index.ts";
@@ -57,16 +57,19 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
   },
 
   async del(call, context) {
-    if ((call.conf.runtimeConfig?.portMappings ?? []).length === 0) return;
     const owner = ownerOf(call);
     const { backend } = call.conf;
+    // Of containers that never had mappings no tool is asked for, nor need there be one.
+    const isAsked = (call.conf.runtimeConfig?.portMappings ?? []).length > 0;
     // With an unknown backend ADD has made nothing, and the attachment must stay deletable.
-    if (backend === "iptables" || backend === "nftables") {
+    if (backend === "nftables") {
       await teardown(context, backend, owner);
     } else {
-      await teardown(context, "iptables", owner);
+      const mayHold = (family: 4 | 6): boolean => isAsked || iptables.mayHoldPortmapRules(context, family, owner);
+      await teardown(context, "iptables", owner, families.filter(mayHold));
       // What ADD has chosen by itself is asked for only where the other choice has left something.
-      if (nftablesHolds(context, owner) && await onlyNftables(context)) await teardown(context, "nftables", owner);
+      if (backend !== "iptables" && nftablesHolds(context, owner) && await onlyNftables(context))
+        await teardown(context, "nftables", owner);
     }
     forgetDeadConnections(call, context);
   },
@@ -94,10 +97,13 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
 
   async gc({ network, validAttachments }, handles) {
     if (validAttachments === undefined) return;
-    for (const family of [4, 6] as const)
-      await iptables.collectPortmapChains(handles, family, network, validAttachments);
+    const { nftables: tables } = handles.host;
+    for (const family of families) await iptables.collectPortmapChains(handles, family, network, validAttachments);
+    if (tables.usable()) await nftables.collectPortmapRules(tables, network, validAttachments);
   },
 });
+
+const families = [4, 6] as const;
 
 type Owner = Pick<PortForwarding, "network" | "containerId">;
 
@@ -129,13 +135,14 @@ async function teardown(
   handles: Pick<Handles, "host" | "iptables">,
   backend: FirewallBackend,
   owner: Owner,
+  of: readonly (4 | 6)[] = families,
 ): Promise<void> {
   const errors: unknown[] = [];
-  for (const family of [4, 6] as const) {
+  for (const family of of) {
     try {
       if (backend === "iptables") await iptables.deletePortmapRules(handles, family, owner);
       else if (nftablesHolds(handles, owner))
-        await nftables.deletePortmapRules(handles.host.nftables, family, owner.containerId);
+        await nftables.deletePortmapRules(handles.host.nftables, family, owner);
     } catch (error) {
       errors.push(error);
     }
@@ -144,9 +151,9 @@ async function teardown(
 }
 
 /** False too where nftables cannot be used. */
-function nftablesHolds({ host }: Pick<Handles, "host">, { containerId }: Owner): boolean {
+function nftablesHolds({ host }: Pick<Handles, "host">, owner: Owner): boolean {
   try {
-    return nftables.holdsPortmapRules(host.nftables, containerId);
+    return nftables.holdsPortmapRules(host.nftables, owner);
   } catch (error) {
     if (host.nftables.usable()) throw error;
     return false;

@@ -16,7 +16,7 @@ import {
   hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf,
 } from "../packet-rules/iptables-rule.ts";
 import type { NatHandles } from "../packet-rules/nat-chain.ts";
-import { deleteNatChain, mayHoldChains, natChainTeardown } from "../packet-rules/nat-chain.ts";
+import { deleteNatChain, mayHaveChain, mayHoldChains, natChainTeardown } from "../packet-rules/nat-chain.ts";
 import { sha512Hex } from "../packet-rules/sha512.ts";
 import type { PortForwarding, PortMapping } from "./conf.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
@@ -220,6 +220,11 @@ export async function addPortmapRules(
     }
   };
   await iptables.change(portmapChange(address, forwarding, !sharedChains(forwarding).some(usable)));
+}
+
+/** Whether it is worth deleting, as far as that is known without a process. */
+export function mayHoldPortmapRules(handles: NatHandles, family: 4 | 6, owner: Owner): boolean {
+  return mayHaveChain(handles, { family, chain: containerChain(owner) });
 }
 
 /** Deletes the container's chain with its entries, and what releases before 0.8 left of it. */

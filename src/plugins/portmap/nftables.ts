@@ -1,18 +1,20 @@
 /**
  * Port mappings with nftables: in table `cni_hostport` of each family, one chain translates destinations for all
- * containers and one masquerades. A container's rules are found again by their comment, which is its id.
+ * containers and one masquerades. A container's rules are found again by their comment, which is its id; ours tell in
+ * their mark which of its networks they are of.
  */
 import { CniError, code, messageOf } from "../../cni/index.ts";
-import type { Nftables } from "../../kernel/index.ts";
+import type { Nftables, NftRule } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import type { BaseChain, ChainName, NftChange } from "../../netlink/index.ts";
 import { nft } from "../../netlink/index.ts";
 import type { FixedRule } from "../packet-rules/fixed-chain.ts";
 import { fixedChain, madeChain } from "../packet-rules/fixed-chain.ts";
-import type { Handles } from "../contract/plugin.ts";
+import type { Handles, ValidAttachment } from "../contract/plugin.ts";
 import { ruleComment } from "../packet-rules/rule-comment.ts";
 import type { PortForwarding } from "./conf.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
+import { containerChain } from "./iptables.ts";
 
 const table = "cni_hostport";
 
@@ -50,8 +52,8 @@ async function makeEntries(
   const refusal = (errorCode: number, why: string, cause: unknown) =>
     new CniError(errorCode, `Cannot use conditionsV${version} "${words}": ${why}`, { cause });
   if (!nftTool.present()) {
-    throw refusal(code.invalidConfig, `${unknown.message}; other words need the program nft, which is not on PATH`,
-      unknown);
+    throw refusal(code.invalidConfig, `polynic itself has no expression for "${unknown.token}" there, and the ` +
+      "program nft, which other words need, is not on PATH", unknown);
   }
   try {
     await nftTool.run(entryLines(family, words));
@@ -83,7 +85,7 @@ export function portmapSetup(
   const family = familyName(address);
   const chain = chainsOf(family);
   const { containerId, snat } = forwarding;
-  const comment = ruleComment(containerId);
+  const comment = ruleComment(containerId), mark = containerChain(forwarding);
   const conditions = parseConditions(family, forwarding);
   const entries: readonly FixedRule[] = conditions instanceof nft.NftExpressionError ? [] : [{
     text: [...forwarding.conditions[address.address.family], entryText].join(" "),
@@ -105,13 +107,13 @@ export function portmapSetup(
       do: "add rule",
       ...chain("hostports"),
       expressions,
-      comment,
+      comment, mark,
     })),
     ...(snat ? masquerades(address) : []).map((expressions): NftChange => ({
       do: "add rule",
       ...chain("masquerading"),
       expressions,
-      comment,
+      comment, mark,
     })),
   ];
 }
@@ -137,21 +139,46 @@ function masquerades({ address }: Prefix): readonly (readonly nft.Expression[])[
     : [from(address)];
 }
 
-/** Deletes the container's rules in one family. They do not tell the network, so those of all its networks go. */
-export async function deletePortmapRules(
-  nftables: Nftables, family: 4 | 6, containerId: string,
+type Owner = Pick<PortForwarding, "network" | "containerId">;
+
+/**
+ * Deletes the container's rules in one family. Those of other programs do not tell the network, so they go whichever of
+ * its networks they are of.
+ */
+export async function deletePortmapRules(nftables: Nftables, family: 4 | 6, owner: Owner): Promise<void> {
+  await deleteRules(nftables, family === 4 ? "ip" : "ip6", (rule) => isOf(owner, rule));
+}
+
+/** Deletes the rules of this network whose container has no valid attachment left; only ours tell their network. */
+export async function collectPortmapRules(
+  nftables: Nftables, network: string, valid: readonly ValidAttachment[],
 ): Promise<void> {
-  const chain = chainsOf(family === 4 ? "ip" : "ip6");
+  const kept = new Set(valid.map(({ containerID }) => containerID));
+  const isStale = ({ comment, mark }: NftRule): boolean => comment !== undefined && !kept.has(comment)
+    && mark === containerChain({ network, containerId: comment });
+  for (const family of ["ip", "ip6"] as const)
+    if (holdsRules(nftables, family, isStale)) await deleteRules(nftables, family, isStale);
+}
+
+async function deleteRules(nftables: Nftables, family: FamilyName, wanted: (rule: NftRule) => boolean): Promise<void> {
+  const chain = chainsOf(family);
   await nftables.update(() => containerChains.flatMap((name) => (nftables.rules(chain(name)) ?? [])
-    .filter(({ comment }) => comment === containerId)
+    .filter(wanted)
     .map(({ handle }) => ({ do: "delete rule", ...chain(name), handle }) as const)));
 }
 
 /** Whether any rule is the container's. */
-export function holdsPortmapRules(nftables: Nftables, containerId: string): boolean {
-  return (["ip", "ip6"] as const).some((family) =>
-    containerChains.some((name) => countRules(nftables, chainsOf(family)(name), containerId) > 0),
-  );
+export function holdsPortmapRules(nftables: Nftables, owner: Owner): boolean {
+  return (["ip", "ip6"] as const).some((family) => holdsRules(nftables, family, (rule) => isOf(owner, rule)));
+}
+
+function holdsRules(nftables: Nftables, family: FamilyName, wanted: (rule: NftRule) => boolean): boolean {
+  const chain = chainsOf(family);
+  return containerChains.some((name) => nftables.rules(chain(name))?.some(wanted) === true);
+}
+
+function isOf(owner: Owner, { comment, mark }: NftRule): boolean {
+  return comment === owner.containerId && (mark === undefined || mark === containerChain(owner));
 }
 
 /** Which chain has fewer of the container's rules than there should be, in words; undefined when none has. */
@@ -167,15 +194,15 @@ export function missingPortmapRules(
   };
   for (const name of ["hostports", "masquerading"] as const) {
     if (wanted[name] === 0) continue;
-    const count = countRules(nftables, chainsOf(family)(name), forwarding.containerId);
+    const count = countRules(nftables, chainsOf(family)(name), forwarding);
     if (count < wanted[name])
       return `chain "${family} ${table} ${name}" has ${count} rules for it, expected ${wanted[name]}`;
   }
   return undefined;
 }
 
-function countRules(nftables: Nftables, chain: ChainName, containerId: string): number {
-  return (nftables.rules(chain) ?? []).filter(({ comment }) => comment === containerId).length;
+function countRules(nftables: Nftables, chain: ChainName, owner: Owner): number {
+  return (nftables.rules(chain) ?? []).filter((rule) => isOf(owner, rule)).length;
 }
 
 /** The error, not thrown, is of words that our codec does not know. */

@@ -66,6 +66,20 @@ function succeeds(ran: Ran): Ran {
 const network = (type: string, more: object = {}): object => ({ cniVersion: "1.1.0", name: `net-${type}`, type,
   ...more });
 
+test("gives an executable no CNI_NETNS at DEL where only the file is left that a namespace was mounted on", () => {
+  plugin("aaa", '[ "$CNI_COMMAND" = DEL ] && echo "netns=$CNI_NETNS" >> "$0.seen"');
+  const config = { delegates: [network("aaa")] }, leftover = join(directory, "netns");
+  succeeds(run("ADD", config));
+  writeFileSync(leftover, "");
+  const { stderr } = succeeds(run("DEL", config, { CNI_NETNS: leftover }));
+  assert.match(stderr, /netns" is gone: an ordinary file is there/);
+  succeeds(run("ADD", config));
+  succeeds(run("DEL", config));
+  succeeds(run("ADD", config));
+  succeeds(run("DEL", config, { CNI_NETNS: "/run/netns/nowhere" }));
+  assert.is(readFileSync(join(bin, "aaa.seen"), "utf8"), "netns=\nnetns=/run/netns/c1\nnetns=/run/netns/nowhere\n");
+});
+
 test("runs executables with the whole environment, and undoes with DEL in reverse", () => {
   plugin("aaa");
   plugin("bbb");

@@ -212,6 +212,16 @@ kernel("layer 2 with vlan 100 and a trunk in every version; the oldest cannot sa
 
 const filteringOf = ({ host }: Seen): number | undefined => linkOf(host, "br0")?.linkinfo?.info_data?.vlan_filtering;
 
+kernel("a bridge that another ADD is making at this moment is waited for until it is marked", async () => {
+  run("ip", "link", "add", "br0", "type", "bridge");
+  let slept = 0;
+  const sleep = async (): Promise<void> => {
+    if (++slept === 3) run("ip", "link", "set", "br0", "alias", "made by polynic", "up");
+  };
+  await add(driven({ vlan: 100 }, { through: () => ({ sleep }) }));
+  assert.equal([slept, filteringOf(look())], [3, 1]);
+});
+
 kernel("a VLAN on somebody else's bridge without VLAN filtering is refused, with what to do", async () => {
   run("ip", "link", "add", "br0", "type", "bridge");
   const { message } = await rejects(add(driven({ vlan: 100 }, { strict: true })), code.invalidConfig);

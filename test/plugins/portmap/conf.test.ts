@@ -155,9 +155,7 @@ plugin("refuses ADD and CHECK without a prevResult", async () => {
   for (const verb of ["add", "check"] as const) await rejects(call(portmap, verb,
     { conf: { runtimeConfig: { portMappings: [mapping] } } }), 7);
 });
-plugin("passes without mappings, and on DEL without anything", async () => {
+plugin("passes without mappings", async () => {
   for (const verb of ["add", "check"] as const) await call(portmap, verb, { prevResult });
-  for (const conf of [{}, { backend: "nonsense" }, { runtimeConfig: { portMappings: "broken" } }]) await call(portmap,
-    "del", { conf });
 });
 plugin.run();
