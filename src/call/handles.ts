@@ -131,13 +131,13 @@ function openNodeModules(options: HandlesOptions): ModuleHost {
 const usualStateDir = "/var/lib/cni/polynic";
 
 function openLeases(choice: StoreChoice, node: StoreNode, options: HandlesOptions): LeaseStore {
-  const { dataDirs, leaseStores: stores = {}, stateDir = usualStateDir, log } = options;
+  const { dataDirs, leaseStores: stores = {}, stateDir = usualStateDir, log, surroundings: { env } } = options;
   if (choice.type === "files") {
     if (!choice.trusted) refuseDataDir(choice.dataDir, dataDirs);
     return openFileLeases({ dataDir: choice.dataDir, node });
   }
   return lateLeases(choice.type, async () =>
-    (await import("./shared-leases/index.ts")).openSharedLeases(choice, { node, stores, stateDir, log }));
+    (await import("./shared-leases/index.ts")).openSharedLeases(choice, { node, stores, stateDir, log, env }));
 }
 
 function nodeNameOf({ moduleSettings }: HandlesOptions): string {

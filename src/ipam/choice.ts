@@ -1,5 +1,5 @@
 /** Which store keeps a network's addresses: what the `ipam` section of its configuration says. */
-export type StoreChoice = FilesChoice | EtcdChoice;
+export type StoreChoice = FilesChoice | EtcdChoice | KubernetesChoice;
 
 /** Files of this node, interchangeable with the reference's. */
 export interface FilesChoice {
@@ -19,6 +19,20 @@ export interface EtcdChoice {
   readonly servers: EtcdServers | undefined;
 }
 
+/** Objects of a cluster, which its nodes share. */
+export interface KubernetesChoice {
+  readonly type: "kubernetes";
+  /** The configuration is the node's own: then it may name a kubeconfig. */
+  readonly trusted: boolean;
+  /** undefined: that of the node's configuration. */
+  readonly servers: KubernetesServer | undefined;
+}
+
+export interface KubernetesServer {
+  /** A file's path; "" for the service account of the pod we run in. */
+  readonly kubeconfig: string;
+}
+
 export interface EtcdServers {
   /** `http://10.0.0.1:2379`, at least one: members of one cluster, tried in turn. */
   readonly endpoints: readonly string[];
@@ -33,4 +47,5 @@ export interface EtcdServers {
 /** The servers that the node's configuration names: networks that are not the node's own use no others. */
 export interface NodeStores {
   readonly etcd?: EtcdServers;
+  readonly kubernetes?: KubernetesServer;
 }

@@ -2,7 +2,7 @@
  * Addresses that are given out: ranges, the contract that every store of reservations keeps, and the one procedure that
  * reserves: somebody decides, the store commits.
  */
-export type { EtcdServers, NodeStores, StoreChoice } from "./choice.ts";
+export type { EtcdServers, KubernetesServer, NodeStores, StoreChoice } from "./choice.ts";
 export type { AllocateDecision, AllocateRequest, Hold, NodeIdentity, OfferedRange, Pod } from "./decision.ts";
 export { ownerKeyOf } from "./leases.ts";
 export type {

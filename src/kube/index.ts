@@ -4,6 +4,7 @@
  */
 export { openCluster } from "./cluster.ts";
 export type { Cluster, ClusterOptions } from "./cluster.ts";
+export { openKubeBlocks } from "./leases/blocks.ts";
 export { devicesOfPod } from "./kubelet/devices.ts";
 export type { PodEvent } from "./objects/event.ts";
 export type { Pod, PodKey } from "./objects/pod.ts";

@@ -109,8 +109,11 @@ export function parseMuxConf(
   };
 }
 
-function leaseStoresOf({ leaseStores: { etcd } = {} }: Written): NodeStores {
-  return etcd === undefined ? {} : { etcd: { ...etcd, endpoints: etcd.endpoints ?? [] } };
+function leaseStoresOf({ leaseStores: { etcd, kubernetes } = {}, kubeconfig = "" }: Written): NodeStores {
+  return {
+    ...(etcd === undefined ? {} : { etcd: { ...etcd, endpoints: etcd.endpoints ?? [] } }),
+    kubernetes: { kubeconfig: kubernetes?.kubeconfig || kubeconfig },
+  };
 }
 
 function modulesOf({

@@ -10,6 +10,8 @@ import { openSharedLeases } from "../../src/call/shared-leases/index.ts";
 import type { NodeStores } from "../../src/ipam/index.ts";
 import type { AddContext, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
 import { builtIn } from "../../src/plugins/index.ts";
+import type { ApiServer } from "../helpers/api-server.ts";
+import { startApiServer } from "../helpers/api-server.ts";
 import { rejects } from "../helpers/errors.ts";
 import type { Etcd } from "../helpers/shared/etcd.ts";
 import { hasEtcd, startEtcd } from "../helpers/shared/etcd.ts";
@@ -43,16 +45,16 @@ function exampleConf(file: string, store: object): PluginConf {
     ipam: { ...plugin.ipam, store: { ...plugin.ipam.store, ...store } } };
 }
 
-async function add(handles: OpenHandles, request: PluginRequest): Promise<string> {
+async function add(handles: OpenHandles, request: PluginRequest, plugin = hostLocal): Promise<string> {
   // host-local needs no more of a context than these.
   const context = Object.assign(Object.create(handles), { undo: { add() {} }, withoutEffect() {} }) as AddContext;
-  const step = await hostLocal?.step(request, handles);
+  const step = await plugin?.step(request, handles);
   const result = await step?.add(undefined, context);
   return result?.ips[0]?.address ?? "";
 }
 
-const del = async (handles: OpenHandles, request: PluginRequest) =>
-  await hostLocal?.del(request, Object.assign(Object.create(handles), { teardown: {} }));
+const del = async (handles: OpenHandles, request: PluginRequest, plugin = hostLocal) =>
+  await plugin?.del(request, Object.assign(Object.create(handles), { teardown: {} }));
 
 const bare: PluginConf = { cniVersion: "1.1.0", name: "pods", type: "bridge",
   ipam: { type: "host-local", subnet: "10.0.0.0/24", store: { type: "etcd" } } };
@@ -101,8 +103,7 @@ etcdSuite.before.each((context) => {
 etcdSuite.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 etcdSuite.after(async ({ etcd }) => await etcd.close());
 
-etcdSuite("spans three nodes", async (context) => {
-  const conf = exampleConf("etcd.conflist", { endpoints: context.etcd.endpoints, prefix: "/three" });
+async function spanNodes(context: Context, conf: PluginConf): Promise<void> {
   const any = random(), nodes = ["a", "b", "c"].map((node) => handlesOf(context, node));
   const given = new Map<string, readonly [OpenHandles, PluginRequest]>();
   for (let step = 0; step < 30; step++) {
@@ -114,6 +115,10 @@ etcdSuite("spans three nodes", async (context) => {
   for (const [handles, request] of given.values()) await del(handles, request);
   for (const [handles, request] of given.values()) await rejects(hostLocal?.check(request, handles) ??
     Promise.resolve(), 111);
+}
+
+etcdSuite("spans three nodes", async (context) => {
+  await spanNodes(context, exampleConf("etcd.conflist", { endpoints: context.etcd.endpoints, prefix: "/three" }));
 });
 
 etcdSuite("says what waits where etcd is away, and is right again afterwards", async (context) => {
@@ -142,7 +147,7 @@ etcdSuite("shares a scope among networks, of which each collects its own", async
     "one interface of one container has one address");
   assert.is(await add(handles, requestOf(red, "c2")), "10.0.0.3/26");
   const store = openSharedLeases({ type: "etcd", trusted: true, servers: undefined }, { node: { name: "a", bootId: "" },
-    stores: leaseStores, stateDir: context.directory, log: { warn() {}, debug() {} } });
+    stores: leaseStores, stateDir: context.directory, env: {}, log: { warn() {}, debug() {} } });
   const nowMs = Date.now;
   // Ten minutes later.
   Date.now = () => nowMs() + 600_000;
@@ -172,6 +177,43 @@ etcdSuite("leaves files in the journal alone that are none of its own", async (c
   assert.is(readdirSync(releases).length, 2);
 });
 
+const kubernetes = suite<Context & { api: ApiServer }>("the example with Kubernetes");
+kubernetes.before(async (context) => { context.api = await startApiServer(); });
+kubernetes.before.each((context) => {
+  context.directory = mkdtempSync(join(tmpdir(), "polynic-shared-"));
+  context.warnings = [];
+});
+kubernetes.after.each(({ directory }) => rmSync(directory, { recursive: true }));
+kubernetes.after(async ({ api }) => await api.stop());
+
+kubernetes("spans three nodes", async (context) => {
+  await spanNodes(context, exampleConf("kubernetes.conflist", { kubeconfig: context.api.kubeconfig }));
+  assert.ok((await context.api.blocks()).every(({ spec }) => Object.keys(spec.allocations).length === 0));
+});
+
+kubernetes("is the node's own cluster for networks of anybody", async (context) => {
+  const conf = { ...bare, ipam: { type: "host-local", subnet: "10.0.0.0/26", store: { type: "kubernetes" } } };
+  const stores = { kubernetes: { kubeconfig: context.api.kubeconfig } };
+  const untrusted = requestOf(conf, "c1", { trusted: false });
+  assert.is(await add(handlesOf(context, "a", stores), untrusted), "10.0.0.2/26");
+  await rejects(add(handlesOf(context, "a"), untrusted), 7);
+  const ipam = { ...conf.ipam, store: { type: "kubernetes", kubeconfig: "/root/.kube/config" } };
+  await rejects(add(handlesOf(context, "a", stores), requestOf({ ...conf, ipam }, "c2", { trusted: false })), 7);
+  const etcdKeys = { ...conf.ipam, store: { type: "kubernetes", endpoints: ["http://h:1"] } };
+  await rejects(add(handlesOf(context, "a", stores), requestOf({ ...conf, ipam: etcdKeys }, "c2")), 7);
+});
+
+kubernetes("serves a WASM module in host-local's place", async (context) => {
+  const ipam = { type: "lowest", subnet: "10.0.0.0/26", store: { type: "kubernetes" }, scope: "modules" };
+  const handles = handlesOf(context, "a", { kubernetes: { kubeconfig: context.api.kubeconfig } });
+  const lowest = handles.plugin("lowest"), given: string[] = [];
+  for (const id of ["c1", "c2"]) given.push(await add(handles, requestOf({ ...bare, ipam }, id), lowest));
+  assert.equal(given, ["10.0.0.2/26", "10.0.0.3/26"]);
+  await del(handles, requestOf({ ...bare, ipam }, "c1"), lowest);
+  assert.is(await add(handles, requestOf({ ...bare, ipam }, "c3"), lowest), "10.0.0.2/26");
+});
+
 choosing.run();
+kubernetes.run();
 if (hasEtcd) etcdSuite.run();
 else console.warn("the example with etcd: skipped, there is no etcd");

@@ -1,7 +1,7 @@
 /** What can go wrong between a client and the API server of a test, and when. */
 
 export interface Fault {
-  /** Requests it happens to: all of them, those of a method, those whose path holds a text. */
+  /** Requests it happens to: all of them, those of a method, those whose path, with its query, holds a text. */
   readonly match?: { readonly method?: string; readonly path?: string };
   readonly kind: FaultKind;
   /** How many requests it happens to; 1 when absent. */
@@ -27,12 +27,13 @@ export interface Fault {
  * - html: a page, with status 404 when no other is given
  * - answer: exactly what the fault says
  */
-export type FaultKind = "400" | "401" | "403" | "404" | "408" | "409" | "422" | "429" | "500" | "502" | "503" | "504"
+export type FaultKind = "400" | "401" | "403" | "404" | "408" | "409" | "410"
+  | "422" | "429" | "500" | "502" | "503" | "504"
   | "refuse" | "slow" | "reset" | "lost" | "silent" | "truncated" | "endless" | "html" | "answer";
 
 export const reasons: Readonly<Record<string, string>> = {
   400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 408: "Timeout", 409: "Conflict",
-    422: "Invalid",
+  410: "Expired", 422: "Invalid",
   429: "TooManyRequests", 500: "InternalError", 502: "InternalError", 503: "ServiceUnavailable", 504: "Timeout",
 };
 

@@ -23,6 +23,7 @@ export const resources: readonly Resource[] = [
   { plural: "events", group: "", apiVersion: "v1", kind: "Event" },
   { plural: "network-attachment-definitions", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1",
     kind: "NetworkAttachmentDefinition" },
+  { plural: "leaseblocks", group: "polynic.io", apiVersion: "polynic.io/v1", kind: "LeaseBlock" },
 ];
 
 export interface Change {
@@ -72,7 +73,7 @@ export class ObjectStore {
 
   /** What an administrator does: creates or replaces without asking. */
   put(resource: Resource, object: Json): Json {
-    const { namespace, name } = object["metadata"];
+    const { namespace = "", name } = object["metadata"];
     const old = this.find(resource, namespace, name);
     return this.#save(resource, old === undefined ? "ADDED" : "MODIFIED", {
       apiVersion: resource.apiVersion, kind: resource.kind, ...object,
@@ -102,7 +103,8 @@ export class ObjectStore {
         detailsOf(resource, name));
     }
     const body = { apiVersion: resource.apiVersion, kind: resource.kind, ...object,
-      metadata: { ...metadata, namespace, name, uid: randomUUID(), creationTimestamp: now() } };
+      metadata: { ...metadata, ...(namespace === "" ? {} : { namespace }), name, uid: randomUUID(),
+        creationTimestamp: now() } };
     return { status: 201, body: this.#save(resource, "ADDED", body) };
   }
 
@@ -112,6 +114,11 @@ export class ObjectStore {
     const metadata = object["metadata"] ?? {};
     if (metadata.name !== name) return failure(400, "BadRequest",
       `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+    // Custom resources may not be replaced without it (apiextensions-apiserver, AllowUnconditionalUpdate: false).
+    if (metadata.resourceVersion === undefined && resource.group !== "") {
+      return failure(422, "Invalid", `${resource.kind}.${resource.group} "${name}" is invalid: ` +
+        "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update", { name, kind: resource.kind });
+    }
     if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== old["metadata"].resourceVersion) {
       return failure(409, "Conflict",
         `Operation cannot be fulfilled on ${qualified(resource)} "${name}": the object has been modified; please ` +
@@ -143,7 +150,7 @@ export class ObjectStore {
   }
 
   #save(resource: Resource, type: "ADDED" | "MODIFIED", object: Json): Json {
-    const { namespace, name } = object["metadata"];
+    const { namespace = "", name } = object["metadata"];
     const saved = JSON.parse(JSON.stringify({ ...object, metadata: { ...object["metadata"],
       resourceVersion: String(++this.#version) } }));
     this.#objects.set(keyOf(resource, namespace, name), saved);
@@ -174,6 +181,42 @@ function qualified({ plural, group }: Resource): string {
 
 function detailsOf({ plural, group }: Resource, name: string): Json {
   return { name, ...(group === "" ? {} : { group }), kind: plural };
+}
+
+/** A list in pages goes on from a version, which may be forgotten by then; its pages here are of today. */
+export function pageOf(items: readonly Json[], query: URLSearchParams, store: ObjectStore) {
+  const [from = 0, since = Number(store.resourceVersion)] = (query.get("continue") ?? "").split("@").filter(Boolean)
+    .map(Number);
+  const limit = Number(query.get("limit") ?? 0) || items.length, end = from + limit;
+  return {
+    problem: store.isForgotten(since) ? failure(410, "Expired",
+      "The provided continue parameter is too old to display a consistent list result.") : undefined,
+    page: items.slice(from, end),
+    next: end < items.length ? { continue: `${end}@${since}` } : {},
+  };
+}
+
+/** Whether an object is chosen by a request's field and label selectors. */
+export function selected(query: URLSearchParams): (object: Json) => boolean {
+  const fields = fieldsSelected(query), labels = labelsSelected(query.get("labelSelector") ?? "");
+  return (object) => fields(object) && labels(object["metadata"].labels ?? {});
+}
+
+/** `a=b`, `a in (b,c)` and `a`, with commas. */
+function labelsSelected(selector: string): (labels: Readonly<Record<string, string>>) => boolean {
+  const terms = [...selector.matchAll(/([^,=\s]+)(?:=([^,]*)| in \(([^)]*)\))?(?:,|$)/g)];
+  return (labels) => terms.every(([, name = "", value, list]) => {
+    const own = Object.hasOwn(labels, name) ? labels[name] : undefined;
+    if (value !== undefined) return own === value;
+    return list === undefined ? own !== undefined : list.split(",").includes(own ?? "\0");
+  });
+}
+
+function fieldsSelected(query: URLSearchParams): (object: Json) => boolean {
+  const wanted = (query.get("fieldSelector") ?? "").split(",").filter((part) => part !== "")
+    .map((part) => part.split(/==?/));
+  return (object) => wanted.every(([field = "", value]) => String(field.split(".").reduce((inner, key) => inner?.[key],
+    object)) === value);
 }
 
 /** The few rules of validation that a client of events can break. */

@@ -8,7 +8,7 @@ import type { Certificates } from "./api-server-certificates.ts";
 import type { Fault } from "./api-server-faults.ts";
 import { Faults, reasons } from "./api-server-faults.ts";
 import type { Change, Json, Place, Reply, Resource } from "./api-server-store.ts";
-import { failure, ObjectStore, resources } from "./api-server-store.ts";
+import { failure, ObjectStore, pageOf, resources, selected } from "./api-server-store.ts";
 import type { ApiServerOptions, LoggedRequest, Rule } from "./api-server.ts";
 
 /** Handed over by api-server.ts. */
@@ -115,7 +115,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, body: s
     headers: { ...request.headers } as Record<string, string>, body, status: 0 };
   log.push(entry);
   response.on("close", () => (entry.status = response.headersSent ? response.statusCode : 0));
-  const fault = faults.take(method, pathname);
+  const fault = faults.take(method, url);
   const waitMs = fault?.kind === "slow" ? fault.ms ?? 0 : latencyMs;
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
   if (fault !== undefined && fault.kind !== "slow" && fail(fault,
@@ -194,8 +194,9 @@ function answerTo(request: IncomingMessage, path: string, query: URLSearchParams
 
 function list({ resource, namespace }: Place, query: URLSearchParams): Reply {
   const items = store.list(resource, namespace === "" ? undefined : namespace).filter(selected(query));
-  return { status: 200, body: { kind: `${resource.kind}List`, apiVersion: resource.apiVersion,
-    metadata: { resourceVersion: store.resourceVersion }, items } };
+  const { problem, page, next } = pageOf(items, query, store);
+  return problem ?? { status: 200, body: { kind: `${resource.kind}List`, apiVersion: resource.apiVersion,
+    metadata: { resourceVersion: store.resourceVersion, ...next }, items: page } };
 }
 
 /** Lines of JSON: what has changed since the version asked for, then every change as it happens. */
@@ -231,13 +232,6 @@ function watch(request: IncomingMessage, response: ServerResponse, path: string,
     watches.delete(tell);
     clearTimeout(timer);
   });
-}
-
-function selected(query: URLSearchParams): (object: Json) => boolean {
-  const wanted = (query.get("fieldSelector") ?? "").split(",").filter((part) => part !== "")
-    .map((part) => part.split(/==?/));
-  return (object) => wanted.every(([field = "", value]) => String(field.split(".").reduce((inner, key) => inner?.[key],
-    object)) === value);
 }
 
 /** undefined: whoever it is, the API does not know them. */

@@ -18,6 +18,8 @@ import type { Certificates } from "./api-server-certificates.ts";
 import { certificates } from "./api-server-certificates.ts";
 import type { Fault } from "./api-server-faults.ts";
 import type { Json } from "./api-server-store.ts";
+import type { BlockCalls } from "./shared/block-calls.ts";
+import { blockCalls } from "./shared/block-calls.ts";
 
 export type { Fault, FaultKind } from "./api-server-faults.ts";
 
@@ -83,7 +85,7 @@ export interface KubeconfigRequest {
   readonly cluster?: Json;
 }
 
-export interface ApiServer {
+export interface ApiServer extends BlockCalls {
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -170,6 +172,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     putDefinition: (definition) => call("put", "network-attachment-definitions", definitionObject(definition)),
     removeDefinition: ({ namespace, name }) => call("remove", "network-attachment-definitions", namespace, name),
     serveDefinitions: (served) => call("definitions", served),
+    ...blockCalls(call),
     events: () => call("list", "events"),
     requests: () => call("requests"),
     connections: () => call("connections"),
@@ -182,8 +185,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       if (publish) publishToken();
       await call("token", token);
     },
-    setLatency: (ms) => call("latency", ms),
-    compact: () => call("compact"),
+    setLatency: (ms) => call("latency", ms), compact: () => call("compact"),
     dropIdleConnections: () => call("dropIdle"),
     async stop() {
       await call("stop");

@@ -1,8 +1,11 @@
 import { join } from "node:path";
 import { CniError, code } from "../../cni/index.ts";
 import { openEtcdBlocks } from "../../etcd/index.ts";
-import type { BlockEngine, EtcdServers, LeaseStore, NodeStores, StoreChoice, StoreNode } from "../../ipam/index.ts";
+import type {
+  BlockEngine, EtcdServers, KubernetesServer, LeaseStore, NodeStores, StoreChoice, StoreNode,
+} from "../../ipam/index.ts";
 import { openBlockLeases } from "../../ipam/index.ts";
+import { openKubeBlocks } from "../../kube/index.ts";
 import { realWorld, withLockIfPossible } from "../../os/index.ts";
 import type { Log } from "../../plugins/index.ts";
 import { openReleaseJournal } from "../../store/index.ts";
@@ -15,6 +18,8 @@ export interface SharedOptions {
   /** Where releases are noted while an engine is away, and where nodes' own calls wait for each other. */
   readonly stateDir: string;
   readonly log: Pick<Log, "warn" | "debug">;
+  /** The caller's environment: a pod's says where its cluster is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Longer than a node that starts needs for all its containers. */
@@ -26,8 +31,9 @@ const lockOptions = { timeoutMs: 60_000, directoryMode: 0o700 };
  *
  * @throws CniError 7 where the network is not the node's own and names servers, or nobody names any
  */
-export function openSharedLeases(choice: SharedChoice, { node, stores, stateDir, log }: SharedOptions): LeaseStore {
-  const engine = openEngine(choice, node, stores);
+export function openSharedLeases(choice: SharedChoice, options: SharedOptions): LeaseStore {
+  const { node, stateDir, log } = options;
+  const engine = openEngine(choice, options);
   const lockPath = (scope: string): string =>
     join(stateDir, `leases-${encodeURIComponent(`${choice.type} ${scope}`).slice(0, lockNameMax)}.lock`);
   return openBlockLeases({
@@ -43,27 +49,35 @@ export function openSharedLeases(choice: SharedChoice, { node, stores, stateDir,
 /** File names have 255 bytes at most. */
 const lockNameMax = 200;
 
-function openEngine(choice: SharedChoice, node: StoreNode, stores: NodeStores): BlockEngine {
-  return openEtcdBlocks(etcdServers(choice.servers, choice.trusted, stores.etcd), { node });
+function openEngine(choice: SharedChoice, { node, stores, env }: SharedOptions): BlockEngine {
+  if (choice.servers !== undefined && !choice.trusted) throw namesServers(choice.type);
+  return choice.type === "etcd" ? openEtcd(choice.servers ?? stores.etcd, node)
+    : openKubernetes(choice.servers ?? stores.kubernetes, env);
 }
 
-function etcdServers(
-  named: EtcdServers | undefined,
-  isTrusted: boolean,
-  ofNode: EtcdServers | undefined,
-): EtcdServers {
-  if (named !== undefined && !isTrusted)
-    throw new CniError(
-      code.invalidConfig,
-      "Cannot use ipam.store of a network that is not the node's own: it names servers or files, expected its type " +
-        "alone; servers are named by leaseStores.etcd of the node's configuration",
-    );
-  const servers = named ?? ofNode;
-  if (servers === undefined || servers.endpoints.length === 0)
-    throw new CniError(
-      code.invalidConfig,
-      "Cannot use ipam.store of type etcd: no endpoints are named, expected ipam.store.endpoints, or " +
-        "leaseStores.etcd of the node's configuration",
-    );
-  return servers;
+function openEtcd(servers: EtcdServers | undefined, node: StoreNode): BlockEngine {
+  if (servers !== undefined && servers.endpoints.length > 0) return openEtcdBlocks(servers, { node });
+  throw new CniError(
+    code.invalidConfig,
+    "Cannot use ipam.store of type etcd: no endpoints are named, expected ipam.store.endpoints, or leaseStores.etcd " +
+      "of the node's configuration",
+  );
+}
+
+function openKubernetes(server: KubernetesServer | undefined, env: SharedOptions["env"]): BlockEngine {
+  const engine = openKubeBlocks({ kubeconfig: server?.kubeconfig ?? "", env });
+  if (engine !== undefined) return engine;
+  throw new CniError(
+    code.invalidConfig,
+    "Cannot use ipam.store of type kubernetes: no kubeconfig is named, expected ipam.store.kubeconfig, or kubeconfig " +
+      "of the node's configuration",
+  );
+}
+
+function namesServers(type: string): CniError {
+  return new CniError(
+    code.invalidConfig,
+    "Cannot use ipam.store of a network that is not the node's own: it names servers or files, expected its type " +
+      `alone; servers are named by leaseStores.${type} of the node's configuration`,
+  );
 }

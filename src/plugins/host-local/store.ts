@@ -1,5 +1,5 @@
 import { CniError, code } from "../../cni/index.ts";
-import type { Claimant, EtcdServers, StoreChoice } from "../../ipam/index.ts";
+import type { Claimant, EtcdServers, KubernetesServer, StoreChoice } from "../../ipam/index.ts";
 import type { Attachment, StepRequest } from "../contract/plugin.ts";
 import type { HostLocalConf } from "./conf.ts";
 import { ownerOf } from "./owner.ts";
@@ -13,12 +13,16 @@ export function storeOf({ ipam }: Conf, { trusted = false }: Pick<StepRequest, "
   const { type = "files", ...keys } = ipam?.store ?? {};
   switch (type) {
     case "etcd": return { type, trusted, servers: serversIn(keys) };
+    case "kubernetes":
+      return { type, trusted, servers: keys.kubeconfig ? { kubeconfig: keys.kubeconfig } : undefined };
     default: return { type: "files", dataDir: ipam?.dataDir || defaultDataDir, trusted };
   }
 }
 
 /** undefined where the configuration names none. */
-function serversIn({ endpoints = [], ...rest }: Partial<EtcdServers>): EtcdServers | undefined {
+function serversIn(
+  { endpoints = [], kubeconfig: _, ...rest }: Partial<EtcdServers & KubernetesServer>,
+): EtcdServers | undefined {
   return endpoints.length === 0 && Object.keys(rest).length === 0 ? undefined : { endpoints, ...rest };
 }
 
@@ -38,18 +42,22 @@ export function claimantOf(conf: Conf, network: string, attachment: Attachment):
  */
 export function refuseIdleStoreKeys({ ipam }: Conf, network: string): void {
   const { store: { type = "files", ...keys } = {}, scope = "", dataDir = "" } = ipam ?? {};
-  const idle = type === "files"
-    ? (scope === "" ? undefined : "ipam.scope") ?? firstOf(keys)
-    : (dataDir === "" ? undefined : "ipam.dataDir");
+  const given = [
+    ...Object.keys(keys).map((key) => `ipam.store.${key}`),
+    ...(scope === "" ? [] : ["ipam.scope"]), ...(dataDir === "" ? [] : ["ipam.dataDir"]),
+  ];
+  const idle = given.find((key) => !usedKeys[type].includes(key));
   if (idle === undefined) return;
-  const expected = type === "files" ? "a store that nodes share (ipam.store.type etcd)" : "no such key";
+  const expected = idle === "ipam.scope" ? "a store that nodes share (ipam.store.type)" : "no such key";
   throw new CniError(
     code.invalidConfig,
     `Cannot use ${idle} of network "${network}": its reservations are kept in ${type}, expected ${expected}`,
   );
 }
 
-function firstOf(keys: object): string | undefined {
-  const [key] = Object.keys(keys);
-  return key === undefined ? undefined : `ipam.store.${key}`;
-}
+/** Keys that mean something, by the type of store. */
+const usedKeys = {
+  files: ["ipam.dataDir"],
+  etcd: ["ipam.scope", ...["endpoints", "prefix", "caFile", "certFile", "keyFile"].map((key) => `ipam.store.${key}`)],
+  kubernetes: ["ipam.scope", "ipam.store.kubeconfig"],
+};

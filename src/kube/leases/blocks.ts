@@ -1,0 +1,216 @@
+import { CniError, code, messageOf } from "../../cni/index.ts";
+import type { Block, BlockChange, BlockEngine, SeenBlock } from "../../ipam/index.ts";
+import { addressOfId, entryToJson } from "../../ipam/index.ts";
+import type { World } from "../../os/index.ts";
+import { realWorld } from "../../os/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
+import type { Answer, Errand } from "../client/answer.ts";
+import { objectIn, refusal, saysNotFound, saysNotServed } from "../client/answer.ts";
+import { Api } from "../client/api.ts";
+import { Budget } from "../client/budget.ts";
+import type { Environment } from "../client/environment.ts";
+import { inClusterAccess, isInCluster, serviceAccountDirectory } from "../client/in-cluster.ts";
+import { readKubeconfig } from "../client/kubeconfig.ts";
+import { digestOf, fromObject, group, kind, labels, nameOf, resource, toObject, version } from "./block-object.ts";
+
+export interface KubeBlocksOptions {
+  /** A file's path; "" for the service account of the pod we run in. */
+  readonly kubeconfig: string;
+  readonly env: Environment;
+  readonly world?: World;
+  /** For one request with all its tries. */
+  readonly limitMs?: number;
+}
+
+const usualLimitMs = 6_000, tryTimeoutMs = 2_000;
+/** The store is bounded request by request. */
+const budgetMs = 24 * 3_600_000;
+/** Objects a page: some 4 MiB at most. */
+const pageObjects = 200;
+/** So many may be asked for by name, one request each; more are one list. */
+const namedMax = 2;
+const undoTriesMax = 10, restartsMax = 3;
+
+const folder = `/apis/${group}/${version}/${resource}`;
+
+/**
+ * Blocks as objects of the cluster, one each. Creating one claims it; every change is a PUT with the resourceVersion
+ * that was read, which the API refuses (409) when anybody has written the object since.
+ *
+ * @returns undefined when there is neither a kubeconfig nor a pod's environment
+ */
+export function openKubeBlocks({ kubeconfig, env, ...options }: KubeBlocksOptions): BlockEngine | undefined {
+  if (kubeconfig === "" && !isInCluster(env)) return undefined;
+  const { world = realWorld, limitMs = usualLimitMs } = options;
+  const api = new Api({
+    access: async () => kubeconfig === ""
+      ? inClusterAccess(env, serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
+    budget: new Budget(budgetMs, world), reserveMs: 0, tryTimeoutMs, userAgent: "polynic", world,
+  });
+  const objects = new BlockObjects(api, limitMs);
+  return {
+    place: kubeconfig === "" ? "the cluster's API" : `the cluster's API by ${kubeconfig}`,
+    async readFor(scope, { node, keys }) {
+      const lists = await Promise.all([labels.node(node), ...keys.map(labels.key)].map((label) =>
+        objects.list(scope, label)));
+      return [...new Map(lists.flat().map((block) => [block.id, block])).values()];
+    },
+    readSome: async (scope, ids) => await objects.some(scope, ids),
+    readAll: async (scope) => await objects.list(scope),
+    write: async (scope, changes) => await writeAll(objects, scope, changes, world),
+    status: async () => await objects.whyNotReady(),
+  };
+}
+
+class BlockObjects {
+  readonly #api: Api;
+  readonly #limitMs: number;
+
+  constructor(api: Api, limitMs: number) {
+    this.#api = api;
+    this.#limitMs = limitMs;
+  }
+
+  /** All of a scope, or those that a term of a label selector chooses besides. */
+  async list(scope: string, term?: string): Promise<readonly SeenBlock[]> {
+    const selector = [`${labels.scope}=${digestOf(scope)}`, ...(term === undefined ? [] : [term])].join(",");
+    for (let restarts = 0; ; restarts++) {
+      const items = await this.#pages(scope, selector);
+      if (items !== undefined) return items.map((item) => fromObject(scope, item)).filter((one) => one !== undefined);
+      if (restarts === restartsMax)
+        throw new CniError(
+          code.tryAgainLater,
+          `Cannot list ${resource}: the API has forgotten the list while it was read, expected it to last for a page`,
+        );
+    }
+  }
+
+  /** undefined: what the list went on from is forgotten (410), and it begins again. */
+  async #pages(scope: string, selector: string): Promise<readonly JsonObject[] | undefined> {
+    const errand = { act: `list reservations of "${scope}"`, permission: `list ${resource}.${group}` };
+    const items: JsonObject[] = [];
+    for (let next = ""; ; ) {
+      const query = new URLSearchParams({ labelSelector: selector, limit: String(pageObjects),
+        ...(next === "" ? {} : { continue: next }) });
+      const answer = await this.#send("GET", `${folder}?${query.toString()}`, errand);
+      if (answer.status === 410 && next !== "") return undefined;
+      const list = objectIn(answer, errand), metadata = list["metadata"];
+      if (!Array.isArray(list["items"])) throw notList(errand);
+      items.push(...list["items"].filter(isJsonObject));
+      next = isJsonObject(metadata) && typeof metadata["continue"] === "string" ? metadata["continue"] : "";
+      if (next === "") return items;
+    }
+  }
+
+  async some(scope: string, ids: readonly string[]): Promise<readonly SeenBlock[]> {
+    if (ids.length > namedMax) return await this.list(scope, `${labels.block} in (${ids.join(",")})`);
+    const found = await Promise.all(ids.map(async (id) => await this.get(scope, id)));
+    return found.filter((block) => block !== undefined);
+  }
+
+  async get(scope: string, id: string): Promise<SeenBlock | undefined> {
+    const first = addressOfId(id);
+    if (first === undefined) return undefined;
+    const name = nameOf(scope, first);
+    const errand = { act: `get ${kind} "${name}"`, permission: `get ${resource}.${group}` };
+    const answer = await this.#send("GET", `${folder}/${name}`, errand);
+    return saysNotFound(answer, name) ? undefined : fromObject(scope, objectIn(answer, errand));
+  }
+
+  /** The block as it was written; undefined when it has changed since it was read. */
+  async write(scope: string, { before, after }: BlockChange): Promise<SeenBlock | undefined> {
+    // Ours: every block that we are given back is one that we gave.
+    const object = toObject(scope, after, before?.stamp as JsonObject | undefined), name = nameOf(scope, after.first);
+    const isNew = before === undefined;
+    const errand = { act: `${isNew ? "create" : "update"} ${kind} "${name}"`,
+      permission: `${isNew ? "create" : "update"} ${resource}.${group}` };
+    const answer = await this.#send(isNew ? "POST" : "PUT", isNew ? folder : `${folder}/${name}`, errand, object);
+    if (answer.status === 409 || (!isNew && saysNotFound(answer, name))) return undefined;
+    return fromObject(scope, objectIn(answer, errand));
+  }
+
+  async whyNotReady(): Promise<string | undefined> {
+    const errand = { act: "list reservations", permission: `list ${resource}.${group}` };
+    try {
+      const answer = await this.#send("GET", `${folder}?limit=1`, errand);
+      objectIn(answer, errand);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CniError) return messageOf(error);
+      throw error;
+    }
+  }
+
+  async #send(method: "GET" | "POST" | "PUT", path: string, errand: Errand, body?: JsonObject): Promise<Answer> {
+    const answer = await this.#api.send({ ...errand, method, path, limitMs: this.#limitMs,
+      ...(body === undefined ? {} : { body }) });
+    if (saysNotServed(answer)) throw notServed(answer, errand);
+    return answer;
+  }
+}
+
+/** The API has no transactions: what was written before a conflict is taken back. */
+async function writeAll(objects: BlockObjects, scope: string, changes: readonly BlockChange[], world: World) {
+  const written: BlockChange[] = [];
+  try {
+    for (const change of changes) {
+      if ((await objects.write(scope, change)) === undefined) {
+        await takeBack(objects, scope, written, world);
+        return false;
+      }
+      written.push(change);
+    }
+    return true;
+  } catch (error) {
+    // Of what could not be asked nobody knows; of what was refused we do.
+    if (written.length > 0 && error instanceof CniError && error.code !== code.tryAgainLater)
+      await takeBack(objects, scope, written, world);
+    throw error;
+  }
+}
+
+/** Entry by entry: what others have written into the block since stays. */
+async function takeBack(objects: BlockObjects, scope: string, written: readonly BlockChange[], world: World) {
+  for (const { before, after } of written) {
+    for (let tries = 0; ; tries++) {
+      const now = await objects.get(scope, after.id);
+      if (now === undefined) break;
+      if (await objects.write(scope, { before: now, after: undone(now, { before, after }) })) break;
+      if (tries === undoTriesMax)
+        throw new CniError(
+          code.tryAgainLater,
+          `Cannot take back what was written to ${kind} "${nameOf(scope, after.first)}": others change it all the ` +
+            "time, expected a quieter moment",
+        );
+      await world.sleep(world.random() * 50);
+    }
+  }
+}
+
+function undone(now: Block, { before, after }: BlockChange): Block {
+  const entries = new Map(now.entries);
+  for (const offset of new Set([...(before?.entries.keys() ?? []), ...after.entries.keys()])) {
+    const was = before?.entries.get(offset), made = after.entries.get(offset);
+    if (was === made || textOf(now.entries.get(offset)) !== textOf(made)) continue;
+    if (was === undefined) entries.delete(offset);
+    else entries.set(offset, was);
+  }
+  return { ...now, entries };
+}
+
+function textOf(entry: ReturnType<Block["entries"]["get"]>): string {
+  return entry === undefined || entry.state === "unreadable" ? "" : JSON.stringify(entryToJson(entry));
+}
+
+function notServed(answer: Answer, { act }: Errand): CniError {
+  const said = refusal(answer, { act, permission: "" }).message;
+  return new CniError(
+    code.cluster,
+    `${said}; expected the custom resource definition ${resource}.${group} of deploy/cluster-ipam to be installed`,
+  );
+}
+
+function notList({ act }: Errand): CniError {
+  return new CniError(code.tryAgainLater, `Cannot ${act}: the answer has no items, expected a list of ${resource}`);
+}
