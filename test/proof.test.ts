@@ -21,6 +21,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
     "commands/check/index", "commands/gc/index", "commands/status/index", "commands/machine/configuration",
     "commands/machine/directories", "commands/machine/known", "commands/machine/network-call",
   ],
+  "test/commands/trace.test.ts": ["commands/steps/handles", "commands/steps/namespace", "commands/steps/tools"],
   "test/bin/shim.test.ts": ["commands/daemon/index"],
   "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/listen", "daemon/peer", "daemon/run"],
   "test/commands/dhcp-daemon.test.ts": ["commands/dhcp-daemon/duration", "commands/dhcp-daemon/index"],

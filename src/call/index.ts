@@ -7,6 +7,7 @@ export { handlesWith, openHandles } from "./handles.ts";
 export type { ModulesConf, OpenHandles } from "./handles.ts";
 export { openLog } from "./log.ts";
 export type { LogOptions } from "./log.ts";
+export type { Observer } from "./observer.ts";
 export { openWarm } from "./surroundings.ts";
 export type { Surroundings, Warm } from "./surroundings.ts";
 export { teardownGroup } from "./teardown.ts";

@@ -54,6 +54,11 @@ export const rows: CommandRows = {
     summary: "looks for what is wrong on this machine, and says what puts it right",
     load: async () => (await import("./doctor/index.ts")).doctorCommand,
   },
+  trace: {
+    section: state,
+    summary: "attaches or detaches a container, and prints each step with its time",
+    load: async () => (await import("./trace/index.ts")).traceCommand,
+  },
   install: {
     section: here,
     summary: "puts polynic on this node of a cluster",

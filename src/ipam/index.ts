@@ -6,7 +6,8 @@ export type { EtcdServers, KubernetesServer, NodeStores, StoreChoice } from "./c
 export type { AllocateDecision, AllocateRequest, Hold, NodeIdentity, OfferedRange, Pod } from "./decision.ts";
 export { ownerKeyOf } from "./leases.ts";
 export type {
-  Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseView, ListedLease, NewLease, StoreNode, ViewRequest,
+  Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease, StoreNode,
+  ViewRequest,
 } from "./leases.ts";
 export { normaliseRangeSets } from "./ranges.ts";
 export type { Range, RangeConf, RangeSet } from "./ranges.ts";

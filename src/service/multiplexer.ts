@@ -1,4 +1,4 @@
-import type { Surroundings, Warm } from "../call/index.ts";
+import type { Observer, Surroundings, Warm } from "../call/index.ts";
 import { openHandles, openLog, toCniError } from "../call/index.ts";
 import type { Command } from "../cni/index.ts";
 import { CniError, code, prevResultOf, splitArgPairs } from "../cni/index.ts";
@@ -15,7 +15,7 @@ export async function runMultiplexer(
   invokedAs: string,
   { command: verb, environment, input }: Call,
   surroundings: Surroundings,
-  warm?: Warm,
+  { warm, observer }: { readonly warm?: Warm | undefined; readonly observer?: Observer | undefined },
 ): Promise<string> {
   refuseInside(invokedAs, surroundings.env);
   const conf = parseMuxConf(input.conf, { invokedAs, verb });
@@ -49,8 +49,8 @@ export function muxCommand({ conf, attachment, log, surroundings, warm }: Comman
     validAttachments: undefined,
     env: surroundings.env,
     version,
-    openHandles: (netns) =>
-      openHandles({
+    openHandles: (netns) => {
+      const opened = openHandles({
         netns,
         path,
         execute: conf.execute,
@@ -61,8 +61,16 @@ export function muxCommand({ conf, attachment, log, surroundings, warm }: Comman
         log,
         surroundings,
         warm,
-      }),
-    exclusively: (containerId, work) => withContainerLock({ cniDir: conf.cniDir, containerId }, work),
+      });
+      return observer === undefined ? opened : observer.handles(opened);
+    },
+    exclusively(containerId, work) {
+      const held = observer?.waits(`the lock of container ${containerId}`);
+      return withContainerLock({ cniDir: conf.cniDir, containerId }, async () => {
+        held?.();
+        return await work();
+      });
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Surroundings, Warm } from "../call/index.ts";
+import type { Observer, Surroundings, Warm } from "../call/index.ts";
 import { bugIn, toCniError } from "../call/index.ts";
 import {
   CniError,
@@ -43,6 +43,8 @@ export interface ServeOptions {
   readonly tell?: Surroundings["tell"];
   /** Rejects when the call can have no answer any more, with the error that is then the answer. */
   readonly unanswered?: Promise<never>;
+  /** Of calls to the multiplexer. */
+  readonly observer?: Observer | undefined;
 }
 
 /**
@@ -51,10 +53,15 @@ export interface ServeOptions {
  *
  * Never rejects: every failure is an answer.
  */
-export async function serve(call: ServedCall, { warm, tell, unanswered }: ServeOptions = {}): Promise<Answer> {
+export async function serve(
+  call: ServedCall,
+  { warm, tell, unanswered, observer }: ServeOptions = {},
+): Promise<Answer> {
   let cniVersion: string = newestVersion, stderr = "";
   const surroundings = { env: call.env, tell: tell ?? ((text) => { stderr += text; }) };
-  const work = answerOf(call, surroundings, { warm, readVersion: (version) => { cniVersion = version; } });
+  const work = answerOf(call, surroundings, {
+    warm, observer, readVersion: (version) => { cniVersion = version; },
+  });
   try {
     const stdout = await (unanswered === undefined ? work : Promise.race([work, unanswered]));
     return { status: 0, stdout, stderr };
@@ -70,7 +77,9 @@ export async function serve(call: ServedCall, { warm, tell, unanswered }: ServeO
 async function answerOf(
   call: ServedCall,
   surroundings: Surroundings,
-  { warm, readVersion }: Pick<ServeOptions, "warm"> & { readonly readVersion: (version: string) => void },
+  { warm, observer, readVersion }: Pick<ServeOptions, "warm" | "observer"> & {
+    readonly readVersion: (version: string) => void;
+  },
 ): Promise<string> {
   const { name, env } = call;
   const plugin = builtIn.get(name);
@@ -87,6 +96,6 @@ async function answerOf(
   readVersion(input.conf.cniVersion);
   const checked = checkedCall(environment, input, versions);
   return plugin === undefined
-    ? await runMultiplexer(name, checked, surroundings, warm)
+    ? await runMultiplexer(name, checked, surroundings, { warm, observer })
     : await runPlugin(plugin, checked, surroundings, warm);
 }

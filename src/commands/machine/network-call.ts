@@ -1,4 +1,5 @@
 /** Calls of networks in this process, as a container runtime makes them: through `serve`, by the multiplexer. */
+import type { Observer } from "../../call/index.ts";
 import { CniError, newestVersion } from "../../cni/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
@@ -24,13 +25,18 @@ export interface NetworkCall {
   readonly path: readonly string[];
 }
 
+export interface NetworkCaller extends Pick<Output, "warn"> {
+  readonly environment: ProcessEnvironment;
+  readonly observer?: Observer;
+}
+
 /**
  * @returns what the multiplexer answered; undefined for verbs without an answer
  * @throws CniError as it answered
  */
 export async function callNetwork(
   { verb, conf, containerId = "", netns = "", ifName = "", args = "", path }: NetworkCall,
-  { environment, warn }: Pick<Output, "warn"> & { readonly environment: ProcessEnvironment },
+  { environment, warn, observer }: NetworkCaller,
 ): Promise<JsonObject | undefined> {
   const env = {
     ...environment,
@@ -38,7 +44,7 @@ export async function callNetwork(
     CNI_PATH: path.join(":"),
   };
   const tell = (text: string): void => warn(text.trimEnd());
-  const { status, stdout } = await serve({ name: "polynic", env, stdin: JSON.stringify(conf) }, { tell });
+  const { status, stdout } = await serve({ name: "polynic", env, stdin: JSON.stringify(conf) }, { tell, observer });
   const answer: unknown = stdout === "" ? undefined : JSON.parse(stdout);
   if (status === 0) return isJsonObject(answer) ? answer : undefined;
   const { code, msg, details } = isJsonObject(answer) ? answer : {};
