@@ -24,7 +24,7 @@ export async function runMultiplexer(
   const log = openLog(conf.log, surroundings.tell);
   const attachment = attachmentOf(environment);
   const command = {
-    ...muxCommand({ conf, attachment, log, surroundings, warm }),
+    ...muxCommand({ conf, attachment, log, surroundings, warm, observer }),
     validAttachments: input.validAttachments,
   };
   try {
@@ -39,10 +39,13 @@ export interface CommandParts extends Pick<MuxCommand, "conf" | "attachment"> {
   readonly log: Log;
   readonly surroundings: Surroundings;
   readonly warm: Warm | undefined;
+  /** Absent: nobody looks on. */
+  readonly observer?: Observer | undefined;
 }
 
 /** A command with what it works with in this process, of no runtime's list. */
-export function muxCommand({ conf, attachment, log, surroundings, warm }: CommandParts): MuxCommand {
+export function muxCommand(parts: CommandParts): MuxCommand {
+  const { conf, attachment, log, surroundings, warm, observer } = parts;
   const path = pluginPath(attachment, conf);
   return {
     conf, attachment,
