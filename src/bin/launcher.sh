@@ -29,6 +29,33 @@ if ! [ -x "$lib/node" ]; then
   exit 1
 fi
 
+# Where the pids cgroup has room for a thread but not for all that Node starts, it waits for the others for ever. The
+# shim tries; a shell would need a process for that, and looks at the numbers instead: 0.2 ms.
+threads=3
+require_threads() {
+  [ -r /proc/self/cgroup ] || return 0
+  while IFS=: read -r _ controllers group; do
+    case $controllers in
+      pids | pids,* | *,pids | *,pids,*) at=/sys/fs/cgroup/pids ;;
+      '') at=/sys/fs/cgroup ;;
+      *) continue ;;
+    esac
+    while [ -n "${group%/}" ]; do
+      if [ -r "$at$group/pids.max" ] && read -r most <"$at$group/pids.max" && [ "$most" != max ] &&
+        read -r now <"$at$group/pids.current" && [ $((now + threads)) -gt "$most" ]; then
+        printf '{"cniVersion":"1.1.0","code":11,"msg":"Cannot start polynic: no thread can be had, %s"}\n' \
+          "cgroup $at$group has $now of $most, expected room for more processes and threads"
+        exit 1
+      fi
+      group=${group%/*}
+    done
+  done </proc/self/cgroup
+}
+case $0 in
+  */lib/polynic/launcher) ;;
+  *) require_threads ;;
+esac
+
 # What the caller's environment tells its own Node, OpenSSL or ICU is not meant for us.
 unset NODE_OPTIONS NODE_PATH NODE_COMPILE_CACHE NODE_V8_COVERAGE NODE_DEBUG NODE_DEBUG_NATIVE NODE_ICU_DATA \
   NODE_PENDING_DEPRECATION NODE_PRESERVE_SYMLINKS NODE_PRESERVE_SYMLINKS_MAIN NODE_REDIRECT_WARNINGS \

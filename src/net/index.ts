@@ -22,8 +22,8 @@ export type { Address } from "./address.ts";
 export { canonicalMac, formatMac, parseMac } from "./mac.ts";
 export { interfaceNameProblem, isIdentifier, isInterfaceName } from "./name.ts";
 export {
-  bitsOf, broadcastOf, contains, formatPrefix, lastOf, networkOf, overlaps, parseAddressOrPrefix, parsePrefix,
-  samePrefix,
+  bitsOf, broadcastOf, contains, formatPrefix, hostPrefix, lastOf, networkOf, overlaps, parseAddressOrPrefix,
+  parsePrefix, samePrefix,
 } from "./prefix.ts";
 export type { Prefix } from "./prefix.ts";
 export { AddressList, addAddressName } from "./address-list.ts";

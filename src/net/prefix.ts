@@ -46,6 +46,11 @@ export function parseAddressOrPrefix(text: string): Prefix & { readonly hasLengt
   return { address, prefixBits: bitsOf(address), hasLength: false };
 }
 
+/** The prefix that holds one address alone: /32 or /128. */
+export function hostPrefix(address: Address): Prefix {
+  return { address, prefixBits: bitsOf(address) };
+}
+
 /** CIDR text with the host bits as they are, the address in its canonical form. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix.address)}/${prefix.prefixBits}`;

@@ -9,7 +9,6 @@ export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
 
 // linux/neighbour.h
-export const NUD_REACHABLE = 0x02;
 export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
 /** The forwarding table of the link itself, as a vxlan has one. */

@@ -1,8 +1,8 @@
 // The tree that npm run build leaves, copied elsewhere: it must start under every name, from anywhere, with nothing.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
-  copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync,
-  writeFileSync,
+  copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync,
+  symlinkSync, writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,19 @@ interface Place {
 
 /** With the shim, and as a build without a C compiler leaves it. */
 const forms = ["shim", "launcher"] as const;
+
+/** Undefined where there is no pids controller that is ours to use. */
+function makePidsCgroup(): string | undefined {
+  const path = join("/sys/fs/cgroup", existsSync("/sys/fs/cgroup/pids") ? "pids" : "", `polynic-dist-${process.pid}`);
+  try {
+    mkdirSync(path);
+  } catch {
+    return undefined;
+  }
+  if (existsSync(join(path, "pids.max"))) return path;
+  rmdirSync(path);
+  return undefined;
+}
 
 const dist = suite<Place>("dist");
 
@@ -61,6 +74,25 @@ for (const form of forms) {
     });
     tree(`starts as ${name}`, ({ dist }) => assertStarts(run(join(dist, "bin", name), { cwd: "/" })));
   }
+
+  if (form === "launcher") tree("says so where its cgroup, or one above, has no room for threads", ({ dist }) => {
+    const above = makePidsCgroup();
+    if (above === undefined) return console.warn("SKIPPED a launcher that gets no thread: no cgroup can be made");
+    const own = join(above, "own");
+    mkdirSync(own);
+    try {
+      const start = (most: number | "max") => run("sh", { cwd: "/", env: { FILE: join(dist, "bin", "bridge") }, args: [
+        "-c", `echo $$ > ${own}/cgroup.procs && echo ${most} > ${above}/pids.max && exec "$FILE"`] });
+      for (const most of [1, 2, 3]) {
+        const { status, stdout } = start(most);
+        assert.equal([status, JSON.parse(stdout).code], [1, 11], stdout);
+        assert.match(JSON.parse(stdout).msg, `no thread can be had, cgroup ${above} has 1 of ${most}`);
+      }
+      for (const most of [100, "max"] as const) assertStarts(start(most));
+    } finally {
+      for (const path of [own, above]) rmdirSync(path);
+    }
+  });
 
   tree("runs through links in other directories, one after the other, relative or not", ({ directory, dist }) => {
     const far = join(directory, "opt", "cni", "bin"), farther = join(directory, "usr");

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   AddressError, bitsOf, broadcastOf, contains, formatAddress, formatPrefix, lastOf, networkOf, overlaps, parseAddress,
-  parseAddressOrPrefix, parsePrefix, samePrefix,
+  hostPrefix, parseAddressOrPrefix, parsePrefix, samePrefix,
 } from "../../src/net/index.ts";
 
 const parsing = suite("parsePrefix");
@@ -103,6 +103,10 @@ containment("overlaps looks both ways", () => {
   assert.is(overlaps(parsePrefix("10.1.0.0/16"), parsePrefix("10.2.0.0/16")), false);
 });
 
+containment("hostPrefix holds one address alone", () => {
+  for (const text of ["10.1.2.5/32", "2001:db8::5/128"])
+    assert.is(formatPrefix(hostPrefix(parsePrefix(text).address)), text);
+});
 containment("samePrefix minds host bits and length", () => {
   assert.is(samePrefix(parsePrefix("10.1.2.5/24"), parsePrefix("10.1.2.5/24")), true);
   assert.is(samePrefix(parsePrefix("10.1.2.5/24"), parsePrefix("10.1.2.6/24")), false);

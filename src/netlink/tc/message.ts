@@ -10,7 +10,6 @@ export const RTM_NEWQDISC = 36;
 export const RTM_DELQDISC = 37;
 export const RTM_GETQDISC = 38;
 export const RTM_NEWTFILTER = 44;
-export const RTM_DELTFILTER = 45;
 export const RTM_GETTFILTER = 46;
 
 // linux/pkt_sched.h: parents that are no class

@@ -10,7 +10,7 @@
  */
 import type { IptablesChange } from "../../exec/index.ts";
 import type { Prefix } from "../../net/index.ts";
-import { bitsOf, formatAddress, formatPrefix, networkOf } from "../../net/index.ts";
+import { formatAddress, formatPrefix, hostPrefix, networkOf } from "../../net/index.ts";
 import type { ValidAttachment } from "../contract/plugin.ts";
 import {
   hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf,
@@ -137,7 +137,7 @@ function mappingRules(
     ...source,
     ...(hostAddress === undefined
       ? []
-      : ["-d", formatPrefix({ address: hostAddress, prefixBits: bitsOf(hostAddress) })]),
+      : ["-d", formatPrefix(hostPrefix(hostAddress))]),
     "-p",
     protocol,
     "-m",

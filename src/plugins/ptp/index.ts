@@ -12,7 +12,7 @@ import type { IpConfig } from "../../cni/index.ts";
 import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
 import type { Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
-import { bitsOf, networkOf, parseAddress, parsePrefix } from "../../net/index.ts";
+import { bitsOf, hostPrefix, networkOf, parseAddress, parsePrefix } from "../../net/index.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_TABLE_MAIN } from "../../netlink/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
@@ -96,10 +96,6 @@ function endpointsOf({ address, gateway = "" }: IpConfig): Endpoints {
     code.invalidConfig,
     `Cannot use address ${address}: it has no gateway, expected an IPAM plugin that gives one, as host-local does`,
   );
-}
-
-function hostPrefix(address: Address): Prefix {
-  return { address, prefixBits: bitsOf(address) };
 }
 
 /**

@@ -13,7 +13,7 @@ import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
 import type { KernelRoute, Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import {
-  addressOf, bitsOf, contains, formatAddress, networkOf, parseAddress, parsePrefix, sameAddress, samePrefix,
+  addressOf, contains, formatAddress, hostPrefix, networkOf, parseAddress, parsePrefix, sameAddress, samePrefix,
 } from "../../net/index.ts";
 import { RT_SCOPE_LINK, RT_TABLE_MAIN } from "../../netlink/index.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -110,10 +110,6 @@ function sourcesOf({ interfaces, ips }: Result, ifName: string, gateways: Gatewa
     code.invalidConfig,
     `Cannot route by source on interface "${ifName}": prevResult has no address of it, expected at least one`,
   );
-}
-
-function hostPrefix(address: Address): Prefix {
-  return { address, prefixBits: bitsOf(address) };
 }
 
 function addRule(container: Namespace, address: Address, table: number, undo: AddContext["undo"]): void {

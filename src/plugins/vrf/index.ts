@@ -9,7 +9,8 @@
  */
 import { CniError, code, confSchema, versionsFrom } from "../../cni/index.ts";
 import type { KernelRoute, Link, LinkAddress, Namespace } from "../../kernel/index.ts";
-import { bitsOf, formatPrefix, isGlobalUnicast, samePrefix } from "../../net/index.ts";
+import type { Prefix } from "../../net/index.ts";
+import { formatPrefix, hostPrefix, isGlobalUnicast, isLinkLocalUnicast, samePrefix } from "../../net/index.ts";
 import { RT_TABLE_MAIN, RTN_UNICAST } from "../../netlink/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { AddContext } from "../contract/plugin.ts";
@@ -111,13 +112,13 @@ function isKept({ address, scope, permanent }: LinkAddress): boolean {
 function movable(container: Namespace, index: number): readonly KernelRoute[] {
   const routes = ([4, 6] as const).flatMap((family) => container.routes.list(family, { index, table: RT_TABLE_MAIN }));
   return routes.filter(
-    ({ scope, type, dst }) => scope === 0 && type === RTN_UNICAST && !isLinkLocal(dst.address.bytes),
+    ({ scope, type, dst }) => scope === 0 && type === RTN_UNICAST && !isLinkLocal(dst),
   );
 }
 
 /** fe80::/10: the kernel makes these anew. */
-function isLinkLocal(bytes: Uint8Array): boolean {
-  return bytes.length === 16 && bytes[0] === 0xfe && ((bytes[1] ?? 0) & 0xc0) === 0x80;
+function isLinkLocal({ address }: Prefix): boolean {
+  return address.family === 6 && isLinkLocalUnicast(address);
 }
 
 function plain({ dst, gateway, index, source, metric, onLink, mtu, advmss, scope }: KernelRoute): KernelRouteParts {
@@ -146,7 +147,7 @@ async function restoreAddresses(
   }
 
   async function waitForRoute({ address }: LinkAddress): Promise<void> {
-    const wanted = { address, prefixBits: bitsOf(address) };
+    const wanted = hostPrefix(address);
     for (const pauseMs of pausesMs) {
       if (pauseMs > 0) await sleep(pauseMs);
       if (container.routes.list(6, { table }).some(({ dst }) => samePrefix(dst, wanted))) return;

@@ -5,7 +5,7 @@
  */
 import type { IptablesChange } from "../../../exec/index.ts";
 import type { Prefix } from "../../../net/index.ts";
-import { bitsOf, formatPrefix, networkOf } from "../../../net/index.ts";
+import { formatPrefix, hostPrefix, networkOf } from "../../../net/index.ts";
 import type { ValidAttachment } from "../../contract/plugin.ts";
 import { hasChain, hasRule, jumpOf, optionOf, ruleText, rulesOf } from "../iptables-rule.ts";
 import type { NatHandles } from "../nat-chain.ts";
@@ -57,7 +57,7 @@ export interface MasqueradeRules {
 export function masqueradeRules(family: 4 | 6, masquerade: Masquerade): MasqueradeRules {
   const chain = masqueradeChain(masquerade);
   const comment = ["-m", "comment", "--comment", masqueradeComment(masquerade)];
-  const host = ({ address }: Prefix) => formatPrefix({ address, prefixBits: bitsOf(address) });
+  const host = ({ address }: Prefix) => formatPrefix(hostPrefix(address));
   return {
     chain,
     accept: masquerade.addresses.map((address) => ["-d", formatPrefix(networkOf(address)), ...comment, "-j", "ACCEPT"]),
