@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
-import { findExecutable, lateDhcpDaemon, openIptables, openNftTool } from "../exec/index.ts";
+import {
+  findExecutable, lateDhcpDaemon, openFirewalld, openIptables, openNftTool,
+} from "../exec/index.ts";
 import type { LeaseStore, NodeStores, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
@@ -82,6 +84,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     openIptables({ exclusive: (work) => alone(iptablesLock, work, log), env: surroundings.env }),
   );
   const nftTool = once(() => openNftTool({ env: surroundings.env }));
+  const firewalld = once(() => openFirewalld({ env: surroundings.env }));
   const modules = once(() => openNodeModules(options));
   const leases = new Map<string, LeaseStore>();
   const node = {
@@ -95,6 +98,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get containerIfPresent() { return present.value(); },
     get iptables() { return iptables.value(); },
     get nftTool() { return nftTool.value(); },
+    get firewalld() { return firewalld.value(); },
     get modules() { return modules.value(); },
     dhcpDaemon: lateDhcpDaemon,
     leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),

@@ -4,7 +4,7 @@
  */
 import type { Result } from "../../src/cni/index.ts";
 import type { IptablesOptions } from "../../src/exec/index.ts";
-import { openIptables, openNftTool } from "../../src/exec/index.ts";
+import { openFirewalld, openIptables, openNftTool } from "../../src/exec/index.ts";
 import { openOwnNamespace } from "../../src/kernel/index.ts";
 import type { AddContext, Attachment, DelContext, Plugin, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
 import { addWith } from "./handles.ts";
@@ -31,6 +31,7 @@ export function firewallContext(options: Partial<IptablesOptions> = {}): Firewal
     host, lines,
     iptables: openIptables({ env: process.env, ...options }),
     nftTool: openNftTool({ env: process.env }),
+    firewalld: openFirewalld({ env: process.env }),
     get container(): never { return unexpected(); },
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },

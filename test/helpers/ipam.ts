@@ -82,6 +82,7 @@ function contextOf({ modules = builtIn, bootId = "now",
     get containerIfPresent(): never { return unexpected(); },
     get iptables(): never { return unexpected(); },
     get nftTool(): never { return unexpected(); },
+    get firewalld(): never { return unexpected(); },
     modules,
     dhcpDaemon: unexpected,
     leases: (choice) => choice.type === "files"

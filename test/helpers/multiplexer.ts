@@ -159,6 +159,7 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
     host: namespace, container: namespace, containerIfPresent: namespace,
     get iptables() { return absent("iptables")(); },
     get nftTool() { return absent("nft")(); },
+    get firewalld() { return absent("firewalld")(); },
     modules: {
       node: { name: "node", index: null },
       allocate: absent("modules"), kindOf: absent("modules"), whyGone: absent("modules"),

@@ -176,6 +176,7 @@ const offlineHandles: Handles = {
   get containerIfPresent(): never { throw new NeedsHost(); },
   get iptables(): never { throw new NeedsHost(); },
   get nftTool(): never { throw new NeedsHost(); },
+  get firewalld(): never { throw new NeedsHost(); },
   get modules(): never { throw new NeedsHost(); },
   dhcpDaemon() { throw new NeedsHost(); },
   leases: () => storeOfNode,

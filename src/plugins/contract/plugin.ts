@@ -1,5 +1,5 @@
 import type { Result } from "../../cni/index.ts";
-import type { DhcpDaemon, Iptables, NftTool } from "../../exec/index.ts";
+import type { DhcpDaemon, Firewalld, Iptables, NftTool } from "../../exec/index.ts";
 import type { LeaseStore, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
 import type { AttachmentFiles, ContainerFiles } from "../../store/index.ts";
@@ -66,6 +66,7 @@ export interface Handles {
   readonly iptables: Iptables;
   /** For words of nft that `host.nftables` has no expressions for. */
   readonly nftTool: NftTool;
+  readonly firewalld: Firewalld;
   readonly modules: ModuleHost;
   /** The DHCP daemon at a unix socket; nothing is asked of it yet. */
   dhcpDaemon(socketPath: string): DhcpDaemon;
