@@ -8,7 +8,7 @@ export type {
 export type { Rule } from "./rtnetlink/rules.ts";
 export type { QdiscPlace } from "./rtnetlink/qdiscs.ts";
 export type { ForwardingEntry } from "./rtnetlink/neighbours.ts";
-export type { NftRule, Nftables } from "./netfilter/nftables.ts";
+export type { NftRule, Nftables, WholeNftRule } from "./netfilter/nftables.ts";
 export type { OriginalPort } from "./netfilter/conntrack.ts";
 export { udpPortFilter } from "./packet-filter.ts";
 export type { PacketSocket, ReceivedPacket } from "./packet-socket.ts";

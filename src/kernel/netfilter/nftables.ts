@@ -17,6 +17,12 @@ export interface NftRule {
   readonly jump?: string;
 }
 
+/** A rule as listed with all that it does; what our tables of expressions do not know is left as bytes. */
+export interface WholeNftRule {
+  readonly handle: bigint;
+  readonly expressions: readonly ValueOf<typeof nft.expressionAttrs>[];
+}
+
 /** nftables of one namespace, over nfnetlink. */
 export interface Nftables {
   /**
@@ -32,6 +38,8 @@ export interface Nftables {
   update(plan: () => readonly NftChange[]): Promise<void>;
   /** The rules of a chain in order; undefined when the table or chain is missing. */
   rules(chain: ChainName): readonly NftRule[] | undefined;
+  /** The same rules by what they do, which takes longer to read. */
+  wholeRules(chain: ChainName): readonly WholeNftRule[] | undefined;
   exists(chain: ChainName): boolean;
   /**
    * False when this kernel has no nf_tables or refuses a dry transaction in this namespace; what it cannot do just now
@@ -66,6 +74,7 @@ export function openNftables(socket: () => NetlinkSocket, slow: SlowRequests, ti
     commit: (changes) => commit(slow, changes),
     update: (plan) => one(() => update(socket, slow, plan, time)),
     rules: (chain) => rules(socket(), chain),
+    wholeRules: (chain) => wholeRules(socket(), chain),
     exists: (chain) => chainExists(socket(), chain),
     usable: () => usable(socket),
   };
@@ -106,17 +115,25 @@ function currentGeneration(socket: NetlinkSocket): number {
 
 /** A dump does not tell a missing chain from an empty one, so an empty list is looked at twice. */
 function rules(socket: NetlinkSocket, chain: ChainName): readonly NftRule[] | undefined {
-  const header = { family: nft.nfproto[chain.family] };
-  const listed = socket.dump(
-    {
-      operation: `list the rules of ${nft.chainText(chain)}`,
-      type: nft.nftMessage.getRule, body: nft.listedRuleBody, header,
-      attributes: { table: chain.table, chain: chain.chain },
-    },
-    nft.listedRuleBody,
-    ({ attributes }) => toRule(chain, attributes),
-  );
+  const listed = socket.dump(listing(chain), nft.listedRuleBody, ({ attributes }) => toRule(chain, attributes));
   return listed.length > 0 || chainExists(socket, chain) ? listed : undefined;
+}
+
+function wholeRules(socket: NetlinkSocket, chain: ChainName): readonly WholeNftRule[] | undefined {
+  const listed = socket.dump(listing(chain), nft.ruleBody, ({ attributes }) => {
+    const { handle, expressions } = attributes;
+    if (attributes.table !== chain.table || attributes.chain !== chain.chain || handle === undefined) return undefined;
+    return { handle, expressions: expressions?.list ?? [] };
+  });
+  return listed.length > 0 || chainExists(socket, chain) ? listed : undefined;
+}
+
+function listing(chain: ChainName) {
+  return {
+    operation: `list the rules of ${nft.chainText(chain)}`,
+    type: nft.nftMessage.getRule, body: nft.listedRuleBody, header: { family: nft.nfproto[chain.family] },
+    attributes: { table: chain.table, chain: chain.chain },
+  };
 }
 
 /** Kernels before 3.16 ignore the filter of a dump, and the comparison costs nothing. */

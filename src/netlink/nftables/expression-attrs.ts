@@ -95,6 +95,11 @@ const natAttrs = attrs({
   flags:    [7, u32be],  // NFTA_NAT_FLAGS: NF_NAT_RANGE_*
 });
 
+/** NFTA_MATCH_*: a match of iptables', its settings left as they are. */
+const matchAttrs = attrs({
+  name: [1, stringz],  // NFTA_MATCH_NAME: "conntrack"
+});
+
 /** NFTA_EXPR_*. */
 export const expressionAttrs = attrs({
   name: [1, stringz],
@@ -111,5 +116,6 @@ export const expressionAttrs = attrs({
     counter: counterAttrs,
     masq: attrs({}),
     nat: natAttrs,
+    match: matchAttrs,
   })],
 });
