@@ -8,7 +8,7 @@ import { runTool, toolFinder } from "./tools.ts";
  * daemon: it is its runtime configuration, as org.fedoraproject.FirewallD1.zone's addSource changes it.
  */
 export interface Firewalld {
-  /** The program is there and so is a bus; no process is started to find out, and whether the daemon runs is not known. */
+  /** The program is there and so is a bus; no process is started to find out. Whether the daemon runs is not known. */
   mayRun(): boolean;
   /** The daemon answers. */
   running(): Promise<boolean>;

@@ -7,6 +7,7 @@ import { bridge } from "./bridge/index.ts";
 import { dhcp } from "./dhcp/index.ts";
 import { dummy } from "./dummy/index.ts";
 import { flannel } from "./flannel/index.ts";
+import { firewall } from "./firewall/index.ts";
 import { hostDevice } from "./host-device/index.ts";
 import { hostLocal } from "./host-local/index.ts";
 import { ipvlan } from "./ipvlan/index.ts";
@@ -36,6 +37,7 @@ const ofTheReference: readonly Plugin[] = [
   bridge,
   dhcp,
   dummy,
+  firewall,
   hostDevice,
   hostLocal,
   ipvlan,

@@ -57,8 +57,8 @@ firewalld("that does not run has done nothing", () => withPretender({ status: 25
   }));
 
 for (const [name, said, verb] of [
-  ["a source that the zone has already", { status: 0, stderr: "Warning: ZONE_ALREADY_SET: '10.0.0.2/32' already bound" },
-    "addSources"],
+  ["a source that the zone has already", { status: 0,
+    stderr: "Warning: ZONE_ALREADY_SET: '10.0.0.2/32' already bound" }, "addSources"],
   ["a source that no zone has", { status: 30, stderr: "Error: UNKNOWN_SOURCE: '10.0.0.2/32' is not in any zone" },
     "removeSources"],
 ] as const) {
@@ -71,8 +71,8 @@ for (const [name, said, message] of [
   ["a zone that there is not", { status: 112, stderr: "Error: INVALID_ZONE: nozone" },
     "Cannot add-source 10.0.0.2/32 fd00::2/128 in zone \"z\" with firewall-cmd: INVALID_ZONE: nozone"],
   ["one of several sources, although it ends well", { status: 0,
-    stderr: "Warning: ZONE_ALREADY_SET: 'fd00::2/128' already bound\nWarning: ZONE_CONFLICT: '10.0.0.2/32' already bound" },
-    "Cannot add-source 10.0.0.2/32 fd00::2/128 in zone \"z\" with firewall-cmd: ZONE_CONFLICT: '10.0.0.2/32' already bound"],
+    stderr: "Warning: ZONE_ALREADY_SET: 'fd00::2/128' bound\nWarning: ZONE_CONFLICT: '10.0.0.2/32' bound" },
+    "Cannot add-source 10.0.0.2/32 fd00::2/128 in zone \"z\" with firewall-cmd: ZONE_CONFLICT: '10.0.0.2/32' bound"],
   ["without a word", { status: 3 },
     "Cannot add-source 10.0.0.2/32 fd00::2/128 in zone \"z\" with firewall-cmd: it ended with status 3"],
 ] as const) {
@@ -81,8 +81,8 @@ for (const [name, said, message] of [
   }));
 }
 
-firewalld("tells the first source that the zone lacks", () => withPretender({ status: 0, stdout: "10.0.0.2/32 10.9.0.0/16" },
-  async (one, asked) => {
+firewalld("tells the first source that the zone lacks", () => withPretender(
+  { status: 0, stdout: "10.0.0.2/32 10.9.0.0/16" }, async (one, asked) => {
     assert.is(await one.missingSource("trusted", two), "fd00::2/128");
     assert.is(await one.missingSource("trusted", two.slice(0, 1)), undefined);
     assert.match(asked(), /^--zone=trusted --list-sources\n/);

@@ -88,6 +88,7 @@ const rows: readonly (readonly [type: string, schema: string, conf: () => JsonOb
   ["host-device", "host-device", () => ({ ipam: leased })],
   ["portmap", "portmap", () => ({ backend: "nftables", runtimeConfig: { portMappings: [
     { hostPort: 8080, containerPort: 80, protocol: "tcp" }] } }), { prevResult }],
+  ["firewall", "firewall", () => ({ backend: "nftables", ingressPolicy: "same-bridge" }), { prevResult }],
   ["bridge with host-local", "host-local", () => ({ ...onBridge,
     ipam: { type: "host-local", dataDir: directory, ranges: [[{ subnet: "10.1.0.0/16" }]], routes } })],
   ["bridge with static", "static", () => ({ ...onBridge,

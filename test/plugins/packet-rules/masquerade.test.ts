@@ -10,8 +10,9 @@ import {
   masqueradeChain, masqueradeChange, masqueradeComment, staleMasqueradeChains,
 } from "../../../src/plugins/packet-rules/masquerade/iptables.ts";
 import {
-  attachmentHash, masqueradeRuleComment, masqueradeSetup, networkHash, staleMasqueradeRules,
-} from "../../../src/plugins/packet-rules/masquerade/nftables.ts";
+  attachmentComment, attachmentHash, networkHash, staleRules,
+} from "../../../src/plugins/packet-rules/attachment-comment.ts";
+import { masqueradeSetup } from "../../../src/plugins/packet-rules/masquerade/nftables.ts";
 import { throws } from "../../helpers/errors.ts";
 import { firewallContext, natTable } from "../../helpers/firewall.ts";
 import { kernelSuite, nftJson, run } from "../../helpers/netns.ts";
@@ -34,7 +35,7 @@ names("hashes of an nftables comment", () => {
   assert.is(attachmentHash("eth0", "one"), "287fc69eff0574a2");
 });
 names("an nftables comment is cut to 128 bytes and holds no quotes", () => {
-  const comment = masqueradeRuleComment({ network: `n"et`, ifName: "eth0", containerId: "c".repeat(200) });
+  const comment = attachmentComment({ network: `n"et`, ifName: "eth0", containerId: "c".repeat(200) });
   assert.is(new TextEncoder().encode(comment).length, 128);
   assert.match(comment, /^[0-9a-f]{16}-[0-9a-f]{16}, net: net, if: eth0, id: c+$/);
 });
@@ -75,7 +76,7 @@ lines.run();
 
 const setup = suite("masqueradeSetup");
 setup("replaces the attachment's own rules and leaves those of others", () => {
-  const own = masqueradeRuleComment(pod), other = masqueradeRuleComment({ ...pod, ifName: "eth1" });
+  const own = attachmentComment(pod), other = attachmentComment({ ...pod, ifName: "eth1" });
   const existing = [{ handle: 7n, comment: own }, { handle: 8n, comment: other }, { handle: 9n }];
   const changes = masqueradeSetup({ rules: ({ chain }) => chain === "masq_checks" ? existing : undefined }, pod);
   assert.equal(changes.filter((change) => change.do === "delete rule").map(({ handle }) => handle), [7n]);
@@ -93,10 +94,10 @@ stale("of iptables takes chains whose name proves the owner", () => {
     [masqueradeChain({ network: "test", containerId: "gone" })]);
 });
 stale("of nftables takes rules of the network that no valid attachment accounts for", () => {
-  const comment = (network: string, ifName: string) => masqueradeRuleComment({ network, ifName, containerId: "c" });
+  const comment = (network: string, ifName: string) => attachmentComment({ network, ifName, containerId: "c" });
   const rules = [{ handle: 1n, comment: comment("test", "eth0") }, { handle: 2n, comment: comment("test", "eth1") },
     { handle: 3n, comment: comment("other", "eth1") }, { handle: 4n }];
-  assert.equal(staleMasqueradeRules(rules, "test", [{ containerID: "c",
+  assert.equal(staleRules(rules, "test", [{ containerID: "c",
     ifname: "eth0" }]).map(({ handle }) => handle), [2n]);
 });
 stale.run();
@@ -143,15 +144,15 @@ kernel("with nftables makes one commented rule for an address, and takes it back
   const second = { ...pod, ifName: "eth1" };
   for (let i = 0; i < 2; i++) await setupMasquerade(context, pod, "nftables", context.undo);
   await setupMasquerade(context, second, "nftables", context.undo);
-  assert.equal(checks(), [masqueradeRuleComment(pod), masqueradeRuleComment(pod), masqueradeRuleComment(second),
-    masqueradeRuleComment(second)]);
+  assert.equal(checks(), [attachmentComment(pod), attachmentComment(pod), attachmentComment(second),
+    attachmentComment(second)]);
   const listing = run("nft", "list", "table", "inet", "cni_plugins_masquerade");
   assert.ok(listing.includes("ip saddr 10.1.0.5 ip daddr != 10.1.0.0/24 masquerade"));
   assert.ok(listing.includes("ip6 saddr fd00:1::5 ip6 daddr != fd00:1::/64 masquerade"));
   assert.match(listing,
     /type nat hook postrouting priority srcnat; policy accept;\s+ip daddr 224\.0\.0\.0\/4 return\s+ip6 daddr ff00::\/8 return\s+goto masq_checks\s/);
   for (let i = 0; i < 2; i++) await teardownMasquerade(context, pod);
-  assert.equal(checks(), [masqueradeRuleComment(second), masqueradeRuleComment(second)]);
+  assert.equal(checks(), [attachmentComment(second), attachmentComment(second)]);
   await context.unwind();
   assert.equal(checks(), []);
 }));
@@ -166,7 +167,7 @@ for (const backend of ["iptables", "nftables"] satisfies FirewallBackend[]) {
         && natTable(6).includes(`:${masqueradeChain(one)}`);
       assert.equal([pod, gone, other].map(has), [true, false, true]);
     } else {
-      assert.equal(new Set(checks()), new Set([masqueradeRuleComment(pod), masqueradeRuleComment(other)]));
+      assert.equal(new Set(checks()), new Set([attachmentComment(pod), attachmentComment(other)]));
     }
     await context.unwind();
   }));

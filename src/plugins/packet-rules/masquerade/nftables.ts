@@ -7,8 +7,8 @@ import { networkOf, parsePrefix } from "../../../net/index.ts";
 import type { ChainName, NftChange } from "../../../netlink/index.ts";
 import { nft } from "../../../netlink/index.ts";
 import type { ValidAttachment } from "../../contract/plugin.ts";
+import { attachmentComment, ownRules, staleRules } from "../attachment-comment.ts";
 import { fixedChain } from "../fixed-chain.ts";
-import { sha512Hex } from "../sha512.ts";
 import type { Masquerade } from "./masquerade.ts";
 
 type Owner = Omit<Masquerade, "addresses">;
@@ -23,23 +23,19 @@ export async function setMasqueradeRules(nftables: Nftables, masquerade: Masquer
 }
 
 export async function deleteMasqueradeRules(nftables: Nftables, owner: Owner): Promise<void> {
-  const prefix = commentPrefix(owner);
-  await nftables.update(() => deletions(
-    (nftables.rules(checks) ?? []).filter((one) => one.comment?.startsWith(prefix)),
-  ));
+  await nftables.update(() => deletions(ownRules(nftables.rules(checks) ?? [], owner)));
 }
 
 /** Deletes rules of this network that no valid attachment accounts for. */
 export async function collectMasqueradeRules(
   nftables: Nftables, network: string, valid: readonly ValidAttachment[],
 ): Promise<void> {
-  await nftables.update(() => deletions(staleMasqueradeRules(nftables.rules(checks) ?? [], network, valid)));
+  await nftables.update(() => deletions(staleRules(nftables.rules(checks) ?? [], network, valid)));
 }
 
 /** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
 export function masqueradeSetup(nftables: Pick<Nftables, "rules">, masquerade: Masquerade): readonly NftChange[] {
-  const prefix = commentPrefix(masquerade);
-  const comment = masqueradeRuleComment(masquerade);
+  const comment = attachmentComment(masquerade);
   const existing = nftables.rules(checks);
   return [
     { do: "add table", family, table, comment: "IP masquerade for CNI networks" },
@@ -62,7 +58,7 @@ export function masqueradeSetup(nftables: Pick<Nftables, "rules">, masquerade: M
       ],
       { type: "nat", hook: "postrouting", priority: 100 },
     ),
-    ...deletions((existing ?? []).filter((one) => one.comment?.startsWith(prefix))),
+    ...deletions(ownRules(existing ?? [], masquerade)),
     ...masquerade.addresses.map((address): NftChange => ({
       do: "add rule",
       ...checks,
@@ -75,45 +71,6 @@ export function masqueradeSetup(nftables: Pick<Nftables, "rules">, masquerade: M
       ),
     })),
   ];
-}
-
-export function staleMasqueradeRules(
-  rules: readonly NftRule[],
-  network: string,
-  valid: readonly ValidAttachment[],
-): readonly NftRule[] {
-  const kept = new Set(
-    valid.map(({ containerID, ifname }) =>
-      masqueradeRuleComment({ network, containerId: containerID, ifName: ifname }),
-    ),
-  );
-  const prefix = `${networkHash(network)}-`;
-  return rules.filter(({ comment }) => comment?.startsWith(prefix) === true && !kept.has(comment));
-}
-
-/**
- * `<hash of network>-<hash of interface and container>, net: ..., if: ..., id: ...`, cut where nft would refuse more.
- */
-export function masqueradeRuleComment(owner: Owner): string {
-  const plain = (text: string) => text.replaceAll('"', "");
-  const comment = `${commentPrefix(owner)}, net: ${plain(owner.network)}, if: ${plain(owner.ifName)}, id: ` +
-    `${plain(owner.containerId)}`;
-  const bytes = new TextEncoder().encode(comment);
-  return bytes.length <= nft.maxCommentBytes
-    ? comment
-    : new TextDecoder().decode(bytes.subarray(0, nft.maxCommentBytes), { stream: true });
-}
-
-function commentPrefix({ network, ifName, containerId }: Owner): string {
-  return `${networkHash(network)}-${attachmentHash(ifName, containerId)}`;
-}
-
-export function networkHash(network: string): string {
-  return sha512Hex(network).slice(0, 16);
-}
-
-export function attachmentHash(ifName: string, containerId: string): string {
-  return sha512Hex(`${ifName}:${containerId}`).slice(0, 16);
 }
 
 function deletions(rules: readonly NftRule[]): readonly NftChange[] {
