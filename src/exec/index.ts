@@ -1,6 +1,6 @@
 /**
- * Other programs: those we run (plugin executables found on CNI_PATH, iptables and firewalld when that backend is chosen,
- * and nft for what an operator says in its words and we cannot), and the DHCP daemon, which we speak to.
+ * Other programs: those we run (plugin executables found on CNI_PATH, iptables and firewalld when that backend is
+ * chosen, and nft for what an operator says in its words and we cannot), and the DHCP daemon, which we speak to.
  */
 export type { DhcpDaemon } from "./dhcp-daemon.ts";
 export { lateDhcpDaemon } from "./late-dhcp-daemon.ts";
