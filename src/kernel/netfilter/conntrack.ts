@@ -5,7 +5,7 @@ import type { NetlinkSocket } from "../socket.ts";
 
 /** Connection tracking entries of one namespace (nfnetlink, ctnetlink). */
 export interface Conntrack {
-  /** Deletes entries whose original direction has this protocol number and destination port; says how many. */
+  /** Deletes entries whose original direction has this protocol number and destination port, if any; says how many. */
   deleteByOriginalPort(entry: OriginalPort): number;
 }
 
@@ -13,7 +13,8 @@ export interface OriginalPort {
   readonly family: 4 | 6;
   /** IPPROTO_*: 17 is UDP. */
   readonly protocol: number;
-  readonly destinationPort: number;
+  /** Absent: any. */
+  readonly destinationPort?: number;
   /** Only entries whose destination was translated: to this address, or with true to any. */
   readonly translatedTo?: Address | true;
 }
@@ -39,22 +40,30 @@ const deletesPerDatagram = 256;
 /** linux/socket.h AF_INET, AF_INET6. */
 const addressFamily = { 4: 2, 6: 10 } as const;
 
+function describe({ protocol, destinationPort }: OriginalPort): string {
+  return `of protocol ${protocol}${destinationPort === undefined ? "" : ` to port ${destinationPort}`}`;
+}
+
 function list(socket: NetlinkSocket, entry: OriginalPort): readonly Entry[] {
   const { family, protocol, destinationPort } = entry;
+  const port = destinationPort === undefined ? {} : { destinationPort };
   return socket.dump(
     {
-      operation: `list connections of protocol ${protocol} to port ${destinationPort}`,
+      operation: `list connections ${describe(entry)}`,
       type: conntrackMessage.get, body: conntrackBody, header: { family: addressFamily[family] },
       attributes: {
-        original: { protocol: { number: protocol, destinationPort } },
-        filter: { originalFlags: filterField.protocol | filterField.destinationPort, replyFlags: 0 },
+        original: { protocol: { number: protocol, ...port } },
+        filter: {
+          originalFlags: filterField.protocol | (destinationPort === undefined ? 0 : filterField.destinationPort),
+          replyFlags: 0,
+        },
       },
     },
     conntrackBody,
     // Kernels before 5.8 list everything.
     ({ header, attributes }) => header.family === addressFamily[family]
       && attributes.original?.protocol?.number === protocol
-      && attributes.original.protocol.destinationPort === destinationPort
+      && (destinationPort === undefined || attributes.original.protocol.destinationPort === destinationPort)
       && isTranslated(attributes, entry) ? attributes : undefined,
   );
 }
@@ -72,15 +81,15 @@ function isTranslated({ original, reply }: Entry, { family, translatedTo }: Orig
 /** Entries that went away since they were listed are not counted. */
 function deleteEntries(
   socket: NetlinkSocket,
-  { family, protocol, destinationPort }: OriginalPort,
+  entry: OriginalPort,
   entries: readonly Entry[],
 ): number {
   let deleted = 0;
   for (let start = 0; start < entries.length; start += deletesPerDatagram) {
     const errors = socket.executeAll(entries.slice(start, start + deletesPerDatagram).map(({ original, id, zone }) => ({
-      operation: `delete a connection of protocol ${protocol} to port ${destinationPort}`,
+      operation: `delete a connection ${describe(entry)}`,
       type: conntrackMessage.delete, flags: NLM_F_ACK, body: conntrackBody,
-      header: { family: addressFamily[family] }, attributes: { original, id, zone },
+      header: { family: addressFamily[entry.family] }, attributes: { original, id, zone },
     })));
     const refusal = errors.find((error) => error !== undefined && error.errnoName !== "ENOENT");
     if (refusal !== undefined) throw refusal;

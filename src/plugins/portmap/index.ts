@@ -59,19 +59,26 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
   async del(call, context) {
     const owner = ownerOf(call);
     const { backend } = call.conf;
+    let isFound = false;
     // Of containers that never had mappings no tool is asked for, nor need there be one.
     const isAsked = (call.conf.runtimeConfig?.portMappings ?? []).length > 0;
     // With an unknown backend ADD has made nothing, and the attachment must stay deletable.
     if (backend === "nftables") {
+      isFound = nftablesHolds(context, owner);
       await teardown(context, backend, owner);
     } else {
       const mayHold = (family: 4 | 6): boolean => isAsked || iptables.mayHoldPortmapRules(context, family, owner);
-      await teardown(context, "iptables", owner, families.filter(mayHold));
+      const held = families.filter(mayHold);
+      await teardown(context, "iptables", owner, held);
+      isFound = held.length > 0;
       // What ADD has chosen by itself is asked for only where the other choice has left something.
-      if (backend !== "iptables" && nftablesHolds(context, owner) && await onlyNftables(context))
+      if (backend !== "iptables" && nftablesHolds(context, owner) && await onlyNftables(context)) {
+        isFound = true;
         await teardown(context, "nftables", owner);
+      }
     }
-    forgetDeadConnections(call, context);
+    if (isAsked) forgetDeadConnections(call, context);
+    else if (isFound) forgetAllConnections(call, context);
   },
 
   async check(call, handles) {
@@ -177,6 +184,20 @@ function forgetDeadConnections(
     ? addresses.map(({ address }) => ({ family: address.family, translatedTo: address }))
     : ([4, 6] as const).map((family) => ({ family, translatedTo: true } as const));
   for (const which of dead) forgetConnections(handles, mappings, which);
+}
+
+/** Of a container that had mappings, of which nothing is said any more. */
+function forgetAllConnections(
+  { attachment, prevResult }: LaterCall<Partial<PortmapConf>>, { host, log }: Pick<Handles, "host" | "log">,
+): void {
+  if (prevResult === undefined || !hasConnections(host)) return;
+  for (const { address } of containerAddresses(prevResult, attachment.ifName)) {
+    try {
+      host.conntrack.deleteByOriginalPort({ family: address.family, protocol: udp, translatedTo: address });
+    } catch (error) {
+      log.warn(`Cannot delete UDP connections to ${formatAddress(address)}: ${messageOf(error)}`);
+    }
+  }
 }
 
 /** UDP has no end: packets of an old connection would go on to the container that had the port before. */

@@ -39,6 +39,24 @@ for (const backend of ["iptables", "nftables", undefined] as const) {
   });
 }
 
+forget("forgets the UDP connections to the container, where prevResult says its addresses", async () => {
+  const connection = (source: string, port: number, to: string) => run("conntrack", "-I", "-p", "udp", "-s", source,
+    "-d", "192.0.2.1", "--sport", "1000", "--dport", `${port}`, "-r", to, "-q", source, "--reply-port-src", "81",
+    "--reply-port-dst", "1000", "-t", "100");
+  const seen = () => run("sh", "-c", "conntrack -L 2>/dev/null").split("\n").flatMap((line) =>
+    /src=(\S+) dst=192\.0\.2\.1/.exec(line)?.[1] ?? []).toSorted();
+  await add(withPorts("nftables"));
+  connection("10.9.0.1", 8081, "10.0.0.2");
+  connection("10.9.0.2", 9999, "10.0.0.2"); // of a mapping that nobody knows any more
+  connection("10.9.0.3", 8081, "10.0.0.7"); // another container's
+  for (const containerId of ["never", "1234"])
+    await call(portmap, "del", { conf: { backend: "nftables" }, prevResult, containerId });
+  assert.equal(seen(), ["10.9.0.3"]);
+  connection("10.9.0.4", 8081, "10.0.0.2");
+  await call(portmap, "del", { conf: { backend: "nftables" }, prevResult });
+  assert.equal(seen(), ["10.9.0.3", "10.9.0.4"], "nothing was found, so nothing is looked for");
+});
+
 forget("with nftables leaves those of the container's other network, which has a DEL of its own", async () => {
   const conf = withPorts("nftables");
   await add(conf);
