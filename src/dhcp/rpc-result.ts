@@ -28,7 +28,8 @@ export const resultShape: GobStruct = {
 
 export function resultFields({ ips, routes, dns }: Result): GobFields {
   return {
-    CNIVersion: "1.1.0",
+    // What the oldest reference plugin that speaks this protocol knows as its newest.
+    CNIVersion: "1.0.0",
     IPs: ips.map(({ address, gateway }) => ({
       Address: netFields(parsePrefix(address)),
       ...(gateway === undefined ? {} : { Gateway: parseAddress(gateway).bytes }),
