@@ -16,6 +16,9 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
     "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",
     "commands/style", "commands/version/index",
   ],
+  "test/commands/ipam-shared.test.ts": [
+    "commands/ipam/check", "commands/ipam/gc", "commands/ipam/pools", "commands/ipam/ranges", "commands/ipam/verdicts",
+  ],
   "test/commands/page.test.ts": ["commands/all"],
   "test/commands/state.test.ts": [
     "commands/check/index", "commands/gc/index", "commands/status/index", "commands/machine/configuration",

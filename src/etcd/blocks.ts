@@ -48,8 +48,8 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
     ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }) });
   const place = `etcd at ${endpoints.join(", ")}${prefix === usualPrefix ? "" : ` below ${prefix}`}`;
   const keys = (scope: string): Keys => keysOf(prefix, scope);
-  /** Scopes in which this machine is known to be the node it says. */
-  const registered = new Set<string>();
+  /** Scopes in which no machine is known to be this node. */
+  const unregistered = new Set<string>();
   return {
     place,
     async readFor(scope, who) {
@@ -59,10 +59,8 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
         operations: starts.map((start) => rangeOf(start, endOf(start))), act });
       const listed = ranges.flat();
       const machineKey = listed.find(({ key }) => key === own.machine(who.node));
-      if (machineKey !== undefined && who.node === node.name) {
-        refuseOtherMachine(machineKey, { machine, node, place });
-        registered.add(scope);
-      }
+      if (machineKey !== undefined) refuseOtherMachine(machineKey, { machine, node, place });
+      else if (machine !== "") unregistered.add(scope);
       return await readBlocks(client, own, blockIdsIn(listed), act);
     },
     readSome: async (scope, ids) => await readBlocks(client, keys(scope), ids, `read reservations of "${scope}"`),
@@ -70,9 +68,14 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
     async write(scope, changes) {
       const own = keys(scope), steps = changes.map((change) => stepsOf(change, own));
       const compare = steps.flatMap((step) => step.compare), operations = steps.flatMap((step) => step.operations);
-      if (!registered.has(scope) && machine !== "") operations.push(put(own.machine(node.name), machine));
+      if (unregistered.has(scope)) {
+        compare.push(unchanged(own.machine(node.name), undefined));
+        operations.push(put(own.machine(node.name), machine));
+      }
       refuseTooMany(Math.max(compare.length, operations.length), scope);
       const { succeeded } = await transact(client, { compare, operations, act: `write reservations of "${scope}"` });
+      // Whether it was this that failed, the next read tells.
+      unregistered.delete(scope);
       return succeeded;
     },
     status: async () => await whyNotReady(client, place),

@@ -30,6 +30,8 @@ export type {
   Teardown, Undo, ValidAttachment,
 } from "./contract/plugin.ts";
 export { givesNoAddresses } from "./contract/ipam.ts";
+export { hostLocalSchema } from "./host-local/conf.ts";
+export { scopeOf, storeOf } from "./host-local/store.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 
 const ofTheReference: readonly Plugin[] = [

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { listResults } from "../../store/index.ts";
-import { openReservations, reservationsOf } from "../ipam/leases.ts";
+import { fileReservations, reservationsOf } from "../ipam/leases.ts";
 import type { StateOptions } from "../machine/known.ts";
 import { namespaceState, rememberedAttachments, shortId, stateDirs } from "../machine/known.ts";
 import type { ProcessEnvironment } from "../output.ts";
@@ -46,7 +46,7 @@ async function reservationFindings(
   known: ReturnType<typeof rememberedAttachments>,
   ofLibrary: ReadonlySet<string>,
 ): Promise<readonly Finding[]> {
-  const reservations = openReservations(options);
+  const reservations = fileReservations(options);
   const lost = (await reservationsOf(reservations, known))
     .filter(({ state, containerId }) => state === "unknown" && !ofLibrary.has(containerId));
   return lost.map(({ network, address, container }): Finding => ({

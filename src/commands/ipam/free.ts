@@ -1,30 +1,31 @@
 import { formatAddress, isAddress, parseAddress } from "../../net/index.ts";
 import { command } from "../command.ts";
 import { CommandError, UsageError, requireRoot } from "../errors.ts";
-import { stateDirOption } from "../machine/directories.ts";
+import { confDirOption, stateDirOption } from "../machine/directories.ts";
 import { rememberedAttachments } from "../machine/known.ts";
 import { jsonOption } from "../options.ts";
 import type { Reservation, Reservations } from "./leases.ts";
-import { dataDirOption, openReservations, reservationsOf } from "./leases.ts";
+import { dataDirOption, namesOf, openReservations, reservationsOf, toldOf, withNetworks } from "./leases.ts";
 import { refuseUnknown } from "./ls.ts";
 
 export const freeCommand = command({
   about:
     "The container keeps the address if it is still there, and somebody else may get it, too: that is refused unless " +
-    "--force says that it is meant.",
+    "--force says that it is meant, as it is for one of another node.",
   parameters: { address: { count: "some", help: "an address that is reserved" } },
   options: {
     network: { kind: "text", help: "where several networks have reserved the address" },
     force: { kind: "switch", help: "also where the container is there" },
-    ...dataDirOption, ...stateDirOption, ...jsonOption,
+    ...dataDirOption, ...confDirOption, ...stateDirOption, ...jsonOption,
   },
   examples: [{ line: "polynic ipam free 10.244.0.17", help: "after polynic ipam ls has shown whose it is" }],
-  async run({ parameters: { address: words }, options, environment, say, json }) {
+  async run({ parameters: { address: words }, options, environment, say, json, warn }) {
     requireRoot("free addresses");
-    const all = openReservations(options), { network, force = false } = options;
-    if (network !== undefined) refuseUnknown([network], all.networks, all.dataDir);
-    const scope = network === undefined ? all : { ...all, networks: [network] };
-    const reservations = await reservationsOf(scope, rememberedAttachments(options, environment));
+    const all = openReservations(options, { environment, warn }), { network, force = false } = options;
+    if (network !== undefined) refuseUnknown([network], namesOf(all), all.dataDir);
+    const scope = withNetworks(all, network === undefined ? [] : [network]);
+    const listed = await reservationsOf(scope, rememberedAttachments(options, environment));
+    const reservations = listed.filter((one) => network === undefined || one.network === network);
     // All are looked at before any goes.
     const chosen = words.map((word) => meant(word, reservations, all));
     const inUse = chosen.find(({ state }) => state === "in use");
@@ -32,8 +33,17 @@ export const freeCommand = command({
       throw new CommandError(
         `Cannot free ${inUse.address}: container ${inUse.container} has it, expected polynic detach, or --force`,
       );
-    for (const { network, lease } of chosen) await all.store.collect(network, [lease], () => false);
-    const freed = chosen.map(({ lease: _, ...one }) => one);
+    const elsewhere = chosen.find(({ state }) => state === "elsewhere");
+    if (elsewhere !== undefined && !force)
+      throw new CommandError(
+        `Cannot free ${elsewhere.address}: it is of node "${elsewhere.node ?? ""}", where its container may be; ` +
+          "expected polynic ipam free there, or --force",
+      );
+    for (const { lease, of, node } of chosen) {
+      const store = node === undefined ? of.store : of.openAs(node);
+      await store.collect(of.scope, [lease], () => false);
+    }
+    const freed = chosen.map(toldOf);
     if (options.json === true) json(freed);
     else for (const { address, network, container: owner } of freed)
       say(`freed ${address} of ${network}, which ${owner} had`);

@@ -1,14 +1,19 @@
-/** Address reservations of this machine, with the containers that have them. */
+/** Address reservations of this machine and of stores that it shares, with the containers that have them. */
 import { readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { LeaseStore, ListedLease } from "../../ipam/index.ts";
+import type { ListedLease } from "../../ipam/index.ts";
 import { formatAddress, isIdentifier } from "../../net/index.ts";
 import { bootId } from "../../os/index.ts";
 import { openFileLeases } from "../../store/index.ts";
+import { configurationFiles, isReadable } from "../machine/configuration.ts";
+import { confDirs } from "../machine/directories.ts";
 import type { Remembered } from "../machine/known.ts";
 import { namespaceState, shortId } from "../machine/known.ts";
 import type { OptionTable } from "../options.ts";
+import type { Output, ProcessEnvironment } from "../output.ts";
+import type { Pool, ScopeOfMachine } from "./pools.ts";
+import { poolsOf, sharedScopes } from "./pools.ts";
 
 export const usualDataDirectory = "/var/lib/cni/networks";
 
@@ -16,22 +21,58 @@ export const dataDirOption = {
   "data-dir": {
     kind: "text",
     value: "DIRECTORY",
-    help: `where reservations are (ipam.dataDir); default: ${usualDataDirectory}`,
+    help: `where reservations in files are (ipam.dataDir); default: ${usualDataDirectory}`,
   },
 } as const satisfies OptionTable;
 
 export interface Reservations {
   readonly dataDir: string;
-  readonly store: LeaseStore;
-  /** Names of networks that have any. */
-  readonly networks: readonly string[];
+  /** By their stores; those in files by the networks that have any. */
+  readonly scopes: readonly ScopeOfMachine[];
 }
 
-export function openReservations({ "data-dir": dataDir = usualDataDirectory }: {
-  readonly "data-dir": string | undefined;
-}): Reservations {
-  const node = { name: hostname(), bootId: bootId() };
-  return { dataDir, store: openFileLeases({ dataDir, node }), networks: networksIn(dataDir) };
+interface Machine extends Pick<Output, "warn"> {
+  readonly environment: ProcessEnvironment;
+}
+
+interface Places {
+  readonly "data-dir"?: string | undefined;
+  readonly "conf-dir"?: string | undefined;
+}
+
+/** Networks whose reservations nodes share are known by this machine's configurations. */
+export function openReservations(options: Places, machine: Machine): Reservations {
+  const files = fileReservations(options);
+  return { ...files, scopes: [...files.scopes, ...sharedScopes(poolsOfMachine(options), machine)] };
+}
+
+export function fileReservations({ "data-dir": dataDir = usualDataDirectory }: Places): Reservations {
+  return { dataDir, scopes: fileScopes(dataDir) };
+}
+
+export function poolsOfMachine({ "conf-dir": confDir }: Places): readonly Pool[] {
+  return configurationFiles(confDirs({ "conf-dir": confDir })).filter(isReadable)
+    .flatMap(({ configuration }) => poolsOf(configuration));
+}
+
+function fileScopes(dataDir: string): readonly ScopeOfMachine[] {
+  return networksIn(dataDir).map((name) => fileScope(name, dataDir));
+}
+
+/** What a network has in files, if anything. */
+export function fileScope(name: string, dataDir = usualDataDirectory): ScopeOfMachine {
+  const store = openFileLeases({ dataDir, node: { name: hostname(), bootId: bootId() } });
+  return { scope: name, networks: [name], store, node: "", openAs: () => store };
+}
+
+/** Those of the scopes that a network has; all of them without a name. */
+export function withNetworks({ dataDir, scopes }: Reservations, names: readonly string[]): Reservations {
+  if (names.length === 0) return { dataDir, scopes };
+  return { dataDir, scopes: scopes.filter(({ networks }) => networks.some((one) => names.includes(one))) };
+}
+
+export function namesOf({ scopes }: Reservations): readonly string[] {
+  return [...new Set(scopes.flatMap(({ networks }) => networks))].sort();
 }
 
 function networksIn(dataDir: string): readonly string[] {
@@ -56,32 +97,42 @@ export interface Reservation {
   readonly interface: string;
   /**
    * in use: its container is there. gone: it is not, and polynic gc takes the address away. unknown: polynic has not
-   * attached it.
+   * attached it. elsewhere: it is on another node.
    */
-  readonly state: "in use" | "gone" | "unknown";
+  readonly state: "in use" | "gone" | "unknown" | "elsewhere";
+  /** Where nodes share the store: whose it is. */
+  readonly node?: string;
   readonly lease: ListedLease;
+  readonly of: ScopeOfMachine;
 }
 
-/** In the order of networks and addresses. */
+/** What people and programs are told of one. */
+export function toldOf({ lease: _, of: __, ...told }: Reservation): Omit<Reservation, "lease" | "of"> {
+  return told;
+}
+
+/** In the order of scopes and addresses. */
 export async function reservationsOf(
-  { store, networks }: Reservations,
+  { scopes }: Reservations,
   known: readonly Remembered[],
 ): Promise<readonly Reservation[]> {
-  const listed = await Promise.all(
-    networks.map(async (network) => (await store.list(network)).map((lease) => toReservation(network, lease, known))),
-  );
+  const listed = await Promise.all(scopes.map(async (of) =>
+    (await of.store.list(of.scope)).map((lease) => toReservation(of, lease, known))));
   return listed.flat();
 }
 
-function toReservation(network: string, lease: ListedLease, known: readonly Remembered[]): Reservation {
-  const { containerId, ifName, pod } = lease.owner;
-  const owner = known.find((one) => one.containerId === containerId);
+function toReservation(of: ScopeOfMachine, lease: ListedLease, known: readonly Remembered[]): Reservation {
+  const { containerId, ifName, pod, node, network = of.scope } = lease.owner;
+  const isElsewhere = of.node !== "" && node !== of.node;
+  const owner = isElsewhere ? undefined : known.find((one) => one.containerId === containerId);
   const named = pod === undefined ? undefined : join(pod.namespace, pod.name);
+  const here = owner === undefined ? "unknown" : namespaceState(owner.netns) === "there" ? "in use" : "gone";
   return {
-    network, containerId, lease,
+    network, containerId, lease, of,
     address: formatAddress(lease.address),
     container: owner?.label ?? named ?? shortId(containerId),
     interface: ifName,
-    state: owner === undefined ? "unknown" : namespaceState(owner.netns) === "there" ? "in use" : "gone",
+    state: isElsewhere ? "elsewhere" : here,
+    ...(of.node === "" ? {} : { node }),
   };
 }

@@ -1,28 +1,31 @@
 import { command } from "../command.ts";
 import { UsageError, requireRoot } from "../errors.ts";
-import { stateDirOption } from "../machine/directories.ts";
+import { confDirOption, stateDirOption } from "../machine/directories.ts";
 import { rememberedAttachments } from "../machine/known.ts";
 import { nearest } from "../nearest.ts";
 import { jsonOption } from "../options.ts";
 import type { Cell } from "../table.ts";
 import type { Reservation } from "./leases.ts";
-import { dataDirOption, openReservations, reservationsOf } from "./leases.ts";
+import { dataDirOption, namesOf, openReservations, reservationsOf, toldOf, withNetworks } from "./leases.ts";
 
 export const lsCommand = command({
   about:
     "State: in use, the container is there; gone, it is not, and polynic gc takes the address away; unknown, another " +
-    "program has reserved it, or polynic has forgotten it.",
+    "program has reserved it, or polynic has forgotten it; elsewhere, it is another node's. Networks whose addresses " +
+    "nodes share are found by this machine's configurations.",
   parameters: { network: { count: "any", help: "names of networks; default: all that have reservations" } },
-  options: { ...dataDirOption, ...stateDirOption, ...jsonOption },
-  async run({ parameters: { network }, options, environment, say, json, table }) {
+  options: { ...dataDirOption, ...confDirOption, ...stateDirOption, ...jsonOption },
+  async run({ parameters: { network }, options, environment, say, json, table, warn }) {
     requireRoot("look at reservations");
-    const all = openReservations(options);
-    refuseUnknown(network, all.networks, all.dataDir);
-    const chosen = network.length === 0 ? all : { ...all, networks: network };
-    const reservations = await reservationsOf(chosen, rememberedAttachments(options, environment));
-    if (options.json === true) json(reservations.map(({ lease: _, ...one }) => one));
+    const all = openReservations(options, { environment, warn });
+    refuseUnknown(network, namesOf(all), all.dataDir);
+    const listed = await reservationsOf(withNetworks(all, network), rememberedAttachments(options, environment));
+    const reservations = listed.filter((one) => network.length === 0 || network.includes(one.network));
+    const isShared = reservations.some(({ node }) => node !== undefined);
+    if (options.json === true) json(reservations.map(toldOf));
     else if (reservations.length === 0) say("no address is reserved");
-    else table({ columns, rows: reservations.map(rowOf) });
+    else table({ columns: isShared ? [...columns, { title: "node" }] : columns,
+      rows: reservations.map((one) => [...rowOf(one), ...(isShared ? [one.node ?? "-"] : [])]) });
     return 0;
   },
 });
@@ -34,7 +37,7 @@ const columns = [
   { title: "interface" },
   { title: "state" },
 ] as const;
-const colours = { "in use": "green", gone: "yellow", unknown: "dim" } as const;
+const colours = { "in use": "green", gone: "yellow", unknown: "dim", elsewhere: "dim" } as const;
 
 function rowOf({ network, address, container, interface: ifName, state }: Reservation): readonly Cell[] {
   return [network, address, container, ifName, { text: state, style: colours[state] }];

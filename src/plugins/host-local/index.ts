@@ -88,7 +88,10 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     const isValid = (lease: Lease): boolean => (lease.owner.network ?? scope) !== network ||
       validAttachments.some((valid) => isHeldBy(lease, valid));
     if (choice.type === "files") return void await store.collect(scope, listed, isValid);
-    const verdicts = judge(listed, { node: handles.modules.node.name, nowMs: Date.now(), isValid });
+    const evidence = (lease: Lease) => isValid(lease)
+      ? { isGone: false, reason: "the runtime has its attachment, or it is another network's" }
+      : { isGone: true, reason: "the runtime does not have its attachment" };
+    const verdicts = judge(listed, { node: handles.modules.node.name, nowMs: Date.now(), evidence });
     const gone = verdicts.filter(({ isCollected }) => isCollected).map(({ lease }) => lease);
     if (gone.length > 0) await store.collect(scope, gone, () => false);
   },

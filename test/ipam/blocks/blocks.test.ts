@@ -114,7 +114,8 @@ const verdicts = suite("a collection");
 const minute = 60_000, nowMs = 100 * minute;
 const lease = (last: number, { node = "a", sinceMs = 0, id = "gone" } = {}): ListedLease => ({
   address: parseAddress(`10.0.0.${last}`), version: "t", sinceMs, owner: { ...owner, node, containerId: id } });
-const isValid = (one: { owner: { containerId: string } }) => one.owner.containerId === "there";
+const evidence = ({ owner: { containerId } }: ListedLease) => containerId === "there"
+  ? { isGone: false, reason: "its container is there" } : { isGone: true, reason: "its container is gone" };
 
 for (const [title, one, rules, reason] of [
   ["of a container that is gone", lease(1), {}, undefined],
@@ -125,7 +126,7 @@ for (const [title, one, rules, reason] of [
   ["that is young, where the grace is over", lease(1, { sinceMs: nowMs - 2 * minute }), { graceMs: minute }, undefined],
 ] as const)
   verdicts(`of a lease ${title} ${reason === undefined ? "takes it" : "lets it be"}`, () => {
-    const [verdict] = judge([one], { node: "a", nowMs, isValid, ...rules });
+    const [verdict] = judge([one], { node: "a", nowMs, evidence, ...rules });
     assert.is(verdict?.isCollected, reason === undefined);
     if (reason !== undefined) assert.match(verdict?.reason ?? "", reason);
   });
@@ -133,7 +134,7 @@ for (const [title, one, rules, reason] of [
 verdicts("takes half of a scope at most, and all of a small one", () => {
   const many = Array.from({ length: 40 }, (_, i) => lease(i + 1));
   const count = (of: readonly ListedLease[], share?: number) =>
-    judge(of, { node: "a", nowMs, isValid, ...(share === undefined ? {} : { share }) })
+    judge(of, { node: "a", nowMs, evidence, ...(share === undefined ? {} : { share }) })
       .filter(({ isCollected }) => isCollected).length;
   assert.equal([count(many), count(many, 1), count(many.slice(0, 8)), count(many.slice(0, 12))], [20, 40, 8, 8]);
 });

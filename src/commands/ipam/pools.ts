@@ -1,0 +1,92 @@
+/** Networks of this machine that give addresses, as configurations have them. */
+import { confSchema, readConf } from "../../cni/index.ts";
+import { openHandles } from "../../call/index.ts";
+import type { LeaseStore, NodeStores } from "../../ipam/index.ts";
+import { moduleDirectory } from "../../program/index.ts";
+import { hostLocalSchema, scopeOf, storeOf } from "../../plugins/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
+import type { Configuration } from "../machine/configuration.ts";
+import { multiplexerIn } from "../machine/configuration.ts";
+import type { Output, ProcessEnvironment } from "../output.ts";
+
+/** A network with an ipam that has ranges. */
+export interface Pool {
+  readonly network: string;
+  readonly ipam: JsonObject;
+  /** The multiplexer's own keys, where it is one of its networks. */
+  readonly settings: JsonObject;
+}
+
+/** Reservations of one scope, which several networks may share. */
+export interface ScopeOfMachine {
+  /** As in the store. */
+  readonly scope: string;
+  /** Those that configurations of this machine name, and that have it as their scope. */
+  readonly networks: readonly string[];
+  readonly store: LeaseStore;
+  /** What this machine calls itself in it; "" where a store is of one machine alone. */
+  readonly node: string;
+  /** The same store, as another node would open it: nobody changes what is another node's. */
+  openAs(node: string): LeaseStore;
+}
+
+/** Of a network and of all within it; a plugin's are its network's. */
+export function poolsOf(configuration: Configuration): readonly Pool[] {
+  const settings = multiplexerIn(configuration) ?? {};
+  return poolsIn(configuration.json, configuration.name).map((pool) => ({ ...pool, settings }));
+}
+
+function poolsIn(json: JsonObject, network: string): readonly Pick<Pool, "network" | "ipam">[] {
+  const { ipam, plugins, delegates } = json;
+  const own = isJsonObject(ipam) && (ipam["ranges"] ?? ipam["subnet"]) !== undefined ? [{ network, ipam }] : [];
+  const inner = (value: unknown, nameOf: (one: JsonObject) => string) =>
+    Array.isArray(value) ? value.filter(isJsonObject).flatMap((one) => poolsIn(one, nameOf(one))) : [];
+  return [
+    ...own,
+    ...inner(plugins, () => network),
+    ...inner(delegates, ({ name }) => (typeof name === "string" ? name : network)),
+  ];
+}
+
+/** The scopes that nodes share, each once; a store is asked nothing until somebody does. */
+export function sharedScopes(
+  pools: readonly Pool[],
+  machine: Pick<Output, "warn"> & { readonly environment: ProcessEnvironment },
+): readonly ScopeOfMachine[] {
+  const found = new Map<string, ScopeOfMachine>();
+  for (const pool of pools) {
+    const shared = sharedScopeOf(pool, machine);
+    if (shared === undefined) continue;
+    const known = found.get(shared.key);
+    const networks = [...new Set([...(known?.networks ?? []), pool.network])];
+    found.set(shared.key, { ...(known ?? shared.opened), networks });
+  }
+  return [...found.values()];
+}
+
+function sharedScopeOf(
+  { network, ipam, settings }: Pool,
+  { warn, environment: env }: Pick<Output, "warn"> & { readonly environment: ProcessEnvironment },
+) {
+  const conf = readConf(hostLocalSchema, { name: network, ipam }, { lenient: true });
+  const choice = storeOf(conf, { trusted: true });
+  if (choice.type === "files") return undefined;
+  const { leaseStores: { etcd, kubernetes } = {}, kubeconfig = "", nodeName = "" } =
+    readConf(confSchema("multiplexer"), settings, { lenient: true });
+  const stores: NodeStores = {
+    ...(etcd === undefined ? {} : { etcd: { ...etcd, endpoints: etcd.endpoints ?? [] } }),
+    kubernetes: { kubeconfig: kubernetes?.kubeconfig || kubeconfig },
+  };
+  const log = { error: warn, warn, verbose() {}, debug() {} };
+  const handles = (node: string) => openHandles({
+    netns: "", path: [], execute: [], modules: moduleDirectory, leaseStores: stores, log,
+    moduleSettings: { nodeName: node, nodeIndex: null }, surroundings: { env, tell: (text) => warn(text.trimEnd()) },
+  });
+  const scope = scopeOf(conf, network), own = handles(nodeName);
+  const opened: ScopeOfMachine = {
+    scope, networks: [network], store: own.leases(choice), node: own.modules.node.name,
+    openAs: (node) => handles(node).leases(choice),
+  };
+  return { key: JSON.stringify([choice, stores, scope]), opened };
+}
