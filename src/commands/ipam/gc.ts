@@ -11,8 +11,8 @@ import { verdictsOn } from "./verdicts.ts";
 export const gcCommand = command({
   about:
     "Only this machine's own addresses go, of containers that are known to be gone, and that are older than the " +
-    "grace; each only as it was listed, and at most half of a network's in one run. --dry-run tells of each address what " +
-    "speaks for it and against it.",
+    "grace; each only as it was listed, and at most half of a network's in one run. --dry-run tells of each " +
+    "address what speaks for it and against it.",
   parameters: { network: { count: "any", help: "names of networks; default: all that have reservations" } },
   options: {
     "dry-run": { kind: "switch", help: "tell what would go and what would stay, and why; free nothing" },
