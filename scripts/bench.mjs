@@ -1,5 +1,6 @@
 // npm run bench: how long ADD and DEL take, against the reference plugins and against the kernel's own work.
 // npm run bench:storm: what becomes of 200 pods at once.
+// npm run bench:cluster: addresses of a store that nodes share, against the engine's own work and against files.
 // Runs in network, mount and process namespaces of its own. MULTUS=/path/to/multus adds that executable to the table.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
@@ -8,14 +9,15 @@ import { fetchNewerPlugins } from "./newer-packages.mjs";
 import { installPackages, installPrograms, pinnedNode, root, run } from "./setup.mjs";
 
 const limitMs = 15 * 60_000;
-const [first, ...others] = process.argv.slice(2);
-const [file, words] = first === "storm" ? ["storm.ts", others] : ["main.ts", process.argv.slice(2)];
+const [first = "", ...others] = process.argv.slice(2);
+const named = { storm: "storm.ts", cluster: "cluster/main.ts" };
+const [file, words] = first in named ? [named[first], others] : ["main.ts", process.argv.slice(2)];
 
 if (process.getuid?.() !== 0) {
   console.error("Cannot run the benchmark as an ordinary user: making network namespaces needs root");
   process.exit(1);
 }
-installPrograms(["node", "judges", "certificates", "reference"]);
+installPrograms(["node", "judges", "certificates", "reference", "etcd"]);
 installPackages();
 fetchNewerPlugins();
 run("npm", ["run", "--silent", "build"]);

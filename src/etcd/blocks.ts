@@ -48,6 +48,8 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
     ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }) });
   const place = `etcd at ${endpoints.join(", ")}${prefix === usualPrefix ? "" : ` below ${prefix}`}`;
   const keys = (scope: string): Keys => keysOf(prefix, scope);
+  /** Blocks of a scope that concerned us last: read with the same request, they are most likely all. */
+  const recent = new Map<string, readonly string[]>();
   /** Scopes in which no machine is known to be this node. */
   const unregistered = new Set<string>();
   return {
@@ -55,13 +57,21 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
     async readFor(scope, who) {
       const own = keys(scope), act = `read reservations of "${scope}"`;
       const starts = [own.node(who.node), ...who.keys.map((key) => own.ownerKey(key))];
-      const { ranges } = await transact(client, {
-        operations: starts.map((start) => rangeOf(start, endOf(start))), act });
-      const listed = ranges.flat();
+      const guessed = (recent.get(scope) ?? []).slice(0, operationsMax - starts.length);
+      const { ranges } = await transact(client, { act, operations: [
+        ...starts.map((start) => rangeOf(start, endOf(start))),
+        ...guessed.map((id) => rangeOf(...rangeOfBlock(own, id))),
+      ] });
+      const listed = ranges.slice(0, starts.length).flat(), ids = blockIdsIn(listed);
+      recent.set(scope, ids);
       const machineKey = listed.find(({ key }) => key === own.machine(who.node));
       if (machineKey !== undefined) refuseOtherMachine(machineKey, { machine, node, place });
       else if (machine !== "") unregistered.add(scope);
-      return await readBlocks(client, own, blockIdsIn(listed), act);
+      const others = ids.filter((id) => !guessed.includes(id));
+      return [
+        ...toBlocks(ranges.slice(starts.length).flat(), own),
+        ...(others.length === 0 ? [] : await readBlocks(client, own, others, act)),
+      ];
     },
     readSome: async (scope, ids) => await readBlocks(client, keys(scope), ids, `read reservations of "${scope}"`),
     readAll: async (scope) => await readAll(client, keys(scope), scope),

@@ -30,12 +30,16 @@ export interface Etcd {
 export interface EtcdMaking {
   readonly members?: number;
   readonly args?: readonly string[];
+  /** On disk, where it waits for each write as it does in earnest. */
+  readonly onDisk?: boolean;
   /** `https` with the arguments for it. */
   readonly scheme?: "http" | "https";
 }
 
-export async function startEtcd({ members: count = 1, args = [], scheme = "http" }: EtcdMaking = {}): Promise<Etcd> {
-  const directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "polynic-etcd-"));
+export async function startEtcd(
+  { members: count = 1, args = [], scheme = "http", onDisk = false }: EtcdMaking = {},
+): Promise<Etcd> {
+  const directory = mkdtempSync(join(existsSync("/dev/shm") && !onDisk ? "/dev/shm" : tmpdir(), "polynic-etcd-"));
   const ports = await freePorts(count * 2);
   const peers = Array.from({ length: count }, (_, i) => `m${i}=http://127.0.0.1:${ports[count + i]}`);
   const members = peers.map((_, i) => startMember(i, { directory, ports, peers, args, scheme }));
