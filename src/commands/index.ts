@@ -54,6 +54,11 @@ export const rows: CommandRows = {
     summary: "looks for what is wrong on this machine, and says what puts it right",
     load: async () => (await import("./doctor/index.ts")).doctorCommand,
   },
+  plan: {
+    section: state,
+    summary: "lists what an ADD would do, in words and as ip and nft lines, without doing it",
+    load: async () => (await import("./plan/index.ts")).planCommand,
+  },
   trace: {
     section: state,
     summary: "attaches or detaches a container, and prints each step with its time",

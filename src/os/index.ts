@@ -29,10 +29,13 @@ export {
   bindDescriptor,
   controlDescriptor,
   enterNetworkNamespace,
+  leaveForNewMounts,
   leaveForNewNetworkNamespace,
+  mountMemory,
   openPacketDescriptor,
   sendAside,
   sendTo,
+  setReadOnly,
 } from "./network-calls.ts";
 export { whenReadable } from "./readable.ts";
 export { onPool } from "./pool.ts";

@@ -121,6 +121,10 @@ interface Libc {
   ): number;
   setns(fd: number, type: number): number;
   unshare(flags: number): number;
+  mount(source: string, target: string, type: string | null, flags: number, data: string | null): number;
+  mountSetattr(
+    number: number, fd: number, path: string, flags: number, attributes: Uint8Array, bytes: number,
+  ): number;
   flock(fd: number, operation: number): number;
   getrandom(into: Uint8Array, count: number, flags: number): number;
   strerror(errno: number): string;
@@ -160,6 +164,11 @@ const signatures: Readonly<Record<keyof Libc, string>> = {
   recvfrom: "intptr_t recvfrom(int fd, void *into, size_t count, int flags, void *from, void *from_bytes)",
   setns: "int setns(int fd, int type)",
   unshare: "int unshare(int flags)",
+  mount:
+    "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
+  // The C library has no function of its own for it before glibc 2.36.
+  mountSetattr:
+    "long syscall(long number, int fd, const char *path, unsigned int flags, void *attributes, size_t bytes)",
   flock: "int flock(int fd, int operation)",
   getrandom: "intptr_t getrandom(void *into, size_t count, unsigned int flags)",
   strerror: "str strerror(int errnum)",

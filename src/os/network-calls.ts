@@ -9,6 +9,15 @@ const SO_ATTACH_FILTER = 26;
 
 /** sched.h */
 const CLONE_NEWNET = 0x4000_0000;
+const CLONE_NEWNS = 0x0002_0000;
+/** linux/mount.h */
+const MS_REC = 0x4000, MS_PRIVATE = 0x4_0000;
+/** linux/fcntl.h, linux/mount.h */
+const AT_FDCWD = -100, AT_RECURSIVE = 0x8000;
+/** MOUNT_ATTR_RDONLY (linux/mount.h) */
+const readOnly = 1n;
+/** One number on every architecture since Linux 5.12 (asm-generic/unistd.h). */
+const SYS_mount_setattr = 442;
 
 /** Moves the calling thread into the network namespace `fd` names. */
 export function enterNetworkNamespace(fd: number): void {
@@ -18,6 +27,34 @@ export function enterNetworkNamespace(fd: number): void {
 /** Moves the calling thread into a network namespace of its own, with nothing in it but `lo`. */
 export function leaveForNewNetworkNamespace(): void {
   check("unshare", libc().unshare(CLONE_NEWNET));
+}
+
+/**
+ * Gives the calling thread, and the programs it starts, mounts of its own: nothing that is mounted here is seen
+ * elsewhere. Other threads of this process stay outside.
+ */
+export function leaveForNewMounts(): void {
+  check("unshare", libc().unshare(CLONE_NEWNS));
+  check("mount", libc().mount("none", "/", null, MS_REC | MS_PRIVATE, null));
+}
+
+/** An empty directory in memory in place of what is there. */
+export function mountMemory(directory: string): void {
+  check("mount", libc().mount("tmpfs", directory, "tmpfs", 0, "mode=0700"));
+}
+
+/**
+ * Nothing below can be written to any more, or again.
+ *
+ * @throws SystemCallError ENOSYS before Linux 5.12
+ * @see mount_setattr(2)
+ */
+export function setReadOnly(directory: string, isReadOnly: boolean, isRecursive = false): void {
+  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
+  const attributes = new BigUint64Array([isReadOnly ? readOnly : 0n, isReadOnly ? 0n : readOnly, 0n, 0n]);
+  const flags = isRecursive ? AT_RECURSIVE : 0;
+  const bytes = new Uint8Array(attributes.buffer);
+  check("mount_setattr", libc().mountSetattr(SYS_mount_setattr, AT_FDCWD, directory, flags, bytes, bytes.length));
 }
 
 /**
