@@ -66,7 +66,7 @@ function markedHost(host: Namespace, marks: RuleMarks): Namespace {
       });
     },
   };
-  return Object.create(host, { nftables: { value: marked } }) as Namespace;
+  return Object.create(host, { nftables: { value: marked, configurable: true } }) as Namespace;
 }
 
 function unforeseeable(why: string, expected: string): CniError {
