@@ -25,7 +25,8 @@ function driven(conf: Readonly<Record<string, unknown>> = {}, more: Partial<Driv
 }
 const sources = (zone = "trusted") => run("firewall-cmd", `--zone=${zone}`, "--list-sources").split(/\s+/)
   .filter((word) => word !== "");
-const iptables = () => attempt("iptables-save", "-t", "filter").stdout.split("\n").filter((line) => line.startsWith("-A"));
+const iptables = () => attempt("iptables-save", "-t", "filter").stdout.split("\n")
+  .filter((line) => line.startsWith("-A"));
 const both = ["10.0.0.2/32", "2001:db8::2/128"];
 const running: ChildProcess[] = [];
 const busConf = (socket: string) => `<busconfig><type>system</type><listen>unix:path=${socket}</listen>
