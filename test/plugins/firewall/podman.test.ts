@@ -2,11 +2,11 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { makeImage } from "../helpers/box-image.ts";
-import type { Box } from "../helpers/box.ts";
-import { boxSuite, enterBox } from "../helpers/box.ts";
-import { builtDist } from "../helpers/dist.ts";
-import { attempt, run, until } from "../helpers/netns.ts";
+import { makeImage } from "../../helpers/box-image.ts";
+import type { Box } from "../../helpers/box.ts";
+import { boxSuite, enterBox } from "../../helpers/box.ts";
+import { builtDist } from "../../helpers/dist.ts";
+import { attempt, run, until } from "../../helpers/netns.ts";
 
 const podmanSuite = boxSuite("podman's own networks", import.meta.url, {
   programs: { podman: "podman", conmon: "conmon", runc: "runc", busybox: "busybox-static", socat: "socat" },
