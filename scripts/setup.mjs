@@ -39,6 +39,8 @@ const sets = {
   kernel: process.arch === "x64" ? { modprobe: "kmod" } : {},
   /** DHCP servers, each alone: an archive may lack one. */
   dnsmasq: { dnsmasq: "dnsmasq-base" },
+  dhcpd: { dhcpd: "isc-dhcp-server" },
+  kea: { "kea-dhcp4": "kea-dhcp4-server" },
   /** A container runtime, for the tests that make real pods. */
   runtime: { containerd: "containerd", runc: "runc", busybox: "busybox-static" },
   /** Another one, which names firewall and tuning in each of its own networks. */

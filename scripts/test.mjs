@@ -20,7 +20,8 @@ const workersMax = 4;
 const slowFirst = ["e2e/", "deploy/", "commands/", "plugins/", "wasm/"];
 
 installPrograms([
-  "node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld", "dnsmasq", "etcd",
+  "node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld", "dnsmasq", "dhcpd", "kea",
+  "etcd",
 ]);
 installPackages();
 fetchNewerPlugins();

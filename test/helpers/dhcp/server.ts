@@ -13,6 +13,8 @@ export interface OwnServer {
   renewSeconds: number;
   /** The address that is given. */
   address: string;
+  /** The address for a MAC; absent: `address`. */
+  addressOf?: (mac: string) => string;
   /** Types of messages that came, by their names, in order. */
   readonly heard: readonly string[];
   close(): void;
@@ -35,7 +37,8 @@ export function startOwnServer(netns: TestNetns): OwnServer {
     },
   };
   const answer = (message: DhcpMessage, type: number): void => {
-    const yiaddr = parseAddress(type === messageType.nak ? "0.0.0.0" : server.address);
+    const yiaddr = parseAddress(type === messageType.nak ? "0.0.0.0"
+      : server.addressOf?.(message.chaddr) ?? server.address);
     const options = new Map([
       [53, new Uint8Array([type])], [54, source.bytes],
       ...(type === messageType.nak ? [[56, new TextEncoder().encode("not yours")] as const]
