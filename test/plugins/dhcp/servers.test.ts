@@ -116,7 +116,8 @@ kernel("fifty containers at once have an address each", async () => {
     assert.is(new Set(results.map(({ ips }) => ips[0]?.address)).size, 50);
     await Promise.all(containers.map((container) => del(driven(container))));
     await until("all releases", () => server.heard.filter((one) => one === "release").length === 50);
-    for (const container of containers) assert.equal(ipJson("link show", container).map(({ ifname }) => ifname), ["lo"]);
+    const links = containers.flatMap((container) => ipJson("link show", container).map(({ ifname }) => ifname));
+    assert.equal([...new Set(links)], ["lo"]);
   } finally {
     server.close();
     for (const container of containers) container.remove();
