@@ -101,6 +101,10 @@ function copyLicences() {
     long: "LICENSE",
     "lodash.camelcase": "LICENSE",
     "@js-sdsl/ordered-map": "LICENSE",
+    "prom-client": "LICENSE",
+    "@opentelemetry/api": "LICENSE",
+    tdigest: "LICENSE",
+    bintrees: "LICENSE",
   };
   const files = [["polynic", join(root, "LICENSE")], runtimeLicence,
     ...Object.entries(packages).map(([name, file]) => [name, join(root, "node_modules", name, file)])];

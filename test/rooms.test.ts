@@ -20,6 +20,7 @@ const packageRoom: Readonly<Record<string, string>> = {
   yaml: "kube",
   "@grpc/grpc-js": "kube",
   "@grpc/proto-loader": "kube",
+  "prom-client": "daemon",
 };
 
 /** Plugins are handed what they touch; these files look for themselves, for the reason they give. */

@@ -8,6 +8,8 @@ export interface Health {
   readonly isReady: boolean;
   readonly running: number;
   readonly waiting: number;
+  /** What `/metrics` answers; absent: it is not there. */
+  readonly metrics?: (() => Promise<{ readonly type: string; readonly body: string }>) | undefined;
 }
 
 /** From a connection to its whole request, which has no body worth waiting for. */
@@ -16,16 +18,22 @@ const connectionsMax = 64;
 
 /**
  * Answers `/healthz`, 200 as long as this process answers at all, and `/readyz`, 200 while calls are accepted and 503
- * while it stops or its queue is full.
+ * while it stops or its queue is full, and `/metrics` where there are any.
  *
  * @param address  `127.0.0.1:9877`, `[::1]:9877`
  * @throws CniError 5 when it cannot listen there
  */
 export async function serveHealth(address: string, health: Health): Promise<{ readonly port: number; close(): void }> {
   const server = createServer({ requestTimeout: requestMs, headersTimeout: requestMs }, (request, response) => {
-    const { status, body } = answerTo(request.method, request.url, health);
     // One that stays open would keep a daemon from ending.
-    response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(body);
+    const end = (status: number, body: string, type = "application/json") =>
+      response.writeHead(status, { "content-type": type, connection: "close" }).end(body);
+    if (request.url === "/metrics" && request.method === "GET" && health.metrics !== undefined) {
+      health.metrics().then(({ type, body }) => end(200, body, type), (error: unknown) => end(500, messageOf(error)));
+      return;
+    }
+    const { status, body } = answerTo(request.method, request.url, health);
+    end(status, body);
   });
   server.maxConnections = connectionsMax;
   return await listening(server, address);

@@ -1,13 +1,15 @@
 import { openWarm } from "../call/index.ts";
 import { messageOf } from "../cni/index.ts";
-import type { ServedCall } from "../service/index.ts";
-import { serve } from "../service/index.ts";
 import { Daemon } from "./daemon.ts";
 import { serveHealth } from "./health.ts";
+import type { LogFormat } from "./journal.ts";
+import { openJournal } from "./journal.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Listening } from "./listen.ts";
 import { listen } from "./listen.ts";
+import type { Metrics } from "./metrics.ts";
 import { multusServer } from "./multus.ts";
+import { observedServe } from "./observed.ts";
 import { Queue } from "./queue.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import { reconcile } from "./reconcile.ts";
@@ -22,8 +24,9 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What is looked through at its start; asked once it listens. */
   remains(): Pick<ReconcileOptions, "stateDirs" | "dataDirs" | "path" | "isKept">;
-  /** Takes a line for people, without its end. */
-  log(line: string): void;
+  readonly logFormat: LogFormat;
+  /** Takes a line, without its end. */
+  write(line: string): void;
 }
 
 /**
@@ -32,15 +35,29 @@ export interface RunOptions {
  *
  * @throws CniError when it cannot listen
  */
-export async function runDaemon({ path, idleMs, health, multus, env, remains, log }: RunOptions): Promise<void> {
-  const warm = openWarm();
-  const queue = new Queue(defaultLimits), serveWarm = (call: ServedCall) => serve(call, { warm });
-  let told: { close(): void } | undefined, multusListening: Listening | undefined;
+export async function runDaemon(options: RunOptions): Promise<void> {
+  const { path, idleMs, health, multus, env, remains, logFormat, write } = options;
+  const warm = openWarm(), { log, served } = openJournal(logFormat, write);
+  let told: { close(): void } | undefined, multusListening: Listening | undefined, metrics: Metrics | undefined;
+  const queue = new Queue(defaultLimits), serveWarm = observedServe(warm, (facts) => {
+    metrics?.served(facts);
+    served(facts);
+  });
+  const repaired = { attachments: 0, addresses: 0, setAside: 0, failures: 0 };
   try {
     const daemon = new Daemon({
       path, env, idleMs, log, queue, limits: defaultLimits, serve: serveWarm,
     });
-    if (health !== undefined) told = await serveHealth(health, daemon);
+    if (health !== undefined) {
+      const { openMetrics } = await import("./metrics.ts");
+      metrics = openMetrics({ daemon, repaired });
+      told = await serveHealth(health, {
+        get isReady() { return daemon.isReady; },
+        get running() { return daemon.running; },
+        get waiting() { return daemon.waiting; },
+        metrics: metrics.page,
+      });
+    }
     if (multus !== undefined) {
       const { readMs } = defaultLimits;
       // What systemd passes on is our own shims'.
@@ -58,7 +75,6 @@ export async function runDaemon({ path, idleMs, health, multus, env, remains, lo
     await daemon.listen();
     process.on("SIGTERM", stop).on("SIGINT", stop);
     log(`serving at ${daemon.where}`);
-    const repaired = { attachments: 0, addresses: 0, setAside: 0, failures: 0 };
     const repairing = repair(() => reconcile({
       ...remains(), env, warm, queue, log, isStopping: () => signals > 0,
     }, repaired), log);
@@ -67,6 +83,7 @@ export async function runDaemon({ path, idleMs, health, multus, env, remains, lo
     log("stopped");
   } finally {
     told?.close();
+    metrics?.close();
     multusListening?.close();
     warm.close();
   }

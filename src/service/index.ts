@@ -1,5 +1,5 @@
 /** One call served: by the multiplexer, or by one plugin alone. */
 export { serve } from "./serve.ts";
-export type { Answer, ServedCall } from "./serve.ts";
+export type { Answer, CallFacts, ServedCall } from "./serve.ts";
 export { confOf, netnsOf, releaseEarlierBoots, remainsIn, removeRemains, setAside, whyGone } from "./reconcile.ts";
 export type { Remains } from "./reconcile.ts";

@@ -41,10 +41,26 @@ export interface ServeOptions {
   readonly warm?: Warm | undefined;
   /** Gets what goes to stderr as it comes, so that a call that is killed has said it; absent: `stderr` has it all. */
   readonly tell?: Surroundings["tell"];
+  /** Names the call in the text of its error; absent: nothing does. */
+  readonly request?: string;
+  /** Told of the call once there is an answer. */
+  observe?(facts: CallFacts): void;
   /** Rejects when the call can have no answer any more, with the error that is then the answer. */
   readonly unanswered?: Promise<never>;
   /** Of calls to the multiplexer. */
   readonly observer?: Observer | undefined;
+}
+
+/** What a call was about, as far as it could be read, and what came of it. */
+export interface CallFacts {
+  readonly verb: string;
+  /** The name it was made by. */
+  readonly plugin: string;
+  /** "" where the configuration has none, or could not be read. */
+  readonly network: string;
+  /** 0 for success, else the error's. */
+  readonly code: number;
+  readonly problem: string | undefined;
 }
 
 /**
@@ -54,32 +70,48 @@ export interface ServeOptions {
  * Never rejects: every failure is an answer.
  */
 export async function serve(
-  call: ServedCall,
-  { warm, tell, unanswered, observer }: ServeOptions = {},
+  call: ServedCall, { warm, tell, request, observe, unanswered, observer }: ServeOptions = {},
 ): Promise<Answer> {
-  let cniVersion: string = newestVersion, stderr = "";
+  let cniVersion: string = newestVersion, network = "", stderr = "";
   const surroundings = { env: call.env, tell: tell ?? ((text) => { stderr += text; }) };
-  const work = answerOf(call, surroundings, {
-    warm, observer, readVersion: (version) => { cniVersion = version; },
-  });
+  const read = (conf: ReadConf): void => {
+    cniVersion = conf.cniVersion;
+    network = conf.name;
+  };
+  const work = answerOf(call, surroundings, { warm, observer, read });
+  const facts = { verb: call.env["CNI_COMMAND"] ?? "", plugin: call.name };
   try {
     const stdout = await (unanswered === undefined ? work : Promise.race([work, unanswered]));
+    observe?.({ ...facts, network, code: 0, problem: undefined });
     return { status: 0, stdout, stderr };
   } catch (thrown) {
     const error = toCniError(thrown);
     const bug = bugIn(error);
     if (bug !== undefined) surroundings.tell(`${bug.stack ?? bug.message}\n`);
-    return { status: 1, stdout: printError(error, cniVersion), stderr };
+    observe?.({ ...facts, network, code: error.code, problem: error.message });
+    return { status: 1, stdout: printError(named(error, request), cniVersion), stderr };
   }
 }
 
-/** What goes to stdout. The configuration's version is told as soon as it is known: errors are printed in it, too. */
+/** With the name by which the call is found in the log. */
+function named(error: CniError, request: string | undefined): CniError {
+  if (request === undefined) return error;
+  const { code: number, message, details } = error;
+  return new CniError(number, `${message} (request ${request})`, {
+    cause: error, ...(details === undefined ? {} : { details }),
+  });
+}
+
+interface ReadConf {
+  readonly cniVersion: string;
+  readonly name: string;
+}
+
+/** What goes to stdout. What the configuration says of itself is told once it is known: errors have its version. */
 async function answerOf(
   call: ServedCall,
   surroundings: Surroundings,
-  { warm, observer, readVersion }: Pick<ServeOptions, "warm" | "observer"> & {
-    readonly readVersion: (version: string) => void;
-  },
+  { warm, observer, read }: Pick<ServeOptions, "warm" | "observer"> & { readonly read: (conf: ReadConf) => void },
 ): Promise<string> {
   const { name, env } = call;
   const plugin = builtIn.get(name);
@@ -93,7 +125,7 @@ async function answerOf(
   const environment = parseEnvironment(env);
   if (environment.command === "VERSION") return printVersions(versions);
   const input = parsePluginRequest(call.stdin);
-  readVersion(input.conf.cniVersion);
+  read(input.conf);
   const checked = checkedCall(environment, input, versions);
   return plugin === undefined
     ? await runMultiplexer(name, checked, surroundings, { warm, observer })

@@ -28,6 +28,7 @@ export { meterModule } from "./code/meter.ts";
 export { inspectModule, prepareModule } from "./installed/prepare.ts";
 export { checkChecked, checkRelease } from "./call/release.ts";
 export { checkReview } from "./call/review.ts";
+export { observeModules } from "./call/observer.ts";
 export { callModule, compileModule, op, tryModule } from "./call/sandbox.ts";
 export type { CallFigures, CompiledModule } from "./call/sandbox.ts";
 export { seedOf } from "./call/seed.ts";

@@ -26,7 +26,13 @@ export const daemonCommand = command({
       help: "serve Multus's shim there as well, /run/multus/multus.sock; default nowhere",
     },
     ...stateDirOption, ...dataDirOption,
-    health: { kind: "text", value: "ADDRESS:PORT", help: "answer /healthz and /readyz there; default nowhere" },
+    health: {
+      kind: "text", value: "ADDRESS:PORT", help: "answer /healthz, /readyz and /metrics there; default nowhere",
+    },
+    "log-format": {
+      kind: "text", value: "FORMAT", choices: ["text", "json"],
+      help: "text (default): lines for people, and calls that fail; json: an object a line, and every call",
+    },
   },
   statuses: { 1: "it cannot listen, or was told twice to stop" },
   async run({ options, environment, warn }) {
@@ -43,7 +49,8 @@ export const daemonCommand = command({
         // Whoever has stopped it may want polynic attach --again.
         isKept: ({ multiplexer }) => multiplexer?.network === byHand,
       }),
-      log: warn,
+      logFormat: options["log-format"] === "json" ? "json" : "text",
+      write: warn,
     });
     return 0;
   },

@@ -5,6 +5,7 @@ import type { CallLimits } from "../limits.ts";
 import { codeLimits, defaultLimits } from "../limits.ts";
 import { fuelFor } from "./fuel.ts";
 import { printable } from "./answer.ts";
+import { tellObserver } from "./observer.ts";
 
 /** A module compiled and looked over, ready for calls. */
 export interface CompiledModule {
@@ -97,12 +98,10 @@ export function runModule(
  * @throws CniError 143 to 145, see FailedCall
  */
 export function callModule(
-  compiled: CompiledModule,
-  opNumber: number,
-  frame: Uint8Array,
-  options: CallOptions = {},
+  compiled: CompiledModule, opNumber: number, frame: Uint8Array, options: CallOptions = {},
 ): ModuleCall {
   const outcome = tryModule(compiled, opNumber, frame, options);
+  tellObserver(compiled.name, outcome, "error" in outcome);
   if ("error" in outcome) throw outcome.error;
   return outcome;
 }

@@ -1,0 +1,17 @@
+import type { CallFigures } from "./sandbox.ts";
+
+export type ModuleObserver = (name: string, figures: CallFigures, isFailed: boolean) => void;
+
+let observer: ModuleObserver | undefined;
+
+/** Tells of every call of a module in this process from now on, to one at a time; what it returns ends that. */
+export function observeModules(observe: ModuleObserver): () => void {
+  observer = observe;
+  return () => {
+    if (observer === observe) observer = undefined;
+  };
+}
+
+export function tellObserver(...told: Parameters<ModuleObserver>): void {
+  observer?.(...told);
+}

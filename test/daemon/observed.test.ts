@@ -1,0 +1,116 @@
+// Metrics, log and trace of a daemon: src/daemon/{observed,journal,metrics}.ts.
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { openJournal } from "../../src/daemon/journal.ts";
+import { openMetrics } from "../../src/daemon/metrics.ts";
+import type { ServedFacts } from "../../src/daemon/observed.ts";
+import { traceOf } from "../../src/daemon/observed.ts";
+import { startDaemon, toDaemon } from "../helpers/daemon/process.ts";
+import { kernelSuite } from "../helpers/netns.ts";
+import { call, makeWorld, succeed } from "../helpers/runtime.ts";
+import { multiplexed } from "../helpers/three-networks.ts";
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736", parentId = "00f067aa0ba902b7";
+const facts: ServedFacts = { verb: "ADD", plugin: "polynic", network: "pods", code: 0, problem: undefined,
+  request: "1f0c2a9b", containerId: "c1", ifName: "eth0", trace: undefined, seconds: 0.004 };
+
+const trace = suite("traceOf");
+for (const [name, text, isValid] of [
+  ["takes a trace", `00-${traceId}-${parentId}-01`, true],
+  ["takes one of a later version, with more to it", `01-${traceId}-${parentId}-01-more`, true],
+  ["takes none of an invalid version", `ff-${traceId}-${parentId}-01`, false],
+  ["takes none without a trace id", `00-${"0".repeat(32)}-${parentId}-01`, false],
+  ["takes none without a parent id", `00-${traceId}-${"0".repeat(16)}-01`, false],
+  ["takes none in capitals", `00-${traceId.toUpperCase()}-${parentId}-01`, false],
+  ["takes no other text", "yes\n00", false],
+  ["takes nothing where there is nothing", undefined, false],
+] as const) trace(name, () => assert.equal(traceOf(text), isValid ? { traceId, parentId } : undefined));
+trace.run();
+
+const journal = suite("the log");
+const lines = (format: "text" | "json", ...served: readonly ServedFacts[]): readonly string[] => {
+  const said: string[] = [];
+  const { log, served: tell } = openJournal(format, (line) => { said.push(line); }, () => new Date(0));
+  log("serving");
+  for (const one of served) tell(one);
+  return said;
+};
+const failed = { ...facts, code: 7, problem: "Cannot\nread", trace: { traceId, parentId } };
+journal("has for people what failed, each in a line", () => {
+  assert.equal(lines("text", facts, failed), ["serving", `request 1f0c2a9b, trace ${traceId}: ADD of network "pods" ` +
+    "for container c1 failed: Cannot read (code 7)"]);
+});
+journal("has for programs every call, an object a line", () => {
+  const [first, second, third] = lines("json", facts, failed).map((line) => JSON.parse(line));
+  assert.equal(first, { time: "1970-01-01T00:00:00.000Z", level: "info", message: "serving" });
+  assert.equal(second, { time: "1970-01-01T00:00:00.000Z", level: "info", message: "ADD is done", request: "1f0c2a9b",
+    verb: "ADD", plugin: "polynic", network: "pods", container: "c1", interface: "eth0", code: 0, seconds: 0.004 });
+  assert.equal([third.level, third.message, third.traceId], ["error", "Cannot\nread", traceId]);
+});
+journal.run();
+
+const metrics = suite("metrics");
+metrics("count calls by verb, network and outcome, and no more names than they hold", async () => {
+  const { served, page, close } = openMetrics({ daemon: { running: 3, waiting: 2, connections: 5 },
+    repaired: { attachments: 4, addresses: 0, setAside: 1, failures: 0 } });
+  try {
+    for (const one of [facts, facts, failed, { ...facts, verb: "NONSENSE" }]) served(one);
+    for (let i = 0; i < 500; i++) served({ ...facts, network: `net-${i}`, code: 1000 + i });
+    const { type, body } = await page();
+    assert.match(type, /^text\/plain/);
+    const count = (labels: string): RegExp => new RegExp(`^polynic_request_seconds_count\\{${labels}\\} `, "m");
+    assert.match(body, /^polynic_request_seconds_count\{verb="ADD",network="pods",outcome="ok"\} 2$/m);
+    assert.match(body, /^polynic_request_seconds_count\{verb="ADD",network="pods",outcome="code 7"\} 1$/m);
+    assert.match(body, count('verb="other",network="pods",outcome="ok"'));
+    assert.match(body, count('verb="ADD",network="other",outcome="other"'));
+    assert.is(new Set(body.match(/network="[^"]+"/g)).size, 101);
+    assert.match(body, /^polynic_requests_in_flight 3$/m);
+    assert.match(body, /^polynic_requests_waiting 2$/m);
+    assert.match(body, /^polynic_repaired_total\{what="attachments"\} 4$/m);
+    assert.is((await page()).body.includes('what="attachments"} 4'), true);
+  } finally {
+    close();
+  }
+});
+metrics.run();
+
+const daemon = kernelSuite("a daemon that is watched", import.meta.url);
+daemon("tells of its calls and modules, names each in its error, and hands a trace on", async () => {
+  const world = makeWorld();
+  try {
+    const run = await startDaemon(world, { args: ["--health", "127.0.0.1:9877", "--log-format", "json"] });
+    const network = { cniVersion: "1.1.0", name: "front", type: "bridge", bridge: "front0",
+      ipam: { type: "host-local", dataDir: join(world.directory, "networks"),
+        ranges: [[{ subnet: "10.60.0.0/24" }]] } };
+    const conf = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: join(world.directory, "cni"),
+      delegates: [network] };
+    succeed(world, toDaemon(world, multiplexed("ADD", conf)));
+    succeed(world, toDaemon(world, multiplexed("DEL", conf)));
+    const plugins = join(world.directory, "plugins"), noted = join(plugins, "noted");
+    mkdirSync(plugins);
+    writeFileSync(join(plugins, "odd"), "#!/bin/sh\n" +
+      `[ "$CNI_COMMAND" = ADD ] && echo "$TRACEPARENT" > ${noted}\nexit 1\n`);
+    chmodSync(join(plugins, "odd"), 0o755);
+    const odd = { ...conf, delegates: [{ cniVersion: "1.1.0", name: "odd", type: "odd" }] };
+    const plain = toDaemon(world, multiplexed("ADD", odd)), TRACEPARENT = `00-${traceId}-${parentId}-01`;
+    const { json } = call(world, { ...plain, path: [...plain.path, plugins], env: { ...plain.env, TRACEPARENT } });
+    assert.is(readFileSync(noted, "utf8"), `${TRACEPARENT}\n`);
+    const [, request = "none"] = /\(request ([0-9a-f]{8})\)$/.exec(json.msg) ?? [];
+    while (!run.log.includes(request)) await sleep(5);
+    const calls = run.log.trim().split("\n").map((line) => JSON.parse(line)).filter(({ verb }) => verb !== undefined);
+    assert.equal(calls.map(({ verb, network: name, code }) => [verb, name, code]),
+      [["ADD", "pods", 0], ["DEL", "pods", 0], ["ADD", "pods", 112]]);
+    assert.equal([calls[2].request, calls[2].traceId, calls[2].parentId], [request, traceId, parentId]);
+    const script = "fetch('http://127.0.0.1:9877/metrics').then((r) => r.text()).then(console.log)";
+    const page = world.host.exec(process.execPath, "-e", script);
+    assert.match(page, /^polynic_request_seconds_count\{verb="DEL",network="pods",outcome="ok"\} 1$/m);
+    assert.match(page, /^polynic_module_fuel_count\{module="host-local"\} 1$/m);
+    await run.kill();
+  } finally {
+    world.remove();
+  }
+});
+daemon.run();
