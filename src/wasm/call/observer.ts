@@ -1,6 +1,10 @@
-import type { CallFigures } from "./sandbox.ts";
+/** Of what one call took. */
+interface Figures {
+  readonly fuelUsed: bigint;
+  readonly milliseconds: number;
+}
 
-export type ModuleObserver = (name: string, figures: CallFigures, isFailed: boolean) => void;
+export type ModuleObserver = (name: string, figures: Figures, isFailed: boolean) => void;
 
 let observer: ModuleObserver | undefined;
 
