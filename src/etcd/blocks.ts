@@ -48,8 +48,6 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
     ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }) });
   const place = `etcd at ${endpoints.join(", ")}${prefix === usualPrefix ? "" : ` below ${prefix}`}`;
   const keys = (scope: string): Keys => keysOf(prefix, scope);
-  /** Blocks of a scope that concerned us last: read with the same request, they are most likely all. */
-  const recent = new Map<string, readonly string[]>();
   /** Scopes in which no machine is known to be this node. */
   const unregistered = new Set<string>();
   return {
@@ -57,13 +55,15 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
     async readFor(scope, who) {
       const own = keys(scope), act = `read reservations of "${scope}"`;
       const starts = [own.node(who.node), ...who.keys.map((key) => own.ownerKey(key))];
-      const guessed = (recent.get(scope) ?? []).slice(0, operationsMax - starts.length);
+      const recentKey = JSON.stringify([place, scope, who.node]);
+      const guessed = (recent.get(recentKey) ?? []).slice(0, operationsMax - starts.length);
       const { ranges } = await transact(client, { act, operations: [
         ...starts.map((start) => rangeOf(start, endOf(start))),
         ...guessed.map((id) => rangeOf(...rangeOfBlock(own, id))),
       ] });
       const listed = ranges.slice(0, starts.length).flat(), ids = blockIdsIn(listed);
-      recent.set(scope, ids);
+      if (recent.size >= recentMax) recent.clear();
+      recent.set(recentKey, ids);
       const machineKey = listed.find(({ key }) => key === own.machine(who.node));
       if (machineKey !== undefined) refuseOtherMachine(machineKey, { machine, node, place });
       else if (machine !== "") unregistered.add(scope);
@@ -91,6 +91,13 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
     status: async () => await whyNotReady(client, place),
   };
 }
+
+/**
+ * Ids of blocks that concerned a node last, by store, scope and node: read with the first request, they are most likely
+ * all. A process that serves many calls reads once then; what is not so any more costs a second read.
+ */
+const recent = new Map<string, readonly string[]>();
+const recentMax = 1_000;
 
 function refuseTooMany(count: number, scope: string): void {
   if (count <= operationsMax) return;
