@@ -12,7 +12,7 @@ const forbidden = /[/:\0\u0085]|(?!\uFEFF)\s/;
  */
 export function interfaceNameProblem(name: string): string | undefined {
   if (name === "") return "it is empty, expected 1 to 15 bytes";
-  if (new TextEncoder().encode(name).length > longestInterfaceNameBytes) return "it is longer than 15 bytes";
+  if (Buffer.byteLength(name) > longestInterfaceNameBytes) return "it is longer than 15 bytes";
   if (name === "." || name === "..") return "it is a directory's name";
   if (forbidden.test(name)) return 'it holds "/", ":" or white space';
   if (name.includes("%")) return 'it holds "%", which the kernel replaces by a number';

@@ -7,25 +7,25 @@ import * as assert from "uvu/assert";
 import { startDaemon, toDaemon } from "../helpers/daemon/process.ts";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { Answer, World } from "../helpers/runtime.ts";
-import { changes, leftovers, makeWorld, start, state, succeed } from "../helpers/runtime.ts";
+import { changes, makeWorld, start, succeed } from "../helpers/runtime.ts";
+import { settledLeftovers, settledState } from "../helpers/settled.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
 const dying = join(import.meta.dirname, "..", "helpers", "daemon", "dying.cjs");
 /** Steps that are tried of each verb, evenly over all there are. */
 const stepCount = 24;
 
-/** Files that stay, or differ, whatever happens: see test/e2e/killed.test.ts; the daemon's own are none of a call. */
-const unsettled = new RegExp("^/files/(?:run/|when|networks/[^/]+/last_reserved_ip|cni/\\.polynic/lock-|" +
-  "cni/(?:results/)?\\.polynic-[^/]+\\.tmp)");
+/** Files of the daemon's own, and of the test's. */
+const daemonFiles = "run/|when";
 
 function settled(world: World): readonly string[] {
-  return state(world).filter((line) => !unsettled.test(line));
+  return settledState(world, daemonFiles);
 }
 
 /** Nothing may be left of the container, and what all share must be as it was. */
 function assertClean(world: World, before: readonly string[], what: string): void {
   assert.equal(changes(before, settled(world)), [], what);
-  assert.equal(leftovers(world), [], what);
+  assert.equal(settledLeftovers(world), [], what);
 }
 
 interface Dying {

@@ -4,7 +4,8 @@ import * as assert from "uvu/assert";
 import { kernelSuite } from "../helpers/netns.ts";
 import { random } from "../helpers/random.ts";
 import type { World } from "../helpers/runtime.ts";
-import { changes, leftovers, makeWorld, start, state, succeed } from "../helpers/runtime.ts";
+import { changes, makeWorld, start, succeed } from "../helpers/runtime.ts";
+import { settledLeftovers, settledState } from "../helpers/settled.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
 const roundCount = 12;
@@ -20,7 +21,7 @@ async function inRounds(round: (world: World, conf: object, delayMs: number) => 
     succeed(world, multiplexed("ADD", conf));
     let lifeMs = Date.now() - began;
     succeed(world, multiplexed("DEL", conf));
-    const before = settled(world);
+    const before = settledState(world);
     const { seed, below } = random();
     let killed = 0;
     for (let i = 0; i < roundCount || killed < roundCount / 4; i++) {
@@ -29,20 +30,12 @@ async function inRounds(round: (world: World, conf: object, delayMs: number) => 
       if (await round(world, conf, delayMs)) killed++;
       // It had ended by then: the machine has become faster.
       else lifeMs = Math.min(lifeMs, delayMs);
-      assert.equal(changes(before, settled(world)), [], `killed after ${delayMs} ms, seed ${seed}`);
-      assert.equal(leftovers(world), [], `killed after ${delayMs} ms, seed ${seed}`);
+      assert.equal(changes(before, settledState(world)), [], `killed after ${delayMs} ms, seed ${seed}`);
+      assert.equal(settledLeftovers(world), [], `killed after ${delayMs} ms, seed ${seed}`);
     }
   } finally {
     world.remove();
   }
-}
-
-/**
- * Locks are made at first use, where the next allocation begins differs after every ADD, and the temporary file of a
- * write that was killed is deleted by a GC a minute later, when nobody can be writing it any more.
- */
-function settled(world: World): readonly string[] {
-  return state(world).filter((line) => !/^\/files\/(?:networks\/[^/]+\/last_reserved_ip|cni\/\.polynic\/lock-|cni\/(?:results\/)?\.polynic-[^/]+\.tmp)/.test(line));
 }
 
 /** Whether it was still running. */

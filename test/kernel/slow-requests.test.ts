@@ -101,16 +101,21 @@ function addPairs(names: readonly string[]): readonly number[] {
 }
 
 aside("deletes links while this thread goes on", async () => {
-  const indexes = addPairs(["a", "b", "c"]);
-  let turns = 0, done = false;
-  const deletion = host.links.deleteAll(indexes).then(() => (done = true));
-  // Deleting waits for a grace period; a turn of the event loop takes microseconds.
-  while (!done) {
-    await new Promise((resolve) => setImmediate(resolve));
-    turns++;
+  // Deleting waits for a grace period; a turn of the event loop takes microseconds. A busy machine may let this thread
+  // have none of them once, or a few times.
+  const turnsOf: number[] = [];
+  while (!turnsOf.some((turns) => turns > 20) && turnsOf.length < 50) {
+    const indexes = addPairs(["a", "b", "c"]);
+    let turns = 0, done = false;
+    const deletion = host.links.deleteAll(indexes).then(() => (done = true));
+    while (!done) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns++;
+    }
+    await deletion;
+    turnsOf.push(turns);
   }
-  await deletion;
-  assert.ok(turns > 20, `only ${turns} turns`);
+  assert.ok(turnsOf.some((turns) => turns > 20), `turns during each: ${turnsOf}`);
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo"]);
 });
 

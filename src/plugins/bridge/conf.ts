@@ -82,6 +82,7 @@ export function bridgeName({ bridge = "" }: Pick<BridgeConf, "bridge">): string 
 
 /** The ids a trunk lets through, sorted, each once. The schema has checked that each number is an id. */
 export function trunkIds(entries: readonly VlanTrunkEntry[]): readonly number[] {
+  if (entries.length === 0) return [];
   // How many entries begin at an id, less those that ended before it: entries may overlap, each from end to end.
   const steps = new Int32Array(idMax + 2);
   const add = (first: number, last: number): void => {
