@@ -25,7 +25,7 @@ const linkInfoAttrs = attrs({
   data:     [2, by("kind", linkKinds)],     // IFLA_INFO_DATA
   portKind: [4, stringz],                   // IFLA_INFO_SLAVE_KIND: kind of the master
   portData: [5, by("portKind", portKinds)], // IFLA_INFO_SLAVE_DATA
-});
+}, { dropUnknown: true });
 
 /** IFLA_* (linux/if_link.h). */
 const linkAttrs = attrs({
@@ -44,6 +44,6 @@ const linkAttrs = attrs({
   promiscuity:   [30, u32],           // IFLA_PROMISCUITY: a count
   altName:       [53, stringz],       // IFLA_ALT_IFNAME: in a GET request, a name of up to 127 bytes
   linkNetnsId:   [37, i32],           // IFLA_LINK_NETNSID: id of the namespace `link` is in; absent when it is this one
-});
+}, { dropUnknown: true });
 
 export const linkBody = body(ifinfomsg, linkAttrs);

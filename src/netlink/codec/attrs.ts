@@ -13,6 +13,14 @@ export type Attributes<R extends Rows> = {
   readonly [K in keyof R]?: ValueOf<R[K][1]> | undefined;
 } & { readonly unknown?: Uint8Array | undefined };
 
+export interface AttrsOptions {
+  /**
+   * Attributes without a row are left out: of what is never written back as it was read. A link has some forty of them,
+   * and copying them is a tenth of reading one.
+   */
+  readonly dropUnknown?: boolean;
+}
+
 /** Low bits of nla_type (linux/netlink.h NLA_TYPE_MASK); the upper two are flags. */
 const NLA_TYPE_MASK = 0x3fff;
 const NLA_F_NESTED = 0x8000;
@@ -25,7 +33,7 @@ const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
  * Declares a set of attributes once: size, writing, reading and the TypeScript type come from the rows.
  * Attributes are written in row order. A repeated attribute keeps its last value unless its row says `repeated`.
  */
-export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
+export function attrs<const R extends Rows>(rows: R, { dropUnknown = false }: AttrsOptions = {}): Payload<Attributes<R>> {
   // Objects and indexed loops: a command's requests are few, so this runs interpreted, where destructuring lists is
   // slow.
   const table: readonly Row[] = Object.entries(rows).map(([name, [type, payload]]) => ({ name, type, payload }));
@@ -67,9 +75,11 @@ export function attrs<const R extends Rows>(rows: R): Payload<Attributes<R>> {
         const row = byType[type & NLA_TYPE_MASK];
         const next = (stop + 3) & ~3;
         if (row !== undefined) readRow(values, row, input, at + NLA_HDRLEN, stop);
-        else if (unknownEnd === at) unknown[unknown.length - 1] = next;
-        else unknown.push(at, next);
-        if (row === undefined) unknownEnd = next;
+        else if (!dropUnknown) {
+          if (unknownEnd === at) unknown[unknown.length - 1] = next;
+          else unknown.push(at, next);
+          unknownEnd = next;
+        }
         at = next;
       }
 
