@@ -8,7 +8,7 @@ import { startDaemon, toDaemon } from "../helpers/daemon/process.ts";
 import { kernelSuite } from "../helpers/netns.ts";
 import type { Answer, World } from "../helpers/runtime.ts";
 import { changes, makeWorld, start, succeed } from "../helpers/runtime.ts";
-import { settledLeftovers, settledState } from "../helpers/settled.ts";
+import { settledLeftovers, settledState } from "../helpers/killed/settled.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
 const dying = join(import.meta.dirname, "..", "helpers", "daemon", "dying.cjs");

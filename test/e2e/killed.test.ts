@@ -5,7 +5,7 @@ import { kernelSuite } from "../helpers/netns.ts";
 import { random } from "../helpers/random.ts";
 import type { World } from "../helpers/runtime.ts";
 import { changes, makeWorld, start, succeed } from "../helpers/runtime.ts";
-import { settledLeftovers, settledState } from "../helpers/settled.ts";
+import { settledLeftovers, settledState } from "../helpers/killed/settled.ts";
 import { makeUplink, multiplexed, threeNetworks } from "../helpers/three-networks.ts";
 
 const roundCount = 12;

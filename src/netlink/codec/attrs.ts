@@ -33,7 +33,10 @@ const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
  * Declares a set of attributes once: size, writing, reading and the TypeScript type come from the rows.
  * Attributes are written in row order. A repeated attribute keeps its last value unless its row says `repeated`.
  */
-export function attrs<const R extends Rows>(rows: R, { dropUnknown = false }: AttrsOptions = {}): Payload<Attributes<R>> {
+export function attrs<const R extends Rows>(
+  rows: R,
+  { dropUnknown = false }: AttrsOptions = {},
+): Payload<Attributes<R>> {
   // Objects and indexed loops: a command's requests are few, so this runs interpreted, where destructuring lists is
   // slow.
   const table: readonly Row[] = Object.entries(rows).map(([name, [type, payload]]) => ({ name, type, payload }));

@@ -73,7 +73,8 @@ function defaults(): string[] {
 /** Everything but the default routes and what the kernel adds by itself, in its own time: link-local and multicast. */
 function others(): string[] {
   return ([4, 6] as const).flatMap((family) => ipJson(`-${family} route show table all`, netns) as Shown[])
-    .filter(({ dst }) => dst !== "default" && !/^(?:fe80:|ff)/.test(dst)).map((route) => JSON.stringify(route)).toSorted();
+    .filter(({ dst }) => dst !== "default" && !/^(?:fe80:|ff)/.test(dst))
+    .map((route) => JSON.stringify(route)).toSorted();
 }
 
 const beforeAndAfter: readonly {

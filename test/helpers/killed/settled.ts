@@ -1,8 +1,8 @@
 // What of a test's world is the same whenever a call was killed.
-import type { World } from "./runtime.ts";
-import { leftovers, state } from "./runtime.ts";
+import type { World } from "../runtime.ts";
+import { leftovers, state } from "../runtime.ts";
 
-/** Temporary file of a write that was killed: a GC deletes it a minute later, when nobody can be writing it any more. */
+/** Temporary file of a killed write: a GC deletes it a minute later, when nobody can be writing it any more. */
 const killedWrite = "cni/(?:results/)?\\.polynic-[^/]+\\.tmp";
 /** Locks are made at first use, and where the next allocation begins differs after every ADD. */
 const unsettled = `networks/[^/]+/last_reserved_ip|cni/\\.polynic/lock-|${killedWrite}`;
