@@ -26,7 +26,7 @@ export const rows: CommandRows = {
   },
   show: {
     section: state,
-    summary: "draws the node: containers, their interfaces, bridges, addresses, ports and rules",
+    summary: "draws the node: containers, interfaces, bridges, addresses, ports and rules",
     load: async () => (await import("./show/index.ts")).showCommand,
   },
   status: {

@@ -302,7 +302,7 @@ const nonsense: readonly { readonly words: readonly string[]; readonly message: 
   { words: ["--distribution=talos"], message: "no shell and no glibc" },
   { words: ["--multus-log-level=loud"], message: "expected panic, error, verbose, debug" },
   { words: ["--cni-conf-dir=etc"], message: "expected an absolute path" },
-  { words: ["--link=flannel"], message: "Cannot use --link flannel" },
+  { words: ["--link=calico"], message: "Cannot use --link calico" },
   { words: ["--reference", "--rename-conf-file"], message: "expected one of them" },
 ];
 
