@@ -85,7 +85,8 @@ creating("makes a network, attaches two containers that reach each other, shows 
   for (const name of ["web", "other"]) assert.is((await typed("network", "disconnect", "shop", name)).status, 0);
   assert.is((await typed("network", "rm", "shop")).stdout, `removed shop (${fileOf("shop")}, link br-shop)\n`);
   assert.equal([existsSync(fileOf("shop")), attempt("ip", "link", "show", "br-shop").status === 0], [false, false]);
-  assert.equal(readdirSync(confDir), []);
+  // podman leaves its lock there when it is asked whether the container is its own.
+  assert.equal(readdirSync(confDir).filter((name) => name !== "cni.lock"), []);
 });
 
 creating("writes what Docker's options say in keys of the reference", async () => {
