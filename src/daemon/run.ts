@@ -77,7 +77,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     log(`serving at ${daemon.where}`);
     const repairing = repair(() => reconcile({
       ...remains(), env, warm, queue, log, isStopping: () => signals > 0,
-    }, repaired), log);
+    }, repaired), log).then(() => log("looked for what is left of containers that are gone"));
     await daemon.stopped;
     await repairing;
     log("stopped");

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { takeApart } from "../../src/commands/attach/request.ts";
 import { runExecutable } from "../helpers/executable.ts";
 import { attempt, ipJson, kernelSuite, run } from "../helpers/netns.ts";
-import { emptyMachine, restoreMachine, typed, typedJson, writeConf } from "../helpers/typed.ts";
+import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
 
 const words = suite("networks as they are typed");
 
@@ -46,61 +46,61 @@ const delegates = ["two0", "two1"].map((bridge, i) => ({ cniVersion: "1.0.0", na
   ipam: { type: "host-local", ranges: [[{ subnet: `10.${i + 1}.0.0/24` }]] } }));
 const two = { cniVersion: "1.0.0", name: "two", plugins: [{ type: "polynic", delegates }] };
 
-attaching("makes a bridge as pipework does, and detach takes the container off it without another word", () => {
-  const { stdout, stderr, status } = typed("attach", "web", "br0", "192.168.1.7/24@192.168.1.1");
+attaching("makes a bridge as pipework does, and detach takes the container off it without another word", async () => {
+  const { stdout, stderr, status } = await typed("attach", "web", "br0", "192.168.1.7/24@192.168.1.1");
   assert.is(status, 0, stderr);
   assert.is(stdout, "container  interface  addresses       networks\n" +
     "web        eth0       192.168.1.7/24  bridge-br0\n");
   assert.equal(inside("web"), ["eth0 192.168.1.7/24"]);
   assert.is(ipJson("-n web route show default")[0].gateway, "192.168.1.1");
-  assert.is(typed("detach", "web").stdout, "detached web from bridge-br0 (eth0)\n");
+  assert.is((await typed("detach", "web")).stdout, "detached web from bridge-br0 (eth0)\n");
   assert.equal(inside("web"), []);
-  const again = typed("detach", "web");
+  const again = await typed("detach", "web");
   assert.equal([again.status, again.stderr], [1, 'polynic detach: Cannot detach "web": nothing is attached to it by ' +
     "hand, expected a container that polynic attach has attached\n"]);
 });
 
-attaching("attaches to several networks, each under the next free name, and detaches from one", () => {
+attaching("attaches to several networks, each under the next free name, and detaches from one", async () => {
   writeConf("10-two.conflist", two);
-  const { status, json } = typedJson("attach", "/run/netns/web", "two");
+  const { status, json } = await typedJson("attach", "/run/netns/web", "two");
   assert.is(status, 0);
   assert.equal([json[0].container, json[0].interface, json[0].networks], ["web", "eth0", ["two"]]);
-  assert.is(typed("attach", "web", "macvlan:uplink", "10.9.0.5/24", "02:00:00:00:00:07", "-i", "lan0").status, 0);
+  assert.is((await typed("attach", "web", "macvlan:uplink", "10.9.0.5/24", "02:00:00:00:00:07", "-i", "lan0")).status, 0);
   assert.equal(inside("web"), ["eth0 10.1.0.2/24", "lan0 10.9.0.5/24", "net1 10.2.0.2/24"]);
   assert.is(ipJson("-n web link show lan0")[0].address, "02:00:00:00:00:07");
-  assert.is(typed("check", "web").status, 0);
-  assert.match(typed("detach", "web", "lna0").stderr, /from "lna0": it is not attached to it, expected two0, two1 or /);
-  assert.is(typed("detach", "web", "uplink").stdout, "detached web from macvlan-uplink (lan0)\n");
+  assert.is((await typed("check", "web")).status, 0);
+  assert.match((await typed("detach", "web", "lna0")).stderr, /from "lna0": it is not attached to it, expected two0, two1 or /);
+  assert.is((await typed("detach", "web", "uplink")).stdout, "detached web from macvlan-uplink (lan0)\n");
   assert.equal(inside("web"), ["eth0 10.1.0.2/24", "net1 10.2.0.2/24"]);
-  assert.is(typed("detach", "web").status, 0);
+  assert.is((await typed("detach", "web")).status, 0);
   assert.equal(readdirSync("/var/lib/cni/networks/two0").filter((name) => /^\d/.test(name)), []);
 });
 
-attaching("is all or nothing", () => {
-  const { status, stderr } = typed("attach", "web", "br0", "10.0.0.5/24", "macvlan:nothing");
+attaching("is all or nothing", async () => {
+  const { status, stderr } = await typed("attach", "web", "br0", "10.0.0.5/24", "macvlan:nothing");
   assert.is(status, 1);
   assert.match(stderr, /^polynic attach: .*"nothing"/);
   assert.equal(inside("web"), []);
-  assert.match(typed("detach", "web").stderr, /nothing is attached to it by hand/);
+  assert.match((await typed("detach", "web")).stderr, /nothing is attached to it by hand/);
 });
 
-attaching("attaches a container that was started anew to what it had", () => {
+attaching("attaches a container that was started anew to what it had", async () => {
   writeConf("10-two.conflist", two);
-  assert.is(typed("attach", "other", "two").status, 0);
-  assert.is(typed("attach", "web", "two").status, 0);
+  assert.is((await typed("attach", "other", "two")).status, 0);
+  assert.is((await typed("attach", "web", "two")).status, 0);
   run("ip", "netns", "del", "web");
   run("ip", "netns", "add", "web");
-  const { status, stderr } = typed("attach", "--again", "web");
+  const { status, stderr } = await typed("attach", "--again", "web");
   assert.is(status, 0, stderr);
   assert.equal(inside("web"), ["eth0 10.1.0.3/24", "net1 10.2.0.3/24"]);
-  assert.match(typed("attach", "--again", "far").stderr, /Cannot find container "far"/);
+  assert.match((await typed("attach", "--again", "far")).stderr, /Cannot find container "far"/);
 });
 
-attaching("detaches a container that is gone", () => {
+attaching("detaches a container that is gone", async () => {
   writeConf("10-two.conflist", two);
-  assert.is(typed("attach", "web", "two").status, 0);
+  assert.is((await typed("attach", "web", "two")).status, 0);
   run("ip", "netns", "del", "web");
-  assert.is(typed("detach", "web").stdout, "detached web from two0, two1 (eth0)\n");
+  assert.is((await typed("detach", "web")).stdout, "detached web from two0, two1 (eth0)\n");
   assert.equal(readdirSync("/var/lib/cni/networks/two0").filter((name) => /^\d/.test(name)), []);
 });
 
@@ -115,10 +115,10 @@ attaching("finds a container of an engine, and a process", async () => {
     const ran = runExecutable({ args: ["attach", "docker:shop", "br0", "10.0.0.5/24", "--json"], env });
     assert.equal([ran.status, JSON.parse(ran.stdout)[0].containerId], [0, id], ran.stderr);
     assert.equal(inside("web"), ["eth0 10.0.0.5/24"]);
-    assert.is(typed("attach", `pid:${child.pid}`, "br0", "10.0.0.6/24").status, 0);
+    assert.is((await typed("attach", `pid:${child.pid}`, "br0", "10.0.0.6/24")).status, 0);
     assert.equal(inside("web"), ["eth0 10.0.0.5/24", "eth1 10.0.0.6/24"]);
     // The engine has forgotten it, polynic has not.
-    for (const word of [`pid:${child.pid}`, "shop"]) assert.is(typed("detach", word).status, 0);
+    for (const word of [`pid:${child.pid}`, "shop"]) assert.is((await typed("detach", word)).status, 0);
   } finally {
     child.kill();
     rmSync(directory, { recursive: true });
@@ -135,8 +135,8 @@ for (const [title, args, says] of [
   ["a port that is none", ["attach", "web", "br0", "-p", "http"], /Cannot use --publish http: expected/],
   ["a VLAN where there can be none", ["attach", "web", "macvlan:uplink", "dhcp", "@5"], /expected vlan:uplink /],
 ] as const) {
-  attaching(`says what would be right: ${title}`, () => {
-    const { status, stdout, stderr } = typed(...args);
+  attaching(`says what would be right: ${title}`, async () => {
+    const { status, stdout, stderr } = await typed(...args);
     assert.ok(status === 1 || status === 2);
     assert.is(stdout, "");
     assert.match(stderr, says);

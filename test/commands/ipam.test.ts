@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { runExecutable } from "../helpers/executable.ts";
 import { kernelSuite, run } from "../helpers/netns.ts";
-import { emptyMachine, restoreMachine, typed, typedJson, writeConf } from "../helpers/typed.ts";
+import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
 
 const conf = { cniVersion: "1.1.0", name: "pods", type: "polynic", delegates: [
   { cniVersion: "1.1.0", name: "front", type: "bridge", bridge: "front0",
@@ -37,20 +37,20 @@ ipam.after.each(() => {
   restoreMachine();
 });
 
-ipam("ls tells which address is whose, and whether it is there", () => {
-  assert.is(typed("ipam", "ls").stdout, `network  address   container     interface  state
+ipam("ls tells which address is whose, and whether it is there", async () => {
+  assert.is((await typed("ipam", "ls")).stdout, `network  address   container     interface  state
 back     fd00::10  shop/web      net1       in use
 front    10.1.0.2  shop/web      eth0       in use
 front    10.1.0.4  abababababab  eth0       unknown
 other    10.1.0.4  abababababab  eth0       unknown
 `);
-  assert.equal(typedJson("ipam", "ls", "back").json, [{ network: "back", containerId: "c0ffee", address: "fd00::10",
+  assert.equal((await typedJson("ipam", "ls", "back")).json, [{ network: "back", containerId: "c0ffee", address: "fd00::10",
     container: "shop/web", interface: "net1", state: "in use" }]);
-  assert.match(typed("ipam", "ls", "frnt").stderr, /Cannot find network "frnt": .*networks has no .*expected front\n/);
+  assert.match((await typed("ipam", "ls", "frnt")).stderr, /Cannot find network "frnt": .*networks has no .*expected front\n/);
 });
 
-ipam("show tells how much of each range is left", () => {
-  const lines = typed("ipam", "show").stdout.split("\n").map((line) => line.split(/ {2,}/));
+ipam("show tells how much of each range is left", async () => {
+  const lines = (await typed("ipam", "show")).stdout.split("\n").map((line) => line.split(/ {2,}/));
   assert.equal(lines, [
     ["network", "subnet", "range", "gateway", "size", "reserved", "free"],
     ["front", "10.1.0.0/29", "10.1.0.1-10.1.0.6", "10.1.0.1", "5", "2", "3"],
@@ -60,18 +60,18 @@ ipam("show tells how much of each range is left", () => {
   ]);
 });
 
-ipam("free gives up what nobody has any more, and refuses what a container has", () => {
-  const refused = typed("ipam", "free", "10.1.0.2", "--network", "front");
+ipam("free gives up what nobody has any more, and refuses what a container has", async () => {
+  const refused = await typed("ipam", "free", "10.1.0.2", "--network", "front");
   assert.equal([refused.status, refused.stderr], [1, "polynic ipam free: Cannot free 10.1.0.2: container shop/web " +
     "has it, expected polynic detach, or --force\n"]);
-  assert.match(typed("ipam", "free", "10.1.0.4").stderr, /front and other have reserved it, expected --network/);
-  assert.is(typed("ipam", "free", "10.1.0.4", "--network", "front").stdout,
+  assert.match((await typed("ipam", "free", "10.1.0.4")).stderr, /front and other have reserved it, expected --network/);
+  assert.is((await typed("ipam", "free", "10.1.0.4", "--network", "front")).stdout,
     "freed 10.1.0.4 of front, which abababababab had\n");
   const file = (name: string) => existsSync(`/var/lib/cni/networks/${name}`);
   assert.equal([file("front/10.1.0.4"), file("other/10.1.0.4"), file("front/10.1.0.2")], [false, true, true]);
-  assert.match(typed("ipam", "free", "10.1.0.5").stderr, /10\.1\.0\.5: .* has no reservation of it, see /);
-  assert.match(typed("ipam", "free", "ten").stderr, /Cannot free "ten": expected an address/);
-  assert.is(typed("ipam", "free", "--force", "10.1.0.2").status, 0);
+  assert.match((await typed("ipam", "free", "10.1.0.5")).stderr, /10\.1\.0\.5: .* has no reservation of it, see /);
+  assert.match((await typed("ipam", "free", "ten")).stderr, /Cannot free "ten": expected an address/);
+  assert.is((await typed("ipam", "free", "--force", "10.1.0.2")).status, 0);
 });
 
 ipam.run();

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { runExecutable } from "../helpers/executable.ts";
 import { ipJson, kernelSuite, run } from "../helpers/netns.ts";
-import { confDir, emptyMachine, restoreMachine, typed, typedJson, writeConf } from "../helpers/typed.ts";
+import { confDir, emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
 
 const bridge = (name: string, subnet: string): object => ({ type: "bridge", bridge: name,
   ipam: { type: "host-local", ranges: [[{ subnet }]] } });
@@ -23,34 +23,34 @@ const status = kernelSuite("polynic status", import.meta.url);
 status.before.each(emptyMachine);
 status.after.each(restoreMachine);
 
-status("says which networks are ready, and why others are not", () => {
+status("says which networks are ready, and why others are not", async () => {
   writeConf("10-pods.conf", multiplexer);
   writeConf("20-plain.conflist", { cniVersion: "1.1.0", name: "plain", plugins: [bridge("p0", "10.3.0.0/24")] });
   writeConf("30-wrong.conflist", { cniVersion: "1.1.0", name: "wrong", plugins: [{ type: "no-such-plugin" }] });
   writeConf("40-broken.conf", "{");
-  const { status, json } = typedJson("status");
+  const { status, json } = await typedJson("status");
   assert.is(status, 1);
   assert.equal(json.map(({ network, ready }: any) => [network, ready]),
     [["pods", true], ["plain", true], ["wrong", false], ["", false]]);
   assert.match(json[2].why, /no-such-plugin/);
   assert.match(json[3].why, /40-broken\.conf.*not JSON/);
-  const { stdout } = typed("status", "pods", `${confDir}/20-plain.conflist`);
+  const { stdout } = await typed("status", "pods", `${confDir}/20-plain.conflist`);
   assert.is(stdout, `network  state  file
 pods     ready  ${confDir}/10-pods.conf
 plain    ready  ${confDir}/20-plain.conflist
 `);
 });
 
-status("says what would be right where there is no network of that name, or none at all", () => {
-  assert.match(typed("status").stderr, /^polynic status: Cannot ask any network: there is no configuration in \/etc/);
-  assert.match(typed("status", "podz").stderr, /Cannot find network "podz": there is no configuration in .*path\n/);
+status("says what would be right where there is no network of that name, or none at all", async () => {
+  assert.match((await typed("status")).stderr, /^polynic status: Cannot ask any network: there is no configuration in \/etc/);
+  assert.match((await typed("status", "podz")).stderr, /Cannot find network "podz": there is no configuration in .*path\n/);
   writeConf("10-pods.conf", multiplexer);
   writeConf("20.conflist", { name: "other", plugins: [{ type: "bridge" }] });
-  const { status, stderr } = typed("status", "podz");
+  const { status, stderr } = await typed("status", "podz");
   assert.equal([status, stderr],
     [1, `polynic status: Cannot find network "podz": no configuration in ${confDir} has that name, expected pods\n`]);
   writeConf("30-broken.conflist", "{");
-  assert.match(typed("status", "30-broken").stderr, /30-broken\.conflist.*not JSON/);
+  assert.match((await typed("status", "30-broken")).stderr, /30-broken\.conflist.*not JSON/);
 });
 
 status.run();
@@ -66,33 +66,33 @@ check.after.each(() => {
   restoreMachine();
 });
 
-check("has nothing to say of a machine without attached containers", () => {
-  assert.equal([typed("check").status, typed("check").stdout], [0, "no container is attached\n"]);
-  assert.equal(typedJson("check").json, []);
+check("has nothing to say of a machine without attached containers", async () => {
+  assert.equal([(await typed("check")).status, (await typed("check")).stdout], [0, "no container is attached\n"]);
+  assert.equal((await typedJson("check")).json, []);
 });
 
-check("finds what is not as it should be, by the container's name", () => {
+check("finds what is not as it should be, by the container's name", async () => {
   call("ADD");
-  assert.is(typed("check").stdout, "container  interface  state  networks\nshop/web   eth0       ok     front, back\n");
+  assert.is((await typed("check")).stdout, "container  interface  state  networks\nshop/web   eth0       ok     front, back\n");
   run("ip", "-n", "web", "addr", "flush", "dev", "net1");
   for (const word of ["shop/web", "web", "c0ff", "/run/netns/web"]) {
-    const { status, json: [one, ...others] } = typedJson("check", word);
+    const { status, json: [one, ...others] } = await typedJson("check", word);
     assert.equal([status, one.state, one.containerId, others], [1, "broken", "c0ffee", []]);
     assert.match(one.why, /network "back" \(interface "net1"\)/);
   }
 });
 
-check("refuses a name that nothing is known of, with the nearest there is", () => {
+check("refuses a name that nothing is known of, with the nearest there is", async () => {
   call("ADD");
-  const { status, stderr } = typed("check", "shop/wbe");
+  const { status, stderr } = await typed("check", "shop/wbe");
   assert.is(status, 2);
   assert.match(stderr, /Cannot find container "shop\/wbe": no attachment of it is remembered, expected shop\/web\n/);
 });
 
-check("takes a container that is gone for no fault", () => {
+check("takes a container that is gone for no fault", async () => {
   call("ADD");
   run("ip", "netns", "del", "web");
-  const { status, json } = typedJson("check");
+  const { status, json } = await typedJson("check");
   run("ip", "netns", "add", "web");
   assert.equal([status, json[0].state], [0, "gone"]);
 });
@@ -115,17 +115,17 @@ gc.after.each(() => {
 
 const leases = (): readonly string[] => readdirSync("/var/lib/cni/networks/front").filter((name) => /^\d/.test(name));
 
-gc("takes away what is left of a container that is gone, and nothing of one that is there", () => {
-  assert.is(typed("gc").stdout, "nothing is left of any container that is gone\n");
+gc("takes away what is left of a container that is gone, and nothing of one that is there", async () => {
+  assert.is((await typed("gc")).stdout, "nothing is left of any container that is gone\n");
   run("ip", "netns", "del", "web");
-  const dry = typed("gc", "--dry-run");
+  const dry = await typed("gc", "--dry-run");
   assert.is(dry.stdout, "container  interface  state             networks\n" +
     "shop/web   eth0       would be removed  front, back\n");
   assert.is(leases().length, 2);
-  assert.equal(typedJson("gc").json.map(({ container, state }: any) => [container, state]), [["shop/web", "removed"]]);
+  assert.equal((await typedJson("gc")).json.map(({ container, state }: any) => [container, state]), [["shop/web", "removed"]]);
   assert.is(leases().length, 1);
-  assert.is(typed("gc").stdout, "nothing is left of any container that is gone\n");
-  assert.is(typedJson("check").json[0].state, "ok");
+  assert.is((await typed("gc")).stdout, "nothing is left of any container that is gone\n");
+  assert.is((await typedJson("check")).json[0].state, "ok");
   assert.is(ipJson("-n other addr show dev net1")[0].addr_info.length > 0, true);
 });
 

@@ -1,7 +1,7 @@
 // polynic trace: an attachment in steps, which is one as any other.
 import * as assert from "uvu/assert";
 import { attempt, ipJson, kernelSuite, run } from "../helpers/netns.ts";
-import { emptyMachine, restoreMachine, typed, typedJson, writeConf } from "../helpers/typed.ts";
+import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
 
 const conf = { cniVersion: "1.0.0", name: "shop", plugins: [
   { type: "bridge", bridge: "shop0", isGateway: true, ipMasq: true, ipMasqBackend: "nftables",
@@ -20,8 +20,8 @@ trace.after(() => {
   restoreMachine();
 });
 
-trace("attaches, and tells each step with its time", () => {
-  const { status, json } = typedJson("trace", "web", "shop");
+trace("attaches, and tells each step with its time", async () => {
+  const { status, json } = await typedJson("trace", "web", "shop");
   assert.is(status, 0);
   assert.is(ipJson("-n web addr show dev eth0")[0].addr_info[0].local, "10.1.0.2");
   const commands: readonly string[] = json.steps.flatMap((step: any) => step.commands);
@@ -42,14 +42,14 @@ trace("attaches, and tells each step with its time", () => {
   for (const { ms, ownMs } of json.steps) assert.ok(ms >= ownMs && ownMs >= 0);
 });
 
-trace("tells what fails, and where", () => {
-  const { status, json } = typedJson("trace", "-i", "eth0", "web", "shop");
+trace("tells what fails, and where", async () => {
+  const { status, json } = await typedJson("trace", "-i", "eth0", "web", "shop");
   assert.is(status, 1);
   assert.match(json.error, /has an interface "eth0" already/);
 });
 
-trace("detaches, in words", () => {
-  const { status, stdout } = typed("trace", "--del", "web");
+trace("detaches, in words", async () => {
+  const { status, stdout } = await typed("trace", "--del", "web");
   assert.is(status, 0);
   assert.match(stdout, /^ +ms +own +share +where +step\n/);
   assert.match(stdout, /container {2}delete link "eth0"\n/);
@@ -58,8 +58,8 @@ trace("detaches, in words", () => {
   assert.is(attempt("ip", "-n", "web", "link", "show", "eth0").status === 0, false);
 });
 
-trace("says what is missing", () => {
-  const { status, stderr } = typed("trace", "web");
+trace("says what is missing", async () => {
+  const { status, stderr } = await typed("trace", "web");
   assert.is(status, 2);
   assert.match(stderr, /NETWORK is missing, expected polynic trace TARGET NETWORK\.\.\., or --del\n/);
 });

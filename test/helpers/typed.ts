@@ -60,3 +60,12 @@ export async function typedHereJson(...words: readonly string[]): Promise<any> {
   if (stdout === "") throw new Error(`polynic ${words.join(" ")} printed nothing: ${stderr}`);
   return JSON.parse(stdout);
 }
+
+/** The same, with the exit status. */
+export async function typedHereWithJson(
+  ...words: readonly string[]
+): Promise<{ readonly status: number | null; readonly json: any }> {
+  const { status, stdout, stderr } = await typedHere(...words, "--json");
+  if (stdout === "") throw new Error(`polynic ${words.join(" ")} printed nothing: ${stderr}`);
+  return { status, json: JSON.parse(stdout) };
+}

@@ -115,7 +115,9 @@ for (const [title, schema, conf, more] of rows) {
       // What the codec says has no key in it.
       if (added !== undefined && (added.code === code.internal || /Cannot (en|de)code /.test(added.message)))
         bugs.push(`ADD with ${shown}: ${added.message}`);
-      if (deleted !== undefined) bugs.push(`DEL with ${shown}: ${deleted.message}`);
+      // Whether anything is kept in a store that nobody names cannot be known.
+      const isNamed = !/^Cannot use ipam\.store of type \w+: no /.test(deleted?.message ?? "");
+      if (deleted !== undefined && isNamed) bugs.push(`DEL with ${shown}: ${deleted.message}`);
     }
     assert.equal(bugs, []);
     assert.ok(title === "host-device" || addedCount > 10, `only ${addedCount} values were taken`);

@@ -101,9 +101,12 @@ async function byEngine(
 
 /** A running task, in whichever of containerd's namespaces; by its id, or the beginning of one. */
 async function byTask(word: string, environment: ProcessEnvironment): Promise<Target | undefined> {
-  const namespaces = await asked("ctr", ["namespaces", "ls", "-q"], environment);
+  // Without its daemon it waits for ten seconds before it says so.
+  if (!existsSync(environment["CONTAINERD_ADDRESS"] ?? "/run/containerd/containerd.sock")) return undefined;
+  const ask = async (...words: readonly string[]) => await asked("ctr", [...soon, ...words], environment);
+  const namespaces = await ask("namespaces", "ls", "-q");
   for (const namespace of namespaces?.split("\n").filter((name) => name !== "") ?? []) {
-    const tasks = await asked("ctr", ["-n", namespace, "tasks", "ls"], environment);
+    const tasks = await ask("-n", namespace, "tasks", "ls");
     const lines = tasks?.split("\n").slice(1).map((line) => line.trim().split(/\s+/)) ?? [];
     const isBeginning = (id: string) => word.length >= idCharsMin && id.startsWith(word);
     const [id, pid] = lines.find(([id = ""]) => id === word || isBeginning(id)) ?? [];
@@ -113,6 +116,8 @@ async function byTask(word: string, environment: ProcessEnvironment): Promise<Ta
   return undefined;
 }
 
+/** A socket that nobody listens at any more. */
+const soon = ["--connect-timeout", "2s"];
 /** Fewer letters could be a name. */
 const idCharsMin = 4;
 /** An engine answers at once, or its daemon is not there. */

@@ -107,8 +107,7 @@ export function definePlugin<Conf extends object, Plan = undefined>(
     ...(definition.releasesOverLink === true ? { releasesOverLink: true } : {}),
     step(request, handles) {
       const call = strict(request);
-      const { ipamType } = call;
-      const ipam = ipamType === undefined ? undefined : ipamPlugin(ipamType, request, handles).step(request, handles);
+      const ipam = ipamOf(call, request, handles)?.step(request, handles);
       return whenThere(ipam, (bound) => (
         whenThere(planOf(definition, call, handles), (plan) => toStep(definition, { ...call, plan }, bound))));
     },
@@ -122,15 +121,15 @@ export function definePlugin<Conf extends object, Plan = undefined>(
       }
     },
     async check(request, handles) {
-      const call = strict(request);
+      const call = strict(request), ipam = ipamOf(call, request, handles);
       const plan = await planOf(definition, call, handles);
-      if (call.ipamType !== undefined) await ipamPlugin(call.ipamType, request, handles).check(request, handles);
+      await ipam?.check(request, handles);
       await definition.check({ ...call, plan, prevResult: request.prevResult }, handles);
     },
     async status(request, handles) {
-      const call = strict(request);
+      const call = strict(request), ipam = ipamOf(call, request, handles);
       const plan = await planForStatus(definition, call, handles, request.conf);
-      if (call.ipamType !== undefined) await ipamPlugin(call.ipamType, request, handles).status(request, handles);
+      await ipam?.status(request, handles);
       await definition.status?.({ ...call, plan }, handles);
     },
     async gc(request, handles) {
@@ -144,6 +143,11 @@ export function definePlugin<Conf extends object, Plan = undefined>(
       throwAll(ended.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason));
     },
   };
+}
+
+/** Found before anything of the machine is looked at: a wrong one is wrong wherever it is asked. */
+function ipamOf({ ipamType }: Call<object>, request: StepRequest, handles: Handles): Plugin | undefined {
+  return ipamType === undefined ? undefined : ipamPlugin(ipamType, request, handles);
 }
 
 function callOf<Conf extends object>(ipam: IpamUse, request: StepRequest, conf: Conf): Call<Conf> {

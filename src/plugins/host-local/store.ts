@@ -26,9 +26,12 @@ function serversIn(
   return endpoints.length === 0 && Object.keys(rest).length === 0 ? undefined : { endpoints, ...rest };
 }
 
-/** Inside which an address has one owner: the network's name, or the one that several networks share. */
-export function scopeOf({ ipam }: Conf, network: string): string {
-  return ipam?.scope || network;
+/**
+ * Inside which an address has one owner: the network's name, or the one that several networks share. Files know of no
+ * other: ADD refuses the key, and DEL has nothing under it.
+ */
+export function scopeOf({ ipam: { scope, store: { type = "files" } = {} } = {} }: Conf, network: string): string {
+  return type === "files" ? network : scope || network;
 }
 
 /** Who has the addresses of an interface; with its network where others may share the scope. */

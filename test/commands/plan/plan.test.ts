@@ -59,7 +59,7 @@ for (const [title, target] of [["on an empty node", "one"], ["beside another con
     const before = node();
     const planned = typedJson("plan", "shop");
     assert.equal(node(), before);
-    assert.is(planned.status, 0);
+    assert.is(planned.status, 0, JSON.stringify(planned.json));
     const traced = typedJson("trace", target, "shop");
     assert.is(traced.status, 0);
     assert.equal(commandsOf(planned.json.steps, "planned"), commandsOf(traced.json.steps, `netns-${target}`));

@@ -35,7 +35,7 @@ export interface DaemonStart {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a daemon and waits until it listens. */
+/** Starts a daemon and waits until it listens and has nothing to do but to serve. */
 export async function startDaemon(world: World, { args = [], require, env = {} }: DaemonStart = {}):
 Promise<DaemonProcess> {
   const dist = builtDist(), lib = join(dist, "lib", "polynic");
@@ -53,7 +53,7 @@ Promise<DaemonProcess> {
     isRunning = false;
     resolve(status);
   }));
-  while (isRunning && !log.includes("serving at")) await sleep(5);
+  while (isRunning && !log.includes("looked for what is left")) await sleep(5);
   if (!isRunning || !existsSync(socketOf(world))) throw new Error(`Cannot start the daemon: ${log}`);
   return {
     pid: child.pid ?? 0,
