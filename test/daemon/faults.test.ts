@@ -223,7 +223,9 @@ faults("that systemd starts for a call ends when idle, and is started again by t
       while (activated.endings.length < i) await sleep(20);
     }
     assert.equal(activated.endings, ["ended 0", "ended 0"]);
-    assert.match(activated.log, /^(serving at descriptor 3\nnobody has asked for 1000 ms\nstopped\n){2}$/);
+    // Looking for what is left may take longer than the first call.
+    assert.match(activated.log.replaceAll(/^looked for what is left.*\n/gm, ""),
+      /^(serving at descriptor 3\nnobody has asked for 1000 ms\nstopped\n){2}$/);
     activated.end();
   }, 1);
 });
