@@ -7,7 +7,8 @@ import * as assert from "uvu/assert";
 import { takeApart } from "../../src/commands/attach/request.ts";
 import { runExecutable } from "../helpers/executable.ts";
 import { attempt, ipJson, kernelSuite, run } from "../helpers/netns.ts";
-import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
+import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson,
+  writeConf } from "../helpers/typed.ts";
 
 const words = suite("networks as they are typed");
 
@@ -65,11 +66,13 @@ attaching("attaches to several networks, each under the next free name, and deta
   const { status, json } = await typedJson("attach", "/run/netns/web", "two");
   assert.is(status, 0);
   assert.equal([json[0].container, json[0].interface, json[0].networks], ["web", "eth0", ["two"]]);
-  assert.is((await typed("attach", "web", "macvlan:uplink", "10.9.0.5/24", "02:00:00:00:00:07", "-i", "lan0")).status, 0);
+  assert.is((await typed("attach", "web", "macvlan:uplink", "10.9.0.5/24", "02:00:00:00:00:07", "-i", "lan0")).status,
+    0);
   assert.equal(inside("web"), ["eth0 10.1.0.2/24", "lan0 10.9.0.5/24", "net1 10.2.0.2/24"]);
   assert.is(ipJson("-n web link show lan0")[0].address, "02:00:00:00:00:07");
   assert.is((await typed("check", "web")).status, 0);
-  assert.match((await typed("detach", "web", "lna0")).stderr, /from "lna0": it is not attached to it, expected two0, two1 or /);
+  assert.match((await typed("detach", "web", "lna0")).stderr,
+    /from "lna0": it is not attached to it, expected two0, two1 or /);
   assert.is((await typed("detach", "web", "uplink")).stdout, "detached web from macvlan-uplink (lan0)\n");
   assert.equal(inside("web"), ["eth0 10.1.0.2/24", "net1 10.2.0.2/24"]);
   assert.is((await typed("detach", "web")).status, 0);

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { runExecutable } from "../helpers/executable.ts";
 import { kernelSuite, run } from "../helpers/netns.ts";
-import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
+import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson,
+  writeConf } from "../helpers/typed.ts";
 
 const conf = { cniVersion: "1.1.0", name: "pods", type: "polynic", delegates: [
   { cniVersion: "1.1.0", name: "front", type: "bridge", bridge: "front0",
@@ -44,9 +45,11 @@ front    10.1.0.2  shop/web      eth0       in use
 front    10.1.0.4  abababababab  eth0       unknown
 other    10.1.0.4  abababababab  eth0       unknown
 `);
-  assert.equal((await typedJson("ipam", "ls", "back")).json, [{ network: "back", containerId: "c0ffee", address: "fd00::10",
+  assert.equal((await typedJson("ipam", "ls", "back")).json, [{ network: "back", containerId: "c0ffee",
+    address: "fd00::10",
     container: "shop/web", interface: "net1", state: "in use" }]);
-  assert.match((await typed("ipam", "ls", "frnt")).stderr, /Cannot find network "frnt": .*networks has no .*expected front\n/);
+  assert.match((await typed("ipam", "ls", "frnt")).stderr,
+    /Cannot find network "frnt": .*networks has no .*expected front\n/);
 });
 
 ipam("show tells how much of each range is left", async () => {
@@ -64,7 +67,8 @@ ipam("free gives up what nobody has any more, and refuses what a container has",
   const refused = await typed("ipam", "free", "10.1.0.2", "--network", "front");
   assert.equal([refused.status, refused.stderr], [1, "polynic ipam free: Cannot free 10.1.0.2: container shop/web " +
     "has it, expected polynic detach, or --force\n"]);
-  assert.match((await typed("ipam", "free", "10.1.0.4")).stderr, /front and other have reserved it, expected --network/);
+  assert.match((await typed("ipam", "free", "10.1.0.4")).stderr,
+    /front and other have reserved it, expected --network/);
   assert.is((await typed("ipam", "free", "10.1.0.4", "--network", "front")).stdout,
     "freed 10.1.0.4 of front, which abababababab had\n");
   const file = (name: string) => existsSync(`/var/lib/cni/networks/${name}`);

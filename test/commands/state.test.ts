@@ -3,7 +3,8 @@ import { readdirSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { runExecutable } from "../helpers/executable.ts";
 import { ipJson, kernelSuite, run } from "../helpers/netns.ts";
-import { confDir, emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
+import { confDir, emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson,
+  writeConf } from "../helpers/typed.ts";
 
 const bridge = (name: string, subnet: string): object => ({ type: "bridge", bridge: name,
   ipam: { type: "host-local", ranges: [[{ subnet }]] } });
@@ -42,8 +43,10 @@ plain    ready  ${confDir}/20-plain.conflist
 });
 
 status("says what would be right where there is no network of that name, or none at all", async () => {
-  assert.match((await typed("status")).stderr, /^polynic status: Cannot ask any network: there is no configuration in \/etc/);
-  assert.match((await typed("status", "podz")).stderr, /Cannot find network "podz": there is no configuration in .*path\n/);
+  assert.match((await typed("status")).stderr,
+    /^polynic status: Cannot ask any network: there is no configuration in \/etc/);
+  assert.match((await typed("status", "podz")).stderr,
+    /Cannot find network "podz": there is no configuration in .*path\n/);
   writeConf("10-pods.conf", multiplexer);
   writeConf("20.conflist", { name: "other", plugins: [{ type: "bridge" }] });
   const { status, stderr } = await typed("status", "podz");
@@ -73,7 +76,8 @@ check("has nothing to say of a machine without attached containers", async () =>
 
 check("finds what is not as it should be, by the container's name", async () => {
   call("ADD");
-  assert.is((await typed("check")).stdout, "container  interface  state  networks\nshop/web   eth0       ok     front, back\n");
+  assert.is((await typed("check")).stdout,
+    "container  interface  state  networks\nshop/web   eth0       ok     front, back\n");
   run("ip", "-n", "web", "addr", "flush", "dev", "net1");
   for (const word of ["shop/web", "web", "c0ff", "/run/netns/web"]) {
     const { status, json: [one, ...others] } = await typedJson("check", word);
@@ -122,7 +126,8 @@ gc("takes away what is left of a container that is gone, and nothing of one that
   assert.is(dry.stdout, "container  interface  state             networks\n" +
     "shop/web   eth0       would be removed  front, back\n");
   assert.is(leases().length, 2);
-  assert.equal((await typedJson("gc")).json.map(({ container, state }: any) => [container, state]), [["shop/web", "removed"]]);
+  assert.equal((await typedJson("gc")).json.map(({ container, state }: any) => [container, state]), [["shop/web",
+    "removed"]]);
   assert.is(leases().length, 1);
   assert.is((await typed("gc")).stdout, "nothing is left of any container that is gone\n");
   assert.is((await typedJson("check")).json[0].state, "ok");

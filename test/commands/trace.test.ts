@@ -1,7 +1,8 @@
 // polynic trace: an attachment in steps, which is one as any other.
 import * as assert from "uvu/assert";
 import { attempt, ipJson, kernelSuite, run } from "../helpers/netns.ts";
-import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson, writeConf } from "../helpers/typed.ts";
+import { emptyMachine, restoreMachine, typedHere as typed, typedHereWithJson as typedJson,
+  writeConf } from "../helpers/typed.ts";
 
 const conf = { cniVersion: "1.0.0", name: "shop", plugins: [
   { type: "bridge", bridge: "shop0", isGateway: true, ipMasq: true, ipMasqBackend: "nftables",

@@ -54,7 +54,7 @@ const unready: readonly (readonly [string, () => object, number, RegExp])[] = [
     /10\.1\.0\.300\/24/],
   ["an IPAM plugin that is not there", () => bridge({ type: "whereabouts" }), 112, /whereabouts/],
   ["a plugin that gives no addresses as IPAM", () => bridge({ type: "loopback" }), 7, /loopback/],
-  ["a plugin that is not there", () => ({ type: "calico" }), 112, /flannel/],
+  ["a plugin that is not there", () => ({ type: "calico" }), 112, /calico/],
   ["a value that the schema refuses", () => bridge(hostLocal(), { vlan: 5000 }), 7, /vlan is 5000/],
   ["values that exclude each other", () => bridge(hostLocal(), { hairpinMode: true, promiscMode: true }), 7, /hairpin/],
   ["a bridge that is another kind of link", () => bridge(hostLocal(), { bridge: "up0" }), 7, /up0.*veth/],
