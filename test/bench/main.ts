@@ -8,6 +8,7 @@ import { compareByName } from "./by-name.ts";
 import { cases, eightBridges, oneBridge } from "./cases.ts";
 import { goalsTable } from "./goals.ts";
 import { compareWithFloor } from "./in-process.ts";
+import { compareFamily } from "./warm/family.ts";
 import { compareModules } from "./modules.ts";
 import { comparePods } from "./pods.ts";
 import { multiplexer, plugins, withDaemon } from "./runtimes.ts";
@@ -68,6 +69,9 @@ console.log(await comparePods(bin, rounds));
 console.log("\nThe multiplexer called as a library in a warm process, and the same kernel requests sent back to back " +
   "with nothing else\n");
 console.log(await compareWithFloor(rounds));
+
+console.log("\nThe ADD of each plugin in a warm process, and the time that the kernel takes for what it is asked\n");
+console.log(await compareFamily(rounds));
 
 console.log("\nOne call of a WASM module, from finding it to its checked answer: the first in a process, and a later " +
   "one\n");

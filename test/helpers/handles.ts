@@ -3,7 +3,7 @@
  * "test" whose reservations can be counted: `ipam: { type: "test", addresses: [{ address, gateway? }], routes?, dns?
  * }`.
  */
-import type { FailedStep } from "../../src/call/index.ts";
+import type { FailedStep, Warm } from "../../src/call/index.ts";
 import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from "../../src/call/index.ts";
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { CniError, code, newestVersion, toWireResult } from "../../src/cni/index.ts";
@@ -24,6 +24,8 @@ export interface Driven {
   readonly prevResult?: Result;
   /** The configuration is the node's own; true when absent. */
   readonly trusted?: boolean;
+  /** What a process keeps between calls; absent: nothing. */
+  readonly warm?: Warm;
   /** Hears what is logged. */
   readonly log?: Log;
   /** Directory of the modules that decide; absent: there are none. */
@@ -95,10 +97,10 @@ export async function gc(driven: Driven, validAttachments: readonly ValidAttachm
 }
 
 async function withHandles<T>(
-  { netns, modules = "", log = silent, through }: Driven,
+  { netns, modules = "", log = silent, through, warm }: Driven,
   work: (handles: Handles) => Promise<T>,
 ): Promise<T> {
-  const open = openHandles({ netns, path: [], execute: [], modules, log,
+  const open = openHandles({ netns, path: [], execute: [], modules, log, ...(warm === undefined ? {} : { warm }),
     surroundings: { env: process.env, tell: () => {} } });
   const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam
     : open.plugin(type)) });
