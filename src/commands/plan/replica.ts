@@ -1,15 +1,16 @@
 /**
  * A stand-in for the node that may be changed at will: this thread leaves for namespaces of its own, where the links
- * that matter have stand-ins of the same names, files can be read and not written, and `/tmp` is empty memory. There is
- * no way back; what is in there goes with the process.
+ * that matter have stand-ins of the same names, files can be read and not written, and `/tmp`, or a directory like it,
+ * is empty memory. There is no way back; what is in there goes with the process.
  */
-import { openSync } from "node:fs";
+import { existsSync, openSync } from "node:fs";
 import type { KernelRoute, Link, LinkAddress, Namespace } from "../../kernel/index.ts";
 import { openNamespace, openOwnNamespace } from "../../kernel/index.ts";
 import { messageOf } from "../../cni/index.ts";
 import {
   findProgram, leaveForNewMounts, leaveForNewNetworkNamespace, mountMemory, runProgram, setReadOnly,
 } from "../../os/index.ts";
+import { moduleDirectory } from "../../program/index.ts";
 import type { ProcessEnvironment } from "../output.ts";
 import type { CopiedRules, RuleMarks } from "./rules.ts";
 import { copiedRules, ruleMarks, toolPath } from "./rules.ts";
@@ -32,8 +33,14 @@ export interface Replica {
   readonly notes: readonly string[];
 }
 
-/** Where there is room to write. */
-export const memory = "/tmp";
+/** Where there is room to write: a directory that every machine has, and that hides nothing of this program's own. */
+export const memory = memoryFor(moduleDirectory, existsSync);
+
+/** The first that is there and not above the program. Pure but for `isThere`. */
+export function memoryFor(program: string, isThere: (path: string) => boolean): string {
+  const usual = ["/tmp", "/var/tmp", "/mnt", "/media"];
+  return usual.find((path) => isThere(path) && !program.startsWith(`${path}/`)) ?? "/mnt";
+}
 
 /** @param named  words of the configuration, among them names of links */
 export async function takeSnapshot(named: ReadonlySet<string>, environment: ProcessEnvironment): Promise<Snapshot> {
