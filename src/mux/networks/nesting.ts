@@ -37,7 +37,7 @@ export function nestingProblem(plugin: NetworkPlugin): string | undefined {
     return `${named.path} is "${String(named.value)}", which would run the multiplexer inside itself; expected the ` +
       "type of a network's own plugin";
   const ipamTypes = typesBelow(plugin, "ipam");
-  const meant = [plugin.type, ...ipamTypes].every((type) => builtIn.has(type))
+  const meant = [plugin.type, ...ipamTypes, ...delegateTypes(plugin)].every((type) => builtIn.has(type))
     ? undefined
     : find(plugin, "", (key) => multiplexerKeys.has(key));
   if (meant !== undefined)
@@ -55,7 +55,16 @@ export function runTypes(plugin: NetworkPlugin): readonly { readonly path: strin
   return [{ path: "type", type: plugin.type }, ...below("ipam"), ...below("delegate")];
 }
 
-function typesBelow(plugin: NetworkPlugin, lowerKey: string): readonly string[] {
+/** Of the delegate, of its delegate and so on, and of whom they ask for addresses. */
+function delegateTypes(plugin: object): readonly string[] {
+  return valuesOf(plugin, "delegate")
+    .filter(isJsonObject)
+    .flatMap((inner) => [
+      ...valuesOf(inner, "type").map(String), ...typesBelow(inner, "ipam"), ...delegateTypes(inner),
+    ]);
+}
+
+function typesBelow(plugin: object, lowerKey: string): readonly string[] {
   return valuesOf(plugin, lowerKey)
     .filter(isJsonObject)
     .flatMap((inner) => valuesOf(inner, "type"))
