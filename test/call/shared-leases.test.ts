@@ -197,7 +197,7 @@ kubernetes("is the node's own cluster for networks of anybody", async (context) 
   const untrusted = requestOf(conf, "c1", { trusted: false });
   assert.is(await add(handlesOf(context, "a", stores), untrusted), "10.0.0.2/26");
   await rejects(add(handlesOf(context, "a"), untrusted), 7);
-  const ipam = { ...conf.ipam, store: { type: "kubernetes", kubeconfig: "/root/.kube/config" } };
+  const ipam = { ...conf.ipam, store: { type: "kubernetes", kubeconfig: "/etc/cni/somebody.kubeconfig" } };
   await rejects(add(handlesOf(context, "a", stores), requestOf({ ...conf, ipam }, "c2", { trusted: false })), 7);
   const etcdKeys = { ...conf.ipam, store: { type: "kubernetes", endpoints: ["http://h:1"] } };
   await rejects(add(handlesOf(context, "a", stores), requestOf({ ...conf, ipam: etcdKeys }, "c2")), 7);
