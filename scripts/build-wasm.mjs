@@ -1,7 +1,8 @@
 // Compiles the modules of wasm-plugins/ to build/wasm/, as `polynic module build` does an author's: the built-in ones
 // with fuel counted in their code already, the examples below build/wasm/examples/ as their authors would install them.
-// Same sources, same bytes.
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+// Same sources, same bytes: where nothing has changed since the last time, nothing is compiled.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { compileSources, loadCompiler, withMetadata } from "../src/commands/module/compile.ts";
 import { meterModule } from "../src/wasm/code/meter.ts";
@@ -13,8 +14,19 @@ const sources = join(root, "wasm-plugins");
 const sdk = join(sources, "sdk");
 const examples = join(sources, "examples");
 
+/** Everything that the bytes depend on; the lock file pins the compiler. */
+const inputs = [
+  sources, join(root, "src", "wasm", "code"), join(root, "src", "commands", "module", "compile.ts"),
+  import.meta.filename, join(root, "asconfig.json"), join(root, "package-lock.json"),
+];
+
+/** The digest of the inputs and of what was made from them, and the names of that, a line each. */
+const madeFrom = join(output, "made-from.sha256");
+
 /** Folders of the built-in modules: `index.ts`, and `module.json`, the metadata. */
 const builtIns = ["host-local", "lowest", "merge"];
+
+const made = [];
 
 /** The bytes of one module's sources: not metered, without metadata. */
 export async function compile(folder, entry, flags = []) {
@@ -36,11 +48,36 @@ function write(directory, folder, wasm) {
   const file = join(directory, `${metadata.name}.wasm`);
   const bytes = withMetadata(wasm, metadata);
   writeFileSync(file, bytes);
+  made.push(file);
   console.log(`${relative(root, file)}: ${bytes.length} bytes`);
 }
 
-if (import.meta.main) {
+/** Of names and contents; undefined where a file is missing. */
+function digestOf(files) {
+  const hash = createHash("sha256");
+  for (const file of files.flatMap(filesBelow)) {
+    if (!existsSync(file)) return undefined;
+    hash.update(`${relative(root, file)}\0`).update(readFileSync(file)).update("\0");
+  }
+  return hash.digest("hex");
+}
+
+function filesBelow(path) {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+  return readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name)).sort();
+}
+
+/** Whether the files are there as they were made from today's inputs. */
+function isCurrent() {
+  if (!existsSync(madeFrom)) return false;
+  const [digest, ...files] = readFileSync(madeFrom, "utf8").trimEnd().split("\n");
+  return digest === digestOf([...inputs, ...files.map((file) => join(root, file))]);
+}
+
+if (import.meta.main && !isCurrent()) {
   mkdirSync(join(output, "examples"), { recursive: true });
   for (const name of builtIns) await buildBuiltIn(name);
   for (const name of readdirSync(examples)) await buildExample(name);
+  writeFileSync(madeFrom, [digestOf([...inputs, ...made]), ...made.map((file) => relative(root, file)), ""].join("\n"));
 }

@@ -1,5 +1,6 @@
 // One of the processes that scripts/test.mjs runs the suites in: it is sent test files, runs one after the other, and
 // answers each with its counts, when stdout and stderr have all that was written of it and an end mark.
+import { flushCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
 
 /** End of transmission: nothing else writes it. */
@@ -21,6 +22,8 @@ async function runFile(file) {
   globalThis.UVU_QUEUE[0] = suites;
   try {
     await import(pathToFileURL(file).href);
+    // For the suite's own process, which loads the same.
+    flushCompileCache();
     for (const run of suites) {
       const [errors, passed, skipped, total] = await run();
       counts.total += total;

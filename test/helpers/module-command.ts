@@ -1,6 +1,6 @@
-/** `polynic module` as a person would type it: from the sources, in a folder of the test's own. */
+/** `polynic module` as a person would type it, in a folder of the test's own. */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { executable } from "./executable.ts";
 import { waitLimitMs } from "./limits.ts";
 
 export interface Typed {
@@ -9,13 +9,14 @@ export interface Typed {
   readonly stderr: string;
 }
 
-const entry = join(import.meta.dirname, "..", "..", "src", "bin", "cni.ts");
-
-/** What stands before the command's own words, behind the path of Node. */
-export const moduleWords = [entry, "polynic", "module"] as const;
+/** The program, and what stands before the command's own words. */
+export function moduleProgram(): readonly [string, ...string[]] {
+  return [...executable("polynic"), "module"];
+}
 
 export function moduleCommand(cwd: string, ...words: readonly string[]): Typed {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...moduleWords, ...words], {
+  const [program, ...first] = moduleProgram();
+  const { status, stdout, stderr } = spawnSync(program, [...first, ...words], {
     cwd, encoding: "utf8", timeout: waitLimitMs, env: { PATH: process.env["PATH"], CNI_PATH: cwd },
   });
   return { status, stdout, stderr };

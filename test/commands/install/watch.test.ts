@@ -9,13 +9,15 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { takeLock } from "../../../src/os/index.ts";
 import { builtDist } from "../../helpers/dist.ts";
+import { executable } from "../../helpers/executable.ts";
 import { waitLimitMs } from "../../helpers/limits.ts";
 import type { PretendNode } from "../../helpers/pretend-node.ts";
 import { binDir, clusterEnv, confDir, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
 
-const entry = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
 const flannel = { cniVersion: "1.0.0", name: "cbr0", plugins: [{ type: "flannel" }] };
 const primary = `${confDir}/10-flannel.conflist`, ours = `${confDir}/00-polynic.conflist`;
+
+const [program, own] = executable("polynic");
 
 const account = (node: PretendNode) => join(node.root, "..", "account");
 const words = (node: PretendNode) => ["--root", node.root, "--service-account-dir", account(node),
@@ -23,8 +25,7 @@ const words = (node: PretendNode) => ["--root", node.root, "--service-account-di
 
 function run(node: PretendNode, command: string,
   ...more: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath,
-    [entry, "polynic", command, "--root", node.root, ...more], {
+  const { status, stdout, stderr } = spawnSync(program, [own, command, "--root", node.root, ...more], {
     encoding: "utf8", timeout: waitLimitMs, env: { PATH: process.env["PATH"], ...clusterEnv },
   });
   return { status, stdout, stderr };
@@ -37,7 +38,7 @@ interface Watching {
 
 async function watching(node: PretendNode, more: readonly string[],
   work: (watching: Watching) => Promise<void>): Promise<number | null> {
-  const child = spawn(process.execPath, [entry, "polynic", "install", "--watch", ...words(node), ...more],
+  const child = spawn(program, [own, "install", "--watch", ...words(node), ...more],
     { env: { PATH: process.env["PATH"], ...clusterEnv } });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data",
@@ -199,7 +200,7 @@ command("wait for another run, and then go on", async () => {
   node.write(primary, flannel);
   node.write(`${confDir}/polynic.d/lock`, "");
   const lock = await takeLock(join(node.root, confDir, "polynic.d", "lock"), { timeoutMs: 0 });
-  const child = spawn(process.execPath, [entry, "polynic", "install", ...words(node)],
+  const child = spawn(program, [own, "install", ...words(node)],
     { env: { PATH: process.env["PATH"], ...clusterEnv } });
   const ended = once(child, "close");
   await sleep(1_500);

@@ -12,7 +12,7 @@ import { takeLock } from "../../../src/os/index.ts";
 import { installModule, readLock } from "../../../src/wasm/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { waitLimitMs } from "../../helpers/limits.ts";
-import { moduleWords } from "../../helpers/module-command.ts";
+import { moduleProgram } from "../../helpers/module-command.ts";
 import { describedModule } from "../../helpers/modules.ts";
 
 let directory = "";
@@ -27,7 +27,8 @@ const entries = () => Object.keys(readLock(directory));
  */
 async function whileLocked(words: readonly string[], change: () => Promise<unknown>): Promise<number | null> {
   const lock = await takeLock(join(directory, ".lock"), { timeoutMs: 0 });
-  const child = spawn(process.execPath, [...moduleWords, ...words, "--dir", directory], { stdio: "ignore" });
+  const [program, ...first] = moduleProgram();
+  const child = spawn(program, [...first, ...words, "--dir", directory], { stdio: "ignore" });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   try {
     for (const limit = Date.now() + waitLimitMs; !waits(child.pid); await pause(20)) {

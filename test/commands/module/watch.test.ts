@@ -6,9 +6,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { waitLimitMs } from "../../helpers/limits.ts";
-import { moduleCommand } from "../../helpers/module-command.ts";
+import { moduleCommand, moduleProgram } from "../../helpers/module-command.ts";
 
-const entry = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
 const roundLimitMs = waitLimitMs;
 
 const watching = suite("polynic module test --watch");
@@ -18,7 +17,8 @@ watching("tests again after a change, and survives one that does not compile", a
   assert.is(moduleCommand(directory, "new", "watched", "--kind", "policy").status, 0);
   const folder = join(directory, "watched"), source = join(folder, "assembly", "index.ts");
   const right = readFileSync(source, "utf8");
-  const child = spawn(process.execPath, [entry, "polynic", "module", "test", "--watch"],
+  const [program, ...first] = moduleProgram();
+  const child = spawn(program, [...first, "test", "--watch"],
     { cwd: folder, env: { PATH: process.env["PATH"] } });
   const ended = new Promise((resolve) => child.on("close", resolve));
   try {

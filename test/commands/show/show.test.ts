@@ -2,13 +2,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { runExecutable } from "../../helpers/executable.ts";
+import { executable, runExecutable } from "../../helpers/executable.ts";
 import { attempt, ipJson, kernelSuite, run } from "../../helpers/netns.ts";
 import { emptyMachine, restoreMachine, typed, typedJson } from "../../helpers/typed.ts";
 
-const entry = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
 
 const bridge = { cniVersion: "1.0.0", name: "front", plugins: [
   { type: "bridge", bridge: "front0", isGateway: true, ipMasq: true, ipMasqBackend: "nftables", macspoofchk: true,
@@ -102,8 +100,8 @@ show("writes pictures", () => {
 });
 
 show("watches until it is interrupted", async () => {
-  const words = [entry, "polynic", "show", "--watch"];
-  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  const [program, name] = executable("polynic");
+  const child = spawn(program, [name, "show", "--watch"], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   try {
     let text = "";

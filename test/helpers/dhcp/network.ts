@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { executable } from "../executable.ts";
 import type { TestNetns } from "../netns.ts";
 import { makeNetns, run, until } from "../netns.ts";
 
@@ -123,8 +124,6 @@ export function dnsmasqLeases({ directory }: DhcpNetwork): readonly string[] {
   return readFileSync(file, "utf8").split("\n").filter((line) => line !== "").map((line) => line.split(" ")[2] ?? "");
 }
 
-const executable = join(import.meta.dirname, "..", "..", "..", "src", "bin", "cni.ts");
-
 export interface RunningDaemon extends Program {
   readonly socket: string;
 }
@@ -135,7 +134,8 @@ let daemons = 0;
 export async function startDhcpDaemon(network: DhcpNetwork, args: readonly string[] = [],
   socket = join(network.directory, `run${++daemons}`, "dhcp.sock")): Promise<RunningDaemon> {
   mkdirSync(join(socket, ".."), { recursive: true, mode: 0o700 });
-  const program = startProgram(process.execPath, [executable, "dhcp", "daemon", "-socketpath", socket, ...args]);
+  const [launcher, name] = executable("dhcp");
+  const program = startProgram(launcher, [name, "daemon", "-socketpath", socket, ...args]);
   network.started(program);
   await untilSaid(program, /serving DHCP at/);
   return Object.assign(program, { socket });
