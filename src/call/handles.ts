@@ -7,8 +7,8 @@ import type { LeaseStore, NodeStores, StoreChoice, StoreNode } from "../ipam/ind
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
-import type { Handles, Log, Plugin } from "../plugins/index.ts";
-import { builtIn, goneModule, wasmIpam, wasmPolicy } from "../plugins/index.ts";
+import type { Handles, Log, Plugin, PluginConf } from "../plugins/index.ts";
+import { builtIn, goneModule, wasmIpam, wasmPolicy, whereaboutsOf, whereaboutsType } from "../plugins/index.ts";
 import { openAttachmentFiles, openContainerFiles, openFileLeases, refuseDataDir } from "../store/index.ts";
 import type { ModuleHost, NodeModules } from "../wasm/index.ts";
 import { openModules } from "../wasm/index.ts";
@@ -107,7 +107,8 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     attachmentFiles: openAttachmentFiles,
     containerFiles: openContainerFiles,
     alone: (what, work) => alone(what, work, log),
-    plugin: (type) => remembered(plugins, type, () => findPlugin(type, options, modules.value)),
+    plugin: (type, conf) => takenOver(type, conf, options) ??
+      remembered(plugins, type, () => findPlugin(type, options, modules.value)),
     log,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     close() {
@@ -157,13 +158,22 @@ function hostName(): string {
   }
 }
 
+/** What somebody has asked us to do in an executable's place. */
+function takenOver(type: string, conf: PluginConf | undefined, options: HandlesOptions): Plugin | undefined {
+  if (type !== whereaboutsType || isForced(type, options)) return undefined;
+  return whereaboutsOf(conf, options.leaseStores?.whereabouts);
+}
+
+function isForced(type: string, { execute }: HandlesOptions): boolean {
+  return execute === true || execute.includes(type);
+}
+
+const insteadOfIt =
+  "; polynic does its work where ipam.store, or leaseStores.whereabouts of the node's configuration, names a store";
+
 /** Built in, else a module, else an executable. */
-function findPlugin(
-  type: string,
-  { path, execute, surroundings }: HandlesOptions,
-  modules: () => ModuleHost,
-): Plugin {
-  const forced = execute === true || execute.includes(type);
+function findPlugin(type: string, options: HandlesOptions, modules: () => ModuleHost): Plugin {
+  const { path, surroundings } = options, forced = isForced(type, options);
   const own = type === passthru.type ? passthru : builtIn.get(type);
   if (own !== undefined && !forced) return own;
   const module = forced ? undefined : modulePlugin(type, modules());
@@ -178,7 +188,8 @@ function findPlugin(
     code.executable,
     `Cannot find plugin "${type}": ` +
       `${forced ? "it is to be executed" : "it is not built in, no module of that name is installed"} and no file of ` +
-      `that name is in ${path.join(", ") || "CNI_PATH, which is empty"}`,
+      `that name is in ${path.join(", ") || "CNI_PATH, which is empty"}` +
+      (type === whereaboutsType && !forced ? insteadOfIt : ""),
   );
 }
 

@@ -48,4 +48,6 @@ export interface EtcdServers {
 export interface NodeStores {
   readonly etcd?: EtcdServers;
   readonly kubernetes?: KubernetesServer;
+  /** Of networks with ipam.type whereabouts that name none; absent: the executable of that name serves them. */
+  readonly whereabouts?: "etcd" | "kubernetes";
 }

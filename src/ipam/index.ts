@@ -9,8 +9,8 @@ export type {
   Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease, StoreNode,
   ViewRequest,
 } from "./leases.ts";
-export { normaliseRangeSets } from "./ranges.ts";
-export type { Range, RangeConf, RangeSet } from "./ranges.ts";
+export { normaliseRangeSets, refuseOverlappingSets, spanHolds } from "./ranges.ts";
+export type { PoolRange, RangeConf, RangeSet } from "./ranges.ts";
 export { heldUntil, sortHolds, takenViews, withoutAddresses } from "./views.ts";
 export type { HeldAddress } from "./views.ts";
 export { reserve } from "./reserve.ts";

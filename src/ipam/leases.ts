@@ -51,6 +51,12 @@ export interface ViewRequest {
   readonly wanted?: readonly Address[];
   /** Everything is to be seen: what was left out of a narrowed view may be what is looked for. */
   readonly widely?: boolean;
+  /**
+   * What the interface holds counts as stale, and so does what an earlier container of the same pod, by its UID, has
+   * for that interface on this node: a sandbox that came anew without a DEL between. Stores in files know nothing of
+   * it.
+   */
+  readonly supersedes?: boolean;
 }
 
 export interface LeaseView {

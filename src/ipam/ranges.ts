@@ -20,9 +20,13 @@ import {
 export type RangeConf = ConfParts["host-local#/definitions/range"];
 
 /** A span of one subnet to give addresses from. */
-export interface Range extends Span {
+export interface PoolRange extends Span {
   readonly subnet: Prefix;
   /** Never given out. It need not lie in the subnet. */
+  readonly gateway?: Address;
+}
+
+export interface Range extends PoolRange {
   readonly gateway: Address;
 }
 
@@ -160,7 +164,8 @@ function refuseMixedSet(set: RangeSet, index: number): void {
     );
 }
 
-function refuseOverlappingSets(sets: readonly RangeSet[]): void {
+/** @throws CniError 7 for two sets with an address in common */
+export function refuseOverlappingSets(sets: readonly (readonly Span[])[]): void {
   const pair = overlap(sets.flatMap((set, index) => set.map((span) => ({ span, set: index }))));
   if (pair === undefined) return;
   const [i = 0, j = 0] = pair.map(({ set }) => set).sort((a, b) => a - b);

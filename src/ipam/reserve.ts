@@ -3,26 +3,33 @@ import type { Address } from "../net/index.ts";
 import { formatAddress, formatPrefix, sameAddress, viewHolds } from "../net/index.ts";
 import type { AllocateDecision, AllocateRequest, NodeIdentity, Pod } from "./decision.ts";
 import type { Claimant, LeaseStore, LeaseView, NewLease } from "./leases.ts";
-import type { Range, RangeSet } from "./ranges.ts";
+import type { PoolRange, Range } from "./ranges.ts";
 import { formatSpan, spanHolds } from "./ranges.ts";
 
 /** An address that is reserved now, and the range it comes from. */
-export interface Reserved {
+export interface Reserved<R extends PoolRange = Range> {
   readonly address: Address;
-  readonly range: Range;
+  readonly range: R;
 }
 
-export interface ReserveRequest {
+export interface ReserveRequest<R extends PoolRange = Range> {
   readonly store: LeaseStore;
   readonly scope: string;
   readonly network: string;
   readonly owner: Claimant;
-  readonly sets: readonly RangeSet[];
+  readonly sets: readonly (readonly R[])[];
   readonly requested: readonly Address[];
   /** Proposes an address for every set; the module that decides. */
   readonly decide: (request: AllocateRequest) => AllocateDecision;
   /** Asks for what the owner had last, where that is free and nothing else was asked for. */
   readonly remembers?: boolean;
+  /**
+   * The order counts: all free addresses of the scope are shown. After a conflict those of the node's own blocks are,
+   * as always without it, so that nodes which ask at the same moment do not meet again.
+   */
+  readonly inOrder?: boolean;
+  /** What the interface holds already is given up by this: see ViewRequest. */
+  readonly supersedes?: boolean;
   readonly mac?: string | null;
   readonly pod?: Pod | undefined;
   readonly node?: NodeIdentity;
@@ -32,8 +39,8 @@ export interface ReserveRequest {
 }
 
 /** What a set of proposals came to. */
-export interface Reservation extends Pick<AllocateDecision, "routes" | "dns"> {
-  readonly reserved: readonly Reserved[];
+export interface Reservation<R extends PoolRange = Range> extends Pick<AllocateDecision, "routes" | "dns"> {
+  readonly reserved: readonly Reserved<R>[];
 }
 
 /** The commit of the last try was lost to programs that do not keep to the lock. */
@@ -46,19 +53,19 @@ const triesMax = 16;
  * @throws CniError 100 (a set is full), 101 (a requested address), 102 (the owner has one already), 11 (too many
  *   conflicts)
  */
-export async function reserve(request: ReserveRequest): Promise<Reservation> {
-  const { store, scope, owner, sets } = request;
+export async function reserve<R extends PoolRange>(request: ReserveRequest<R>): Promise<Reservation<R>> {
+  const { store, scope, owner, sets, inOrder = false, supersedes = false } = request;
   const places = sets.flatMap((set, index) => set.map((range) => ({ set: index, range })));
   const lost: Address[] = [];
   refuseOutside(request, places);
-  let yielding = 0, widely = false;
+  let yielding = 0, widely = inOrder;
   return await store.exclusively(scope, async (turn) => {
     for (let attempt = 0; attempt < triesMax; ) {
       const view = await turn.view({
-        owner, yielding, widely,
+        owner, yielding, widely, supersedes,
         wanted: request.requested,
         spans: places.map(({ range }) => range),
-        reserved: places.map(({ range }) => [range.gateway, ...lost].filter((address) => spanHolds(range, address))),
+        reserved: places.map(({ range }) => [...gatewayOf(range), ...lost].filter((one) => spanHolds(range, one))),
         sets: sets.length,
       });
       const wished = request.remembers === true ? wishes(request, places, view) : [];
@@ -85,6 +92,7 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
       const outcome = await turn.commit({ owner, leases, stale: view.stale });
       if (outcome.committed) return { ...decision, reserved: chosen.map(({ range, address }) => ({ range, address })) };
       lost.push(...outcome.conflicts);
+      widely &&= !inOrder;
       attempt++;
     }
     throw new CniError(
@@ -95,11 +103,15 @@ export async function reserve(request: ReserveRequest): Promise<Reservation> {
   });
 }
 
+function gatewayOf({ gateway }: PoolRange): readonly Address[] {
+  return gateway === undefined ? [] : [gateway];
+}
+
 /** How many ranges a message names. */
 const namedMax = 8;
 
 /** An address that no range has cannot be given, whoever decides. */
-function refuseOutside({ network, requested }: ReserveRequest, places: readonly Place[]): void {
+function refuseOutside({ network, requested }: Asking, places: readonly Place[]): void {
   const stranger = requested.find((address) => !places.some(({ range }) => spanHolds(range, address)));
   if (stranger === undefined) return;
   const named = places.slice(0, namedMax).map(({ range }) => formatSpan(range)).join(", ");
@@ -111,13 +123,16 @@ function refuseOutside({ network, requested }: ReserveRequest, places: readonly 
   );
 }
 
-interface Place {
+/** What is asked, whatever else its ranges hold. */
+type Asking = ReserveRequest<PoolRange>;
+
+interface Place<R extends PoolRange = PoolRange> {
   readonly set: number;
-  readonly range: Range;
+  readonly range: R;
 }
 
 /** What the owner had last, one address for each set that nothing is requested of and nothing held in. */
-function wishes({ requested }: ReserveRequest, places: readonly Place[], view: LeaseView): readonly Address[] {
+function wishes({ requested }: Asking, places: readonly Place[], view: LeaseView): readonly Address[] {
   const candidates = [...view.stale.map(({ address }) => address), ...view.remembered];
   if (candidates.length === 0) return [];
   const served = [...requested, ...view.mine];
@@ -141,7 +156,7 @@ interface Question {
   readonly attempt: number;
 }
 
-function allocateRequest(request: ReserveRequest, { places, view, wished, attempt }: Question): AllocateRequest {
+function allocateRequest(request: Asking, { places, view, wished, attempt }: Question): AllocateRequest {
   const { network, mac = null, pod, node, config = {}, seedOf } = request;
   const { containerId, ifName } = request.owner;
   return {
@@ -161,7 +176,7 @@ function allocateRequest(request: ReserveRequest, { places, view, wished, attemp
         first: range.first,
         last: range.last,
         ...(cursor !== undefined && spanHolds(range, cursor) ? { cursor } : {}),
-        gateway: range.gateway,
+        ...(range.gateway === undefined ? {} : { gateway: range.gateway }),
         prefixBits: range.subnet.prefixBits,
         subnet: formatPrefix(range.subnet),
         // The store gives one view a span, in order.

@@ -109,8 +109,12 @@ export function parseMuxConf(
   };
 }
 
-function leaseStoresOf({ leaseStores: { etcd, kubernetes } = {}, kubeconfig = "" }: Written): NodeStores {
+/** What a node's configuration says of stores. */
+export function leaseStoresOf(
+  { leaseStores: { etcd, kubernetes, whereabouts } = {}, kubeconfig = "" }: Pick<Written, "leaseStores" | "kubeconfig">,
+): NodeStores {
   return {
+    ...(whereabouts === undefined ? {} : { whereabouts }),
     ...(etcd === undefined ? {} : { etcd: { ...etcd, endpoints: etcd.endpoints ?? [] } }),
     kubernetes: { kubeconfig: kubernetes?.kubeconfig || kubeconfig },
   };

@@ -8,7 +8,7 @@ export { add } from "./add.ts";
 export { check } from "./check.ts";
 export type { MuxCommand } from "./command.ts";
 export type { MuxConf } from "./conf.ts";
-export { parseMuxConf } from "./conf.ts";
+export { leaseStoresOf, parseMuxConf } from "./conf.ts";
 export { withContainerLock } from "./attachment/container-lock.ts";
 export { knownAttachment, knownAttachments } from "./attachment/known.ts";
 export type { KnownAttachment, KnownNetwork } from "./attachment/known.ts";

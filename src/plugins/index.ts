@@ -33,6 +33,10 @@ export { givesNoAddresses } from "./contract/ipam.ts";
 export { hostLocalSchema } from "./host-local/conf.ts";
 export { scopeOf, storeOf } from "./host-local/store.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
+export { ipamForDel as whereaboutsIpamOf, whereaboutsSchema } from "./whereabouts/conf.ts";
+export { choiceOf as whereaboutsStoreOf, whereaboutsOf, whereaboutsType } from "./whereabouts/index.ts";
+export type { WhereaboutsIpam } from "./whereabouts/pools.ts";
+export { poolScopesOf, scopesOf as whereaboutsScopesOf } from "./whereabouts/pools.ts";
 
 const ofTheReference: readonly Plugin[] = [
   bandwidth,

@@ -5,36 +5,22 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { OpenHandles } from "../../src/call/index.ts";
-import { openHandles } from "../../src/call/index.ts";
 import { openSharedLeases } from "../../src/call/shared-leases/index.ts";
-import type { NodeStores } from "../../src/ipam/index.ts";
-import type { AddContext, PluginConf, PluginRequest } from "../../src/plugins/index.ts";
+import type { PluginConf, PluginRequest } from "../../src/plugins/index.ts";
 import { builtIn } from "../../src/plugins/index.ts";
 import type { ApiServer } from "../helpers/api-server.ts";
 import { startApiServer } from "../helpers/api-server.ts";
 import { rejects } from "../helpers/errors.ts";
 import type { Etcd } from "../helpers/shared/etcd.ts";
 import { hasEtcd, startEtcd } from "../helpers/shared/etcd.ts";
+import { addAll, delOf, handlesOf, ipamOf, requestOf } from "../helpers/shared/ipam-calls.ts";
 import { random } from "../helpers/random.ts";
-import { builtModules } from "../helpers/wasm.ts";
 
 const examples = join(import.meta.dirname, "..", "..", "conf", "cluster-ipam");
 const hostLocal = builtIn.get("host-local");
 if (hostLocal === undefined) throw new Error("host-local is built in");
 
 interface Context { directory: string; warnings: string[] }
-
-function handlesOf({ directory, warnings }: Context, node: string, leaseStores: NodeStores = {}): OpenHandles {
-  return openHandles({ netns: "", path: [], execute: [], modules: builtModules, leaseStores,
-    moduleSettings: { nodeName: node, nodeIndex: null }, stateDir: join(directory, node),
-    log: { error() {}, warn: (line) => void warnings.push(line), verbose() {}, debug() {} },
-    surroundings: { env: {}, tell() {} } });
-}
-
-function requestOf(conf: PluginConf, containerId: string, { trusted = true } = {}): PluginRequest {
-  return { attachment: { containerId, netns: "", ifName: "eth0", args: "", path: [] }, conf, trusted,
-    prevResult: undefined };
-}
 
 /** An example with the servers of the test: what a plugin with addresses hands to the one in `ipam.type`. */
 function exampleConf(file: string, store: object): PluginConf {
@@ -45,16 +31,10 @@ function exampleConf(file: string, store: object): PluginConf {
     ipam: { ...plugin.ipam, store: { ...plugin.ipam.store, ...store } } };
 }
 
-async function add(handles: OpenHandles, request: PluginRequest, plugin = hostLocal): Promise<string> {
-  // host-local needs no more of a context than these.
-  const context = Object.assign(Object.create(handles), { undo: { add() {} }, withoutEffect() {} }) as AddContext;
-  const step = await plugin?.step(request, handles);
-  const result = await step?.add(undefined, context);
-  return result?.ips[0]?.address ?? "";
-}
+const add = async (handles: OpenHandles, request: PluginRequest, plugin = hostLocal): Promise<string> =>
+  (await addAll(handles, request, plugin))[0]?.replace(/ via .*/, "") ?? "";
 
-const del = async (handles: OpenHandles, request: PluginRequest, plugin = hostLocal) =>
-  await plugin?.del(request, Object.assign(Object.create(handles), { teardown: {} }));
+const del = delOf;
 
 const bare: PluginConf = { cniVersion: "1.1.0", name: "pods", type: "bridge",
   ipam: { type: "host-local", subnet: "10.0.0.0/24", store: { type: "etcd" } } };
@@ -107,14 +87,14 @@ async function spanNodes(context: Context, conf: PluginConf): Promise<void> {
   const any = random(), nodes = ["a", "b", "c"].map((node) => handlesOf(context, node));
   const given = new Map<string, readonly [OpenHandles, PluginRequest]>();
   for (let step = 0; step < 30; step++) {
-    const handles = any.pick(nodes), request = requestOf(conf, `c${step}`), address = await add(handles, request);
+    const handles = any.pick(nodes), request = requestOf(conf, `c${step}`), plugin = ipamOf(handles, request);
+    const address = await add(handles, request, plugin);
     assert.not(given.has(address), `seed ${any.seed}: ${address} twice`);
     given.set(address, [handles, request]);
-    assert.is(await hostLocal?.check({ ...request, prevResult: undefined }, handles), undefined);
+    assert.is(await plugin.check({ ...request, prevResult: undefined }, handles), undefined);
   }
   for (const [handles, request] of given.values()) await del(handles, request);
-  for (const [handles, request] of given.values()) await rejects(hostLocal?.check(request, handles) ??
-    Promise.resolve(), 111);
+  for (const [handles, request] of given.values()) await rejects(ipamOf(handles, request).check(request, handles), 111);
 }
 
 etcdSuite("spans three nodes", async (context) => {
@@ -128,7 +108,7 @@ etcdSuite("says what waits where etcd is away, and is right again afterwards", a
   context.etcd.members[0]?.signal("SIGKILL");
   await rejects(add(handlesOf(context, "a"), requestOf(conf, "c2")), 11);
   await rejects(hostLocal?.status(first, again) ?? Promise.resolve(), 50);
-  await del(handlesOf(context, "a"), first);
+  await del(handlesOf(context, "a"), first, hostLocal);
   assert.match(context.warnings.join(), /noted on this node/);
   context.etcd.members[0]?.restart();
   await context.etcd.ready();
@@ -189,6 +169,13 @@ kubernetes.after(async ({ api }) => await api.stop());
 kubernetes("spans three nodes", async (context) => {
   await spanNodes(context, exampleConf("kubernetes.conflist", { kubeconfig: context.api.kubeconfig }));
   assert.ok((await context.api.blocks()).every(({ spec }) => Object.keys(spec.allocations).length === 0));
+});
+
+kubernetes("spans three nodes by a configuration of whereabouts", async (context) => {
+  const conf = exampleConf("whereabouts.conflist", { kubeconfig: context.api.kubeconfig });
+  const handles = handlesOf(context, "a"), first = requestOf(conf, "first");
+  assert.is(await add(handles, first, ipamOf(handles, first)), "10.82.0.10/24");
+  await spanNodes(context, conf);
 });
 
 kubernetes("is the node's own cluster for networks of anybody", async (context) => {

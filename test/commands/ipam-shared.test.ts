@@ -13,11 +13,14 @@ import { emptyMachine, restoreMachine, typedHere, typedHereJson, writeConf } fro
 let api: ApiServer | undefined;
 
 const confOf = (kubeconfig: string) => ({ cniVersion: "1.1.0", name: "pods", type: "polynic", nodeName: "a", kubeconfig,
+  leaseStores: { whereabouts: "kubernetes" },
   delegates: [
     { cniVersion: "1.1.0", name: "front", type: "bridge", bridge: "front0",
       ipam: { type: "host-local", subnet: "10.1.0.0/29", store: { type: "kubernetes" } } },
     { cniVersion: "1.1.0", name: "back", type: "bridge", bridge: "back0",
       ipam: { type: "host-local", subnet: "10.1.0.0/28", store: { type: "kubernetes" }, scope: "lan" } },
+    { cniVersion: "1.1.0", name: "wide", type: "bridge", bridge: "wide0",
+      ipam: { type: "whereabouts", range: "10.2.0.0/29", exclude: ["10.2.0.1"] } },
   ] });
 
 function call(CNI_COMMAND: string): void {
@@ -48,7 +51,7 @@ ipam.before(async () => {
 ipam.after(async () => {
   call("DEL");
   run("ip", "netns", "del", "web");
-  for (const name of ["front0", "back0"]) run("ip", "link", "del", name);
+  for (const name of ["front0", "back0", "wide0"]) run("ip", "link", "del", name);
   await api?.stop();
   restoreMachine();
 });
@@ -59,6 +62,7 @@ front    10.1.0.2  c0ffee     eth0       in use     a
 front    10.1.0.3  of-b       eth0       elsewhere  b
 front    10.1.0.4  lost       eth0       unknown    a
 back     10.1.0.2  c0ffee     net1       in use     a
+wide     10.2.0.2  c0ffee     net2       in use     a
 `);
   assert.equal(await typedHereJson("ipam", "ls", "back"), [{ network: "back", containerId: "c0ffee",
     address: "10.1.0.2", container: "c0ffee", interface: "net1", state: "in use", node: "a" }]);
@@ -67,7 +71,7 @@ back     10.1.0.2  c0ffee     net1       in use     a
 ipam("show counts all nodes'", async () => {
   const { stdout } = await typedHere("ipam", "show");
   const lines = stdout.trim().split("\n").map((line) => line.split(/ {2,}/).slice(-3));
-  assert.equal(lines, [["size", "reserved", "free"], ["5", "3", "2"], ["13", "1", "12"]]);
+  assert.equal(lines, [["size", "reserved", "free"], ["5", "3", "2"], ["13", "1", "12"], ["5", "1", "4"]]);
 });
 
 ipam("check finds ranges that overlap in two scopes, and a store that does not answer", async () => {

@@ -28,7 +28,7 @@ export const checkCommand = command({
         async () => await reservationsOf({ ...all, scopes: [of] }, known)));
     }
     findings.push(...overlapsIn(pools.filter((pool) => network.length === 0 || network.includes(pool.network)),
-      (pool) => sharedScopes([pool], { environment, warn })[0]));
+      (pool) => sharedScopes([pool], { environment, warn })));
     if (options.json === true) json(findings);
     else if (findings.length === 0) say("nothing is wrong with the reservations");
     else table({ columns, rows: findings.map(({ network, what }) => [network, what]) });
@@ -70,11 +70,12 @@ async function findingsIn(
 /** Two networks may have one range where they share the scope, or are meant to know nothing of each other. */
 function overlapsIn(
   pools: readonly Pool[],
-  sharedOf: (pool: Pool) => ScopeOfMachine | undefined,
+  sharedOf: (pool: Pool) => readonly ScopeOfMachine[],
 ): readonly Finding[] {
   const shared = pools.flatMap((pool) => {
     const of = sharedOf(pool);
-    return of === undefined ? [] : [{ pool, scope: of.scope, ranges: rangesOfPool(pool) }];
+    // A network of several scopes has said that its addresses may be given again.
+    return of.length !== 1 ? [] : [{ pool, scope: of[0]?.scope, ranges: rangesOfPool(pool) }];
   });
   return shared.flatMap(({ pool, scope, ranges }, index) => shared.slice(index + 1)
     .filter((other) => other.scope !== scope && meet(ranges, other.ranges))

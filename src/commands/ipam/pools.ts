@@ -3,12 +3,16 @@ import { confSchema, readConf } from "../../cni/index.ts";
 import { openHandles } from "../../call/index.ts";
 import type { LeaseStore, NodeStores } from "../../ipam/index.ts";
 import { moduleDirectory } from "../../program/index.ts";
-import { hostLocalSchema, scopeOf, storeOf } from "../../plugins/index.ts";
+import { leaseStoresOf } from "../../mux/index.ts";
+import {
+  hostLocalSchema, scopeOf, storeOf, whereaboutsScopesOf, whereaboutsStoreOf,
+} from "../../plugins/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import type { Configuration } from "../machine/configuration.ts";
 import { multiplexerIn } from "../machine/configuration.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";
+import { isWhereabouts, whereaboutsIpamIn } from "./whereabouts/ipam.ts";
 
 /** A network with an ipam that has ranges. */
 export interface Pool {
@@ -39,7 +43,7 @@ export function poolsOf(configuration: Configuration): readonly Pool[] {
 
 function poolsIn(json: JsonObject, network: string): readonly Pick<Pool, "network" | "ipam">[] {
   const { ipam, plugins, delegates } = json;
-  const own = isJsonObject(ipam) && (ipam["ranges"] ?? ipam["subnet"]) !== undefined ? [{ network, ipam }] : [];
+  const own = isJsonObject(ipam) && rangeKeys.some((key) => ipam[key] !== undefined) ? [{ network, ipam }] : [];
   const inner = (value: unknown, nameOf: (one: JsonObject) => string) =>
     Array.isArray(value) ? value.filter(isJsonObject).flatMap((one) => poolsIn(one, nameOf(one))) : [];
   return [
@@ -49,6 +53,9 @@ function poolsIn(json: JsonObject, network: string): readonly Pick<Pool, "networ
   ];
 }
 
+/** Of host-local and modules, and of whereabouts. */
+const rangeKeys = ["ranges", "subnet", "range", "ipRanges"];
+
 /** The scopes that nodes share, each once; a store is asked nothing until somebody does. */
 export function sharedScopes(
   pools: readonly Pool[],
@@ -56,37 +63,44 @@ export function sharedScopes(
 ): readonly ScopeOfMachine[] {
   const found = new Map<string, ScopeOfMachine>();
   for (const pool of pools) {
-    const shared = sharedScopeOf(pool, machine);
-    if (shared === undefined) continue;
-    const known = found.get(shared.key);
-    const networks = [...new Set([...(known?.networks ?? []), pool.network])];
-    found.set(shared.key, { ...(known ?? shared.opened), networks });
+    for (const { key, opened } of sharedScopesOf(pool, machine)) {
+      const known = found.get(key);
+      const networks = [...new Set([...(known?.networks ?? []), pool.network])];
+      found.set(key, { ...(known ?? opened), networks });
+    }
   }
   return [...found.values()];
 }
 
-function sharedScopeOf(
+function sharedScopesOf(
   { network, ipam, settings }: Pool,
   { warn, environment: env }: Pick<Output, "warn"> & { readonly environment: ProcessEnvironment },
 ) {
-  const conf = readConf(hostLocalSchema, { name: network, ipam }, { lenient: true });
-  const choice = storeOf(conf, { trusted: true });
-  if (choice.type === "files") return undefined;
-  const { leaseStores: { etcd, kubernetes } = {}, kubeconfig = "", nodeName = "" } =
-    readConf(confSchema("multiplexer"), settings, { lenient: true });
-  const stores: NodeStores = {
-    ...(etcd === undefined ? {} : { etcd: { ...etcd, endpoints: etcd.endpoints ?? [] } }),
-    kubernetes: { kubeconfig: kubernetes?.kubeconfig || kubeconfig },
-  };
+  const written = readConf(confSchema("multiplexer"), settings, { lenient: true }), stores = leaseStoresOf(written);
+  const { choice, scopes } = choiceAndScopes({ network, ipam }, stores);
+  if (choice.type === "files") return [];
   const log = { error: warn, warn, verbose() {}, debug() {} };
   const handles = (node: string) => openHandles({
     netns: "", path: [], execute: [], modules: moduleDirectory, leaseStores: stores, log,
     moduleSettings: { nodeName: node, nodeIndex: null }, surroundings: { env, tell: (text) => warn(text.trimEnd()) },
   });
-  const scope = scopeOf(conf, network), own = handles(nodeName);
-  const opened: ScopeOfMachine = {
-    scope, networks: [network], store: own.leases(choice), node: own.modules.node.name,
-    openAs: (node) => handles(node).leases(choice),
-  };
-  return { key: JSON.stringify([choice, stores, scope]), opened };
+  const own = handles(written.nodeName ?? "");
+  return scopes.map((scope) => {
+    const opened: ScopeOfMachine = {
+      scope, networks: [network], store: own.leases(choice), node: own.modules.node.name,
+      openAs: (node) => handles(node).leases(choice),
+    };
+    return { key: JSON.stringify([choice, stores, scope]), opened };
+  });
+}
+
+function choiceAndScopes({ network, ipam }: Pick<Pool, "network" | "ipam">, { whereabouts }: NodeStores) {
+  if (!isWhereabouts(ipam)) {
+    const conf = readConf(hostLocalSchema, { name: network, ipam }, { lenient: true });
+    return { choice: storeOf(conf, { trusted: true }), scopes: [scopeOf(conf, network)] };
+  }
+  const own = whereaboutsIpamIn({ network, ipam });
+  return own.store === undefined && whereabouts === undefined
+    ? { choice: { type: "files" }, scopes: [] } as const
+    : { choice: whereaboutsStoreOf(own, whereabouts, true), scopes: whereaboutsScopesOf(own) };
 }

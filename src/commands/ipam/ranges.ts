@@ -1,17 +1,22 @@
 /** The ranges of a network of this machine. */
 import { CniError, confSchema, newestVersion, readConf } from "../../cni/index.ts";
-import type { Range } from "../../ipam/index.ts";
+import type { PoolRange } from "../../ipam/index.ts";
 import { normaliseRangeSets } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { addressToInteger } from "../../net/index.ts";
 import { CommandError } from "../errors.ts";
+import { poolScopesOf } from "../../plugins/index.ts";
 import type { Pool } from "./pools.ts";
+import { isWhereabouts, whereaboutsIpamIn } from "./whereabouts/ipam.ts";
 
-export type RangeOfPool = Range;
+export type RangeOfPool = PoolRange;
 
 /** @throws CommandError for ranges that no ADD would take */
 export function rangesOfPool({ network, ipam }: Pick<Pool, "network" | "ipam">): readonly RangeOfPool[] {
   try {
+    if (isWhereabouts(ipam))
+      return poolScopesOf(whereaboutsIpamIn({ network, ipam }))
+        .flatMap(({ pools }) => pools.flatMap((pool) => pool.ranges));
     const conf = readConf(confSchema("host-local"), { name: network, ipam });
     const { ranges = [], ...direct } = conf.ipam ?? {};
     return normaliseRangeSets([...(direct.subnet ? [[direct]] : []), ...ranges], newestVersion).flat();

@@ -7,7 +7,7 @@ import { jsonOption } from "../options.ts";
 import { dataDirOption, fileScope } from "./leases.ts";
 import type { Pool, ScopeOfMachine } from "./pools.ts";
 import { poolsOf, sharedScopes } from "./pools.ts";
-import { rangesOfPool } from "./ranges.ts";
+import { holdsAddress, rangesOfPool } from "./ranges.ts";
 
 export const showCommand = command({
   about: "Ranges stand in configurations: of this machine's networks, and of the networks within a multiplexer's.",
@@ -26,8 +26,9 @@ export const showCommand = command({
       );
     const shown = [];
     for (const pool of pools) {
-      const [shared] = sharedScopes([pool], { environment, warn });
-      shown.push(...await rangesOf(pool, shared ?? fileScope(pool.network, options["data-dir"])));
+      const shared = sharedScopes([pool], { environment, warn });
+      const scopes = shared.length > 0 ? shared : [fileScope(pool.network, options["data-dir"])];
+      shown.push(...await rangesOf(pool, scopes));
     }
     if (options.json === true) json(shown);
     else if (shown.length === 0) say("no configuration of this machine has ranges");
@@ -59,24 +60,22 @@ interface ShownRange {
 
 async function rangesOf(
   { network, ipam }: Pool,
-  { store, scope }: Pick<ScopeOfMachine, "store" | "scope">,
+  scopes: readonly Pick<ScopeOfMachine, "store" | "scope">[],
 ): Promise<readonly ShownRange[]> {
-  const taken = (await store.list(scope)).map(({ address }) => address);
+  const listed = await Promise.all(scopes.map(async ({ store, scope }) => await store.list(scope)));
+  const taken = listed.flat().map(({ address }) => address);
   return rangesOfPool({ network, ipam }).map((range): ShownRange => {
     const { subnet, first, last, gateway } = range;
     const [low, high] = [addressToInteger(first), addressToInteger(last)];
-    const inRange = taken.filter((address) => {
-      const number = addressToInteger(address);
-      return address.family === first.family && low <= number && number <= high;
-    }).length;
-    const own = addressToInteger(gateway), holdsGateway = gateway.family === first.family && low <= own && own <= high;
+    const inRange = taken.filter((address) => holdsAddress(range, address)).length;
+    const holdsGateway = gateway !== undefined && holdsAddress(range, gateway);
     // The gateway is nobody's.
     const size = high - low + 1n - (holdsGateway ? 1n : 0n);
     return {
       network,
       subnet: formatPrefix(subnet),
       range: `${formatAddress(first)}-${formatAddress(last)}`,
-      gateway: formatAddress(gateway),
+      gateway: gateway === undefined ? "-" : formatAddress(gateway),
       size: String(size), reserved: String(inRange), free: String(size - BigInt(inRange)),
     };
   });

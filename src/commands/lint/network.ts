@@ -3,8 +3,8 @@ import { allVersions, CniError, enabledArgs, requestConf, requireVersion } from 
 import type { LeaseStore } from "../../ipam/index.ts";
 import type { Delegate } from "../../mux/index.ts";
 import { parseDelegate } from "../../mux/index.ts";
-import type { Handles, Plugin } from "../../plugins/index.ts";
-import { builtIn } from "../../plugins/index.ts";
+import type { Handles, Plugin, PluginConf } from "../../plugins/index.ts";
+import { builtIn, whereaboutsOf, whereaboutsType } from "../../plugins/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import { blame } from "./blame.ts";
@@ -115,10 +115,10 @@ function checkPlugin(plugin: NetworkPlugin, network: NetworkConf, context: Netwo
     if (step instanceof Promise) step.catch(() => undefined);
   });
   const ipamType = ipamTypeOf(plugin);
-  if (ipamType !== undefined && !builtIn.has(ipamType))
-    report("warning", spot.at("ipam", "type"), notBuiltIn(ipamType));
+  const isForeign = ipamType !== undefined && !builtIn.has(ipamType) && insteadOf(ipamType, conf) === undefined;
+  if (isForeign) report("warning", spot.at("ipam", "type"), notBuiltIn(ipamType));
   // Another program's keys are its own business.
-  const shown = ipamType !== undefined && !builtIn.has(ipamType) ? { ...plugin, ipam: {} } : plugin;
+  const shown = isForeign ? { ...plugin, ipam: {} } : plugin;
   if (type !== "wasm")
     reportUnknownKeys(
       shown,
@@ -185,10 +185,15 @@ const offlineHandles: Handles = {
   attachmentFiles() { throw new NeedsHost(); },
   containerFiles() { throw new NeedsHost(); },
   alone: askNode,
-  plugin: (type) => builtIn.get(type) ?? absent(type),
+  plugin: (type, conf) => insteadOf(type, conf) ?? builtIn.get(type) ?? absent(type),
   log: { error() {}, warn() {}, verbose() {}, debug() {} },
   async sleep() {},
 };
+
+/** What a network asks us to do in a program's place. */
+function insteadOf(type: string, conf: PluginConf | undefined): Plugin | undefined {
+  return type === whereaboutsType ? whereaboutsOf(conf, undefined) : undefined;
+}
 
 /** Stands in for a program, which nobody can ask about its configuration. */
 function absent(type: string): Plugin {

@@ -44,8 +44,8 @@ export function plannedHandles(opened: OpenHandles, options: InsteadOptions): Op
     },
     attachmentFiles: (directory: string) => opened.attachmentFiles(copied(directory)),
     containerFiles: (directory: string) => opened.containerFiles(copied(directory)),
-    plugin(type: string) {
-      const plugin = opened.plugin(type);
+    plugin(...asked: Parameters<OpenHandles["plugin"]>) {
+      const plugin = opened.plugin(...asked);
       // Only of an executable does nobody know what it is to addresses.
       return plugin.ipam === undefined ? plannedProgram(plugin, options) : plugin;
     },

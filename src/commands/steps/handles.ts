@@ -70,7 +70,7 @@ function recordedHandles(opened: OpenHandles, { recorder, listRules }: ObserverO
       const held = recorder.begin(() => ({ kind: "lock", where: "node", what: `wait for the lock of ${what}` }));
       return opened.alone(what, () => { held(); return work(); });
     },
-    plugin: (type) => recordedPlugin(opened.plugin(type), recorder),
+    plugin: (type, conf) => recordedPlugin(opened.plugin(type, conf), recorder),
     sleep: (ms) => recorder.step(() => ({ kind: "pause", where: "node", what: `wait for ${ms} ms` }),
       () => opened.sleep(ms)),
     close: () => opened.close(),

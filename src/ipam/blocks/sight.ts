@@ -34,7 +34,19 @@ export function activeIn(blocks: Iterable<Block>): readonly Found[] {
 
 export function isOwners({ containerId, ifName }: Claimant, node: StoreNode): (found: Found) => boolean {
   return ({ entry: { owner } }) =>
-    owner.node === node.name && owner.containerId === containerId.trim() && owner.ifName === ifName;
+    owner.node === node.name && owner.containerId === containerId.trim() && isInterface(owner.ifName, ifName);
+}
+
+/** Entries of other programs may hold a container id alone: any interface of it will do. */
+function isInterface(held: string, ifName: string): boolean {
+  return held === ifName || held === "";
+}
+
+/** What an earlier container of the same pod has for the interface. */
+function isOfEarlierContainer({ containerId, ifName, pod }: Claimant, node: StoreNode): (found: Found) => boolean {
+  return ({ entry: { owner } }) =>
+    owner.node === node.name && owner.ifName === ifName && owner.containerId !== containerId.trim() &&
+    pod !== undefined && pod.uid !== "" && owner.pod?.uid === pod.uid;
 }
 
 export function toListed({ address, entry }: Found): ListedLease {
@@ -67,11 +79,13 @@ function isFree(entry: Entry | undefined, address: Address, { others, stale }: F
 
 /** What the claimant has, what waits for it, and what it may not have. */
 export function standing({ node, nowMs, request, blocks }: Sight) {
-  const mine = activeIn(blocks.values()).filter(isOwners(request.owner, node));
-  const isOld = ({ entry }: Found): boolean => entry.owner.bootId !== "" && entry.owner.bootId !== node.bootId;
+  const active = activeIn(blocks.values()), mine = active.filter(isOwners(request.owner, node));
+  const isOfOldBoot = ({ entry }: Found): boolean => entry.owner.bootId !== "" && entry.owner.bootId !== node.bootId;
+  const isOld = request.supersedes === true ? () => true : isOfOldBoot;
+  const superseded = request.supersedes === true ? active.filter(isOfEarlierContainer(request.owner, node)) : [];
   const ownerKey = ownerKeyOf(request.owner);
   const { own, others } = sortHolds(holdsIn(blocks.values(), nowMs), ownerKey, request.spans);
-  const stale = mine.filter(isOld);
+  const stale = [...mine.filter(isOld), ...superseded];
   const freedom: Freedom = {
     others: new Set(others.slice(request.yielding ?? 0).map(formatAddress)),
     stale: new Set(stale.map(({ address }) => formatAddress(address))),

@@ -35,7 +35,7 @@ export function isDelegating(use: IpamUse | undefined): boolean {
  * @throws CniError 7 when it is one of ours that gives no addresses; asked for some, it would ask itself
  */
 export function ipamPlugin(type: string, { conf }: StepRequest, { plugin }: Handles): Plugin {
-  const found = plugin(type);
+  const found = plugin(type, conf);
   if (!givesNoAddresses(type, found)) return found;
   throw new CniError(
     code.invalidConfig,
@@ -91,7 +91,7 @@ export function releasesOverLink(type: string, { plugin }: Handles): boolean {
 export async function releaseAddresses(type: string, request: PluginRequest, context: DelContext): Promise<void> {
   let found: Plugin;
   try {
-    found = context.plugin(type);
+    found = context.plugin(type, request.conf);
   } catch (error) {
     const conf = readConf(hostLocalSchema, request.conf, { lenient: true });
     const store = context.leases(storeOf(conf, request)), { conf: { name }, attachment } = request;
@@ -105,7 +105,7 @@ export async function releaseAddresses(type: string, request: PluginRequest, con
 }
 
 export async function collectAddresses(type: string, request: GcRequest, handles: Handles): Promise<void> {
-  const found = handles.plugin(type);
+  const found = handles.plugin(type, request.conf);
   if (!givesNoAddresses(type, found)) await found.gc(request, handles);
 }
 

@@ -82,8 +82,12 @@ export interface Handles {
   containerFiles(directory: string): ContainerFiles;
   /** Does something that one call of ours at a time does on this node; `what` names it: "vxlan". */
   alone<T>(what: string, work: () => T | Promise<T>): Promise<T>;
-  /** The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither. */
-  plugin(type: string): Plugin;
+  /**
+   * The plugin of that type: built in, else an executable on CNI_PATH. Throws when there is neither.
+   *
+   * @param conf  the network's configuration, where it decides whether it is ours or the executable
+   */
+  plugin(type: string, conf?: PluginConf): Plugin;
   readonly log: Log;
   /** Waits without blocking the event loop for longer than needed. */
   sleep(ms: number): Promise<void>;

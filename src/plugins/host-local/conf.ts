@@ -1,7 +1,7 @@
 import type { Confs } from "../../cni/index.ts";
 import { CniError, code, confSchema, parseArgs } from "../../cni/index.ts";
 import type { RangeConf } from "../../ipam/index.ts";
-import type { Address } from "../../net/index.ts";
+import type { Address, Prefix } from "../../net/index.ts";
 import { AddressError, formatAddress, parseAddressOrPrefix } from "../../net/index.ts";
 import { MissingArgument } from "../contract/missing-argument.ts";
 
@@ -52,6 +52,13 @@ function refuseMore(what: string, count: number, countMax: number): void {
  * too.
  */
 export function requestedOf(conf: HostLocalConf, args: string, otherKeys: readonly string[] = []): readonly Address[] {
+  return requestedPrefixes(conf, args, otherKeys).map(({ address }) => address);
+}
+
+/** The same with the prefix lengths that are written behind some. */
+export function requestedPrefixes(
+  conf: Pick<HostLocalConf, "args" | "runtimeConfig">, args: string, otherKeys: readonly string[],
+): readonly (Prefix & { readonly hasLength: boolean })[] {
   const { IP = "" } = parseArgs<string>(args, ["IP", ...otherKeys]);
   const all = [
     ...(IP === "" ? [] : IP.split(",")).map((text) => requested("CNI_ARGS IP", text, code.invalidEnvironment)),
@@ -59,12 +66,12 @@ export function requestedOf(conf: HostLocalConf, args: string, otherKeys: readon
     ...(conf.runtimeConfig?.ips ?? []).map((text) => requested("runtimeConfig.ips", text)),
   ];
   refuseMore("requested addresses", all.length, requestedMax);
-  return [...new Map(all.map((address) => [formatAddress(address), address])).values()];
+  return [...new Map(all.map((one) => [formatAddress(one.address), one])).values()];
 }
 
-function requested(where: string, text: string, number: number = code.invalidConfig): Address {
+function requested(where: string, text: string, number: number = code.invalidConfig) {
   try {
-    return parseAddressOrPrefix(text).address;
+    return parseAddressOrPrefix(text);
   } catch (cause) {
     if (!(cause instanceof AddressError)) throw cause;
     throw new CniError(

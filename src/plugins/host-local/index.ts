@@ -1,12 +1,13 @@
 import type { Dns, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code } from "../../cni/index.ts";
-import type { AllocateRequest, Lease, LeaseStore, RangeSet } from "../../ipam/index.ts";
-import { judge, normaliseRangeSets, reserve } from "../../ipam/index.ts";
+import type { AllocateRequest, LeaseStore, RangeSet } from "../../ipam/index.ts";
+import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
-import type { Handles, ValidAttachment } from "../contract/plugin.ts";
+import type { Handles } from "../contract/plugin.ts";
 import { configuredRoutes } from "../interface/routes.ts";
+import { collectShared, isValidIn } from "./collection.ts";
 import type { HostLocalConf } from "./conf.ts";
 import { hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
@@ -83,25 +84,12 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   async gc({ conf, network, trusted, validAttachments }, handles) {
     if (validAttachments === undefined) return;
     const choice = storeOf(conf, { trusted }), store = handles.leases(choice), scope = scopeOf(conf, network);
-    const listed = await store.list(scope);
-    // A scope that networks share has leases of which this call says nothing.
-    const isValid = (lease: Lease): boolean => (lease.owner.network ?? scope) !== network ||
-      validAttachments.some((valid) => isHeldBy(lease, valid));
-    if (choice.type === "files") return void await store.collect(scope, listed, isValid);
-    const evidence = (lease: Lease) => isValid(lease)
-      ? { isGone: false, reason: "the runtime has its attachment, or it is another network's" }
-      : { isGone: true, reason: "the runtime does not have its attachment" };
-    const verdicts = judge(listed, { node: handles.modules.node.name, nowMs: Date.now(), evidence });
-    const gone = verdicts.filter(({ isCollected }) => isCollected).map(({ lease }) => lease);
-    if (gone.length > 0) await store.collect(scope, gone, () => false);
+    const of = { store, scope, network, validAttachments };
+    if (choice.type === "files") await store.collect(scope, await store.list(scope), isValidIn(of));
+    else await collectShared(of, handles.modules.node.name);
   },
 });
 
 function dnsOf({ ipam: { resolvConf = "" } = {} }: HostLocalConf, { readText }: Pick<Handles, "readText">): Dns {
   return resolvConf === "" ? {} : parseResolvConf(readText(resolvConf));
-}
-
-/** Files of old hold a container id alone: any interface of it will do. */
-function isHeldBy({ owner }: Lease, valid: ValidAttachment): boolean {
-  return owner.containerId === valid.containerID.trim() && (owner.ifName === "" || owner.ifName === valid.ifname);
 }

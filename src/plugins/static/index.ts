@@ -1,13 +1,12 @@
-import type { Confs, IpConfig, Route } from "../../cni/index.ts";
+import type { Confs, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../../cni/index.ts";
-import type { Address, Prefix } from "../../net/index.ts";
-import {
-  contains, formatAddress, formatPrefix, isAddress, parseAddress, parsePrefix, sameAddress,
-} from "../../net/index.ts";
+import { formatAddress, parsePrefix, sameAddress } from "../../net/index.ts";
 import type { Call } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import { requirePrevResult } from "../interface/check.ts";
 import { configuredRoutes } from "../interface/routes.ts";
+import type { StaticAddress } from "./addresses.ts";
+import { cidr, configuredAddresses, gatewaysIn, listed, toIpConfig, withGateway } from "./addresses.ts";
 
 type StaticConf = Confs["static"];
 
@@ -34,9 +33,7 @@ export const staticPlugin = definePlugin<StaticConf, StaticPlan>({
   ipam: "provider",
   read: (call) => ({ addresses: addressesOf(call), routes: configuredRoutes(call.conf.ipam?.routes) }),
   async add({ conf, plan: { addresses, routes } }) {
-    const ips = addresses.map(({ address, gateway }): IpConfig => (
-      { address: formatPrefix(address), ...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }) }));
-    return { interfaces: [], ips, routes, dns: conf.ipam?.dns ?? {} };
+    return { interfaces: [], ips: addresses.map(toIpConfig), routes, dns: conf.ipam?.dns ?? {} };
   },
   async del() {},
   async check({ network, plan, prevResult: result }) {
@@ -54,27 +51,14 @@ export const staticPlugin = definePlugin<StaticConf, StaticPlan>({
   },
 });
 
-/** One address of the configuration; host bits are kept. */
-interface StaticAddress {
-  readonly address: Prefix;
-  readonly gateway?: Address;
-}
-
 function addressesOf({ conf, network, cniVersion, attachment }: Call<StaticConf>): readonly StaticAddress[] {
   if (conf.ipam === undefined)
     throw new CniError(
       code.invalidConfig,
       `Cannot use network "${network}": it has no ipam, expected one with addresses`,
     );
-  const configured = conf.ipam.addresses ?? [];
   // What is replaced must be right nevertheless, as it is in the reference.
-  const written = [
-    ...configured.map(({ address = "", gateway = "" }, index) => ({
-      address: cidr(`ipam.addresses[${index}].address`, address),
-      ...(gateway === "" ? {} : { gateway: ip(`ipam.addresses[${index}].gateway`, gateway) }),
-    })),
-    ...addressesOfArgs(attachment.args),
-  ];
+  const written = [...configuredAddresses(conf.ipam.addresses), ...addressesOfArgs(attachment.args)];
   const fromArgs = conf.args?.cni?.ips ?? [];
   const fromRuntime = conf.runtimeConfig?.ips ?? [];
   const replacements = [
@@ -89,36 +73,8 @@ function addressesOf({ conf, network, cniVersion, attachment }: Call<StaticConf>
 /** `IP=cidr[,cidr...]`, each with the `GATEWAY=ip[,ip...]` that its subnet contains. */
 function addressesOfArgs(args: string): readonly StaticAddress[] {
   const { IP = "", GATEWAY = "" } = parseArgs(args, ["IP", "GATEWAY"]);
-  const gateways = listed(GATEWAY).map((text) => ip("CNI_ARGS GATEWAY", text, code.invalidEnvironment));
-  return listed(IP).map((text) => {
-    const address = cidr("CNI_ARGS IP", text, code.invalidEnvironment);
-    const gateway = gateways.findLast((candidate) => contains(address, candidate));
-    return { address, ...(gateway === undefined ? {} : { gateway }) };
-  });
-}
-
-function listed(text: string): readonly string[] {
-  return text === "" ? [] : text.split(",").map((entry) => entry.trim());
-}
-
-function cidr(where: string, text: string, number: number = code.invalidConfig): Prefix {
-  try {
-    return parsePrefix(text);
-  } catch (cause) {
-    throw new CniError(
-      number,
-      `Cannot use ${where}: ${JSON.stringify(text)} is no CIDR, expected one such as 10.1.2.3/24`,
-      { cause },
-    );
-  }
-}
-
-function ip(where: string, text: string, number: number = code.invalidConfig): Address {
-  if (isAddress(text)) return parseAddress(text);
-  throw new CniError(
-    number,
-    `Cannot use ${where}: ${JSON.stringify(text)} is no address, expected one such as 10.1.2.1`,
-  );
+  const gateways = gatewaysIn(GATEWAY);
+  return listed(IP).map((text) => withGateway(cidr("CNI_ARGS IP", text, code.invalidEnvironment), gateways));
 }
 
 function refuseSecondOfFamily(addresses: readonly StaticAddress[], cniVersion: string): void {
