@@ -10,6 +10,8 @@
 //   dist/share/asconfig.json    how they are compiled
 //   dist/share/templates        what "polynic module new" starts from
 //   dist/share/licenses         whose work this is
+//   dist/share/bash-completion  and zsh and fish: completion, as packages put it below /usr/share
+//   dist/share/man              manual pages of the commands
 import {
   chmodSync,
   copyFileSync,
@@ -25,6 +27,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { multiplexerNames } from "../src/program/names.ts";
+import { version } from "../src/program/version.ts";
 import { shipScripts } from "./bundle.mjs";
 import { daemonFlags, nodeFlags, runtimeLicence, shipRuntime } from "./runtime.mjs";
 import { installPrograms, pinnedNode, root, run } from "./setup.mjs";
@@ -33,6 +36,8 @@ installPrograms(["compiler"]);
 for (const script of ["build-schemas.mjs", "build-wasm.mjs"]) run(pinnedNode, [join(import.meta.dirname, script)]);
 // Late: they look into the plugins, which want their schemas.
 const { standAloneTypes } = await import("../src/plugins/index.ts");
+const { commandLine } = await import("../src/commands/index.ts");
+const { manPages } = await import("../src/commands/man.ts");
 const { buildShim, versionAnswers } = await import("./shim/build.mjs");
 
 // Built aside and moved in place whole: whoever runs the old tree meanwhile keeps running it.
@@ -48,6 +53,8 @@ shipRuntime(lib);
 await shipScripts("src/bin/cni.ts", lib);
 copyModules();
 copyForAuthors();
+copyForShells();
+await writeManPages();
 copyLicences();
 replaceDist();
 
@@ -86,6 +93,16 @@ function copyForAuthors() {
   copyFileSync(join(root, "asconfig.json"), join(tree, "share", "asconfig.json"));
   for (const name of ["sdk", "templates"])
     cpSync(join(root, "wasm-plugins", name), join(tree, "share", name), { recursive: true });
+}
+
+function copyForShells() {
+  cpSync(join(root, "src", "commands", "completion", "share"), join(tree, "share"), { recursive: true });
+}
+
+async function writeManPages() {
+  const directory = join(tree, "share", "man", "man1");
+  mkdirSync(directory, { recursive: true });
+  for (const { file, text } of await manPages(commandLine, version)) writeFileSync(join(directory, file), text);
 }
 
 function copyLicences() {

@@ -12,6 +12,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],
   "test/cni/json.test.ts": ["cni/repeated-keys"],
   "test/commands/attach.test.ts": ["commands/detach/attached", "commands/detach/index"],
+  "test/commands/completion/candidates.test.ts": ["commands/completion/index", "commands/completion/names"],
   "test/commands/frame.test.ts": [
     "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",
     "commands/style", "commands/version/index",

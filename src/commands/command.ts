@@ -2,6 +2,16 @@
 import type { OptionTable, OptionValues, ParameterTable, ParameterValues } from "./options.ts";
 import type { Output, ProcessEnvironment } from "./output.ts";
 
+/** All that can be typed. */
+export interface CommandLine {
+  /** What everything begins with: `polynic`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly rows: CommandRows;
+  /** Words that stand for a command: `--version` for `version`. */
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
 /** 0: as wanted. 1: it cannot be done, or the answer is no. 2: not understood. */
 export type Status = 0 | 1 | 2;
 
@@ -26,6 +36,8 @@ export interface Input<P extends ParameterTable = ParameterTable, O extends Opti
   readonly parameters: ParameterValues<P>;
   readonly options: OptionValues<O>;
   readonly environment: ProcessEnvironment;
+  /** What the command is one of. */
+  readonly commandLine: CommandLine;
 }
 
 /** Commands behind one word, as `polynic module`. */

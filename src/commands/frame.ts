@@ -2,7 +2,7 @@
  * The frame of everything people type: finds the command, reads its words, runs it, and tells what went wrong, in
  * words and by the exit status. A runtime never comes here.
  */
-import type { Command, CommandGroup, CommandRows, Status } from "./command.ts";
+import type { Command, CommandGroup, CommandLine, CommandRows, Status } from "./command.ts";
 import { isGroup } from "./command.ts";
 import { UsageError, toldError } from "./errors.ts";
 import type { Entry } from "./help.ts";
@@ -12,16 +12,6 @@ import type { OptionValues, ParameterValues } from "./options.ts";
 import type { Output, ProcessEnvironment, Streams } from "./output.ts";
 import { ClosedOutput, outputOn, processStreams } from "./output.ts";
 import { asksForHelp, readWords } from "./words.ts";
-
-/** All that can be typed. */
-export interface CommandLine {
-  /** What everything begins with: `polynic`. */
-  readonly name: string;
-  readonly summary: string;
-  readonly rows: CommandRows;
-  /** Words that stand for a command: `--version` for `version`. */
-  readonly aliases: Readonly<Record<string, string>>;
-}
 
 export interface Typed {
   readonly words: readonly string[];
@@ -39,7 +29,7 @@ export async function runTyped(
   const known = Object.hasOwn(line.aliases, first) ? [line.aliases[first] ?? first, ...rest] : words;
   const found: Finding = { name: line.name };
   try {
-    return await runFound(await find(line, known, found), { output, environment });
+    return await runFound(await find(line, known, found), { output, environment, commandLine: line });
   } catch (error) {
     if (error instanceof ClosedOutput) return 1;
     return tell(error, found.name, output);
@@ -93,11 +83,12 @@ function rowOf(name: string, { rows }: CommandGroup, word: string): CommandRows[
 interface Surroundings {
   readonly output: Output;
   readonly environment: ProcessEnvironment;
+  readonly commandLine: CommandLine;
 }
 
 async function runFound(
   { entry: found, words, wantsHelp }: Found,
-  { output, environment }: Surroundings,
+  { output, environment, commandLine }: Surroundings,
 ): Promise<Status> {
   const { name, entry } = found;
   if (wantsHelp) {
@@ -111,7 +102,7 @@ async function runFound(
   const { parameters, options } = readWords(name, entry, words);
   return await entry.run({
     ...output,
-    environment,
+    environment, commandLine,
     // What readWords gives has the shape that the command's own tables say.
     parameters: parameters as ParameterValues<Command["parameters"]>,
     options: options as OptionValues<Command["options"]>,

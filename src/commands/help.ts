@@ -90,7 +90,7 @@ function optionBlocks(options: Command["options"], page: Page): readonly string[
 }
 
 /** What an option or a parameter means, with what may be said for it. */
-function helpOf({ help, choices, value }: Option | Parameter): string {
+export function helpOf({ help, choices, value }: Option | Parameter): string {
   return choices === undefined || value === undefined ? help : `${help}: ${choices.join(", ")}`;
 }
 

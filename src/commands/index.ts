@@ -89,6 +89,11 @@ export const rows: CommandRows = {
     summary: "tells polynic's version, those of CNI it speaks, and what is built in",
     load: async () => (await import("./version/index.ts")).versionCommand,
   },
+  completion: {
+    section: here,
+    summary: "prints what a shell needs to complete what is typed behind polynic",
+    load: async () => (await import("./completion/index.ts")).completionCommands,
+  },
   lint: {
     section: networks,
     summary: "checks networks, pods and CNI configurations without a cluster",
@@ -101,15 +106,16 @@ export const rows: CommandRows = {
   },
 };
 
-/** Runs the words behind `polynic` and returns the exit status; whatever happens has been told by then. */
-export async function runWords(words: readonly string[], environment: ProcessEnvironment): Promise<Status> {
-  const { runTyped } = await import("./frame.ts");
-  return await runTyped(commandLine, { words, environment });
-}
-
-const commandLine = {
+/** All that can be typed. */
+export const commandLine = {
   name: "polynic",
   summary: "attaches containers to several networks",
   rows,
   aliases: { "--version": "version", "-v": "version" },
 };
+
+/** Runs the words behind `polynic` and returns the exit status; whatever happens has been told by then. */
+export async function runWords(words: readonly string[], environment: ProcessEnvironment): Promise<Status> {
+  const { runTyped } = await import("./frame.ts");
+  return await runTyped(commandLine, { words, environment });
+}

@@ -2,7 +2,7 @@
  * What may stand behind a command's name, as tables: parsing, help, completion and manual pages all read them.
  */
 
-/** What the shell offers for a value. */
+/** What the shell offers for a value. A value that is called FILE or DIRECTORY needs no such word. */
 export type Completion = "file" | "directory" | "network" | "container";
 
 interface Value {

@@ -12,6 +12,11 @@ Answers go to stdout, everything else to stderr; tables have colours in a termin
 it cannot be done, or the answer is no, 2 what was typed is not understood. \`--json\`, where there is one, prints one
 JSON document.
 
+\`source <(polynic completion bash)\` has bash complete commands, options, their values, and the names of networks and
+containers. So does zsh and, by \`polynic completion fish | source\`, fish. \`man polynic-attach\` is found where the
+tree's \`bin\` is on \`PATH\`. Packages take both from \`dist/share\`, which has them as shells and \`man\` look for
+them.
+
 `;
 
 /** The page's text. */

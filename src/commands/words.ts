@@ -161,6 +161,6 @@ function assigned(others: readonly string[], typed: Typed): ReadWords["parameter
   return values;
 }
 
-function isRepeated({ count }: Parameter): boolean {
+export function isRepeated({ count }: Parameter): boolean {
   return count === "some" || count === "any";
 }

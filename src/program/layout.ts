@@ -22,6 +22,11 @@ export const sdkDirectory = join(shareDirectory, "sdk");
 /** What `polynic module new` copies, a folder for each kind. */
 export const templateDirectory = join(shareDirectory, "templates");
 
+/** What shells read to complete polynic's words, below it as the shells have it. */
+export const completionDirectory = installed
+  ? shareDirectory
+  : join(import.meta.dirname, "..", "commands", "completion", "share");
+
 /** The whole tree, as the build leaves it: what `polynic install` copies to a node. */
 export const treeDirectory = installed
   ? join(import.meta.dirname, "..", "..")

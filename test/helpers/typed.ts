@@ -1,7 +1,7 @@
 /** Commands as a person types them on a machine of the test's own: inside a kernel suite, with empty directories. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { rows } from "../../src/commands/index.ts";
+import { commandLine } from "../../src/commands/index.ts";
 import { runTyped } from "../../src/commands/frame.ts";
 import type { Ran } from "./executable.ts";
 import { runExecutable } from "./executable.ts";
@@ -49,8 +49,7 @@ export async function typedHere(...words: readonly string[]): Promise<Omit<Ran, 
     writeOut: (text: string) => void (stdout += text), writeError: (line: string) => void (stderr += `${line}\n`),
     isTerminal: false, columns: undefined,
   };
-  const line = { name: "polynic", summary: "", rows, aliases: {} };
-  const status = await runTyped(line, { words, environment: process.env, streams });
+  const status = await runTyped(commandLine, { words, environment: process.env, streams });
   return { status, stdout, stderr };
 }
 
