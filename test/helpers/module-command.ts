@@ -1,6 +1,7 @@
 /** `polynic module` as a person would type it, in a folder of the test's own. */
 import { spawnSync } from "node:child_process";
 import { executable } from "./executable.ts";
+import { typedWith } from "./typed.ts";
 import { waitLimitMs } from "./limits.ts";
 
 export interface Typed {
@@ -20,4 +21,15 @@ export function moduleCommand(cwd: string, ...words: readonly string[]): Typed {
     cwd, encoding: "utf8", timeout: waitLimitMs, env: { PATH: process.env["PATH"], CNI_PATH: cwd },
   });
   return { status, stdout, stderr };
+}
+
+/** The same within this process, which loads the compiler once for all. */
+export async function moduleHere(cwd: string, ...words: readonly string[]): Promise<Typed> {
+  const before = process.cwd();
+  process.chdir(cwd);
+  try {
+    return await typedWith({ PATH: process.env["PATH"], CNI_PATH: cwd }, ["module", ...words]);
+  } finally {
+    process.chdir(before);
+  }
 }

@@ -43,13 +43,18 @@ export function typedJson(...words: readonly string[]): { readonly status: numbe
 }
 
 /** What `polynic ...` answers, within this process: for tests of many commands. */
-export async function typedHere(...words: readonly string[]): Promise<Omit<Ran, "json">> {
+export function typedHere(...words: readonly string[]): Promise<Omit<Ran, "json">> {
+  return typedWith(process.env, words);
+}
+
+/** The same in an environment of the caller's. */
+export async function typedWith(environment: NodeJS.ProcessEnv, words: readonly string[]): Promise<Omit<Ran, "json">> {
   let stdout = "", stderr = "";
   const streams = {
     writeOut: (text: string) => void (stdout += text), writeError: (line: string) => void (stderr += `${line}\n`),
     isTerminal: false, columns: undefined,
   };
-  const status = await runTyped(commandLine, { words, environment: process.env, streams });
+  const status = await runTyped(commandLine, { words, environment, streams });
   return { status, stdout, stderr };
 }
 

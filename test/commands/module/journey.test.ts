@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Typed } from "../../helpers/module-command.ts";
-import { moduleCommand } from "../../helpers/module-command.ts";
+import { moduleHere } from "../../helpers/module-command.ts";
 
 interface Place {
   readonly directory: string;
@@ -29,10 +29,10 @@ function ok({ status, stdout, stderr }: Typed): string {
 const journey = inFolder("polynic module");
 
 for (const kind of ["ipam", "merge", "policy"]) {
-  journey(`new --kind ${kind} makes a folder that builds and is green`, ({ directory }) => {
-    assert.match(ok(moduleCommand(directory, "new", `my-${kind}`, "--kind", kind)), /next {2}cd my-/);
+  journey(`new --kind ${kind} makes a folder that builds and is green`, async ({ directory }) => {
+    assert.match(ok(await moduleHere(directory, "new", `my-${kind}`, "--kind", kind)), /next {2}cd my-/);
     const folder = join(directory, `my-${kind}`);
-    const tested = ok(moduleCommand(folder, "test", "--quick"));
+    const tested = ok(await moduleHere(folder, "test", "--quick"));
     assert.match(tested, /^\d+ passed, 0 failed in /m);
     assert.match(tested, /^ {2}ok {4}cases\//m);
     assert.ok(existsSync(join(folder, "build", `my-${kind}.wasm`)));
@@ -40,85 +40,85 @@ for (const kind of ["ipam", "merge", "policy"]) {
   });
 }
 
-journey("build prints size, digest and exports, and the same bytes wherever the folder is", ({ directory }) => {
-  const first = ok(moduleCommand(directory, "build", "my-ipam"));
+journey("build prints size, digest and exports, and the same bytes wherever the folder is", async ({ directory }) => {
+  const first = ok(await moduleHere(directory, "build", "my-ipam"));
   assert.match(first, /size {5}[\d,]+ bytes\nsha256 {3}[0-9a-f]{64}\nexports {2}abi alloc call fault memory\n$/);
   const elsewhere = join(directory, "else", "where");
   mkdirSync(elsewhere, { recursive: true });
-  ok(moduleCommand(elsewhere, "new", "my-ipam"));
+  ok(await moduleHere(elsewhere, "new", "my-ipam"));
   const digest = (text: string) => /[0-9a-f]{64}/.exec(text)?.[0];
-  assert.is(digest(ok(moduleCommand(elsewhere, "build", "my-ipam"))), digest(first));
+  assert.is(digest(ok(await moduleHere(elsewhere, "build", "my-ipam"))), digest(first));
 });
 
-journey("inspect tells what it is", ({ directory }) => {
-  const text = ok(moduleCommand(directory, "inspect", "my-ipam/build/my-ipam.wasm"));
+journey("inspect tells what it is", async ({ directory }) => {
+  const text = ok(await moduleHere(directory, "inspect", "my-ipam/build/my-ipam.wasm"));
   for (const line of [/^name {7}my-ipam 0\.1\.0$/m, /^kind {7}ipam, ABI 1$/m, /^imports {4}none$/m,
     /^config {5}order \(lowest, highest\)$/m, /^verified {3}yes/m]) assert.match(text, line);
-  const json = JSON.parse(ok(moduleCommand(directory, "inspect", "my-ipam/build/my-ipam.wasm", "--json")));
+  const json = JSON.parse(ok(await moduleHere(directory, "inspect", "my-ipam/build/my-ipam.wasm", "--json")));
   assert.is(json.metadata.name, "my-ipam");
 });
 
-journey("inspect says why a file would be refused, and exits 1", ({ directory }) => {
+journey("inspect says why a file would be refused, and exits 1", async ({ directory }) => {
   const bytes = readFileSync(join(directory, "my-ipam", "build", "my-ipam.wasm"));
   writeFileSync(join(directory, "cut.wasm"), bytes.subarray(0, 500));
-  const { status, stdout } = moduleCommand(directory, "inspect", "cut.wasm");
+  const { status, stdout } = await moduleHere(directory, "inspect", "cut.wasm");
   assert.is(status, 1);
   assert.match(stdout, /^refused {4}.*byte \d+/m);
 });
 
-journey("run reads configuration and state as a person writes them", ({ directory }) => {
+journey("run reads configuration and state as a person writes them", async ({ directory }) => {
   writeFileSync(join(directory, "net.json"), JSON.stringify({ name: "blue", plugins: [{ type: "bridge",
     ipam: { type: "my-ipam", ranges: [[{ subnet: "10.9.0.0/24" }]], config: { order: "highest" } } }] }));
   writeFileSync(join(directory, "state.json"), JSON.stringify({ taken: ["10.9.0.200-10.9.0.254", "10.9.0.192/29",
     "10.9.0.191"] }));
-  const text = ok(moduleCommand(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json", "--pod",
+  const text = ok(await moduleHere(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json", "--pod",
     "shop/web-0"));
   assert.match(text, /"address": "10\.9\.0\.190"/);
   assert.match(text, /^fuel {4}[\d,]+ of 50,000,000\nmemory {2}\d+ KiB of 16\.0 MiB\ntime {4}/m);
-  const refused = moduleCommand(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json",
+  const refused = await moduleHere(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json",
     "--request", "10.9.0.200");
   assert.is(refused.status, 1);
   assert.match(refused.stdout, /"code": 101/);
 });
 
-journey("bench shows each state once", ({ directory }) => {
-  const lines = ok(moduleCommand(directory, "bench", "my-ipam/build/my-ipam.wasm")).trim().split("\n");
+journey("bench shows each state once", async ({ directory }) => {
+  const lines = ok(await moduleHere(directory, "bench", "my-ipam/build/my-ipam.wasm")).trim().split("\n");
   assert.is(lines.length, 8);
   assert.match(lines[0] ?? "", /^state +fuel +memory +first ms +median ms$/);
   assert.ok(lines.slice(1).every((line) => /\d\.\d{3}$/.test(line)), lines.join("\n"));
 });
 
-journey("install pins, list and verify tell, remove takes away", ({ directory }) => {
+journey("install pins, list and verify tell, remove takes away", async ({ directory }) => {
   const file = "my-ipam/build/my-ipam.wasm", dir = ["--dir", join(directory, "modules")];
-  assert.match(ok(moduleCommand(directory, "list", ...dir)), /^no modules in /);
-  assert.match(ok(moduleCommand(directory, "install", file, ...dir)), /use {8}"ipam": \{"type":"my-ipam"/);
-  assert.match(ok(moduleCommand(directory, "list", ...dir)), /^my-ipam +ipam +0\.1\.0 +[0-9a-f]{64}$/m);
-  assert.is(ok(moduleCommand(directory, "verify", ...dir)), "ok    my-ipam\n");
+  assert.match(ok(await moduleHere(directory, "list", ...dir)), /^no modules in /);
+  assert.match(ok(await moduleHere(directory, "install", file, ...dir)), /use {8}"ipam": \{"type":"my-ipam"/);
+  assert.match(ok(await moduleHere(directory, "list", ...dir)), /^my-ipam +ipam +0\.1\.0 +[0-9a-f]{64}$/m);
+  assert.is(ok(await moduleHere(directory, "verify", ...dir)), "ok    my-ipam\n");
   assert.is(statSync(join(directory, "modules", "my-ipam.wasm")).mode & 0o022, 0, "nobody else may write it");
   const installed = join(directory, "modules", "my-ipam.wasm");
   rmSync(installed);
   writeFileSync(installed, "something else");
-  const { status, stdout } = moduleCommand(directory, "verify", ...dir);
+  const { status, stdout } = await moduleHere(directory, "verify", ...dir);
   assert.is(status, 1);
   assert.match(stdout, /^FAIL {2}my-ipam: .*\(code 141\)$/m);
-  assert.match(ok(moduleCommand(directory, "remove", "my-ipam", ...dir)), /^removed {2}my-ipam$/m);
+  assert.match(ok(await moduleHere(directory, "remove", "my-ipam", ...dir)), /^removed {2}my-ipam$/m);
   assert.not.ok(existsSync(installed));
 });
 
-journey("test fails with the case, the key and both values when a case does not hold", ({ directory }) => {
+journey("test fails with the case, the key and both values when a case does not hold", async ({ directory }) => {
   const file = join(directory, "my-policy", "cases", "wrong.json");
   writeFileSync(file, JSON.stringify({ title: "this is not so", prevResult: { ips: [] }, expect: { error: 110 } }));
-  const { status, stdout } = moduleCommand(join(directory, "my-policy"), "test", "--quick");
+  const { status, stdout } = await moduleHere(join(directory, "my-policy"), "test", "--quick");
   rmSync(file);
   assert.is(status, 1);
   assert.match(stdout, /FAIL {2}cases\/wrong\.json: this is not so/);
   assert.match(stdout, /error is absent, expected 110/);
 });
 
-journey("build shows the compiler's words with file and line", ({ directory }) => {
+journey("build shows the compiler's words with file and line", async ({ directory }) => {
   const folder = join(directory, "else", "where", "my-ipam");
   writeFileSync(join(folder, "assembly", "index.ts"), `export function call(): i32 { return "text"; }\n`);
-  const { status, stderr } = moduleCommand(folder, "build");
+  const { status, stderr } = await moduleHere(folder, "build");
   assert.is(status, 1);
   assert.match(stderr, /Cannot compile [^]*TS2322[^]*assembly\/index\.ts\(1,38\)/);
 });
@@ -145,21 +145,21 @@ const mistakes: readonly (readonly [readonly string[], number, RegExp])[] = [
   [["test", "my-ipam/build/my-ipam.wasm", "--seed", "x"], 2, /--seed x: expected a whole number/],
 ];
 for (const [words, status, says] of mistakes) {
-  journey(`says what is wrong with: ${words.join(" ") || "nothing"}`, ({ directory }) => {
-    const typed = moduleCommand(directory, ...words);
+  journey(`says what is wrong with: ${words.join(" ") || "nothing"}`, async ({ directory }) => {
+    const typed = await moduleHere(directory, ...words);
     assert.is(typed.status, status, typed.stdout);
     assert.match(typed.stderr, says);
     assert.not.match(typed.stderr, /\n {4}at /);
   });
 }
 
-journey("a module may not take the name of what is built in, or of an executable", ({ directory }) => {
+journey("a module may not take the name of what is built in, or of an executable", async ({ directory }) => {
   const bytes = join(directory, "else", "where");
   for (const [name, says] of [["host-local", /built in/], ["taken", /taken has that name/]] as const) {
-    ok(moduleCommand(bytes, "new", name));
-    ok(moduleCommand(bytes, "build", name));
+    ok(await moduleHere(bytes, "new", name));
+    ok(await moduleHere(bytes, "build", name));
     writeFileSync(join(directory, "taken"), "", { mode: 0o755 });
-    const { status, stderr } = moduleCommand(directory, "install", join(bytes, name, "build", `${name}.wasm`), "--dir",
+    const { status, stderr } = await moduleHere(directory, "install", join(bytes, name, "build", `${name}.wasm`), "--dir",
       "modules");
     assert.is(status, 1);
     assert.match(stderr, says);
