@@ -53,10 +53,10 @@ const firstColumn = (page: string): readonly string[] => textOf(page).split("\n"
 
 const keys = suite("keys of the multiplexer");
 
-keys("stand in README.md, those of pods and modules also on their own pages", () => {
+keys("stand in docs/configuration.md, those of pods and modules also on their own pages", () => {
   // A schema of an object, ours.
   const { properties } = JSON.parse(textOf("src/mux/multiplexer.schema.json")) as { readonly properties: object };
-  const documented = new Set(firstColumn("README.md")
+  const documented = new Set(firstColumn("docs/configuration.md")
     .flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, key]) => key)));
   // It serves no purpose in a multiplexer.
   const missing = Object.keys(properties).filter((key) => key !== "prevResult" && !documented.has(key));
@@ -69,8 +69,8 @@ keys("stand in README.md, those of pods and modules also on their own pages", ()
 
 const codes = suite("error codes");
 
-codes("are in README.md, each in one row", () => {
-  const rows = firstColumn("README.md").map((cell) => cell.trim()).filter((cell) => /^\d[\d, -]*$/.test(cell));
+codes("are in docs/troubleshooting.md, each in one row", () => {
+  const rows = firstColumn("docs/troubleshooting.md").map((cell) => cell.trim()).filter((cell) => /^\d[\d, -]*$/.test(cell));
   const ranges = rows.flatMap((cell) => cell.split(", ")).map((part) => part.split("-").map(Number));
   const rowsOf = (wanted: number) => ranges.filter(([least = NaN, most = least]) => least <= wanted
     && wanted <= most).length;

@@ -71,8 +71,8 @@ journey("run reads configuration and state as a person writes them", async ({ di
     ipam: { type: "my-ipam", ranges: [[{ subnet: "10.9.0.0/24" }]], config: { order: "highest" } } }] }));
   writeFileSync(join(directory, "state.json"), JSON.stringify({ taken: ["10.9.0.200-10.9.0.254", "10.9.0.192/29",
     "10.9.0.191"] }));
-  const text = ok(await moduleHere(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json", "--pod",
-    "shop/web-0"));
+  const text = ok(await moduleHere(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json",
+    "--pod", "shop/web-0"));
   assert.match(text, /"address": "10\.9\.0\.190"/);
   assert.match(text, /^fuel {4}[\d,]+ of 50,000,000\nmemory {2}\d+ KiB of 16\.0 MiB\ntime {4}/m);
   const refused = await moduleHere(directory, "run", "my-ipam", "--config", "net.json", "--state", "state.json",
@@ -159,8 +159,8 @@ journey("a module may not take the name of what is built in, or of an executable
     ok(await moduleHere(bytes, "new", name));
     ok(await moduleHere(bytes, "build", name));
     writeFileSync(join(directory, "taken"), "", { mode: 0o755 });
-    const { status, stderr } = await moduleHere(directory, "install", join(bytes, name, "build", `${name}.wasm`), "--dir",
-      "modules");
+    const { status, stderr } = await moduleHere(directory, "install", join(bytes, name, "build", `${name}.wasm`),
+      "--dir", "modules");
     assert.is(status, 1);
     assert.match(stderr, says);
   }
