@@ -70,7 +70,8 @@ keys("stand in docs/configuration.md, those of pods and modules also on their ow
 const codes = suite("error codes");
 
 codes("are in docs/troubleshooting.md, each in one row", () => {
-  const rows = firstColumn("docs/troubleshooting.md").map((cell) => cell.trim()).filter((cell) => /^\d[\d, -]*$/.test(cell));
+  const rows = firstColumn("docs/troubleshooting.md").map((cell) => cell.trim())
+    .filter((cell) => /^\d[\d, -]*$/.test(cell));
   const ranges = rows.flatMap((cell) => cell.split(", ")).map((part) => part.split("-").map(Number));
   const rowsOf = (wanted: number) => ranges.filter(([least = NaN, most = least]) => least <= wanted
     && wanted <= most).length;
