@@ -1,5 +1,6 @@
 import { openOwnNamespace } from "../kernel/index.ts";
 import type { Namespace } from "../kernel/index.ts";
+import type { KeptClusters } from "../kube/index.ts";
 import type { KeptModules } from "../wasm/index.ts";
 import { keptModules } from "../wasm/index.ts";
 
@@ -17,11 +18,13 @@ export interface Warm {
   readonly host: Namespace;
   /** Modules that are compiled already. */
   readonly modules: KeptModules;
+  /** What is watched of clusters; absent: nothing is. */
+  readonly clusters?: KeptClusters | undefined;
   close(): void;
 }
 
 /** For one process to open once, in the namespace it serves. */
-export function openWarm(): Warm {
+export function openWarm({ clusters }: Pick<Warm, "clusters"> = {}): Warm {
   const host = openOwnNamespace({ aside: true });
-  return { host, modules: keptModules(), close: () => host.close() };
+  return { host, modules: keptModules(), clusters, close: () => host.close() };
 }

@@ -1,5 +1,6 @@
 /** What a monitor asks of a daemon, in Prometheus' words. Loaded late: prom-client takes its time. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { WatchFacts } from "../kube/index.ts";
 import { observeModules } from "../wasm/index.ts";
 import type { ServedFacts } from "./observed.ts";
 import type { Repaired } from "./reconcile.ts";
@@ -7,8 +8,8 @@ import type { Repaired } from "./reconcile.ts";
 export interface MetricsSources {
   readonly daemon: { readonly running: number; readonly waiting: number; readonly connections: number };
   readonly repaired: Repaired;
-  /** For how long what is known of the cluster may be old; absent where it is not watched. */
-  readonly cacheAgeSeconds?: (() => number) | undefined;
+  /** What is known of clusters; absent where they are not watched. */
+  readonly watched?: (() => WatchFacts) | undefined;
 }
 
 export interface Metrics {
@@ -24,7 +25,7 @@ const secondsBuckets = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 
 const moduleSecondsBuckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5];
 const fuelBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 
-export function openMetrics({ daemon, repaired, cacheAgeSeconds }: MetricsSources): Metrics {
+export function openMetrics({ daemon, repaired, watched }: MetricsSources): Metrics {
   const registry = new Registry(), registers = [registry];
   const networks = bounded(), outcomes = bounded(), modules = bounded();
   const requests = new Histogram({
@@ -38,8 +39,11 @@ export function openMetrics({ daemon, repaired, cacheAgeSeconds }: MetricsSource
   gauge("polynic_requests_waiting", "Calls that wait for their turn.", () => daemon.waiting);
   gauge("polynic_connections", "Connections of shims.", () => daemon.connections);
   gauge("polynic_resident_bytes", "Memory of this process.", () => process.memoryUsage.rss());
-  if (cacheAgeSeconds !== undefined)
-    gauge("polynic_cache_age_seconds", "For how long what is known of the cluster may be old.", cacheAgeSeconds);
+  if (watched !== undefined) {
+    gauge("polynic_cache_age_seconds", "For how long the watch of a cluster has said nothing.", () =>
+      watched().ageSeconds);
+    addWatchMetrics(watched, registers);
+  }
   new Counter({
     name: "polynic_repaired_total", help: "What was put right of containers that were gone.", labelNames: ["what"],
     registers,
@@ -69,6 +73,29 @@ export function openMetrics({ daemon, repaired, cacheAgeSeconds }: MetricsSource
     page: async () => ({ type: registry.contentType, body: await registry.metrics() }),
     close: stop,
   };
+}
+
+/** Each figure by what is watched: pods, definitions. */
+function addWatchMetrics(watched: () => WatchFacts, registers: Registry[]): void {
+  const what = ["pods", "definitions"] as const, labelNames = ["what"];
+  for (const [name, help, key] of [
+    ["polynic_cache_objects", "Objects that are known by watching.", "objects"],
+    ["polynic_cache_chars", "Characters of their JSON.", "chars"],
+  ] as const) {
+    new Gauge({ name, help, labelNames, registers, collect() {
+      for (const one of what) this.set({ what: one }, watched()[one][key]);
+    } });
+  }
+  for (const [name, help, key] of [
+    ["polynic_cache_hits_total", "Look-ups that were answered by what is watched.", "hits"],
+    ["polynic_cache_misses_total", "Look-ups that the API was asked for.", "misses"],
+    ["polynic_watch_reconnects_total", "How often a watch was begun anew.", "reconnects"],
+  ] as const) {
+    new Counter({ name, help, labelNames, registers, collect() {
+      this.reset();
+      for (const one of what) this.inc({ what: one }, watched()[one][key]);
+    } });
+  }
 }
 
 const knownVerbs: ReadonlySet<string> = new Set(["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"]);

@@ -13,6 +13,7 @@ import { observedServe } from "./observed.ts";
 import { Queue } from "./queue.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import { reconcile } from "./reconcile.ts";
+import type { WatchSettings } from "./cluster/watch.ts";
 
 export interface RunOptions {
   readonly path: string;
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly health: string | undefined;
   /** Where Multus's shim is served as well; absent: nowhere. */
   readonly multus: string | undefined;
+  /** What is watched of clusters; absent: calls ask their API. */
+  readonly watch: WatchSettings | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What is looked through at its start; asked once it listens. */
   remains(): Pick<ReconcileOptions, "stateDirs" | "dataDirs" | "path" | "isKept">;
@@ -36,8 +39,10 @@ export interface RunOptions {
  * @throws CniError when it cannot listen
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
-  const { path, idleMs, health, multus, env, remains, logFormat, write } = options;
-  const warm = openWarm(), { log, served } = openJournal(logFormat, write);
+  const { path, idleMs, health, multus, watch, env, remains, logFormat, write } = options;
+  const { log, served } = openJournal(logFormat, write);
+  const clusters = watch === undefined ? undefined : (await import("./cluster/watch.ts")).openWatch(watch, log);
+  const warm = openWarm({ clusters });
   let told: { close(): void } | undefined, multusListening: Listening | undefined, metrics: Metrics | undefined;
   const queue = new Queue(defaultLimits), serveWarm = observedServe(warm, (facts) => {
     metrics?.served(facts);
@@ -50,7 +55,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     });
     if (health !== undefined) {
       const { openMetrics } = await import("./metrics.ts");
-      metrics = openMetrics({ daemon, repaired });
+      metrics = openMetrics({ daemon, repaired, watched: clusters?.facts });
       told = await serveHealth(health, {
         get isReady() { return daemon.isReady; },
         get running() { return daemon.running; },
@@ -85,6 +90,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     told?.close();
     metrics?.close();
     multusListening?.close();
+    clusters?.close();
     warm.close();
   }
 }

@@ -11,6 +11,7 @@ import type { PodEvent } from "./objects/event.ts";
 import { recordEvent } from "./objects/event.ts";
 import { getPod, setNetworkStatus } from "./objects/network-status.ts";
 import type { Pod, PodKey } from "./objects/pod.ts";
+import type { KeptCluster } from "./watch/kept-clusters.ts";
 
 /** What a command asks of the cluster, and tells it. Every method waits and tries again within the deadline. */
 export interface Cluster {
@@ -22,8 +23,18 @@ export interface Cluster {
   getPod(key: PodKey): Promise<Pod | undefined>;
   /** A NetworkAttachmentDefinition as the API gives it; undefined: the API says that there is none. */
   getDefinition(key: PodKey): Promise<JsonObject | undefined>;
-  /** Only the annotation changes; "gone": the pod is not there any more, or is another one of that name. */
-  setNetworkStatus(pod: Pod, status: string, options?: { readonly limitMs: number }): Promise<"written" | "gone">;
+  /**
+   * The pod of that UID, and a definition, as a watch has told of them last; undefined where nobody watches, or what is
+   * known is not to be relied on. They are assumed: nothing may rest on them in the end that the API has not confirmed.
+   */
+  readonly assumed: Pick<KeptCluster, "pod" | "definition">;
+  /**
+   * Only the annotation changes; "gone": the pod is not there any more, or is another one of that name; "outdated": the
+   * pod was assumed, and asks for other networks by now.
+   */
+  setNetworkStatus(
+    pod: Pod, status: string, options?: { readonly limitMs: number },
+  ): Promise<"written" | "gone" | "outdated">;
   /** Resolves with why it could not be recorded, undefined when it was; never throws. */
   recordEvent(pod: Pod, event: PodEvent): Promise<string | undefined>;
   /**
@@ -50,6 +61,8 @@ export interface ClusterOptions {
   readonly version?: string;
   /** Where the service account is, when not in the usual place. */
   readonly serviceAccountDirectory?: string;
+  /** What this process keeps of that cluster between commands. */
+  readonly kept?: KeptCluster | undefined;
 }
 
 /**
@@ -57,7 +70,7 @@ export interface ClusterOptions {
  * first request, which is the one that fails when the kubeconfig is broken (CniError 7).
  */
 export function openCluster(options: ClusterOptions, world: World = realWorld): Cluster | undefined {
-  const { kubeconfig, env } = options;
+  const { kubeconfig, env, kept } = options;
   if (kubeconfig === "" && !isInCluster(env)) return undefined;
   const api = new Api({
     access: async () =>
@@ -69,13 +82,18 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
     tryTimeoutMs: options.tryTimeoutMs ?? tryTimeoutMs,
     userAgent: `polynic/${options.version ?? "unknown"}`,
     world,
+    connections: kept?.connections,
   });
+  const ask = (key: PodKey) => getDefinition(api, key);
   return {
     getPod: (key) => getPod(api, key),
-    getDefinition: (key) => getDefinition(api, key),
+    getDefinition: (key) => kept?.definitionReads.read(`${key.namespace}/${key.name}`, () => ask(key)) ?? ask(key),
+    assumed: kept ?? nothingAssumed,
     setNetworkStatus: (pod, status, limits) => setNetworkStatus(api, { pod, status, world, ...limits }),
     recordEvent: (pod, event) => recordEvent(api, { pod, event, world }),
     requireUsable: () => api.requireUsable(),
     close: () => api.close(),
   };
 }
+
+const nothingAssumed = { pod: () => undefined, definition: () => undefined };

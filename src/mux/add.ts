@@ -23,7 +23,7 @@ import type { FindInCluster } from "./networks/resolve.ts";
 import { resolveDelegates } from "./networks/resolve.ts";
 import { UnusableNetwork } from "./networks/unusable-network.ts";
 import { placeholder } from "./placeholder.ts";
-import type { PodAttachment } from "./pods.ts";
+import type { PodAttachment, Pods } from "./pods.ts";
 import { waitUntilReady } from "./readiness.ts";
 
 /**
@@ -40,17 +40,33 @@ export async function add(command: MuxCommand): Promise<WireResult> {
     const args = requireArgs(attachment.args);
     await waitUntilReady(conf.readinessFile, handles.sleep);
     return await withPods(command, handles.log, { adding: true }, async (pods) => {
-      const pod = await pods?.attach(args);
-      if (pod === "gone") {
-        handles.log.warn(
-          `the pod of container ${attachment.containerId} is gone from the API: nothing is attached, and the runtime ` +
-            "is told so by a placeholder",
-        );
-        return toWireResult(placeholder(attachment), conf.cniVersion);
+      try {
+        return await addPod(command, pods, { handles, args, mayAssume: true });
+      } catch (error) {
+        if (pods?.isOutdated(error) !== true) throw error;
+        handles.log.verbose(() => `${toCniError(error).message}; container ${attachment.containerId} is added anew`);
+        return await addPod(command, pods, { handles, args, mayAssume: false });
       }
-      return await attach(command, { handles, args, pod, find: pods?.find });
     });
   });
+}
+
+/** @param how.mayAssume  see `Pods.attach`; what was attached meanwhile is taken back before that is told */
+async function addPod(
+  command: MuxCommand,
+  pods: Pods | undefined,
+  { handles, args, mayAssume }: Pick<Adding, "handles" | "args"> & { readonly mayAssume: boolean },
+): Promise<WireResult> {
+  const { conf, attachment } = command;
+  const pod = await pods?.attach(args, { mayAssume });
+  if (pod === "gone") {
+    handles.log.warn(
+      `the pod of container ${attachment.containerId} is gone from the API: nothing is attached, and the runtime ` +
+        "is told so by a placeholder",
+    );
+    return toWireResult(placeholder(attachment), conf.cniVersion);
+  }
+  return await attach(command, { handles, args, pod, find: pods?.find, isOutdated: pods?.isOutdated });
 }
 
 interface Adding {
@@ -59,9 +75,11 @@ interface Adding {
   /** Undefined for a container that is no pod. */
   readonly pod: PodAttachment | undefined;
   readonly find: FindInCluster | undefined;
+  readonly isOutdated: Pods["isOutdated"] | undefined;
 }
 
-async function attach(command: MuxCommand, { handles, args, pod, find }: Adding): Promise<WireResult> {
+async function attach(command: MuxCommand, adding: Adding): Promise<WireResult> {
+  const { handles, args, pod, find, isOutdated } = adding;
   const { conf, attachment: runtime } = command;
   const begun: Begun[] = [];
   try {
@@ -88,6 +106,8 @@ async function attach(command: MuxCommand, { handles, args, pod, find }: Adding)
       }
     });
   } catch (error) {
+    if (isOutdated?.(error) === true) throw error;
+    await pod?.confirm();
     const last = begun.at(-1);
     // Once every network is there, none of them is to blame.
     const isDone = last?.isCached === true;

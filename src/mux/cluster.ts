@@ -17,19 +17,21 @@ const reserveMs = 3_000;
  * script of its own, loaded here: containers of other runtimes do not wait for it.
  */
 export async function withPods<T>(
-  { conf, env, version }: MuxCommand,
+  { conf, env, version, clusters }: MuxCommand,
   log: Log,
   { adding }: { readonly adding: boolean },
   work: (pods: Pods | undefined) => Promise<T>,
 ): Promise<T> {
+  const { kubeconfig } = conf.cluster;
   const inCluster = [env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"]].every(Boolean);
-  if (conf.cluster.kubeconfig === "" && !inCluster) return await work(undefined);
+  if (kubeconfig === "" && !inCluster) return await work(undefined);
   const { openPods } = await import("./pod/index.ts");
   const pods = openPods({
     conf,
     env,
     version,
     log,
+    kept: clusters?.of({ kubeconfig, env }),
     ...(adding ? { deadlineMs: deadlinesMs.add, reserveMs } : { deadlineMs: deadlinesMs.other }),
   });
   try {

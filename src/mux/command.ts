@@ -1,4 +1,4 @@
-import type { OpenHandles } from "../call/index.ts";
+import type { OpenHandles, Warm } from "../call/index.ts";
 import type { Attachment, ValidAttachment } from "../plugins/index.ts";
 import type { MuxConf } from "./conf.ts";
 
@@ -13,6 +13,8 @@ export interface MuxCommand {
   readonly version: string;
   /** Environment of the caller, which tells a pod of a cluster where its API is. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absent: each command asks by itself. */
+  readonly clusters?: Warm["clusters"] | undefined;
   /** Handles for one container's namespace, opened at first use. */
   openHandles(netns: string): OpenHandles;
   /** Runs `work` while no other command works on that container. */

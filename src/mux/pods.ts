@@ -22,9 +22,13 @@ export interface Pods {
    * The pod CNI_ARGS name, about to be attached; undefined when they name none, "gone" when the API has none of that
    * name.
    *
+   * @param how.mayAssume  the pod and its networks may be taken from what a watch has told; they are confirmed before
+   *   success or failure is, which `isOutdated` may come of
    * @throws CniError 11 when the API cannot tell, or has another pod of that name
    */
-  attach(args: ArgPairs): Promise<PodAttachment | "gone" | undefined>;
+  attach(args: ArgPairs, how: { readonly mayAssume: boolean }): Promise<PodAttachment | "gone" | undefined>;
+  /** Whether what was assumed turned out not to be so any more. Nothing was told to anybody then. */
+  isOutdated(error: unknown): boolean;
   /**
    * The networks of a container of which nothing is written down, if its pod is still there; undefined when it is not,
    * or nobody can tell.
@@ -45,6 +49,8 @@ export interface PodAttachment {
   complete(attachment: NetworkAttachment, result: Result, handles: Handles): Result;
   /** The node's networks and those the pod asks for, in order. */
   delegates(): Promise<readonly Delegate[]>;
+  /** Throws what `isOutdated` knows, or nothing. */
+  confirm(): Promise<void>;
   /** Publishes what the pod has now; what cannot be published fails the ADD. */
   attached(networks: readonly Begun[]): Promise<void>;
   /** Publishes why the pod has no networks, as far as that can be done; never throws. */

@@ -52,6 +52,7 @@ export function muxCommand(parts: CommandParts): MuxCommand {
     validAttachments: undefined,
     env: surroundings.env,
     version,
+    clusters: warm?.clusters,
     openHandles: (netns) => {
       const opened = openHandles({
         netns,

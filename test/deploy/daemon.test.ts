@@ -81,9 +81,14 @@ daemonSet("is asked where it answers", () => {
   for (const [probe, path] of [[readinessProbe, "/readyz"], [livenessProbe, "/healthz"]] as const)
     assert.equal(probe.httpGet, { host: address, port: Number(port), path });
 });
+daemonSet("watches the pods of the node that it is on", () => {
+  const { args, env } = parse(textOf("daemon/daemonset.yaml")).spec.template.spec.containers[0];
+  assert.ok(args.includes("--watch") && args.includes("--node-name=$(NODE_NAME)"));
+  assert.equal(env, [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }]);
+});
 daemonSet("is of the image that installs the tree, and comes beside it", () => {
   const image = (file: string): string => parse(textOf(file)).spec.template.spec.containers[0].image;
   assert.is(image("daemon/daemonset.yaml"), image("base/daemonset.yaml"));
-  assert.equal(parse(textOf("daemon/kustomization.yaml")).resources, ["../base", "daemonset.yaml"]);
+  assert.equal(parse(textOf("daemon/kustomization.yaml")).resources, ["../base", "rbac.yaml", "daemonset.yaml"]);
 });
 daemonSet.run();

@@ -2,10 +2,11 @@
 // there.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseAllDocuments } from "yaml";
-import { openCluster } from "../../src/kube/index.ts";
+import { keepClusters, openCluster } from "../../src/kube/index.ts";
 import type { LoggedRequest } from "../helpers/api-server.ts";
 import { startApiServer } from "../helpers/api-server.ts";
 import { confDir, pretendNode } from "../helpers/pretend-node.ts";
@@ -16,8 +17,8 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-function permitted(): readonly string[] {
-  const text = readFileSync(join(import.meta.dirname, "..", "..", "deploy", "base", "rbac.yaml"), "utf8");
+function permitted(directory: string): readonly string[] {
+  const text = readFileSync(join(import.meta.dirname, "..", "..", "deploy", directory, "rbac.yaml"), "utf8");
   const role = parseAllDocuments(text).map((document) => document.toJS()).find(({ kind }) => kind === "ClusterRole");
   const rules: readonly Rule[] = role.rules;
   return rules.flatMap(({ apiGroups, resources,
@@ -26,10 +27,10 @@ function permitted(): readonly string[] {
 }
 
 /** A request as the authorizer sees it (kubernetes.io, "Authorization overview": request verbs). */
-function asked({ method, path }: LoggedRequest): string {
-  const [, group = "", resource = "", name,
-    subresource] = /^\/(?:api|apis\/([^/]+))\/v1\/namespaces\/[^/]+\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];
-  const verb = { GET: name === undefined ? "list" : "get", PUT: "update", POST: "create", PATCH: "patch",
+function asked({ method, path, query }: LoggedRequest): string {
+  const parts = /^\/(?:api|apis\/([^/]+))\/v1(?:\/namespaces\/[^/]+)?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
+  const [, group = "", resource = "", name, subresource] = parts.exec(path) ?? [];
+  const verb = { GET: query.includes("watch=true") ? "watch" : name === undefined ? "list" : "get", PUT: "update", POST: "create", PATCH: "patch",
     DELETE: "delete" }[method] ?? method;
   return `${verb} ${group}/${subresource === undefined ? resource : `${resource}/${subresource}`}`;
 }
@@ -60,8 +61,21 @@ role("permits exactly what the client asks, through the kubeconfig polynic insta
       await api.renewToken();
       install();
     }
-    assert.equal([...new Set((await api.requests()).map(asked))].sort(), permitted());
+    assert.equal([...new Set((await api.requests()).map(asked))].sort(), permitted("base"));
   } finally {
+    await api.stop();
+  }
+});
+
+role("of the daemon permits exactly what it asks besides", async () => {
+  const api = await startApiServer();
+  const clusters = keepClusters({ nodeName: "worker-1", userAgent: "polynic/test", log: () => {} });
+  try {
+    clusters.of({ kubeconfig: api.kubeconfig, env: {} });
+    while ((await api.requests()).length < 2) await sleep(5);
+    assert.equal([...new Set((await api.requests()).map(asked))].sort(), permitted("daemon"));
+  } finally {
+    clusters.close();
     await api.stop();
   }
 });

@@ -214,9 +214,9 @@ function labelsSelected(selector: string): (labels: Readonly<Record<string, stri
 
 function fieldsSelected(query: URLSearchParams): (object: Json) => boolean {
   const wanted = (query.get("fieldSelector") ?? "").split(",").filter((part) => part !== "")
-    .map((part) => part.split(/==?/));
-  return (object) => wanted.every(([field = "", value]) => String(field.split(".").reduce((inner, key) => inner?.[key],
-    object)) === value);
+    .map((part) => ({ parts: part.split(/!=|==?/), isNegated: part.includes("!=") }));
+  return (object) => wanted.every(({ parts: [field = "", value], isNegated }) =>
+    (String(field.split(".").reduce((inner, key) => inner?.[key], object)) === value) !== isNegated);
 }
 
 /** The few rules of validation that a client of events can break. */

@@ -7,8 +7,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Certificates } from "./api-server-certificates.ts";
 import type { Fault } from "./api-server-faults.ts";
 import { Faults, reasons } from "./api-server-faults.ts";
-import type { Change, Json, Place, Reply, Resource } from "./api-server-store.ts";
+import type { Json, Place, Reply, Resource } from "./api-server-store.ts";
 import { failure, ObjectStore, pageOf, resources, selected } from "./api-server-store.ts";
+import { Watches } from "./shared/watches.ts";
 import type { ApiServerOptions, LoggedRequest, Rule } from "./api-server.ts";
 
 /** Handed over by api-server.ts. */
@@ -23,16 +24,12 @@ const faults = new Faults();
 const denied: Rule[] = [];
 const log: (LoggedRequest & { body?: string })[] = [];
 const sockets = new Map<Socket, number>();
-const watches = new Set<(change: Change) => void>();
+const watches = new Watches(store);
 let socketCount = 0;
 let token = firstToken;
 let definitionsServed = options.definitions ?? true;
 let latencyMs = options.latencyMs ?? 0;
 let port = 0;
-
-store.onChange = (change) => {
-  for (const watch of watches) watch(change);
-};
 
 const server = createServer({
   key: certificates.server.key, cert: certificates.server.chain, ca: certificates.authority,
@@ -58,6 +55,12 @@ const calls: Readonly<Record<string, (...args: any[]) => unknown>> = {
   remove: (plural: string, namespace: string, name: string) => void store.remove({ resource: resourceNamed(plural),
     namespace, name, subresource: "" }),
   compact: () => store.compact(),
+  holdWatches: (plural: string) => watches.hold(plural),
+  releaseWatches: () => watches.release(),
+  bookmark: () => watches.bookmark(),
+  sayToWatches: (text: string) => watches.say(text),
+  endWatches: () => watches.end(),
+  countWatches: (plural: string) => watches.count(plural),
   fault: (fault: Fault) => fault.kind === "refuse" ? refuse(fault) : faults.add(fault),
   heal: async () => {
     faults.clear();
@@ -199,39 +202,14 @@ function list({ resource, namespace }: Place, query: URLSearchParams): Reply {
     metadata: { resourceVersion: store.resourceVersion, ...next }, items: page } };
 }
 
-/** Lines of JSON: what has changed since the version asked for, then every change as it happens. */
+/** Lines of JSON, see watches.ts, if whoever asks may. */
 function watch(request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): void {
   const user = userOf(request), place = placeOf(path);
   const problem = user === undefined ? failure(401, "Unauthorized", "Unauthorized") : place === undefined ? undefined
     : whyForbidden(user, "WATCH", place);
   if (problem !== undefined) return send(response, problem.status, JSON.stringify(problem.body), "application/json");
   if (place === undefined) return send(response, 404, "404 page not found\n", "text/plain; charset=utf-8");
-  response.writeHead(200, { "content-type": "application/json", "transfer-encoding": "chunked" });
-  const line = (type: string, object: Json): void => void response.write(`${JSON.stringify({ type, object })}\n`);
-  const matches = selected(query);
-  const tell = (change: Change): void => {
-    const { metadata } = change.object;
-    if (change.plural === place.resource.plural && (place.namespace === "" || metadata.namespace === place.namespace)
-      && matches(change.object)) line(change.type, change.object);
-  };
-  const since = query.get("resourceVersion") ?? "";
-  if (since !== "" && since !== "0" && store.isForgotten(Number(since))) {
-    line("ERROR", failure(410, "Expired", `too old resource version: ${since} (${store.resourceVersion})`).body);
-    return void response.end();
-  }
-  if (since === "" || since === "0") for (const object of store.list(place.resource)) tell({ version: 0,
-    plural: place.resource.plural, type: "ADDED", object });
-  else store.changes.filter(({ version }) => version > Number(since)).forEach(tell);
-  if (query.get("allowWatchBookmarks") === "true") line("BOOKMARK",
-    { kind: place.resource.kind, apiVersion: place.resource.apiVersion,
-    metadata: { resourceVersion: store.resourceVersion } });
-  watches.add(tell);
-  const seconds = Number(query.get("timeoutSeconds") ?? 0);
-  const timer = seconds > 0 ? setTimeout(() => response.end(), seconds * 1000) : undefined;
-  response.on("close", () => {
-    watches.delete(tell);
-    clearTimeout(timer);
-  });
+  watches.open(place, query, response);
 }
 
 /** undefined: whoever it is, the API does not know them. */

@@ -20,6 +20,8 @@ import type { Fault } from "./api-server-faults.ts";
 import type { Json } from "./api-server-store.ts";
 import type { BlockCalls } from "./shared/block-calls.ts";
 import { blockCalls } from "./shared/block-calls.ts";
+import type { WatchCalls } from "./shared/watches.ts";
+import { watchCalls } from "./shared/watches.ts";
 
 export type { Fault, FaultKind } from "./api-server-faults.ts";
 
@@ -85,7 +87,7 @@ export interface KubeconfigRequest {
   readonly cluster?: Json;
 }
 
-export interface ApiServer extends BlockCalls {
+export interface ApiServer extends BlockCalls, WatchCalls {
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -172,7 +174,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     putDefinition: (definition) => call("put", "network-attachment-definitions", definitionObject(definition)),
     removeDefinition: ({ namespace, name }) => call("remove", "network-attachment-definitions", namespace, name),
     serveDefinitions: (served) => call("definitions", served),
-    ...blockCalls(call),
+    ...blockCalls(call), ...watchCalls(call),
     events: () => call("list", "events"),
     requests: () => call("requests"),
     connections: () => call("connections"),

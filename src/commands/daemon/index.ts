@@ -1,10 +1,12 @@
 /** `polynic daemon`: what docs/daemon.md describes. */
+import { hostname } from "node:os";
 import { runDaemon } from "../../daemon/index.ts";
 import { command } from "../command.ts";
 import { dataDirOption, usualDataDirectory } from "../ipam/leases.ts";
 import { pluginPath, stateDirOption } from "../machine/directories.ts";
 import { stateDirs } from "../machine/known.ts";
 import { byHand } from "../machine/network-call.ts";
+import type { ProcessEnvironment } from "../output.ts";
 
 export const defaultSocket = "/run/polynic/polynic.sock";
 
@@ -29,6 +31,13 @@ export const daemonCommand = command({
     health: {
       kind: "text", value: "ADDRESS:PORT", help: "answer /healthz, /readyz and /metrics there; default nowhere",
     },
+    watch: {
+      kind: "switch",
+      help: "watch the node's pods and the cluster's networks, so that calls do not wait for the API to tell of them",
+    },
+    "node-name": {
+      kind: "text", value: "NAME", help: "whose pods are watched; default MULTUS_NODE_NAME, else the host's name",
+    },
     "log-format": {
       kind: "text", value: "FORMAT", choices: ["text", "json"],
       help: "text (default): lines for people, and calls that fail; json: an object a line, and every call",
@@ -41,6 +50,7 @@ export const daemonCommand = command({
       idleMs: (options["idle-exit"] ?? 0) * 1000,
       health: options.health,
       multus: options.multus,
+      watch: options.watch ? { nodeName: nodeNameOf(options["node-name"], environment) } : undefined,
       env: environment,
       remains: () => ({
         stateDirs: stateDirs({ "state-dir": options["state-dir"] }),
@@ -55,3 +65,8 @@ export const daemonCommand = command({
     return 0;
   },
 });
+
+/** A kubelet that is told no other name takes the host's, in small letters. */
+function nodeNameOf(given: string | undefined, { MULTUS_NODE_NAME: ofMultus = "" }: ProcessEnvironment): string {
+  return given ?? (ofMultus || hostname().toLowerCase());
+}

@@ -5,7 +5,8 @@ import type { Access, Credentials } from "./access.ts";
 import type { Answer, Errand } from "./answer.ts";
 import { isPassing, problemIn, refusal, toAnswer } from "./answer.ts";
 import { Budget } from "./budget.ts";
-import { Connection, ConnectionError } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { ConnectionError, Connections } from "./connection.ts";
 
 /**
  * The API answers within milliseconds; one that hangs is left for another try, or another server behind the same name.
@@ -32,14 +33,15 @@ export interface ApiSettings {
   readonly tryTimeoutMs: number;
   readonly userAgent: string;
   readonly world: World;
+  /** Those that others use as well; absent: its own, which it closes. */
+  readonly connections?: Connections | undefined;
 }
 
 /** Requests to the cluster's API, each tried until there is an answer that means something, or time is up. */
 export class Api {
   readonly #settings: ApiSettings;
   #access: Promise<Access> | undefined;
-  /** One for every client certificate we have had. */
-  readonly #connections: Connection[] = [];
+  readonly #own = new Connections();
   #closed = false;
 
   constructor(settings: ApiSettings) {
@@ -72,7 +74,7 @@ export class Api {
 
   close(): void {
     this.#closed = true;
-    for (const connection of this.#connections) connection.close();
+    this.#own.close();
   }
 
   /** @param limitMs  for the message */
@@ -118,7 +120,7 @@ export class Api {
       if (!isPassing(answer.status)) return { answer: said };
       return {
         problem: problemIn(said),
-        waitMs: this.#askedWaitMs(answer.retryAfter),
+        waitMs: askedWaitMs(answer.retryAfter, this.#settings.world),
       };
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
@@ -132,16 +134,9 @@ export class Api {
     }
   }
 
-  /** The connection of these credentials; a certificate belongs to it, so another one needs a new connection. */
   #connectionAs({ certificate }: Credentials, access: Access): Connection {
     if (this.#closed) throw new ConnectionError("ECANCELED", "the client was closed");
-    const known = this.#connections.find(
-      (one) => one.certificate?.chain === certificate?.chain && one.certificate?.key === certificate?.key,
-    );
-    if (known !== undefined) return known;
-    const connection = new Connection(access, certificate);
-    this.#connections.push(connection);
-    return connection;
+    return (this.#settings.connections ?? this.#own).as(access, certificate);
   }
 
   #headersFor({ body }: ApiRequest, { authorization }: Credentials): Record<string, string> {
@@ -152,15 +147,13 @@ export class Api {
       ...(authorization === undefined ? {} : { authorization }),
     };
   }
+}
 
-  /** Retry-After is in seconds, or a date. */
-  #askedWaitMs(retryAfter: string | undefined): number {
-    if (retryAfter === undefined) return 0;
-    const ms = /^\d+$/.test(retryAfter)
-      ? Number(retryAfter) * 1000
-      : Date.parse(retryAfter) - this.#settings.world.wallMs();
-    return Number.isFinite(ms) ? Math.max(0, ms) : 0;
-  }
+/** Retry-After is in seconds, or a date; 0 where there is none. */
+export function askedWaitMs(retryAfter: string | undefined, world: World): number {
+  if (retryAfter === undefined) return 0;
+  const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - world.wallMs();
+  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }
 
 interface Try {

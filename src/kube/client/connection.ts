@@ -8,7 +8,9 @@ import type { Access, ClientCertificate } from "./access.ts";
 /** What an object of the API can be, several times over: etcd takes 1.5 MiB. */
 const bodyBytesMax = 8 * 1024 * 1024;
 /** Each costs a handshake, 3 ms of this process, and saves the wait for an answer; see docs/dependencies.md. */
-const connectionsMax = 3;
+const socketsMax = 3;
+/** A peer that is silent for so long is asked by the kernel whether it is still there. */
+const keepAliveMs = 15_000;
 
 export interface HttpRequest {
   readonly method: string;
@@ -16,7 +18,7 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** From the first byte to the last, connecting included. */
+  /** From the first byte to the last, connecting included; of an answer that is a stream, to its head. */
   readonly timeoutMs: number;
 }
 
@@ -25,6 +27,14 @@ export interface HttpAnswer {
   /** Seconds or a date, as it was sent. */
   readonly retryAfter: string | undefined;
   readonly body: string;
+}
+
+/** An answer whose body is read as it comes, for as long as it comes. */
+export interface HttpStream {
+  readonly status: 200;
+  /** Throws when it breaks off. */
+  readonly chunks: AsyncIterable<Buffer>;
+  close(): void;
 }
 
 /** A failure below HTTP. `code` is Node's or OpenSSL's: ECONNREFUSED, ETIMEDOUT, CERT_HAS_EXPIRED. */
@@ -44,10 +54,12 @@ export class Connection {
   readonly #url: URL;
   readonly #agent: Agent | PlainAgent;
 
-  constructor(access: Access, certificate: ClientCertificate | undefined) {
+  /** @param sockets  how many are open at once */
+  constructor(access: Access, certificate: ClientCertificate | undefined, sockets = socketsMax) {
     this.certificate = certificate;
     this.#url = new URL(access.server);
-    this.#agent = this.#url.protocol === "https:" ? tlsAgent(access, certificate) : new PlainAgent(kept);
+    const kept = { keepAlive: true, maxSockets: sockets };
+    this.#agent = this.#url.protocol === "https:" ? tlsAgent(access, certificate, kept) : new PlainAgent(kept);
   }
 
   /**
@@ -56,6 +68,28 @@ export class Connection {
    * @throws ConnectionError when there is no whole answer
    */
   send(request: HttpRequest): Promise<HttpAnswer> {
+    return this.#ask(request, readAnswer);
+  }
+
+  /**
+   * The same, with the body of a success as it comes.
+   *
+   * @throws ConnectionError when there is no head of an answer, or no whole one that is no success
+   */
+  open(request: HttpRequest): Promise<HttpAnswer | HttpStream> {
+    return this.#ask(request, async (response) => {
+      if (response.statusCode !== 200) return await readAnswer(response);
+      response.socket.setKeepAlive(true, keepAliveMs);
+      return { status: 200, chunks: response, close: () => response.destroy() };
+    });
+  }
+
+  /** Drops all connections, those in use too. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #ask<T>(request: HttpRequest, read: (response: IncomingMessage) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const { method, headers, timeoutMs, body } = request;
       const options = {
@@ -84,9 +118,9 @@ export class Connection {
       });
       call.on("response", (response) => {
         isAnswered = true;
-        readBody(response).then((text) => {
+        read(response).then((answer) => {
           clearTimeout(timer);
-          resolve(toAnswer(response, text));
+          resolve(answer);
         }, (error: unknown) => {
           call.destroy();
           fail(call.errored ?? error);
@@ -94,11 +128,6 @@ export class Connection {
       });
       call.end(body);
     });
-  }
-
-  /** Drops all connections, those in use too. */
-  close(): void {
-    this.#agent.destroy();
   }
 
   #address(path: string): { host: string; port: string; path: string } {
@@ -112,9 +141,42 @@ export class Connection {
   }
 }
 
-const kept = { keepAlive: true, maxSockets: connectionsMax };
+/** A client certificate is renewed now and then, an API server's address hardly ever. */
+const connectionsMax = 8;
 
-function tlsAgent({ trust, proxy }: Access, certificate: ClientCertificate | undefined): Agent {
+/** Connections by server and client: a certificate belongs to a connection, so another one needs another. */
+export class Connections {
+  readonly #sockets: number | undefined;
+  /** The one that was opened last stands last. */
+  readonly #open = new Map<string, Connection>();
+
+  /** @param sockets  of each, at once */
+  constructor(sockets?: number) {
+    this.#sockets = sockets;
+  }
+
+  as(access: Access, certificate: ClientCertificate | undefined): Connection {
+    const { server, trust, proxy } = access, key = JSON.stringify([server, trust, proxy, certificate]);
+    const known = this.#open.get(key);
+    if (known !== undefined) return known;
+    const connection = new Connection(access, certificate, this.#sockets);
+    this.#open.set(key, connection);
+    const [oldest] = this.#open;
+    if (this.#open.size > connectionsMax && oldest !== undefined) this.#drop(oldest[0]);
+    return connection;
+  }
+
+  close(): void {
+    for (const key of this.#open.keys()) this.#drop(key);
+  }
+
+  #drop(key: string): void {
+    this.#open.get(key)?.close();
+    this.#open.delete(key);
+  }
+}
+
+function tlsAgent({ trust, proxy }: Access, certificate: ClientCertificate | undefined, kept: object): Agent {
   return new Agent({
     ...kept,
     // Reading this machine's own authorities costs 10 ms and more, so they are asked for only where no other is named.
@@ -146,8 +208,8 @@ function readBody(response: IncomingMessage): Promise<string> {
   });
 }
 
-function toAnswer(response: IncomingMessage, body: string): HttpAnswer {
-  const { statusCode = 0, headers } = response;
+async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+  const body = await readBody(response), { statusCode = 0, headers } = response;
   return { status: statusCode, retryAfter: headers["retry-after"], body };
 }
 

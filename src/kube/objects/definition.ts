@@ -7,6 +7,8 @@ import { metadataOf } from "./pod.ts";
 
 /** The group, version and resource of NetworkAttachmentDefinition (multi-network specification 1.3, section 3). */
 const group = "k8s.cni.cncf.io", version = "v1", resource = "network-attachment-definitions";
+/** All of them. */
+export const definitionsPath = `/apis/${group}/${version}/${resource}`;
 
 /**
  * A NetworkAttachmentDefinition as the API gives it; undefined when there is none of this name.

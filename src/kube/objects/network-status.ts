@@ -5,7 +5,7 @@ import type { JsonObject } from "../../schema/index.ts";
 import { objectIn, saysNotFound } from "../client/answer.ts";
 import type { Api, ApiRequest } from "../client/api.ts";
 import type { Pod, PodKey } from "./pod.ts";
-import { metadataOf, parsePod, told } from "./pod.ts";
+import { asksTheSame, metadataOf, parsePod, told } from "./pod.ts";
 
 /** The kubelet writes the same pod's status at the same moments, so conflicts are ordinary; more than this are not. */
 const conflictsMax = 10;
@@ -24,12 +24,13 @@ export async function getPod(api: Api, key: PodKey, limits: RequestLimits = {}):
  *
  * It is a PUT of the status, not a patch, because that is what the roles of existing installations permit.
  *
- * @returns "gone" when that pod, by its UID, is not there any more
+ * @returns "gone" when that pod, by its UID, is not there any more; "outdated", with nothing written, when the pod was
+ *   assumed to be so and by now asks for other networks
  */
 export async function setNetworkStatus(
   api: Api,
   { pod, status, world, ...limits }: StatusToSet,
-): Promise<"written" | "gone"> {
+): Promise<"written" | "gone" | "outdated"> {
   const errand = {
     act: `write the network-status of ${told(pod)}`,
     permission: `update pods/status in namespace ${JSON.stringify(pod.namespace)}`,
@@ -51,6 +52,7 @@ export async function setNetworkStatus(
     await world.sleep(world.random() * conflictPauseMs);
     current = await getPod(api, pod, limits);
     if (current === undefined || current.uid !== pod.uid) return "gone";
+    if (pod.isAssumed === true && !asksTheSame(pod, current)) return "outdated";
     // A try that was given up may have been carried out.
     if (current.annotations[annotation.networkStatus] === status) return "written";
   }

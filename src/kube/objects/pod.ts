@@ -1,4 +1,5 @@
 import { CniError, code } from "../../cni/index.ts";
+import { annotation } from "../../nad/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 
@@ -15,6 +16,8 @@ export interface Pod extends PodKey {
   readonly isStatic: boolean;
   /** As the API gave it. */
   readonly object: JsonObject;
+  /** It is what was told last by a watch: the API has not been asked, and may have a newer one. */
+  readonly isAssumed?: boolean;
 }
 
 /** `pod "blue/web"`. */
@@ -43,6 +46,12 @@ export function metadataOf(object: JsonObject, { namespace, name }: PodKey, subj
   if (metadata["namespace"] !== namespace)
     throw nonsense(subject, "metadata.namespace", metadata["namespace"], JSON.stringify(namespace));
   return metadata;
+}
+
+/** Whether both are the same pod and ask for the same networks. */
+export function asksTheSame(pod: Pod, other: Pod): boolean {
+  return pod.uid === other.uid && [annotation.networks, annotation.defaultNetwork].every((key) =>
+    (pod.annotations[key] ?? "") === (other.annotations[key] ?? ""));
 }
 
 /** A pod made from a file says so; one whose source is "api" is an ordinary one. */

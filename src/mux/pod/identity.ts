@@ -10,7 +10,8 @@ export function podKeyOf(args: ArgPairs): PodKey | undefined {
 }
 
 /**
- * The pod as the API has it; undefined when the API has none.
+ * The pod as the API has it; undefined when the API has none. Where that is allowed, as a watch has told of it last, if
+ * the runtime's UID says that it is that pod.
  *
  * A pod of the same name with another UID came after the one that the runtime is about: its annotations are not for
  * this container. Static pods are the exception, as what the API has of them is an image the kubelet made, with a UID
@@ -18,9 +19,16 @@ export function podKeyOf(args: ArgPairs): PodKey | undefined {
  *
  * @throws CniError 11 for another UID, or when the API cannot tell
  */
-export async function findPod(cluster: Pick<Cluster, "getPod">, key: PodKey, args: ArgPairs): Promise<Pod | undefined> {
-  const pod = await cluster.getPod(key);
+export async function findPod(
+  cluster: Pick<Cluster, "getPod" | "assumed">,
+  key: PodKey,
+  args: ArgPairs,
+  { mayAssume }: { readonly mayAssume: boolean } = { mayAssume: false },
+): Promise<Pod | undefined> {
   const uid = new Map(args).get("K8S_POD_UID") ?? "";
+  const assumed = mayAssume && uid !== "" ? cluster.assumed.pod(key, uid) : undefined;
+  if (assumed !== undefined) return assumed;
+  const pod = await cluster.getPod(key);
   if (pod === undefined || uid === "" || pod.isStatic || pod.uid === uid) return pod;
   throw new CniError(
     code.tryAgainLater,

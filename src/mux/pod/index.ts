@@ -4,8 +4,8 @@
  */
 import { toCniError } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
-import type { Cluster, Pod, PodEvent } from "../../kube/index.ts";
-import { devicesOfPod, openCluster } from "../../kube/index.ts";
+import type { Cluster, KeptCluster, Pod, PodEvent } from "../../kube/index.ts";
+import { asksTheSame, devicesOfPod, openCluster } from "../../kube/index.ts";
 import type { Log } from "../../plugins/index.ts";
 import type { Begun } from "../attachment/begun.ts";
 import { forgetDevice, provideDevice } from "../attachment/device-info.ts";
@@ -15,12 +15,14 @@ import type { ArgPairs } from "../networks/args.ts";
 import { UnusableNetwork } from "../networks/unusable-network.ts";
 import type { PodAttachment, Pods } from "../pods.ts";
 import { withDefaultRoutes } from "./default-routes.ts";
+import type { Definitions } from "./definitions.ts";
 import { definitionsOf } from "./definitions.ts";
 import type { DeviceQueue } from "./devices.ts";
 import { deviceQueue } from "./devices.ts";
 import { findPod, podKeyOf } from "./identity.ts";
 import type { Lookup } from "./networks.ts";
 import { findForNode, networksOfPod } from "./networks.ts";
+import { Outdated, outdated } from "./outdated.ts";
 import type { Failure } from "./report.ts";
 import { recordEvents, reportAttached, reportFailure } from "./report.ts";
 import { unmetRequest } from "./requests.ts";
@@ -34,21 +36,23 @@ export interface PodsOptions {
   readonly deadlineMs: number;
   /** Of them, what is kept for telling of a failure. */
   readonly reserveMs?: number;
+  /** What this process keeps of the cluster between commands. */
+  readonly kept: KeptCluster | undefined;
 }
 
 /**
  * Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be
  * used.
  */
-export function openPods({ conf, env, version, log, ...times }: PodsOptions): Pods {
+export function openPods({ conf, env, version, log, kept, ...times }: PodsOptions): Pods {
   const { kubeconfig } = conf.cluster;
-  const cluster = openCluster({ kubeconfig, env, version, ...times });
+  const cluster = openCluster({ kubeconfig, env, version, kept, ...times });
   if (cluster === undefined)
     throw new CniError(
       code.invalidConfig,
       `Cannot use kubeconfig "${kubeconfig}": it leads to no cluster, expected the path of a client's configuration`,
     );
-  const find = definitionsOf(cluster);
+  const { find } = definitionsOf(cluster, { mayAssume: false });
   const forNobody: Lookup = {
     conf,
     find,
@@ -58,14 +62,19 @@ export function openPods({ conf, env, version, log, ...times }: PodsOptions): Po
   return {
     find: findForNode(forNobody),
     requireUsable: () => cluster.requireUsable(),
-    async attach(args) {
+    async attach(args, how) {
       const key = podKeyOf(args);
       if (key === undefined) return undefined;
-      const pod = await findPod(cluster, key, args);
+      const pod = await findPod(cluster, key, args, how);
       return pod === undefined
         ? "gone"
-        : attachmentOf(pod, { cluster, conf, find, log, devices: deviceQueue(() => readDevices(pod, args, log)) });
+        : attachmentOf(pod, {
+            cluster, conf, log,
+            definitions: definitionsOf(cluster, how),
+            devices: deviceQueue(() => readDevices(pod, args, log)),
+          });
     },
+    isOutdated: (error) => error instanceof Outdated,
     async remembered(args) {
       const key = podKeyOf(args);
       const pod = key === undefined ? undefined : await findPod(cluster, key, args);
@@ -77,10 +86,13 @@ export function openPods({ conf, env, version, log, ...times }: PodsOptions): Po
   };
 }
 
-function attachmentOf(
-  pod: Pod,
-  { cluster, conf, find, devices, log }: Omit<Lookup, "ignored"> & { cluster: Cluster; log: Log },
-): PodAttachment {
+interface AttachmentParts extends Pick<Lookup, "conf" | "devices"> {
+  readonly cluster: Cluster;
+  readonly definitions: Definitions;
+  readonly log: Log;
+}
+
+function attachmentOf(pod: Pod, { cluster, conf, definitions, devices, log }: AttachmentParts): PodAttachment {
   const warnings: PodEvent[] = [];
   const ignored = (problem: CniError, kind: "request" | "device"): void => {
     if (kind === "device" ? conf.cluster.requireDevices : conf.cluster.strictSelections) throw problem;
@@ -92,7 +104,7 @@ function attachmentOf(
     });
   };
   return {
-    delegates: () => networksOfPod(pod, { conf, find, devices, ignored }),
+    delegates: () => networksOfPod(pod, { conf, find: definitions.find, devices, ignored }),
     prepare(network, undo) {
       undo.add("remove the description of its device", () => forgetDevice(network));
       provideDevice(network, log);
@@ -103,13 +115,37 @@ function attachmentOf(
       return withDefaultRoutes(network, result, handles);
     },
     async attached(networks) {
-      await Promise.all([reportAttached(cluster, pod, networks, log), recordEvents(cluster, pod, warnings, log)]);
+      await definitions.confirm();
+      const recordWarnings = () => recordEvents(cluster, pod, warnings, log);
+      if (pod.isAssumed === true) {
+        await reportAttached(cluster, pod, networks, log);
+        await recordWarnings();
+      } else await Promise.all([reportAttached(cluster, pod, networks, log), recordWarnings()]);
     },
+    confirm: () => confirmAll(pod, { cluster, definitions, log }),
     async failed(thrown, how) {
       const error = toCniError(thrown);
       await reportFailure(cluster, pod, { ...how, error, at: placeOf(error, how.begun) }, log);
     },
   };
+}
+
+/**
+ * Before a failure is told: it is none where what it rests on is not so any more. An API that cannot tell changes
+ * nothing about it.
+ */
+async function confirmAll(
+  pod: Pod, { cluster, definitions, log }: Pick<AttachmentParts, "cluster" | "definitions" | "log">,
+): Promise<void> {
+  try {
+    await definitions.confirm();
+    if (pod.isAssumed !== true) return;
+    const now = await cluster.getPod(pod);
+    if (now === undefined || !asksTheSame(pod, now)) throw outdated(`pod "${pod.namespace}/${pod.name}"`);
+  } catch (error) {
+    if (error instanceof Outdated) throw error;
+    log.warn(`${toCniError(error).message}; what went wrong is told without that`);
+  }
 }
 
 /** The kubelet knows a static pod by the UID that it gave it itself, which the runtime has from it. */

@@ -10,12 +10,15 @@ import type { Begun } from "../attachment/begun.ts";
 import type { Delegate } from "../networks/delegate.ts";
 import { UnusableNetwork } from "../networks/unusable-network.ts";
 import type { FailedAdd } from "../pods.ts";
+import { outdated } from "./outdated.ts";
 
 type Reporting = Pick<Cluster, "setNetworkStatus" | "recordEvent">;
 
 /**
  * The pod's networks in its annotation, and beside it an event for each, in order; only the annotation must not be
- * missing.
+ * missing. A pod that was assumed is confirmed by it, and told of nothing before.
+ *
+ * @throws Outdated when it asks for other networks by now
  */
 export async function reportAttached(
   cluster: Reporting,
@@ -34,9 +37,12 @@ export async function reportAttached(
       ...warnings,
     ];
   });
-  const recording = recordEvents(cluster, pod, events, log);
+  const record = () => recordEvents(cluster, pod, events, log);
+  const recording = pod.isAssumed === true ? undefined : record();
   // Whatever comes of the status: what is told of it must come after what was told before.
   const outcome = await cluster.setNetworkStatus(pod, status).finally(() => recording);
+  if (outcome === "outdated") throw outdated(`pod "${pod.namespace}/${pod.name}"`);
+  if (recording === undefined) await record();
   if (outcome === "gone")
     log.warn(`pod "${pod.namespace}/${pod.name}" is gone from the API; its network-status is not written`);
 }
