@@ -47,7 +47,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
     "mux/check", "mux/command", "mux/del", "mux/placeholder", "mux/networks/args", "mux/networks/network-attachment",
   ],
   "test/mux/attachment/executed.test.ts": [
-    "call/executed-plugin", "call/passthru", "service/call", "service/multiplexer",
+    "call/passthru", "service/call", "service/multiplexer",
   ],
   "test/mux/conf.test.ts": ["mux/networks/network-files", "mux/networks/resolve"],
   "test/mux/pod/pods.test.ts": ["mux/cluster"],

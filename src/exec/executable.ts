@@ -186,7 +186,8 @@ function field(value: unknown, name: string): unknown {
     : undefined;
 }
 
-function quoted(text: string): string {
+/** What a program said, in a message: in quotation marks, and of a long text its beginning. */
+export function quoted(text: string): string {
   const short = text.length > quotedLengthMax ? `${text.slice(0, quotedLengthMax)}...` : text;
   return JSON.stringify(short);
 }

@@ -10,5 +10,5 @@ export { openIptables } from "./iptables.ts";
 export type { Iptables, IptablesChange, IptablesOptions } from "./iptables.ts";
 export { openNftTool } from "./nft.ts";
 export type { NftTool } from "./nft.ts";
-export { PluginError, findExecutable, insideVariable, runExecutable } from "./executable.ts";
+export { PluginError, findExecutable, insideVariable, quoted, runExecutable } from "./executable.ts";
 export type { ExecutableCall } from "./executable.ts";
