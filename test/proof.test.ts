@@ -7,6 +7,10 @@ import { filesOf, importsOf, root, shown, source, textOf } from "./helpers/sourc
 /** Tests that prove files of their room, or of a room below, which have another name; below src/ and without ".ts". */
 const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/bin/cni.test.ts": ["program/layout", "program/names", "program/version", "os/descriptor"],
+  "test/call/node-subnets.test.ts": [
+    "commands/machine/node-ranges", "ipam/node-subnets", "kube/nodes/node", "kube/nodes/nodes",
+    "plugins/host-local/node-ranges", "store/shared/known-subnets",
+  ],
   "test/call/shared-leases.test.ts": ["call/late-leases", "store/shared/release-journal"],
   "test/cni/args.test.ts": ["cni/errors"],
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],

@@ -3,7 +3,7 @@ import { CniError, code, messageOf } from "../cni/index.ts";
 import {
   findExecutable, lateDhcpDaemon, openFirewalld, openIptables, openNftTool,
 } from "../exec/index.ts";
-import type { LeaseStore, NodeStores, StoreChoice, StoreNode } from "../ipam/index.ts";
+import type { ClusterChoice, LeaseStore, NodeStores, NodeSubnets, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
@@ -102,6 +102,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get modules() { return modules.value(); },
     dhcpDaemon: lateDhcpDaemon,
     leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),
+    nodeSubnets: async (choice, { isDry } = { isDry: false }) => await nodeSubnets(choice, options, isDry),
     readText,
     readTextIfPresent: (path) => (existsSync(path) ? readText(path) : undefined),
     attachmentFiles: openAttachmentFiles,
@@ -133,7 +134,8 @@ function openNodeModules(options: HandlesOptions): ModuleHost {
   return openModules(options.modules, node, options.warm?.modules);
 }
 
-const usualStateDir = "/var/lib/cni/polynic";
+/** Where is kept what stores that nodes share need of this node. */
+export const usualStateDir = "/var/lib/cni/polynic";
 
 function openLeases(choice: StoreChoice, node: StoreNode, options: HandlesOptions): LeaseStore {
   const { dataDirs, leaseStores: stores = {}, stateDir = usualStateDir, log, surroundings: { env } } = options;
@@ -143,6 +145,12 @@ function openLeases(choice: StoreChoice, node: StoreNode, options: HandlesOption
   }
   return lateLeases(choice.type, async () =>
     (await import("./shared-leases/index.ts")).openSharedLeases(choice, { node, stores, stateDir, log, env }));
+}
+
+async function nodeSubnets(choice: ClusterChoice, options: HandlesOptions, isDry: boolean): Promise<NodeSubnets> {
+  const { leaseStores: stores = {}, stateDir = usualStateDir, log, surroundings: { env } } = options;
+  const { nodeSubnets } = await import("./node-subnets/index.ts");
+  return await nodeSubnets(choice, { node: nodeNameOf(options), stores, stateDir, log, env, isDry });
 }
 
 function nodeNameOf({ moduleSettings }: HandlesOptions): string {

@@ -3,7 +3,7 @@
  * and executables as plugins.
  */
 export { bugIn, isLocked, joinErrors, problemOf, toCniError, withContext, withUndoProblems } from "./error.ts";
-export { handlesWith, openHandles } from "./handles.ts";
+export { handlesWith, openHandles, usualStateDir } from "./handles.ts";
 export type { ModulesConf, OpenHandles } from "./handles.ts";
 export { openLog } from "./log.ts";
 export type { LogOptions } from "./log.ts";

@@ -9,6 +9,8 @@ export type {
   Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease, StoreNode,
   ViewRequest,
 } from "./leases.ts";
+export { asksForNodeSubnet, familyMeant, withNodeSubnets } from "./node-subnets.ts";
+export type { ClusterChoice, NodeSubnets } from "./node-subnets.ts";
 export { normaliseRangeSets, refuseOverlappingSets, spanHolds } from "./ranges.ts";
 export type { PoolRange, RangeConf, RangeSet } from "./ranges.ts";
 export { heldUntil, sortHolds, takenViews, withoutAddresses } from "./views.ts";

@@ -20,6 +20,7 @@ export interface Resource {
 
 export const resources: readonly Resource[] = [
   { plural: "pods", group: "", apiVersion: "v1", kind: "Pod" },
+  { plural: "nodes", group: "", apiVersion: "v1", kind: "Node" },
   { plural: "events", group: "", apiVersion: "v1", kind: "Event" },
   { plural: "network-attachment-definitions", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1",
     kind: "NetworkAttachmentDefinition" },

@@ -22,6 +22,8 @@ import type { BlockCalls } from "./shared/block-calls.ts";
 import { blockCalls } from "./shared/block-calls.ts";
 import type { WatchCalls } from "./shared/watches.ts";
 import { watchCalls } from "./shared/watches.ts";
+import type { NodeCalls } from "./shared/node-calls.ts";
+import { nodeCalls } from "./shared/node-calls.ts";
 
 export type { Fault, FaultKind } from "./api-server-faults.ts";
 
@@ -87,7 +89,7 @@ export interface KubeconfigRequest {
   readonly cluster?: Json;
 }
 
-export interface ApiServer extends BlockCalls, WatchCalls {
+export interface ApiServer extends BlockCalls, NodeCalls, WatchCalls {
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -174,7 +176,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     putDefinition: (definition) => call("put", "network-attachment-definitions", definitionObject(definition)),
     removeDefinition: ({ namespace, name }) => call("remove", "network-attachment-definitions", namespace, name),
     serveDefinitions: (served) => call("definitions", served),
-    ...blockCalls(call), ...watchCalls(call),
+    ...blockCalls(call), ...nodeCalls(call), ...watchCalls(call),
     events: () => call("list", "events"),
     requests: () => call("requests"),
     connections: () => call("connections"),

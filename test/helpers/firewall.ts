@@ -36,7 +36,7 @@ export function firewallContext(options: Partial<IptablesOptions> = {}): Firewal
     containerIfPresent: undefined,
     get modules(): never { return unexpected(); },
     dhcpDaemon: unexpected,
-    leases: unexpected,
+    leases: unexpected, nodeSubnets: unexpected,
     readText: unexpected, readTextIfPresent: unexpected, attachmentFiles: unexpected, containerFiles: unexpected, alone: unexpected,
     plugin: unexpected,
     log: { error: log, warn: log, verbose: (line) => log(line()), debug: log },

@@ -174,7 +174,7 @@ function fakeHandles({ namespace, plugin, merged, warnings }: {
       },
     },
     dhcpDaemon: absent("the DHCP daemon"),
-    leases: absent("leases"),
+    leases: absent("leases"), nodeSubnets: absent("the cluster's nodes"),
     readText: absent("files"), readTextIfPresent: absent("files"), attachmentFiles: absent("files"),
     alone: absent("locks"), containerFiles: absent("files"),
     plugin,

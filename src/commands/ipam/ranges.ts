@@ -5,6 +5,7 @@ import { normaliseRangeSets } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { addressToInteger } from "../../net/index.ts";
 import { CommandError } from "../errors.ts";
+import { withKnownSubnets } from "../machine/node-ranges.ts";
 import { poolScopesOf } from "../../plugins/index.ts";
 import type { Pool } from "./pools.ts";
 import { isWhereabouts, whereaboutsIpamIn } from "./whereabouts/ipam.ts";
@@ -19,7 +20,8 @@ export function rangesOfPool({ network, ipam }: Pick<Pool, "network" | "ipam">):
         .flatMap(({ pools }) => pools.flatMap((pool) => pool.ranges));
     const conf = readConf(confSchema("host-local"), { name: network, ipam });
     const { ranges = [], ...direct } = conf.ipam ?? {};
-    return normaliseRangeSets([...(direct.subnet ? [[direct]] : []), ...ranges], newestVersion).flat();
+    const sets = withKnownSubnets([...(direct.subnet ? [[direct]] : []), ...ranges]);
+    return normaliseRangeSets(sets, newestVersion).flat();
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
     throw new CommandError(`Cannot show ranges of network "${network}": ${error.message}`, { cause: error });

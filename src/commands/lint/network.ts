@@ -180,6 +180,7 @@ const offlineHandles: Handles = {
   get modules(): never { throw new NeedsHost(); },
   dhcpDaemon() { throw new NeedsHost(); },
   leases: () => storeOfNode,
+  nodeSubnets: askNode,
   readText() { throw new NeedsHost(); },
   readTextIfPresent() { throw new NeedsHost(); },
   attachmentFiles() { throw new NeedsHost(); },

@@ -39,6 +39,8 @@ export function plannedHandles(opened: OpenHandles, options: InsteadOptions): Op
         throw unforeseeable(`addresses are kept in ${choice.type}, which nodes share`, "a store in files");
       return opened.leases({ ...choice, dataDir: copied(choice.dataDir), trusted: true });
     },
+    nodeSubnets: async (choice: Parameters<OpenHandles["nodeSubnets"]>[0]) =>
+      await opened.nodeSubnets(choice, { isDry: true }),
     dhcpDaemon(): never {
       throw unforeseeable("a DHCP server gives the address", "polynic trace, which asks it");
     },

@@ -62,6 +62,9 @@ function recordedHandles(opened: OpenHandles, { recorder, listRules }: ObserverO
       return node("module", words)(opened.modules);
     },
     leases: (choice) => recordedLeases(opened.leases(choice), recorder),
+    nodeSubnets: (choice, how) => recorder.step(
+      () => ({ kind: "addresses", where: "node", what: "ask the cluster for the node's subnets" }),
+      () => opened.nodeSubnets(choice, how)),
     attachmentFiles: (directory) => files(`notes in ${directory}`)(opened.attachmentFiles(directory)),
     containerFiles: (directory) => files(`notes in ${directory}`)(opened.containerFiles(directory)),
     readText: (path) => recorder.step(() => ({ kind: "file", where: "node", what: `read ${path}` }),

@@ -1,6 +1,6 @@
 import type { Result } from "../../cni/index.ts";
 import type { DhcpDaemon, Firewalld, Iptables, NftTool } from "../../exec/index.ts";
-import type { LeaseStore, StoreChoice } from "../../ipam/index.ts";
+import type { ClusterChoice, LeaseStore, NodeSubnets, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
 import type { AttachmentFiles, ContainerFiles } from "../../store/index.ts";
 import type { ModuleHost } from "../../wasm/index.ts";
@@ -72,6 +72,8 @@ export interface Handles {
   dhcpDaemon(socketPath: string): DhcpDaemon;
   /** Address reservations, where a network's configuration has them kept. */
   leases(choice: StoreChoice): LeaseStore;
+  /** What the cluster has given this node for its pods; see src/call/node-subnets. */
+  nodeSubnets(choice: ClusterChoice, options?: { readonly isDry: boolean }): Promise<NodeSubnets>;
   /** The text of a file that a configuration names (resolv.conf); CniError 5 when it cannot be read. */
   readText(path: string): string;
   /** The same, or undefined when there is no such file. */

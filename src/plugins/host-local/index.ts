@@ -1,7 +1,7 @@
 import type { Dns, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code } from "../../cni/index.ts";
 import type { AllocateRequest, LeaseStore, RangeSet } from "../../ipam/index.ts";
-import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
+import { reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -9,7 +9,8 @@ import type { Handles } from "../contract/plugin.ts";
 import { configuredRoutes } from "../interface/routes.ts";
 import { collectShared, isValidIn } from "./collection.ts";
 import type { HostLocalConf } from "./conf.ts";
-import { hostLocalSchema, rangeSetsOf, requestedOf } from "./conf.ts";
+import { hostLocalSchema, requestedOf } from "./conf.ts";
+import { rangeSetsHere } from "./node-ranges.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "./store.ts";
 
@@ -25,9 +26,9 @@ export interface HostLocalPlan {
 /**
  * host-local: gives addresses from ranges kept in files on this node, or in a store that nodes share.
  *
- * ADD     reads `resolvConf`, then reserves one address for every range set, all or none: as requested, else what the
- *         pod or container of this name had last where that is free, else round robin. What an earlier boot of the node
- *         left to the same interface is given up.
+ * ADD     asks the cluster for this node's subnets where ranges are `usePodCidr`, reads `resolvConf`, then reserves one
+ *         address for every range set, all or none: as requested, else what the pod or container of this name had last
+ *         where that is free, else round robin. What an earlier boot left to the same interface is given up.
  * DEL     releases what the interface holds; only the network's name and its store are needed, nothing held is success.
  * CHECK   looks for some reservation of the interface; which address it is does not matter.
  * STATUS  whether `resolvConf` can be read and `dataDir` be written; an exhausted range is no failure.
@@ -41,12 +42,14 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   ipam: "provider",
   read({ conf, network, cniVersion, attachment, trusted }, handles) {
     refuseIdleStoreKeys(conf, network);
-    return {
-      sets: normaliseRangeSets(rangeSetsOf(conf, network), cniVersion),
+    const planWith = (sets: readonly RangeSet[]): HostLocalPlan => ({
+      sets,
       requested: requestedOf(conf, attachment.args),
       routes: configuredRoutes(conf.ipam?.routes),
       store: handles.leases(storeOf(conf, { trusted })),
-    };
+    });
+    const sets = rangeSetsHere(conf, { network, cniVersion, trusted }, handles);
+    return sets instanceof Promise ? sets.then(planWith) : planWith(sets);
   },
   async add({ conf, network, attachment, plan: { store, sets, requested, routes } }, context) {
     const dns = dnsOf(conf, context), owner = claimantOf(conf, network, attachment);

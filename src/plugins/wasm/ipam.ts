@@ -1,13 +1,14 @@
 import type { Result } from "../../cni/index.ts";
 import { allVersions, messageOf, readConf } from "../../cni/index.ts";
 import type { Hold, LeaseStore, RangeSet } from "../../ipam/index.ts";
-import { normaliseRangeSets, reserve } from "../../ipam/index.ts";
+import { reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import type { LoadedModule } from "../../wasm/index.ts";
 import type { AddContext, DelContext, Handles, Plugin, PluginRequest, StepRequest } from "../contract/plugin.ts";
-import { rangeSetsOf, requestedOf } from "../host-local/conf.ts";
+import { requestedOf } from "../host-local/conf.ts";
 import { hostLocal } from "../host-local/index.ts";
+import { rangeSetsHere } from "../host-local/node-ranges.ts";
 import { claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "../host-local/store.ts";
 import type { WasmConf } from "./conf.ts";
 import {
@@ -93,7 +94,8 @@ async function readPlan(request: StepRequest, handles: Handles): Promise<IpamPla
   const conf = readConf(wasmSchema, request.conf);
   const module = await usableModule(conf, request, handles);
   refuseIdleStoreKeys(conf, name);
-  const sets = normaliseRangeSets(rangeSetsOf(conf, name), cniVersion);
+  const { trusted = false } = request;
+  const sets = await rangeSetsHere(conf, { network: name, cniVersion, trusted }, handles);
   const requested = requestedOf(conf, attachment.args, podArgs);
   const mac = macOf(conf, attachment);
   refuseUnmetNeeds(module, { mac, pod: podOf(attachment.args), node: handles.modules.node });

@@ -5,6 +5,7 @@ import type { KnownNetwork } from "../../../mux/index.ts";
 import { formatAddress, formatPrefix } from "../../../net/index.ts";
 import type { JsonObject } from "../../../schema/index.ts";
 import { isJsonObject } from "../../../schema/index.ts";
+import { withKnownSubnets } from "../../machine/node-ranges.ts";
 import type { IpamFacts, NetworkFacts, PortFacts, RangeFacts } from "../facts.ts";
 
 export function networkFacts({ attachment, result, isCached }: KnownNetwork): NetworkFacts {
@@ -43,7 +44,8 @@ function ipamFacts(plugins: readonly JsonObject[], network: string): IpamFacts |
 function rangesIn(ipam: JsonObject, name: string): readonly RangeFacts[] {
   try {
     const { ranges = [], ...direct } = readConf(confSchema("host-local"), { name, ipam }).ipam ?? {};
-    const sets = normaliseRangeSets([...(direct.subnet ? [[direct]] : []), ...ranges], newestVersion);
+    const written = withKnownSubnets([...(direct.subnet ? [[direct]] : []), ...ranges]);
+    const sets = normaliseRangeSets(written, newestVersion);
     return sets.flat().map(({ subnet, first, last }) => ({
       subnet: formatPrefix(subnet),
       range: `${formatAddress(first)}-${formatAddress(last)}`,

@@ -1,0 +1,28 @@
+import type { RangeSet } from "../../ipam/index.ts";
+import { asksForNodeSubnet, normaliseRangeSets, withNodeSubnets } from "../../ipam/index.ts";
+import type { Handles } from "../contract/plugin.ts";
+import type { HostLocalConf } from "./conf.ts";
+import { rangeSetsOf } from "./conf.ts";
+
+interface Network {
+  readonly network: string;
+  readonly cniVersion: string;
+  readonly trusted: boolean;
+}
+
+/**
+ * The range sets of a configuration, with this node's subnets where it says `usePodCidr` or `usePodCidrIPv6`; only
+ * these have to be waited for.
+ */
+export function rangeSetsHere(
+  conf: HostLocalConf,
+  { network, cniVersion, trusted }: Network,
+  { nodeSubnets }: Pick<Handles, "nodeSubnets">,
+): readonly RangeSet[] | Promise<readonly RangeSet[]> {
+  const written = rangeSetsOf(conf, network);
+  if (!asksForNodeSubnet(written)) return normaliseRangeSets(written, cniVersion);
+  const { kubernetes, store } = conf.ipam ?? {};
+  const kubeconfig = kubernetes?.kubeconfig || store?.kubeconfig || undefined;
+  return nodeSubnets({ trusted, kubeconfig })
+    .then((subnets) => normaliseRangeSets(withNodeSubnets(written, subnets), cniVersion));
+}
