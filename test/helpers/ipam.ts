@@ -1,7 +1,6 @@
 /** IPAM plugins driven alone: their own store and modules, every address in a directory of the test's. */
 import { readFileSync } from "node:fs";
 import type { Result } from "../../src/cni/index.ts";
-import type { NodeSubnets } from "../../src/ipam/index.ts";
 import type { AddContext, DelContext, Plugin, PluginConf, ValidAttachment } from "../../src/plugins/index.ts";
 import { openFileLeases } from "../../src/store/index.ts";
 import type { ModuleHost } from "../../src/wasm/index.ts";
@@ -26,8 +25,6 @@ export interface IpamCall {
   readonly warnings?: string[];
   /** The configuration is not the node's own. */
   readonly untrusted?: boolean;
-  /** What the cluster says of the node; absent: nobody may ask. */
-  readonly subnets?: () => Promise<NodeSubnets>;
 }
 
 const builtIn = openModules(builtModules);
@@ -74,7 +71,7 @@ function requestOf(plugin: Plugin, { containerId = "dummy", ifName = "eth0", arg
 }
 
 function contextOf({ modules = builtIn, bootId = "now",
-  warnings, subnets }: IpamCall): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
+  warnings }: IpamCall): { readonly context: AddContext & DelContext; readonly undo: (() => void | Promise<void>)[] } {
   const undo: (() => void | Promise<void>)[] = [];
   const unexpected = (): never => {
     throw new Error("an IPAM plugin asked for something it should not need");
@@ -90,7 +87,7 @@ function contextOf({ modules = builtIn, bootId = "now",
     dhcpDaemon: unexpected,
     leases: (choice) => choice.type === "files"
       ? openFileLeases({ dataDir: choice.dataDir, node: { name: "here", bootId } }) : unexpected(),
-    nodeSubnets: async () => await (subnets ?? unexpected)(),
+    nodeSubnets: unexpected,
     readText: (path) => readFileSync(path, "utf8"),
     readTextIfPresent: (path) => readFileSync(path, "utf8"),
     attachmentFiles: () => { throw new Error("no files of attachments are expected"); },
