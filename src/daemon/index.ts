@@ -7,4 +7,6 @@ export type { DaemonOptions } from "./daemon.ts";
 export { runDhcpDaemon } from "./dhcp/run.ts";
 export { defaultLimits } from "./limits.ts";
 export type { Limits } from "./limits.ts";
+export { removeReach } from "./reach/index.ts";
+export type { ReachRequest } from "./reach/index.ts";
 export { runDaemon } from "./run.ts";

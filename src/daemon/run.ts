@@ -11,6 +11,8 @@ import type { Metrics } from "./metrics.ts";
 import { multusServer } from "./multus.ts";
 import { observedServe } from "./observed.ts";
 import { Queue } from "./queue.ts";
+import type { ReachOptions, ReachRequest } from "./reach/index.ts";
+import { keepReach } from "./reach/index.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import { reconcile } from "./reconcile.ts";
 import type { WatchSettings } from "./cluster/watch.ts";
@@ -24,6 +26,8 @@ export interface RunOptions {
   readonly multus: string | undefined;
   /** What is watched of clusters; absent: calls ask their API. */
   readonly watch: WatchSettings | undefined;
+  /** Routes to other nodes' pods that are kept while it runs; absent: none. */
+  readonly reach: ReachRequest | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What is looked through at its start; asked once it listens. */
   remains(): Pick<ReconcileOptions, "stateDirs" | "dataDirs" | "path" | "isKept">;
@@ -39,7 +43,7 @@ export interface RunOptions {
  * @throws CniError when it cannot listen
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
-  const { path, idleMs, health, multus, watch, env, remains, logFormat, write } = options;
+  const { path, idleMs, health, multus, watch, reach, env, remains, logFormat, write } = options;
   const { log, served } = openJournal(logFormat, write);
   const clusters = watch === undefined ? undefined : (await import("./cluster/watch.ts")).openWatch(watch, log);
   const warm = openWarm({ clusters });
@@ -48,6 +52,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     metrics?.served(facts);
     served(facts);
   });
+  const stopping = new AbortController();
   const repaired = { attachments: 0, addresses: 0, setAside: 0, failures: 0 };
   try {
     const daemon = new Daemon({
@@ -74,6 +79,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
       if (++signals > 1) process.exit(1);
       log(`stopping by ${signal}, ${daemon.running} calls are under way`);
       multusListening?.close();
+      stopping.abort();
       void daemon.stop();
     };
     // Last, since whoever finds the socket takes everything else for there.
@@ -83,16 +89,26 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     const repairing = repair(() => reconcile({
       ...remains(), env, warm, queue, log, isStopping: () => signals > 0,
     }, repaired), log).then(() => log("looked for what is left of containers that are gone"));
+    const reaching = keepRoutes(reach, { host: warm.host, log }, stopping.signal);
     await daemon.stopped;
-    await repairing;
+    stopping.abort();
+    await Promise.all([repairing, reaching]);
     log("stopped");
   } finally {
     told?.close();
     metrics?.close();
     multusListening?.close();
     clusters?.close();
+    reach?.close();
     warm.close();
   }
+}
+
+/** Never rejects. */
+async function keepRoutes(
+  reach: ReachRequest | undefined, { host, log }: Pick<ReachOptions, "host" | "log">, signal: AbortSignal,
+): Promise<void> {
+  if (reach !== undefined) await keepReach({ ...reach, host, log: (line) => log(`reach: ${line}`) }, signal);
 }
 
 /** Never rejects: a daemon that cannot repair serves all the same. */

@@ -6,6 +6,7 @@ export { openCluster } from "./cluster.ts";
 export type { Cluster, ClusterOptions } from "./cluster.ts";
 export { openKubeBlocks } from "./leases/blocks.ts";
 export { openNodes } from "./nodes/nodes.ts";
+export type { ClusterNode } from "./nodes/node.ts";
 export type { ClusterNodes } from "./nodes/nodes.ts";
 export { devicesOfPod } from "./kubelet/devices.ts";
 export { keepClusters } from "./watch/kept-clusters.ts";

@@ -32,6 +32,10 @@ export type {
 export { givesNoAddresses } from "./contract/ipam.ts";
 export { hostLocalSchema } from "./host-local/conf.ts";
 export { scopeOf, storeOf } from "./host-local/store.ts";
+export { enableForwarding } from "./interface/forwarding.ts";
+export { ignoreRouterAdvertisements } from "./interface/veth.ts";
+export { hasVni, setForwarding, tunnelDifference, tunnelInfo, tunnelMtu } from "./vxlan/tunnel.ts";
+export type { Tunnel } from "./vxlan/tunnel.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 export { ipamForDel as whereaboutsIpamOf, whereaboutsSchema } from "./whereabouts/conf.ts";
 export { choiceOf as whereaboutsStoreOf, whereaboutsOf, whereaboutsType } from "./whereabouts/index.ts";

@@ -50,9 +50,10 @@ function patched(object: Manifest, steps: readonly PatchStep[]): void {
   for (const { op, path, value } of steps) {
     const keys = path.split("/").slice(1), last = keys.pop() ?? "";
     const owner = keys.reduce((inner, key) => inner[key], object);
-    assert.is(op, "replace");
-    assert.ok(owner[last] !== undefined, `${path} is there to be replaced`);
-    owner[last] = value;
+    assert.ok(op === "add" || op === "replace", op);
+    assert.is(owner[last] !== undefined, op === "replace", `${path} is there to be replaced, or not there to be added`);
+    if (last === "-") owner.push(value);
+    else owner[last] = value;
   }
 }
 
@@ -175,6 +176,35 @@ for (const name of ["", ...readdirSync(join(deploy, "overlays"))]) {
 }
 
 overlays.run();
+
+const reach = suite("the manifests of a cluster with nothing else");
+
+reach("are those of the daemon, with routes, rights to nodes and a network of the node's own subnet", () => {
+  const objects = kustomized(join(deploy, "reach"));
+  const named = (kind: string): readonly string[] =>
+    objects.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name).sort();
+  assert.equal(named("ClusterRole"), ["polynic", "polynic-pod-cidr", "polynic-reach"]);
+  assert.equal(named("DaemonSet"), ["polynic", "polynic-daemon"]);
+  const containerOf = (name: string): Manifest =>
+    objects.find((one) => one.kind === "DaemonSet" && one.metadata.name === name).spec.template.spec;
+  assert.equal(containerOf("polynic-daemon").containers[0].args, ["daemon", "--health=127.0.0.1:9877", "--reach"]);
+  const { initContainers: [network], containers: [main], volumes } = containerOf("polynic");
+  assert.equal([network.image, network.securityContext], [main.image, main.securityContext]);
+  assert.ok(network.volumeMounts.every(({ name }: Manifest) => volumes.some((one: Manifest) => one.name === name)));
+  const [, from, to] = network.command, { data } = find(objects, "ConfigMap");
+  assert.equal(Object.keys(data), [from.replace("/network/", "")]);
+  assert.is(to, `/host/etc/cni/net.d/${Object.keys(data)[0]}`);
+});
+
+reach("have the example's network, whose kubeconfig is the node's", () => {
+  const { data } = find(objectsIn("reach/network.yaml"), "ConfigMap"), [text] = Object.values(data);
+  const file = join(deploy, "..", "conf", "cluster-ipam", "pod-cidr.conflist");
+  const example = JSON.parse(readFileSync(file, "utf8"));
+  delete example.plugins[0].ipam.kubernetes;
+  assert.equal(JSON.parse(String(text)), example);
+});
+
+reach.run();
 
 const image = suite("the image");
 

@@ -3,10 +3,12 @@ import { hostname } from "node:os";
 import { runDaemon } from "../../daemon/index.ts";
 import { command } from "../command.ts";
 import { dataDirOption, usualDataDirectory } from "../ipam/leases.ts";
-import { pluginPath, stateDirOption } from "../machine/directories.ts";
+import { clusterOptions } from "../machine/cluster.ts";
+import { confDirOption, pluginPath, stateDirOption } from "../machine/directories.ts";
 import { stateDirs } from "../machine/known.ts";
 import { byHand } from "../machine/network-call.ts";
 import type { ProcessEnvironment } from "../output.ts";
+import { reachOff, reachOptions, reachRequest } from "./reach.ts";
 
 export const defaultSocket = "/run/polynic/polynic.sock";
 
@@ -27,7 +29,7 @@ export const daemonCommand = command({
       kind: "text", value: "FILE", completes: "file",
       help: "serve Multus's shim there as well, /run/multus/multus.sock; default nowhere",
     },
-    ...stateDirOption, ...dataDirOption,
+    ...stateDirOption, ...dataDirOption, ...reachOptions, ...clusterOptions, ...confDirOption,
     health: {
       kind: "text", value: "ADDRESS:PORT", help: "answer /healthz, /readyz and /metrics there; default nowhere",
     },
@@ -36,7 +38,8 @@ export const daemonCommand = command({
       help: "watch the node's pods and the cluster's networks, so that calls do not wait for the API to tell of them",
     },
     "node-name": {
-      kind: "text", value: "NAME", help: "whose pods are watched; default MULTUS_NODE_NAME, else the host's name",
+      kind: "text", value: "NAME",
+      help: "the node's name in the cluster; default MULTUS_NODE_NAME, else the host's name",
     },
     "log-format": {
       kind: "text", value: "FORMAT", choices: ["text", "json"],
@@ -44,13 +47,18 @@ export const daemonCommand = command({
     },
   },
   statuses: { 1: "it cannot listen, or was told twice to stop" },
-  async run({ options, environment, warn }) {
+  async run({ options, environment, say, warn }) {
+    if (options["reach-off"] === true) {
+      await reachOff({ say });
+      return 0;
+    }
     await runDaemon({
       path: options.socket ?? (environment["POLYNIC_SOCKET"] || defaultSocket),
       idleMs: (options["idle-exit"] ?? 0) * 1000,
       health: options.health,
       multus: options.multus,
       watch: options.watch ? { nodeName: nodeNameOf(options["node-name"], environment) } : undefined,
+      reach: reachRequest(options, environment, warn),
       env: environment,
       remains: () => ({
         stateDirs: stateDirs({ "state-dir": options["state-dir"] }),
