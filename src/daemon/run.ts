@@ -91,7 +91,6 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     }, repaired), log).then(() => log("looked for what is left of containers that are gone"));
     const reaching = keepRoutes(reach, { host: warm.host, log }, stopping.signal);
     await daemon.stopped;
-    stopping.abort();
     await Promise.all([repairing, reaching]);
     log("stopped");
   } finally {

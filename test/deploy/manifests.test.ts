@@ -183,11 +183,13 @@ reach("are those of the daemon, with routes, rights to nodes and a network of th
   const objects = kustomized(join(deploy, "reach"));
   const named = (kind: string): readonly string[] =>
     objects.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name).sort();
-  assert.equal(named("ClusterRole"), ["polynic", "polynic-pod-cidr", "polynic-reach"]);
+  assert.equal(named("ClusterRole"), ["polynic", "polynic-daemon", "polynic-pod-cidr", "polynic-reach"]);
   assert.equal(named("DaemonSet"), ["polynic", "polynic-daemon"]);
   const containerOf = (name: string): Manifest =>
     objects.find((one) => one.kind === "DaemonSet" && one.metadata.name === name).spec.template.spec;
-  assert.equal(containerOf("polynic-daemon").containers[0].args, ["daemon", "--health=127.0.0.1:9877", "--reach"]);
+  const { args } = find(kustomized(join(deploy, "daemon")).filter(({ metadata }) => metadata.name === "polynic-daemon"),
+    "DaemonSet").spec.template.spec.containers[0];
+  assert.equal(containerOf("polynic-daemon").containers[0].args, [...args, "--reach"]);
   const { initContainers: [network], containers: [main], volumes } = containerOf("polynic");
   assert.equal([network.image, network.securityContext], [main.image, main.securityContext]);
   assert.ok(network.volumeMounts.every(({ name }: Manifest) => volumes.some((one: Manifest) => one.name === name)));
