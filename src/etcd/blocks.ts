@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import type { Block, BlockChange, BlockEngine, Entry, EtcdServers, SeenBlock, StoreNode } from "../ipam/index.ts";
 import {
-  addressAt, addressId, addressOfId, blockAddresses, blockStart, entryFromJson, entryToJson, offsetOf, unreadable,
+  addressAt, addressId, addressOfId, blockAddresses, blockStart, entryFromJson, entryToJson, keyOf, offsetOf,
+  unreadable,
 } from "../ipam/index.ts";
 import { readBoundedText, realWorld } from "../os/index.ts";
 import type { World } from "../os/index.ts";
@@ -210,9 +211,9 @@ function stepsOf({ before, after }: BlockChange, keys: Keys): Steps {
     if (was === is) continue;
     const id = addressId(addressAt(after, offset));
     steps.compare.push(unchanged(keys.entry(id), stamp?.entries.get(offset)));
-    const old = indexOf(was, id, keys), fresh = indexOf(is, id, keys);
-    if (old !== undefined && old !== fresh) steps.operations.push(remove(old));
-    if (fresh !== undefined && fresh !== old) steps.operations.push(put(fresh, ""));
+    const old = indexesOf(was, id, keys), fresh = indexesOf(is, id, keys);
+    steps.operations.push(...old.filter((key) => !fresh.includes(key)).map(remove));
+    steps.operations.push(...fresh.filter((key) => !old.includes(key)).map((key) => put(key, "")));
     steps.operations.push(is === undefined || is.state === "unreadable"
       ? remove(keys.entry(id)) : put(keys.entry(id), JSON.stringify(entryToJson(is))));
   }
@@ -234,12 +235,13 @@ function blockSteps({ compare, operations }: Steps, { before, after }: BlockChan
 }
 
 /** Where an entry is found without reading all. */
-function indexOf(entry: Entry | undefined, id: string, keys: Keys): string | undefined {
-  switch (entry?.state) {
-    case "active": return keys.nodeEntry(entry.owner.node, id);
-    case "held": case "left": return keys.ownerKeyEntry(entry.key, id);
-    default: return undefined;
-  }
+function indexesOf(entry: Entry | undefined, id: string, keys: Keys): readonly string[] {
+  if (entry === undefined) return [];
+  const key = keyOf(entry);
+  return [
+    ...(entry.state === "active" ? [keys.nodeEntry(entry.owner.node, id)] : []),
+    ...(key === undefined ? [] : [keys.ownerKeyEntry(key, id)]),
+  ];
 }
 
 async function whyNotReady(client: EtcdClient, place: string): Promise<string | undefined> {

@@ -4,7 +4,7 @@
  */
 export type { EtcdServers, KubernetesServer, NodeStores, StoreChoice } from "./choice.ts";
 export type { AllocateDecision, AllocateRequest, Hold, NodeIdentity, OfferedRange, Pod } from "./decision.ts";
-export { ownerKeyOf } from "./leases.ts";
+export { claimKey, claimOfKey, ownerKeyOf } from "./leases.ts";
 export type {
   Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease, StoreNode,
   ViewRequest,
@@ -23,5 +23,7 @@ export { judge, usualGraceMs } from "./blocks/collection.ts";
 export type { Verdict } from "./blocks/collection.ts";
 export { noRoom } from "./blocks/engine.ts";
 export type { BlockChange, BlockEngine, PendingRelease, ReleaseJournal, SeenBlock } from "./blocks/engine.ts";
-export { entryFromJson, entryToJson, unreadable } from "./blocks/entry.ts";
+export { entryFromJson, entryToJson, keyOf, unreadable, withoutEnd } from "./blocks/entry.ts";
 export type { Entry } from "./blocks/entry.ts";
+export { takeOver } from "./blocks/take-over.ts";
+export type { Fate, Foreign, TakenOver } from "./blocks/take-over.ts";

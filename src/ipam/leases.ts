@@ -13,10 +13,12 @@ export interface Owner {
   readonly pod?: Pod;
   /** Where several networks share the scope: the one it was given for. */
   readonly network?: string;
+  /** `namespace/name` of the IPAMClaim that the address is recorded in: it stays the claim's when the container goes. */
+  readonly claim?: string;
 }
 
 /** Who asks for addresses or gives them up: an interface of a container on the node that the store was opened for. */
-export type Claimant = Pick<Owner, "containerId" | "ifName" | "pod" | "network">;
+export type Claimant = Pick<Owner, "containerId" | "ifName" | "pod" | "network" | "claim">;
 
 /** What a store knows of the node that it was opened for. */
 export interface StoreNode {
@@ -140,9 +142,20 @@ export interface LeaseTurn {
 }
 
 /**
- * Who an interface is across restarts of its container: the pod's name and its own, without a pod the container's id.
- * A container engine without pods gives a name and no namespace.
+ * Who an interface is across restarts of its container: its IPAMClaim, else the pod's name and its own, without a pod
+ * the container's id. A container engine without pods gives a name and no namespace.
  */
-export function ownerKeyOf({ containerId, ifName, pod }: Claimant): string {
+export function ownerKeyOf({ containerId, ifName, pod, claim }: Claimant): string {
+  if (claim !== undefined) return claimKey(claim);
   return pod === undefined ? `${containerId.trim()}/${ifName}` : `${pod.namespace}/${pod.name}/${ifName}`;
+}
+
+/** No namespace has a colon: no other key is like it. */
+export function claimKey(claim: string): string {
+  return `claim:${claim}`;
+}
+
+/** The claim of an owner key; undefined for a key of something else. */
+export function claimOfKey(key: string): string | undefined {
+  return key.startsWith("claim:") ? key.slice("claim:".length) : undefined;
 }

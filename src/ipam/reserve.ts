@@ -68,7 +68,8 @@ export async function reserve<R extends PoolRange>(request: ReserveRequest<R>): 
         reserved: places.map(({ range }) => [...gatewayOf(range), ...lost].filter((one) => spanHolds(range, one))),
         sets: sets.length,
       });
-      const wished = request.remembers === true ? wishes(request, places, view) : [];
+      const isKnown = request.remembers === true || owner.claim !== undefined;
+      const wished = isKnown ? wishes(request, places, view) : [];
       let decision: AllocateDecision;
       try {
         decision = request.decide(allocateRequest(request, { places, view, wished, attempt }));
@@ -132,8 +133,9 @@ interface Place<R extends PoolRange = PoolRange> {
 }
 
 /** What the owner had last, one address for each set that nothing is requested of and nothing held in. */
-function wishes({ requested }: Asking, places: readonly Place[], view: LeaseView): readonly Address[] {
-  const candidates = [...view.stale.map(({ address }) => address), ...view.remembered];
+function wishes({ owner, requested }: Asking, places: readonly Place[], view: LeaseView): readonly Address[] {
+  const ofClaim = owner.claim === undefined ? [] : view.held;
+  const candidates = [...view.stale.map(({ address }) => address), ...ofClaim, ...view.remembered];
   if (candidates.length === 0) return [];
   const served = [...requested, ...view.mine];
   const done = new Set(

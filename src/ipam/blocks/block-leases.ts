@@ -179,6 +179,7 @@ class Turn {
 const guessedSpansMax = 8;
 
 function keysOf(owner: Claimant): readonly string[] {
+  if (owner.claim !== undefined) return [ownerKeyOf(owner)];
   return owner.pod === undefined || isGeneratedName(owner.pod.name) ? [] : [ownerKeyOf(owner)];
 }
 

@@ -2,12 +2,13 @@ import type { Address } from "../../net/index.ts";
 import { formatAddress } from "../../net/index.ts";
 import type { Hold } from "../decision.ts";
 import type { Claimant, ListedLease, NewLease, StoreNode } from "../leases.ts";
-import { ownerKeyOf } from "../leases.ts";
+import { claimKey, ownerKeyOf } from "../leases.ts";
 import { heldUntil } from "../views.ts";
 import type { Block } from "./block.ts";
 import { addressId, blockStart, emptyBlock, offsetOf } from "./block.ts";
 import type { BlockChange, SeenBlock } from "./engine.ts";
 import type { Entry } from "./entry.ts";
+import { withoutEnd } from "./entry.ts";
 import type { Found } from "./sight.ts";
 
 /** Blocks by id, as they were read. */
@@ -81,9 +82,10 @@ export function taking(seen: Seen, { owner, leases, stale, node, ticket, nowMs }
     const entry = entryOf(seen, address);
     if (entry !== undefined && isGivenUp(entry, address, stale)) draft.change(address, withEntry(undefined));
   }
-  const { containerId, ifName, pod, network } = owner;
+  const { containerId, ifName, pod, network, claim } = owner;
   const full = { containerId: containerId.trim(), ifName, node: node.name, bootId: node.bootId,
-    ...(pod === undefined ? {} : { pod }), ...(network === undefined ? {} : { network }) };
+    ...(pod === undefined ? {} : { pod }), ...(network === undefined ? {} : { network }),
+    ...(claim === undefined ? {} : { claim }) };
   for (const { address, set } of leases) {
     draft.change(address, withEntry({ state: "active", owner: full, ticket, atMs: nowMs }));
     draft.change(address, (block) => (block.node === "" ? { ...block, node: node.name } : block));
@@ -120,7 +122,7 @@ export interface Giving {
   readonly bare?: boolean;
 }
 
-/** Gives up what was found: some of it is held then, or remembered. */
+/** Gives up what was found: some of it is held then, or remembered. What is a claim's stays the claim's. */
 export function giving(seen: Seen, found: readonly Found[], { owner, holds, nowMs, bare }: Giving) {
   const released = found.map(({ address }) => address);
   const pod = owner.pod ?? found[0]?.entry.owner.pod;
@@ -128,7 +130,11 @@ export function giving(seen: Seen, found: readonly Found[], { owner, holds, nowM
   const held = new Map(heldUntil(holds, { released, ownerKey, nowMs }).map((hold) =>
     [formatAddress(hold.address), hold]));
   const draft = new Draft(seen);
-  for (const { address } of found) {
+  for (const { address, entry: { owner: { claim } } } of found) {
+    if (claim !== undefined) {
+      if (bare !== true) draft.change(address, withEntry(heldForClaim(claim, nowMs)));
+      continue;
+    }
     const hold = held.get(formatAddress(address));
     const left: Entry | undefined = pod === undefined || isGeneratedName(pod.name)
       ? undefined : { state: "left", key: ownerKey, atMs: nowMs };
@@ -136,6 +142,20 @@ export function giving(seen: Seen, found: readonly Found[], { owner, holds, nowM
       hold === undefined ? left : { state: "held", key: ownerKey, untilMs: hold.untilMs, atMs: nowMs };
     draft.change(address, withEntry(bare === true ? undefined : kept));
   }
+  return draft.changes;
+}
+
+/** Until the claim is gone. */
+function heldForClaim(claim: string, nowMs: number): Entry {
+  return { state: "held", key: claimKey(claim), untilMs: withoutEnd, atMs: nowMs };
+}
+
+/** Puts entries in their places; undefined takes away what is there. */
+export function placing(
+  seen: Seen, places: readonly { readonly address: Address; readonly entry: Entry | undefined }[],
+): readonly BlockChange[] {
+  const draft = new Draft(seen);
+  for (const { address, entry } of places) draft.change(address, withEntry(entry));
   return draft.changes;
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import type { Owner } from "../leases.ts";
+import { claimKey } from "../leases.ts";
 
 /** What an engine keeps for one address. */
 export type Entry = ActiveEntry | HeldEntry | LeftEntry | UnreadableEntry;
@@ -18,9 +19,13 @@ export interface ActiveEntry {
 export interface HeldEntry {
   readonly state: "held";
   readonly key: string;
+  /** `withoutEnd`: it is over when somebody takes it away, and gives way to nobody. */
   readonly untilMs: number;
   readonly atMs: number;
 }
+
+/** The largest whole number that JSON keeps. */
+export const withoutEnd = Number.MAX_SAFE_INTEGER;
 
 /** Free; the owner key had it last, and gets it again while it is. */
 export interface LeftEntry {
@@ -34,13 +39,19 @@ export interface UnreadableEntry {
   readonly state: "unreadable";
 }
 
+/** The owner key by which an entry is found; undefined where nobody looks for it so. */
+export function keyOf(entry: Entry): string | undefined {
+  if (entry.state === "held" || entry.state === "left") return entry.key;
+  return entry.state === "active" && entry.owner.claim !== undefined ? claimKey(entry.owner.claim) : undefined;
+}
+
 /** `{"owner": {...}, "ticket": "...", "at": 1}`, `{"held": "KEY", "until": 1, "at": 1}`, `{"left": "KEY", "at": 1}`. */
 export function entryToJson(entry: Exclude<Entry, UnreadableEntry>): JsonObject {
   switch (entry.state) {
     case "active": {
-      const { containerId, ifName, node, bootId, pod, network } = entry.owner;
+      const { containerId, ifName, node, bootId, pod, network, claim } = entry.owner;
       const owner = { containerId, ifName, node, bootId, ...(network === undefined ? {} : { network }),
-        ...(pod === undefined ? {} : { pod: { ...pod } }) };
+        ...(claim === undefined ? {} : { claim }), ...(pod === undefined ? {} : { pod: { ...pod } }) };
       return { owner, ticket: entry.ticket, at: entry.atMs };
     }
     case "held":
@@ -65,13 +76,14 @@ export const unreadable: UnreadableEntry = { state: "unreadable" };
 
 function ownerFromJson(json: unknown): Owner | undefined {
   if (!isJsonObject(json)) return undefined;
-  const { containerId, ifName, node, bootId, pod, network } = json;
+  const { containerId, ifName, node, bootId, pod, network, claim } = json;
   if (![containerId, ifName, node, bootId].every((one) => typeof one === "string")) return undefined;
   const named = podFromJson(pod);
   // Strings all, by the line above.
   const owner = { containerId, ifName, node, bootId } as Pick<Owner, "containerId" | "ifName" | "node" | "bootId">;
   const ofNetwork = typeof network === "string" ? { network } : {};
-  return { ...owner, ...ofNetwork, ...(named === undefined ? {} : { pod: named }) };
+  const ofClaim = typeof claim === "string" ? { claim } : {};
+  return { ...owner, ...ofNetwork, ...ofClaim, ...(named === undefined ? {} : { pod: named }) };
 }
 
 function podFromJson(json: unknown): Owner["pod"] {

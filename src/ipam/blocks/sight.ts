@@ -8,6 +8,7 @@ import { spanHolds } from "../ranges.ts";
 import type { Block } from "./block.ts";
 import { addressAt, addressId, blockStart, offsetOf, offsetsIn } from "./block.ts";
 import type { ActiveEntry, Entry } from "./entry.ts";
+import { withoutEnd } from "./entry.ts";
 
 /** What one claimant sees of the blocks of a scope that have been read. */
 export interface Sight {
@@ -49,6 +50,12 @@ function isOfEarlierContainer({ containerId, ifName, pod }: Claimant, node: Stor
     pod !== undefined && pod.uid !== "" && owner.pod?.uid === pod.uid;
 }
 
+/** What another container has for the same IPAMClaim, wherever it is: a virtual machine moves, or its node is gone. */
+function isOfOthersForClaim(claimant: Claimant, node: StoreNode): (found: Found) => boolean {
+  const isOwn = isOwners(claimant, node);
+  return (found) => claimant.claim !== undefined && found.entry.owner.claim === claimant.claim && !isOwn(found);
+}
+
 export function toListed({ address, entry }: Found): ListedLease {
   return { address, owner: entry.owner, version: entry.ticket, sinceMs: entry.atMs };
 }
@@ -82,17 +89,22 @@ export function standing({ node, nowMs, request, blocks }: Sight) {
   const active = activeIn(blocks.values()), mine = active.filter(isOwners(request.owner, node));
   const isOfOldBoot = ({ entry }: Found): boolean => entry.owner.bootId !== "" && entry.owner.bootId !== node.bootId;
   const isOld = request.supersedes === true ? () => true : isOfOldBoot;
-  const superseded = request.supersedes === true ? active.filter(isOfEarlierContainer(request.owner, node)) : [];
+  const superseded = [
+    ...(request.supersedes === true ? active.filter(isOfEarlierContainer(request.owner, node)) : []),
+    ...active.filter(isOfOthersForClaim(request.owner, node)),
+  ];
   const ownerKey = ownerKeyOf(request.owner);
-  const { own, others } = sortHolds(holdsIn(blocks.values(), nowMs), ownerKey, request.spans);
+  const holds = holdsIn(blocks.values(), nowMs), isEndless = ({ untilMs }: HeldAddress) => untilMs === withoutEnd;
+  const { own, others } = sortHolds(holds.filter((hold) => !isEndless(hold)), ownerKey, request.spans);
+  const endless = sortHolds(holds.filter(isEndless), ownerKey, request.spans);
   const stale = [...mine.filter(isOld), ...superseded];
   const freedom: Freedom = {
-    others: new Set(others.slice(request.yielding ?? 0).map(formatAddress)),
+    others: new Set([...others.slice(request.yielding ?? 0), ...endless.others].map(formatAddress)),
     stale: new Set(stale.map(({ address }) => formatAddress(address))),
   };
   return {
     mine: mine.filter((found) => !isOld(found)),
-    stale, held: own, others, freedom,
+    stale, held: [...endless.own, ...own], others, endless: endless.others, freedom,
     remembered: request.owner.pod === undefined ? [] : leftFor(ownerKey, blocks.values()),
   };
 }
@@ -126,7 +138,7 @@ export type Shown = readonly (readonly Block[])[] | undefined;
 
 export function viewOf(sight: Sight, standing: Standing, shown: Shown): LeaseView {
   const { request, blocks, node } = sight;
-  const others = standing.others.slice(request.yielding ?? 0);
+  const others = [...standing.others.slice(request.yielding ?? 0), ...standing.endless];
   return {
     views: shown === undefined
       ? takenViews((family) => takenIn(blocks.values(), family, standing), request, others)

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CniError, code } from "../../cni/index.ts";
 import type { Block, Entry, SeenBlock } from "../../ipam/index.ts";
-import { addressId, blockStart, entryFromJson, entryToJson } from "../../ipam/index.ts";
+import { addressId, blockStart, entryFromJson, entryToJson, keyOf } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { addressOf, formatAddress, sameAddress } from "../../net/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
@@ -73,7 +73,7 @@ function labelsOf(scope: string, { id, node, entries }: Block): JsonObject {
   const nodes = new Map<string, string>();
   for (const entry of entries.values()) if (entry.state === "active") nodes.set(entry.owner.node, "has");
   if (node !== "") nodes.set(node, "own");
-  const keys = [...entries.values()].flatMap((entry) => ("key" in entry ? [labels.key(entry.key)] : []));
+  const keys = [...entries.values()].map(keyOf).filter((key) => key !== undefined).map(labels.key);
   return {
     [labels.scope]: digestOf(scope), [labels.block]: id,
     ...Object.fromEntries([...nodes].map(([name, value]) => [labels.node(name), value])),

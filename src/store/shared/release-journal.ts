@@ -60,7 +60,7 @@ function releaseIn(path: string, engine: string): PendingRelease | undefined {
   const json = jsonIn(path);
   const { scope, owner, holds, ticket } = json ?? {};
   if (json?.["engine"] !== engine || typeof scope !== "string" || !isJsonObject(owner)) return undefined;
-  const { containerId, ifName, pod, network } = owner;
+  const { containerId, ifName, pod, network, claim } = owner;
   if (typeof containerId !== "string" || typeof ifName !== "string") return undefined;
   const { namespace = "", name = "", uid = "" } = isJsonObject(pod) ? pod : {};
   return {
@@ -69,6 +69,7 @@ function releaseIn(path: string, engine: string): PendingRelease | undefined {
       containerId, ifName,
       ...(isJsonObject(pod) ? { pod: { namespace: String(namespace), name: String(name), uid: String(uid) } } : {}),
       ...(typeof network === "string" ? { network } : {}),
+      ...(typeof claim === "string" ? { claim } : {}),
     },
     holds: Array.isArray(holds) ? holds.flatMap(holdIn) : [],
     ...(typeof ticket === "string" ? { ticket } : {}),

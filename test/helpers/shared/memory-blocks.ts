@@ -1,6 +1,7 @@
 /** An engine of blocks in memory: compare-and-swap, with others coming in between, lost answers and cut-off nodes. */
 import { CniError, code } from "../../../src/cni/index.ts";
 import type { BlockChange, BlockEngine, PendingRelease, ReleaseJournal, SeenBlock } from "../../../src/ipam/index.ts";
+import { keyOf } from "../../../src/ipam/index.ts";
 
 /** What all nodes have in common. */
 export class SharedBlocks {
@@ -42,7 +43,7 @@ export function openMemoryBlocks(shared: SharedBlocks): BlockEngine {
     place: "memory",
     readFor: async (scope, { node, keys }) => (await blocksNow(scope)).filter((block) =>
       block.node === node || [...block.entries.values()].some((entry) =>
-        entry.state === "active" ? entry.owner.node === node : "key" in entry && keys.includes(entry.key))),
+        (entry.state === "active" && entry.owner.node === node) || keys.includes(keyOf(entry) ?? ""))),
     readSome: async (scope, ids) => (await blocksNow(scope)).filter(({ id }) => ids.includes(id)),
     readAll: blocksNow,
     async write(scope, changes) {

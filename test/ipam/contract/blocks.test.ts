@@ -11,6 +11,7 @@ const any = random();
 leaseContract({
   title: "leases in blocks",
   shared: true,
+  claims: true,
   async start() {
     const shared = new SharedBlocks();
     shared.pause = async () => {

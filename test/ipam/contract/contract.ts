@@ -4,6 +4,7 @@
  */
 import type { Test } from "uvu";
 import { suite } from "uvu";
+import { claiming } from "./claiming.ts";
 import { collecting, sharing } from "./collecting.ts";
 import { racing } from "./racing.ts";
 import { holding, remembering } from "./remembering.ts";
@@ -16,11 +17,13 @@ export interface ContractSubject {
   readonly start: () => Promise<StoreUnderTest>;
   /** Several nodes have it in common. */
   readonly shared: boolean;
+  /** It keeps what is an IPAMClaim's. */
+  readonly claims?: boolean;
   /** How many random steps each of eight writers takes. */
   readonly steps?: number;
 }
 
-export function leaseContract({ title, start, shared, steps = 60 }: ContractSubject): Test<Context> {
+export function leaseContract({ title, start, shared, claims = false, steps = 60 }: ContractSubject): Test<Context> {
   // Filled before each test.
   const test = suite<Context>(title, {} as Context);
   test.before.each(async (context) => {
@@ -30,5 +33,6 @@ export function leaseContract({ title, start, shared, steps = 60 }: ContractSubj
   test.after.each(async ({ store }) => await store.close?.());
   for (const add of [taking, releasing, collecting, remembering, holding, racing(steps)]) add(test);
   if (shared) sharing(test);
+  if (claims) claiming(test);
   return test;
 }

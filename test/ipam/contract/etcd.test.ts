@@ -12,6 +12,7 @@ let etcd: Etcd | undefined, stores = 0;
 const contract = leaseContract({
   title: "leases in etcd",
   shared: true,
+  claims: true,
   steps: 12,
   async start() {
     etcd ??= await startEtcd();

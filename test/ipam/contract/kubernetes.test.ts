@@ -12,6 +12,7 @@ let api: ApiServer | undefined;
 const contract = leaseContract({
   title: "leases in the cluster's API",
   shared: true,
+  claims: true,
   steps: 12,
   async start() {
     api ??= await startApiServer();
