@@ -5,6 +5,7 @@
 export { bugIn, isLocked, joinErrors, problemOf, toCniError, withContext, withUndoProblems } from "./error.ts";
 export { handlesWith, openHandles, usualStateDir } from "./handles.ts";
 export type { ModulesConf, OpenHandles } from "./handles.ts";
+export { openBlocks } from "./late-leases.ts";
 export { openLog } from "./log.ts";
 export type { LogOptions } from "./log.ts";
 export type { Observer } from "./observer.ts";

@@ -1,4 +1,4 @@
-import type { LeaseStore } from "../ipam/index.ts";
+import type { BlockEngine, LeaseStore, NodeStores, StoreChoice } from "../ipam/index.ts";
 
 /** A store that is loaded when it is first asked for something. */
 export function lateLeases(place: string, load: () => Promise<LeaseStore>): LeaseStore {
@@ -12,4 +12,18 @@ export function lateLeases(place: string, load: () => Promise<LeaseStore>): Leas
     collect: async (scope, listed, isValid) => await (await store()).collect(scope, listed, isValid),
     status: async () => await (await store()).status(),
   };
+}
+
+/**
+ * What keeps the reservations of a store that nodes share, for whoever moves them from one program to another.
+ *
+ * @throws CniError 7 where nobody names its servers
+ */
+export async function openBlocks(
+  choice: Exclude<StoreChoice, { readonly type: "files" }>,
+  options: { readonly stores: NodeStores; readonly env: Readonly<Record<string, string | undefined>> },
+): Promise<BlockEngine> {
+  const { openSharedBlocks } = await import("./shared-leases/index.ts");
+  // Of no node: what is written says itself whose it is.
+  return openSharedBlocks(choice, { ...options, node: { name: "", bootId: "" } });
 }

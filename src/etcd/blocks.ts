@@ -17,7 +17,6 @@ import type { KeyValue, Operation } from "./transaction.ts";
 import { operationsMax, put, rangeOf, remove, transact, unchanged } from "./transaction.ts";
 
 const usualPrefix = "/polynic";
-
 export interface EtcdOptions {
   readonly node: StoreNode;
   readonly world?: World;
@@ -212,8 +211,8 @@ function stepsOf({ before, after }: BlockChange, keys: Keys): Steps {
     const id = addressId(addressAt(after, offset));
     steps.compare.push(unchanged(keys.entry(id), stamp?.entries.get(offset)));
     const old = indexesOf(was, id, keys), fresh = indexesOf(is, id, keys);
-    steps.operations.push(...old.filter((key) => !fresh.includes(key)).map(remove));
-    steps.operations.push(...fresh.filter((key) => !old.includes(key)).map((key) => put(key, "")));
+    steps.operations.push(...old.filter((key) => !fresh.includes(key)).map(remove),
+      ...fresh.filter((key) => !old.includes(key)).map((key) => put(key, "")));
     steps.operations.push(is === undefined || is.state === "unreadable"
       ? remove(keys.entry(id)) : put(keys.entry(id), JSON.stringify(entryToJson(is))));
   }

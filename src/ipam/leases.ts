@@ -13,7 +13,7 @@ export interface Owner {
   readonly pod?: Pod;
   /** Where several networks share the scope: the one it was given for. */
   readonly network?: string;
-  /** `namespace/name` of the IPAMClaim that the address is recorded in: it stays the claim's when the container goes. */
+  /** `namespace/name` of the IPAMClaim that it is recorded in: it stays the claim's when the container goes. */
   readonly claim?: string;
 }
 

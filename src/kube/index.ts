@@ -4,6 +4,8 @@
  */
 export { openCluster } from "./cluster.ts";
 export type { Cluster, ClusterOptions } from "./cluster.ts";
+export { openInventory } from "./inventory.ts";
+export type { Inventory, Resource } from "./inventory.ts";
 export { openKubeBlocks } from "./leases/blocks.ts";
 export { openNodes } from "./nodes/nodes.ts";
 export type { ClusterNode } from "./nodes/node.ts";

@@ -40,7 +40,7 @@ export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 export { ipamForDel as whereaboutsIpamOf, whereaboutsSchema } from "./whereabouts/conf.ts";
 export { choiceOf as whereaboutsStoreOf, whereaboutsOf, whereaboutsType } from "./whereabouts/index.ts";
 export type { WhereaboutsIpam } from "./whereabouts/pools.ts";
-export { poolScopesOf, scopesOf as whereaboutsScopesOf } from "./whereabouts/pools.ts";
+export { poolName, poolScopesOf, scopesOf as whereaboutsScopesOf, unnamedScope } from "./whereabouts/pools.ts";
 
 const ofTheReference: readonly Plugin[] = [
   bandwidth,

@@ -25,7 +25,14 @@ export const resources: readonly Resource[] = [
   { plural: "network-attachment-definitions", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1",
     kind: "NetworkAttachmentDefinition" },
   { plural: "leaseblocks", group: "polynic.io", apiVersion: "polynic.io/v1", kind: "LeaseBlock" },
+  { plural: "ipamclaims", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1alpha1", kind: "IPAMClaim" },
+  ...[["ippools", "IPPool"], ["overlappingrangeipreservations", "OverlappingRangeIPReservation"],
+    ["nodeslicepools", "NodeSlicePool"]].map(([plural = "", kind = ""]) => ({ plural, kind,
+    group: "whereabouts.cni.cncf.io", apiVersion: "whereabouts.cni.cncf.io/v1alpha1" })),
 ];
+
+/** Those with a subresource of that name. */
+const withStatus: ReadonlySet<string> = new Set(["pods", "ipamclaims"]);
 
 export interface Change {
   readonly version: number;
@@ -111,7 +118,8 @@ export class ObjectStore {
 
   replace({ resource, namespace, name, subresource }: Place, object: Json): Reply {
     const old = this.find(resource, namespace, name);
-    if (old === undefined || (subresource === "status" && resource.plural !== "pods")) return notFound(resource, name);
+    if (old === undefined || (subresource === "status" && !withStatus.has(resource.plural)))
+      return notFound(resource, name);
     const metadata = object["metadata"] ?? {};
     if (metadata.name !== name) return failure(400, "BadRequest",
       `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
@@ -132,7 +140,10 @@ export class ObjectStore {
     }
     const kept = { ...metadata, uid: old["metadata"].uid, creationTimestamp: old["metadata"].creationTimestamp,
       resourceVersion: old["metadata"].resourceVersion };
-    const next = subresource === "status"
+    const next = subresource === "status" && resource.plural !== "pods"
+      // Of a custom resource the status alone.
+      ? { ...old, status: object["status"] }
+      : subresource === "status"
       // The status of a pod takes annotations and labels along, never the spec.
       ? { ...old, metadata: { ...old["metadata"], annotations: metadata.annotations, labels: metadata.labels },
         status: object["status"] }

@@ -22,6 +22,8 @@ const control = parentPort;
 const store = new ObjectStore();
 const faults = new Faults();
 const denied: Rule[] = [];
+/** Kinds whose definition is not installed. */
+const unserved = new Set<string>();
 const log: (LoggedRequest & { body?: string })[] = [];
 const sockets = new Map<Socket, number>();
 const watches = new Watches(store);
@@ -61,6 +63,7 @@ const calls: Readonly<Record<string, (...args: any[]) => unknown>> = {
   sayToWatches: (text: string) => watches.say(text),
   endWatches: () => watches.end(),
   countWatches: (plural: string) => watches.count(plural),
+  serve: (plural: string, served: boolean) => void (served ? unserved.delete(plural) : unserved.add(plural)),
   fault: (fault: Fault) => fault.kind === "refuse" ? refuse(fault) : faults.add(fault),
   heal: async () => {
     faults.clear();
@@ -244,11 +247,12 @@ function whyForbidden(user: string, method: string, { resource, namespace, name,
 }
 
 function placeOf(path: string): Place | undefined {
-  const match = /^(?:\/api\/v1|\/apis\/([^/]+)\/v1)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/(status))?$/.exec(path);
+  const match = /^(?:\/api\/v1|\/apis\/([^/]+)\/(v1(?:alpha1)?))(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/(status))?$/.exec(path);
   if (match === null) return undefined;
-  const [, group = "", namespace = "", plural = "", name = "",
+  const [, group = "", version = "v1", namespace = "", plural = "", name = "",
     subresource = ""] = match.map((part) => part === undefined ? part : decodeURIComponent(part));
-  const resource = resources.find((one) => one.plural === plural && one.group === group);
+  const resource = resources.find((one) => one.plural === plural && one.group === group &&
+    one.apiVersion.endsWith(version) && !unserved.has(plural));
   if (resource === undefined || (resource.group !== "" && !definitionsServed)) return undefined;
   return { resource, namespace, name, subresource };
 }

@@ -46,10 +46,17 @@ export function openSharedLeases(choice: SharedChoice, options: SharedOptions): 
   });
 }
 
+/** What keeps the reservations, without the rules by which a node takes and gives up some. */
+export function openSharedBlocks(choice: SharedChoice, options: Omit<SharedOptions, "stateDir" | "log">): BlockEngine {
+  return openEngine(choice, options);
+}
+
 /** File names have 255 bytes at most. */
 const lockNameMax = 200;
 
-function openEngine(choice: SharedChoice, { node, stores, env }: SharedOptions): BlockEngine {
+function openEngine(
+  choice: SharedChoice, { node, stores, env }: Pick<SharedOptions, "node" | "stores" | "env">,
+): BlockEngine {
   if (choice.servers !== undefined && !choice.trusted) throw namesServers(choice.type);
   return choice.type === "etcd" ? openEtcd(choice.servers ?? stores.etcd, node)
     : openKubernetes(choice.servers ?? stores.kubernetes, env);

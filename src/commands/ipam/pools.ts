@@ -41,9 +41,11 @@ export function poolsOf(configuration: Configuration): readonly Pool[] {
   return poolsIn(configuration.json, configuration.name).map((pool) => ({ ...pool, settings }));
 }
 
-function poolsIn(json: JsonObject, network: string): readonly Pick<Pool, "network" | "ipam">[] {
+/** Those below a configuration of that name. */
+export function poolsIn(json: JsonObject, network: string): readonly Pick<Pool, "network" | "ipam">[] {
   const { ipam, plugins, delegates } = json;
-  const own = isJsonObject(ipam) && rangeKeys.some((key) => ipam[key] !== undefined) ? [{ network, ipam }] : [];
+  const own = isJsonObject(ipam) && (rangeKeys.some((key) => ipam[key] !== undefined) || isWhereabouts(ipam))
+    ? [{ network, ipam }] : [];
   const inner = (value: unknown, nameOf: (one: JsonObject) => string) =>
     Array.isArray(value) ? value.filter(isJsonObject).flatMap((one) => poolsIn(one, nameOf(one))) : [];
   return [
@@ -53,8 +55,8 @@ function poolsIn(json: JsonObject, network: string): readonly Pick<Pool, "networ
   ];
 }
 
-/** Of host-local and modules, and of whereabouts. */
-const rangeKeys = ["ranges", "subnet", "range", "ipRanges"];
+/** Of host-local and modules; whereabouts' may stand in a file. */
+const rangeKeys = ["ranges", "subnet"];
 
 /** The scopes that nodes share, each once; a store is asked nothing until somebody does. */
 export function sharedScopes(

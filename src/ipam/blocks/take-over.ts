@@ -138,7 +138,7 @@ function restless({ place }: BlockEngine, part: readonly Foreign[]): CniError {
   const [first] = part;
   return new CniError(
     code.tryAgainLater,
-    `Cannot take over ${first === undefined ? "" : formatAddress(first.address)} and others of its block: others have ` +
-      `changed it in ${place} each of ${triesMax} times, expected a quieter moment`,
+    `Cannot take over ${first === undefined ? "" : formatAddress(first.address)} and others of its block: others ` +
+      `have changed it in ${place} each of ${triesMax} times, expected a quieter moment`,
   );
 }

@@ -18,7 +18,7 @@ const triesMax = 30;
 const backoffMs = 100, backoffMaxMs = 4_000;
 
 export interface ApiRequest extends Errand {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly body?: JsonObject;
   /** Less than what the command has left. */

@@ -4,7 +4,6 @@ import { addressOfId, entryToJson } from "../../ipam/index.ts";
 import type { World } from "../../os/index.ts";
 import { realWorld } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
 import type { Answer, Errand } from "../client/answer.ts";
 import { objectIn, refusal, saysNotFound, saysNotServed } from "../client/answer.ts";
 import { Api } from "../client/api.ts";
@@ -12,6 +11,7 @@ import { Budget } from "../client/budget.ts";
 import type { Environment } from "../client/environment.ts";
 import { inClusterAccess, isInCluster, serviceAccountDirectory } from "../client/in-cluster.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
+import { listAll } from "../objects/list.ts";
 import { digestOf, fromObject, group, kind, labels, nameOf, resource, toObject, version } from "./block-object.ts";
 
 export interface KubeBlocksOptions {
@@ -26,11 +26,9 @@ export interface KubeBlocksOptions {
 const usualLimitMs = 6_000, tryTimeoutMs = 2_000;
 /** The store is bounded request by request. */
 const budgetMs = 24 * 3_600_000;
-/** Objects a page: some 4 MiB at most. */
-const pageObjects = 200;
 /** So many may be asked for by name, one request each; more are one list. */
 const namedMax = 2;
-const undoTriesMax = 10, restartsMax = 3;
+const undoTriesMax = 10;
 
 const folder = `/apis/${group}/${version}/${resource}`;
 
@@ -75,32 +73,10 @@ class BlockObjects {
   /** All of a scope, or those that a term of a label selector chooses besides. */
   async list(scope: string, term?: string): Promise<readonly SeenBlock[]> {
     const selector = [`${labels.scope}=${digestOf(scope)}`, ...(term === undefined ? [] : [term])].join(",");
-    for (let restarts = 0; ; restarts++) {
-      const items = await this.#pages(scope, selector);
-      if (items !== undefined) return items.map((item) => fromObject(scope, item)).filter((one) => one !== undefined);
-      if (restarts === restartsMax)
-        throw new CniError(
-          code.tryAgainLater,
-          `Cannot list ${resource}: the API has forgotten the list while it was read, expected it to last for a page`,
-        );
-    }
-  }
-
-  /** undefined: what the list went on from is forgotten (410), and it begins again. */
-  async #pages(scope: string, selector: string): Promise<readonly JsonObject[] | undefined> {
     const errand = { act: `list reservations of "${scope}"`, permission: `list ${resource}.${group}` };
-    const items: JsonObject[] = [];
-    for (let next = ""; ; ) {
-      const query = new URLSearchParams({ labelSelector: selector, limit: String(pageObjects),
-        ...(next === "" ? {} : { continue: next }) });
-      const answer = await this.#send("GET", `${folder}?${query.toString()}`, errand);
-      if (answer.status === 410 && next !== "") return undefined;
-      const list = objectIn(answer, errand), metadata = list["metadata"];
-      if (!Array.isArray(list["items"])) throw notList(errand);
-      items.push(...list["items"].filter(isJsonObject));
-      next = isJsonObject(metadata) && typeof metadata["continue"] === "string" ? metadata["continue"] : "";
-      if (next === "") return items;
-    }
+    const get = async (path: string) => await this.#send("GET", path, errand);
+    const items = await listAll(get, folder, { labelSelector: selector }, errand);
+    return items.map((item) => fromObject(scope, item)).filter((one) => one !== undefined);
   }
 
   async some(scope: string, ids: readonly string[]): Promise<readonly SeenBlock[]> {
@@ -209,8 +185,4 @@ function notServed(answer: Answer, { act }: Errand): CniError {
     code.cluster,
     `${said}; expected the custom resource definition ${resource}.${group} of deploy/cluster-ipam to be installed`,
   );
-}
-
-function notList({ act }: Errand): CniError {
-  return new CniError(code.tryAgainLater, `Cannot ${act}: the answer has no items, expected a list of ${resource}`);
 }
