@@ -2,7 +2,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import { isIdentifier } from "../net/index.ts";
-import { isAbsent, makeDirectory, readText, removeIfPresent, writeWholeFile } from "../os/index.ts";
+import { isAbsent, readText, removeIfPresent } from "../os/index.ts";
+import { writeIntoDirectory } from "./private-directory.ts";
 
 /**
  * What a plugin wrote down about an attachment, a small file for each; in the form and place the reference's has it.
@@ -13,6 +14,15 @@ export interface AttachmentFiles {
   save(attachment: AttachmentKey, text: string): void;
   /** Missing is success. */
   remove(attachment: AttachmentKey): void;
+  /** Those that can be read, whoever wrote them. */
+  list(): readonly AttachmentFile[];
+}
+
+/** One of a directory's files, whose name may be that of an attachment. */
+export interface AttachmentFile {
+  readonly text: string;
+  isOf(attachment: AttachmentKey): boolean;
+  remove(): void;
 }
 
 export interface AttachmentKey {
@@ -40,8 +50,14 @@ export function openAttachmentFiles(directory: string): AttachmentFiles {
   const nameOf = ({ containerId, ifName }: AttachmentKey): string => `${containerId}_${ifName}.json`;
   return {
     load: (attachment) => load(directory, nameOf(attachment)),
-    save: (attachment, text) => save(directory, nameOf(attachment), text),
+    save: (attachment, text) => writeIntoDirectory(directory, nameOf(attachment), text),
     remove: (attachment) => remove(directory, nameOf(attachment)),
+    list: () => namesIn(directory, (name) => name.endsWith(".json")).flatMap((name) => {
+      const text = readable(directory, name);
+      return text === undefined ? [] : [{
+        text, isOf: (attachment) => nameOf(attachment) === name, remove: () => remove(directory, name),
+      }];
+    }),
   };
 }
 
@@ -49,18 +65,31 @@ export function openAttachmentFiles(directory: string): AttachmentFiles {
 export function openContainerFiles(directory: string): ContainerFiles {
   return {
     load: (containerId) => load(directory, containerId),
-    save: (containerId, text) => save(directory, containerId, text),
+    save: (containerId, text) => writeIntoDirectory(directory, containerId, text),
     remove: (containerId) => remove(directory, containerId),
-    list: () => told("read", directory, () => {
-      try {
-        return readdirSync(directory, { withFileTypes: true }).filter((one) => one.isFile() && isIdentifier(one.name))
-          .map(({ name }) => name);
-      } catch (error) {
-        if (isAbsent(error)) return [];
-        throw error;
-      }
-    }),
+    list: () => namesIn(directory, isIdentifier),
   };
+}
+
+function namesIn(directory: string, isName: (name: string) => boolean): readonly string[] {
+  return told("read", directory, () => {
+    try {
+      return readdirSync(directory, { withFileTypes: true }).filter((one) => one.isFile() && isName(one.name))
+        .map(({ name }) => name);
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw error;
+    }
+  });
+}
+
+/** undefined as well for what is nothing of ours. */
+function readable(directory: string, name: string): string | undefined {
+  try {
+    return load(directory, name);
+  } catch {
+    return undefined;
+  }
 }
 
 function load(directory: string, name: string): string | undefined {
@@ -71,13 +100,6 @@ function load(directory: string, name: string): string | undefined {
       if (isAbsent(error)) return undefined;
       throw error;
     }
-  });
-}
-
-function save(directory: string, name: string, text: string): void {
-  told("write", join(directory, name), (path) => {
-    makeDirectory(directory, 0o700);
-    writeWholeFile(path, text);
   });
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import type {
   Claimant,
@@ -17,6 +18,7 @@ import { errnoOf, makeDirectory, removeStaleTemporaries } from "../os/index.ts";
 import { writeHolds } from "./holds.ts";
 import type { LeaseFile } from "./lease-file.ts";
 import { createLease, deleteLease, readLease } from "./lease-file.ts";
+import type { OwnerHints } from "./lease-index.ts";
 import type { Held, NetworkDirectory } from "./network-directory.ts";
 import { OwnDirectoryError, hint } from "./network-directory.ts";
 import { remember } from "./remembered.ts";
@@ -136,10 +138,8 @@ export function release(network: NetworkDirectory, asked: Claimant, holds: reado
     }
   });
   const pod = asked.pod ?? hints?.pod, owner = { ...asked, ...(pod === undefined ? {} : { pod }) };
-  if (leases.length > 0) {
-    const noted = hint(() => network.own.index.remove(owner, released, hints));
-    if (noted && complete) hint(() => network.seal());
-  }
+  const noted = hint(() => network.own.index.remove(owner, [...released, ...lost(network, released, hints)], hints));
+  if (noted && complete && leases.length > 0) hint(() => network.seal());
   if (released.length > 0) {
     // What cannot be kept is not worth keeping the address for.
     hint(() => addHolds(network, owner, { holds, released }));
@@ -147,6 +147,15 @@ export function release(network: NetworkDirectory, asked: Claimant, holds: reado
   }
   if (problems.length > 0) throw notReleased(network, problems[0]);
   return released;
+}
+
+/** Addresses that are noted and not reserved: a call was killed between the one and the other. */
+function lost({ paths }: NetworkDirectory, released: readonly Address[], hints?: OwnerHints): readonly Address[] {
+  const gone = new Set(released.map(formatAddress));
+  return (hints?.noted ?? []).filter((address) => {
+    const name = formatAddress(address);
+    return !gone.has(name) && !existsSync(`${paths.directory}/${name}`);
+  });
 }
 
 function notReleased({ paths }: NetworkDirectory, cause: unknown): CniError {

@@ -88,6 +88,18 @@ release("frees what the owner holds now, however late it comes", async () => {
   assert.equal(reserved(), ["10.0.0.2"]);
 });
 
+release("forgets what a killed call had noted", async () => {
+  const notes = () => readdirSync(join(dataDir, ".polynic", "mynet")).filter((name) => name.includes(":"));
+  await take("a", "10.0.0.2", "10.0.1.2");
+  rmSync(join(directory(), "10.0.1.2"));
+  await take("b", "10.0.0.3");
+  rmSync(join(directory(), "10.0.0.3"));
+  await take("c", "10.0.0.4");
+  writeFileSync(join(dataDir, ".polynic", "mynet", "eth0:d"), "");
+  for (const id of ["a", "b", "d"]) await store.release("mynet", owner(id));
+  assert.equal([notes(), reserved()], [["eth0:c"], ["10.0.0.4"]]);
+});
+
 release("makes nothing where there is nothing", async () => {
   assert.equal(await store.release("mynet", owner("a")), []);
   assert.equal(readdirSync(dataDir), []);

@@ -5,6 +5,7 @@
  *        ifb, which has a bucket of its own.
  * DEL    deletes that link; already gone is success. The rest goes with the host's end.
  * CHECK  compares both buckets with the configuration.
+ * GC     deletes those links of attachments that are no longer valid, by their alias.
  * Refuses (7) a rate without burst or a burst without rate, and an interface that is no veth of prevResult's.
  *                                                     Source: linux/pkt_sched.h, linux/tc_act/tc_mirred.h
  */
@@ -14,6 +15,8 @@ import type { Link, Namespace, QdiscPlace, TokenBucket } from "../../kernel/inde
 import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { AddContext, Handles } from "../contract/plugin.ts";
+import type { RuleOwner } from "../packet-rules/attachment-comment.ts";
+import { attachmentComment, networkHash } from "../packet-rules/attachment-comment.ts";
 import { sha512Hex } from "../packet-rules/sha512.ts";
 import { chainedResult } from "../interface/chained.ts";
 import { broken, requirePrevResult } from "../interface/check.ts";
@@ -38,7 +41,7 @@ export const bandwidth = definePlugin({
       undo.add(`take the limit off "${hostEnd.name}"`, () => deleteQdisc(host, hostEnd, "root"));
     }
     if (egress === undefined) return result;
-    const turn = makeTurn(host, turnName(network, attachment.containerId), hostEnd.mtu, undo);
+    const turn = makeTurn(host, { network, ...attachment }, hostEnd.mtu, undo);
     undo.add(`stop leading packets of "${hostEnd.name}" away`, () => deleteQdisc(host, hostEnd, "ingress"));
     leadTo(host, hostEnd, turn);
     limit(host, turn, egress);
@@ -46,9 +49,11 @@ export const bandwidth = definePlugin({
     return { ...result, interfaces: [...result.interfaces, { name, ...(mac === undefined ? {} : { mac }) }] };
   },
 
-  async del({ attachment, network }, { host, teardown }) {
-    const turn = host.links.find(turnName(network, attachment.containerId));
-    if (turn !== undefined) teardown.deleteLink(host, turn);
+  async del({ attachment: { containerId }, network }, { host, teardown }) {
+    for (const name of [turnName(network, containerId), unfinishedName(network, containerId)]) {
+      const turn = host.links.find(name);
+      if (turn !== undefined) teardown.deleteLink(host, turn);
+    }
   },
 
   async check({ attachment, network, plan: { ingress, egress }, prevResult }, handles) {
@@ -64,6 +69,18 @@ export const bandwidth = definePlugin({
     throw broken(
       `Cannot accept link "${hostEnd.name}": what the container sends is not led to "${name}", expected it to be`,
     );
+  },
+
+  async gc({ network, validAttachments }, { host }) {
+    if (validAttachments === undefined) return;
+    const owners = validAttachments.map(({ containerID, ifname }) => (
+      { network, containerId: containerID, ifName: ifname }));
+    const aliases = new Set(owners.map(attachmentComment));
+    const names = new Set(owners.map(({ containerId }) => unfinishedName(network, containerId)));
+    const gone = host.links.list().filter(({ kind, name, alias }) => kind === "ifb" && (
+      alias === undefined ? name.startsWith(unfinishedPrefix(network)) && !names.has(name)
+        : alias.startsWith(`${networkHash(network)}-`) && !aliases.has(alias)));
+    if (gone.length > 0) await host.links.deleteAll(gone.map(({ index }) => index));
   },
 });
 
@@ -101,13 +118,25 @@ export function turnName(network: string, containerId: string): string {
   return turnPrefix + sha512Hex(network + containerId).slice(0, turnDigits);
 }
 
+/** Before it has its alias a link has a name that tells whose it is: whoever makes it may be killed in between. */
+export function unfinishedName(network: string, containerId: string): string {
+  return unfinishedPrefix(network) + sha512Hex(containerId).slice(0, turnDigits / 2);
+}
+
+function unfinishedPrefix(network: string): string {
+  return `bwt${sha512Hex(network).slice(0, turnDigits / 2)}`;
+}
+
 /** A link of kind ifb: what is sent to it queues, and goes on as if it had come from where it was taken. */
-function makeTurn(host: Namespace, name: string, mtu: number, undo: AddContext["undo"]): Link {
-  host.links.add({ name, info: { kind: "ifb" }, mtu, txQueueLength: 0 });
+function makeTurn(host: Namespace, owner: RuleOwner, mtu: number, undo: AddContext["undo"]): Link {
+  const { network, containerId } = owner;
+  const name = turnName(network, containerId), unfinished = unfinishedName(network, containerId);
+  host.links.add({ name: unfinished, info: { kind: "ifb" }, mtu, txQueueLength: 0 });
+  undo.add(`delete link "${name}"`, () => deleteLinkNamed(host, unfinished));
+  const made = host.links.get(unfinished);
+  host.links.set(made.index, { name, alias: attachmentComment(owner), up: true });
   undo.add(`delete link "${name}"`, () => deleteLinkNamed(host, name));
-  const made = host.links.get(name);
-  host.links.set(made.index, { up: true });
-  return made;
+  return { ...made, name };
 }
 
 /** ffff:0 is where every qdisc for what arrives is; 1:1 a class that nobody asks for, as the reference has it. */

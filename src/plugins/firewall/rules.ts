@@ -39,15 +39,7 @@ export async function deleteRules(
   owner: RuleOwner, addresses: readonly Address[], handles: RuleHandles,
 ): Promise<boolean> {
   const errors: unknown[] = [];
-  let found = false;
-  for (const family of [4, 6] as const) {
-    try {
-      const own = addresses.filter((address) => address.family === family);
-      if (await iptables.deleteAddressRules(handles, family, own)) found = true;
-    } catch (error) {
-      if (await handles.iptables.usable(family)) errors.push(error);
-    }
-  }
+  let found = await deleteAddressRules(addresses, handles, errors);
   await ifUsable(handles, async () => {
     if (await nftables.deleteRules(handles.host.nftables, owner)) found = true;
   }, errors);
@@ -55,7 +47,29 @@ export async function deleteRules(
   return found;
 }
 
-/** GC: iptables' rules do not tell their network, nor do zones. */
+/**
+ * The same of iptables alone, by addresses that are nobody's any more.
+ *
+ * @param errors  gets what failed, where given; else it is thrown
+ */
+export async function deleteAddressRules(
+  addresses: readonly Address[], handles: RuleHandles, errors?: unknown[],
+): Promise<boolean> {
+  const own: unknown[] = errors ?? [];
+  let found = false;
+  for (const family of [4, 6] as const) {
+    try {
+      const some = addresses.filter((address) => address.family === family);
+      if (await iptables.deleteAddressRules(handles, family, some)) found = true;
+    } catch (error) {
+      if (await handles.iptables.usable(family)) own.push(error);
+    }
+  }
+  if (errors === undefined) throwAll(own);
+  return found;
+}
+
+/** GC: of what tells its network by itself. */
 export async function collectRules(
   network: string, valid: readonly ValidAttachment[], handles: RuleHandles,
 ): Promise<void> {

@@ -63,7 +63,12 @@ export async function whyNotBound(
 }
 
 function isAsked(
-  backend: FirewallPlan["backend"], sources: readonly string[], { firewalld }: Pick<Handles, "firewalld">,
+  backend: FirewallPlan["backend"], sources: readonly string[], handles: Pick<Handles, "firewalld">,
 ): boolean {
-  return sources.length > 0 && (backend === "firewalld" || (backend === undefined && firewalld.mayRun()));
+  return sources.length > 0 && asksZone(backend, handles);
+}
+
+/** Whether ADD may bind addresses to a zone. */
+export function asksZone(backend: FirewallPlan["backend"], { firewalld }: Pick<Handles, "firewalld">): boolean {
+  return backend === "firewalld" || (backend === undefined && firewalld.mayRun());
 }

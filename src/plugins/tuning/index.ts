@@ -2,9 +2,9 @@
  * tuning: sets sysctls of the container's network, and properties of an interface that a plugin before it made.
  *
  * ADD    writes the sysctls, notes what the interface is like, then sets MAC, promiscuous mode, MTU, all-multicast and
- * the
- *        length of its queue, each where asked for.
+ *        the length of its queue, each where asked for.
  * DEL    gives the interface back what was noted; whatever is gone is success. Sysctls go with the container.
+ * GC     forgets what was noted of attachments that are no longer valid.
  * CHECK  compares all of it with the configuration.
  * Refuses (7) a sysctl outside the container's network, and what the node's allowlist.conf does not hold.
  */
@@ -51,7 +51,8 @@ export const tuning = definePlugin({
     const link = container.links.get(attachment.ifName),
       files = context.attachmentFiles(plan.dataDir);
     const before = presentSettings(link, plan.link);
-    files.save(attachment, JSON.stringify(before, null, 1));
+    // The reference's note, and whose it is.
+    files.save(attachment, JSON.stringify({ ...before, network }, null, 1));
     undo.add(`forget what interface "${link.name}" was like`, () => files.remove(attachment));
     undo.add(`give interface "${link.name}" its settings back`, () => restore(container, link.index, before));
     for (const change of changesTo(plan.link)) container.links.set(link.index, change);
@@ -60,10 +61,10 @@ export const tuning = definePlugin({
 
   async del({ attachment, conf, trusted }, { containerIfPresent: container, attachmentFiles }) {
     const link = container?.links.find(attachment.ifName);
-    if (container === undefined || link === undefined) return;
-    const files = attachmentFiles(dataDirOf(conf, trusted)), before = noted(files.load(attachment));
-    if (before === undefined) return;
-    restore(container, link.index, before);
+    const files = attachmentFiles(dataDirOf(conf, trusted)), text = files.load(attachment);
+    if (text === undefined) return;
+    const before = noted(text);
+    if (container !== undefined && link !== undefined && before !== undefined) restore(container, link.index, before);
     files.remove(attachment);
   },
 
@@ -79,6 +80,15 @@ export const tuning = definePlugin({
     const link = container.links.find(ifName);
     if (link === undefined) throw broken(`Cannot find interface "${ifName}": it is gone`);
     requireSettings(link, plan.link);
+  },
+
+  async gc({ conf, network, trusted, validAttachments }, { attachmentFiles }) {
+    if (validAttachments === undefined) return;
+    for (const file of attachmentFiles(dataDirOf(conf, trusted)).list()) {
+      const isValid = validAttachments.some(({ containerID, ifname }) => (
+        file.isOf({ containerId: containerID, ifName: ifname })));
+      if (!isValid && networkOf(file.text) === network) file.remove();
+    }
   },
 });
 
@@ -125,9 +135,17 @@ function restore(container: Namespace, index: number, before: LinkSettings): voi
   throwAll(errors);
 }
 
-/** What ADD noted, also the reference's; undefined when there is nothing or it cannot be read. */
-function noted(text: string | undefined): LinkSettings | undefined {
-  if (text === undefined) return undefined;
+/** Whose note it is; undefined of one that the reference wrote. */
+function networkOf(text: string): unknown {
+  try {
+    return parseJsonObject(text, "the note")["network"];
+  } catch {
+    return undefined;
+  }
+}
+
+/** What ADD noted, also the reference's; undefined when it cannot be read. */
+function noted(text: string): LinkSettings | undefined {
   try {
     const { mac, promisc, mtu, allmulti, txQLen } = parseJsonObject(text, "the note");
     return {

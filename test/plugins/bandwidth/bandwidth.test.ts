@@ -2,11 +2,11 @@
 import * as assert from "uvu/assert";
 import type { Result } from "../../../src/cni/index.ts";
 import { code } from "../../../src/cni/index.ts";
-import { bandwidth, turnName } from "../../../src/plugins/bandwidth/index.ts";
+import { bandwidth, turnName, unfinishedName } from "../../../src/plugins/bandwidth/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
-import { add, check, del } from "../../helpers/handles.ts";
+import { add, check, del, gc } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
 
@@ -126,6 +126,27 @@ kernel("a second ADD is refused, and leaves the first one's limits", async () =>
   await add(driven());
   await rejects(add(driven()), code.kernel);
   assert.equal([tbf("host0")?.rate, tbf(turn)?.rate], [1, 2]);
+});
+
+kernel("GC deletes the links of what is not valid, of its own network, finished and unfinished ones", async () => {
+  await add(driven());
+  const other = { containerId: "kept", prevResult: given("host0") };
+  run("tc", "qdisc", "del", "dev", "host0", "root");
+  run("tc", "qdisc", "del", "dev", "host0", "ingress");
+  await add(driven(both, other));
+  const kept = turnName("testnet", "kept"), of = (names: readonly string[]) => ["host0", "lo", ...names].sort();
+  const links = () => ipJson("link show").map(({ ifname }) => ifname).sort();
+  // The reference's, one of another network, and two that were killed before they had their alias.
+  const [gone, alive] = ["test-container", "kept"].map((id) => unfinishedName("testnet", id)) as [string, string];
+  for (const name of ["bwp000000000000", unfinishedName("another", "gone"), gone, alive])
+    run("ip", "link", "add", name, "type", "ifb");
+  const left = [kept, alive, "bwp000000000000", unfinishedName("another", "gone")];
+  await gc(driven(), undefined);
+  assert.equal(links(), of([...left, turn, gone]));
+  await gc(driven(), [{ containerID: "kept", ifname: "eth0" }]);
+  assert.equal(links(), of(left));
+  await del(driven(both, other));
+  assert.equal(links(), of(left.slice(2)));
 });
 
 kernel("a failure at any step leaves links and qdiscs as before", async () => {

@@ -1,4 +1,5 @@
 // firewall against the kernel: judged by iptables-save, nft -j and packets between namespaces.
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import type { Result } from "../../../src/cni/index.ts";
 import { code, versionsFrom } from "../../../src/cni/index.ts";
@@ -35,9 +36,14 @@ const skeleton = (admin = "CNI-ADMIN") => [`:${admin}`, ":CNI-FORWARD",
 const letsThrough = (host: string) => [`-A CNI-FORWARD -d ${host} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
   `-A CNI-FORWARD -s ${host} -j ACCEPT`];
 
+/** What ADD writes down with iptables; in a /run of the suite's own. */
+const notes = "/run/cni/firewall";
+const noted = () => (existsSync(notes) ? readdirSync(notes).sort() : []);
+
 const kernel = kernelSuite("firewall", import.meta.url, { needs: ["nft_nat", "ipv6"] });
 kernel.after.each(() => {
   run("nft", "flush", "ruleset");
+  rmSync(notes, { recursive: true, force: true });
 });
 
 for (const cniVersion of versionsFrom("0.4.0")) {
@@ -112,7 +118,7 @@ kernel("an address that is listed twice has one pair of rules, and no address no
   const [first] = prevResult.ips;
   await add(driven({}, { prevResult: { ...prevResult, ips: [first ?? { address: "" }, first ?? { address: "" }] } }));
   assert.equal(filterTable(), [...skeleton(), ...letsThrough("10.0.0.2/32")]);
-  const none = driven({ ingressPolicy: "isolated" }, { prevResult: { ...prevResult, ips: [] } });
+  const none = driven({ ingressPolicy: "isolated" }, { containerId: "none", prevResult: { ...prevResult, ips: [] } });
   const before = both();
   await add(none);
   await check(none);
@@ -130,13 +136,36 @@ kernel("DEL leaves what others have made of the same address", async () => {
   assert.equal(filterTable(), [...skeleton(), ...others, ...letsThrough("10.0.0.3/32")]);
 });
 
-kernel("DEL without prevResult has nothing to delete by, and an unknown policy keeps no DEL", async () => {
-  await add(driven());
+kernel("DEL without prevResult deletes what was noted; the reference's rules need one", async () => {
   const { prevResult: _, ...alone } = driven();
+  await add(driven());
+  assert.equal(noted(), ["test-container_eth0.json"]);
+  await del({ ...alone, conf: { ...alone.conf, name: "another" } });
+  assert.equal(filterTable(), [...skeleton(), ...letsThrough("10.0.0.2/32")]);
+  rmSync(notes, { recursive: true });
   await del(alone);
   assert.equal(filterTable(), [...skeleton(), ...letsThrough("10.0.0.2/32")]);
+  await add(driven());
+  await del(alone);
+  assert.equal([both(), noted()], [[skeleton(), skeleton()], []]);
+});
+
+kernel("an unknown policy keeps no DEL", async () => {
+  await add(driven());
   await del(driven({ ingressPolicy: "closed", iptablesAdminChainName: "-x", backend: 5 }));
   assert.equal(filterTable(), skeleton());
+});
+
+kernel("a second ADD adds to what was noted, and one that fails leaves it as it was", async () => {
+  await add(driven());
+  const more = driven({}, { prevResult: { ...prevResult, ips: [{ address: "10.0.0.9/24" }] } });
+  const failing = { ...more, through: ({ iptables }) => ({ iptables: { ...iptables,
+    change: async () => { throw new Error("no"); } } }) } satisfies Driven;
+  await rejects(add(failing), code.internal);
+  await add(more);
+  const { prevResult: _, ...alone } = driven();
+  await del(alone);
+  assert.equal([both(), noted()], [[skeleton(), skeleton()], []]);
 });
 
 for (const [name, conf, more, number, message] of [
@@ -227,11 +256,33 @@ kernel("nftables: GC takes what no valid attachment accounts for, of its own net
   assert.not.match(ownTable(), /id: kept/);
 });
 
-kernel("GC leaves iptables' rules, which do not tell whose they are", async () => {
-  await add(driven());
-  const before = both();
-  await gc(driven(), []);
-  assert.equal(both(), before);
+kernel("iptables: GC takes what no valid attachment accounts for, of its own network, by what was noted", async () => {
+  const addressed = (containerId: string, address: string, conf = {}) =>
+    driven(conf, { containerId, prevResult: { ...prevResult, ips: [{ address }] } });
+  const kept = [{ containerID: "kept", ifname: "eth0" }];
+  const rules = (...addresses: readonly string[]) => [...skeleton(), ...addresses.flatMap(letsThrough)];
+  await add(addressed("gone", "10.0.0.2/24"));
+  await add(addressed("kept", "10.0.0.3/24"));
+  await add(addressed("elsewhere", "10.0.0.4/24", { name: "another" }));
+  await gc(driven(), undefined);
+  // Nobody knows what addresses the reference's has by now.
+  await gc(driven(), [...kept, { containerID: "theirs", ifname: "eth0" }]);
+  assert.equal(filterTable(), rules("10.0.0.2/32", "10.0.0.3/32", "10.0.0.4/32"));
+  await gc(driven(), kept);
+  assert.equal(filterTable(), rules("10.0.0.3/32", "10.0.0.4/32"));
+  assert.equal(noted(), ["elsewhere_eth0.json", "kept_eth0.json"]);
+});
+
+kernel("iptables: GC leaves the rules of an address that another has by now, and what is no note of ours", async () => {
+  const one = driven({}, { prevResult: { ...prevResult, ips: [{ address: "10.0.0.2/24" }] } });
+  await add({ ...one, containerId: "gone" });
+  await add({ ...one, containerId: "kept" });
+  for (const [name, text] of [["a_b.json", "["], ["c_d.json", '{"network":"testnet"}'], ["e_f.json", "{}"]] as const)
+    writeFileSync(`${notes}/${name}`, text);
+  mkdirSync(`${notes}/g_h.json`);
+  await gc(one, [{ containerID: "kept", ifname: "eth0" }]);
+  assert.equal(filterTable(), [...skeleton(), ...letsThrough("10.0.0.2/32")]);
+  assert.equal(noted(), ["a_b.json", "c_d.json", "e_f.json", "g_h.json", "kept_eth0.json"]);
 });
 
 kernel("where only nftables can be used, that is what is chosen", async () => {

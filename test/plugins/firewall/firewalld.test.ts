@@ -10,7 +10,7 @@ import { firewall } from "../../../src/plugins/firewall/index.ts";
 import { boxSuite, enterBox } from "../../helpers/box.ts";
 import { rejects } from "../../helpers/errors.ts";
 import type { Driven } from "../../helpers/handles.ts";
-import { add, check, del, status } from "../../helpers/handles.ts";
+import { add, check, del, gc, status } from "../../helpers/handles.ts";
 import { attempt, run, until } from "../../helpers/netns.ts";
 
 const suite = boxSuite("firewall with firewalld", import.meta.url, {
@@ -69,6 +69,16 @@ suite("bound to the zone, chosen by itself; ADD twice, CHECK, DEL twice", async 
     }
     await rejects(check(one), code.attachmentBroken);
   }
+});
+
+suite("DEL without prevResult, and GC, unbind what was noted", async () => {
+  const one = driven({ firewalldZone: "work" }), { prevResult: _, ...alone } = driven();
+  await add(one);
+  await del(alone);
+  assert.equal(sources("work"), []);
+  await add(one);
+  await gc(driven(), []);
+  assert.equal(sources("work"), []);
 });
 
 suite("another zone with a policy, whose rules iptables makes; one that there is not is refused", async () => {

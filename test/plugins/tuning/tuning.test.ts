@@ -1,5 +1,5 @@
 // src/plugins/tuning: sysctls and properties of an interface, and how they come back.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -9,7 +9,7 @@ import { tuning } from "../../../src/plugins/tuning/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
-import { add, check, del } from "../../helpers/handles.ts";
+import { add, check, del, gc } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { ipJson, kernelSuite, makeNetns } from "../../helpers/netns.ts";
 
@@ -60,7 +60,7 @@ for (const cniVersion of allVersions.slice(2)) {
       kernel(`sets ${key} by ${where} and gives it back, cniVersion ${cniVersion}`, async () => {
         const one = driven(conf, { cniVersion }), first = read(link()), result = await add(one);
         assert.is(read(link()), during);
-        assert.equal(JSON.parse(readFileSync(backup(), "utf8")), { [key]: before });
+        assert.equal(JSON.parse(readFileSync(backup(), "utf8")), { [key]: before, network: "testnet" });
         assert.equal([statSync(backup()).mode & 0o777, statSync(dataDir).mode & 0o777], [0o600, 0o700]);
         if (key === "mac") assert.is(result.interfaces[0]?.mac, mac);
         if (!cniVersion.startsWith("0.3")) await check({ ...one, prevResult: result });
@@ -151,18 +151,32 @@ kernel("CHECK sees whatever is another, somebody else's promiscuous mode include
     /log_martians: it is "0", expected "1"/);
 });
 
-kernel("DEL keeps the note of an interface that is gone, passes over one it cannot read, and needs no namespace",
-  async () => {
+kernel("DEL forgets an interface that is gone, with its namespace or alone, and what it cannot read", async () => {
   const one = driven({ mtu: 1400 });
+  for (const where of ["", "/run/netns/none"]) {
+    await add(one);
+    await del({ ...one, netns: where });
+    assert.not.ok(existsSync(backup()), where);
+  }
   await add(one);
-  for (const where of ["", "/run/netns/none"]) await del({ ...one, netns: where });
   netns.exec("ip", "link", "delete", "eth0");
   await del(one);
-  assert.ok(existsSync(backup()));
+  assert.not.ok(existsSync(backup()));
   netns.exec("ip", "link", "add", "eth0", "type", "veth", "peer", "far0");
-  mkdirSync(dataDir, { recursive: true });
   writeFileSync(backup(), "[");
   await del(one);
+  assert.not.ok(existsSync(backup()));
+});
+
+kernel("GC forgets what no valid attachment accounts for, of its own network", async () => {
+  const one = driven({ mtu: 1400 });
+  await add(one);
+  await add({ ...one, containerId: "kept" });
+  await add({ ...one, containerId: "elsewhere", conf: { ...one.conf, name: "another" } });
+  writeFileSync(join(dataDir, "theirs_eth0.json"), '{\n "mtu": 1500\n}');
+  await gc(one, undefined);
+  await gc(one, [{ containerID: "kept", ifname: "eth0" }]);
+  assert.equal(readdirSync(dataDir).sort(), ["elsewhere_eth0.json", "kept_eth0.json", "theirs_eth0.json"]);
 });
 
 kernel("DEL says what it could not give back, and keeps the note", async () => {
