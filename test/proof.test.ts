@@ -16,6 +16,11 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/cni/conf.test.ts": ["schema/folding", "schema/json-object", "schema/message"],
   "test/cni/json.test.ts": ["cni/repeated-keys"],
   "test/commands/attach.test.ts": ["commands/detach/attached", "commands/detach/index"],
+  "test/commands/bridge-uplink.test.ts": [
+    "commands/bridge-uplink/carry-out", "commands/bridge-uplink/gateways", "commands/bridge-uplink/guard",
+    "commands/bridge-uplink/index", "commands/bridge-uplink/move", "commands/bridge-uplink/plan",
+    "commands/bridge-uplink/record", "commands/bridge-uplink/report", "commands/bridge-uplink/routes",
+  ],
   "test/commands/completion/candidates.test.ts": ["commands/completion/index", "commands/completion/names"],
   "test/commands/frame.test.ts": [
     "commands/command", "commands/errors", "commands/help", "commands/nearest", "commands/options", "commands/output",

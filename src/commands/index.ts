@@ -19,6 +19,11 @@ export const rows: CommandRows = {
     summary: "takes away what was attached by hand",
     load: async () => (await import("./detach/index.ts")).detachCommand,
   },
+  "bridge-uplink": {
+    section: containers,
+    summary: "moves the machine's own addresses from a NIC to a bridge, or undoes it",
+    load: async () => (await import("./bridge-uplink/index.ts")).bridgeUplinkCommand,
+  },
   network: {
     section: containers,
     summary: "makes, shows and removes networks, with the words of docker network",

@@ -8,6 +8,13 @@ export type {
 export type { Rule } from "./rtnetlink/rules.ts";
 export type { QdiscPlace } from "./rtnetlink/qdiscs.ts";
 export type { ForwardingEntry } from "./rtnetlink/neighbours.ts";
+export { isReachable } from "./rtnetlink/neighbours.ts";
+export type { WholeState } from "./rtnetlink/whole-state.ts";
+export { openWholeState } from "./rtnetlink/whole-state.ts";
+export type { WholeAddress } from "./rtnetlink/whole-addresses.ts";
+export { factsOfAddress } from "./rtnetlink/whole-addresses.ts";
+export type { WholeRoute } from "./rtnetlink/whole-routes.ts";
+export { factsOfRoute, relinked } from "./rtnetlink/whole-routes.ts";
 export type { NftRule, Nftables, WholeNftRule } from "./netfilter/nftables.ts";
 export type { OriginalPort } from "./netfilter/conntrack.ts";
 export { udpPortFilter } from "./packet-filter.ts";

@@ -12,8 +12,11 @@ export const RTM_GETADDR = 22;
 export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_TENTATIVE = 0x40;
+export const IFA_F_HOMEADDRESS = 0x10;
 export const IFA_F_PERMANENT = 0x80;
+export const IFA_F_MANAGETEMPADDR = 0x100;
 export const IFA_F_NOPREFIXROUTE = 0x200;
+export const IFA_F_MCAUTOJOIN = 0x400;
 
 /** struct ifaddrmsg (linux/if_addr.h). */
 export const ifaddrmsg = struct("ifaddrmsg", 8, {

@@ -25,16 +25,18 @@ export { linkKinds, isLinkKind } from "./link-kinds/index.ts";
 export type { LinkKind, LinkSettings, LinkInfo } from "./link-kinds/index.ts";
 export { RTM_NEWNSID, RTM_GETNSID, rtgenmsg, netnsIdBody } from "./netns-id.ts";
 export {
-  RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE, IFA_F_PERMANENT,
-  IFA_F_NOPREFIXROUTE, ifaddrmsg, addressBody,
+  RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_HOMEADDRESS, IFA_F_TENTATIVE,
+  IFA_F_PERMANENT, IFA_F_MANAGETEMPADDR, IFA_F_NOPREFIXROUTE, IFA_F_MCAUTOJOIN, ifaddrmsg, addressBody,
 } from "./address.ts";
 export {
   RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE, RTN_UNICAST, RTN_LOCAL, RTN_UNREACHABLE, RTPROT_BOOT, RT_SCOPE_UNIVERSE,
   RT_SCOPE_LINK, RT_SCOPE_HOST, RT_SCOPE_NOWHERE, RT_TABLE_MAIN, RT_TABLE_LOCAL, RTNH_F_ONLINK, rtmsg, routeBody,
+  wholeRouteBody,
 } from "./route.ts";
 export { RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE, FR_ACT_TO_TBL, FIB_RULE_INVERT, fibRuleHdr, ruleBody } from "./rule.ts";
 export {
-  RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH, NUD_NOARP, NUD_PERMANENT, NTF_SELF, NTF_MASTER, ndmsg, neighbourBody,
+  RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH, NUD_REACHABLE, NUD_NOARP, NUD_PERMANENT, NTF_USE, NTF_SELF, NTF_MASTER,
+  ndmsg, neighbourBody,
 } from "./neighbour.ts";
 export {
   RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC, RTM_NEWTFILTER, RTM_GETTFILTER, TC_H_ROOT, TC_H_INGRESS, tcmsg, qdiscBody,

@@ -9,8 +9,11 @@ export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
 
 // linux/neighbour.h
+export const NUD_REACHABLE = 0x02;
 export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
+/** Somebody is about to send there: the kernel looks for it. */
+export const NTF_USE = 0x01;
 /** The forwarding table of the link itself, as a vxlan has one. */
 export const NTF_SELF = 0x02;
 /** The forwarding table of the bridge the link is a port of. */

@@ -105,7 +105,7 @@ const nexthops: Payload<readonly Nexthop[]> = {
 };
 
 /** RTA_* (linux/rtnetlink.h). */
-export const routeBody = body(rtmsg, attrs({
+const routeRows = {
   dst:       [1, raw],         // RTA_DST: absent for the default route
   index:     [4, u32],         // RTA_OIF
   gateway:   [5, raw],         // RTA_GATEWAY
@@ -116,4 +116,18 @@ export const routeBody = body(rtmsg, attrs({
   table:     [15, u32],        // RTA_TABLE
   via:       [18, via],        // RTA_VIA
   nexthopId: [30, u32],        // RTA_NH_ID: a next hop that is an object of its own, which other routes may share
+} as const;
+
+export const routeBody = body(rtmsg, attrs(routeRows));
+
+/** struct rta_cacheinfo: of an IPv6 route it says when the kernel forgets it. */
+const cacheInfo = struct("rta_cacheinfo", 32, {
+  expires: [8, i32], // 1/100 s (USER_HZ) from now; 0: never
+});
+
+/** The same with what passes with time, for routes that are written down and written back. */
+export const wholeRouteBody = body(rtmsg, attrs({
+  ...routeRows,
+  cacheInfo: [12, cacheInfo], // RTA_CACHEINFO: listed only
+  expires:   [23, u32],       // RTA_EXPIRES: seconds, of a new route only
 }));

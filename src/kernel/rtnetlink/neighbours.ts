@@ -8,8 +8,10 @@ import {
   NLM_F_REPLACE,
   NTF_MASTER,
   NTF_SELF,
+  NTF_USE,
   NUD_NOARP,
   NUD_PERMANENT,
+  NUD_REACHABLE,
   RTM_DELNEIGH,
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
@@ -26,6 +28,11 @@ export interface Neighbour {
   readonly mac?: string;
   /** NUD_*: 0x80 is permanent, 0x02 reachable. */
   readonly state: number;
+}
+
+/** Whether it has answered a moment ago, or needs no asking. */
+export function isReachable({ state }: Neighbour): boolean {
+  return (state & (NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP)) !== 0;
 }
 
 /** Behind which port, or which remote end of a tunnel, a MAC is found. */
@@ -52,6 +59,8 @@ export interface Neighbours {
   replace(index: number, neighbour: { readonly address: Address; readonly mac: string }): void;
   /** ENOENT when there is none. */
   delete(index: number, address: Address): void;
+  /** Has the kernel look for it, by ARP or neighbour discovery: three tries in three seconds. */
+  seek(index: number, address: Address): void;
   listForwarding(index: number, table: ForwardingTable): readonly ListedForwardingEntry[];
   /**
    * A permanent entry. A vxlan may have several remote ends for the MAC that stands for all; the same one twice is
@@ -90,6 +99,10 @@ export function neighboursOf(socket: () => NetlinkSocket, names: LinkNames): Nei
       });
     },
 
+    seek: (index, address) => socket().execute(
+      { operation: `look for neighbour ${formatAddress(address)} on ${names.shown(index)}`, ...sought(index, address) },
+    ),
+
     listForwarding: (index, table) => socket().dump(
       {
         operation: `list forwarding entries of ${names.shown(index)}`,
@@ -113,6 +126,14 @@ export function neighboursOf(socket: () => NetlinkSocket, names: LinkNames): Nei
       const operation = `delete ${shownEntry(entry)} from ${names.shown(index)}`;
       socket().execute({ ...forwardingRequest(operation, index, table, entry), type: RTM_DELNEIGH });
     },
+  };
+}
+
+/** The kernel finds out who it is. */
+function sought(index: number, { family, bytes }: Address) {
+  return {
+    type: RTM_NEWNEIGH, flags: NLM_F_CREATE, body: neighbourBody,
+    header: { family: familyNumber(family), index, flags: NTF_USE }, attributes: { dst: bytes },
   };
 }
 
