@@ -167,6 +167,54 @@ for (const [title, args, says] of [
 }
 creating.run();
 
+const overlays = kernelSuite("polynic network, an overlay", import.meta.url, { needs: ["vxlan"] });
+
+overlays("joins containers of several nodes, each of which has the network", async () => {
+  emptyMachine();
+  run("ip", "netns", "add", "web");
+  run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far");
+  run("ip", "link", "set", "uplink", "up");
+  run("ip", "addr", "add", "192.0.2.1/24", "dev", "uplink");
+  const made = await typed("network", "create", "-d", "overlay", "--vni", "7", "--peer", "192.0.2.2", "--peer",
+    "192.0.2.3", "--parent", "uplink", "--subnet", "10.9.0.0/16", "--ip-range", "10.9.1.0/24", "all");
+  assert.is(made.status, 0, made.stderr);
+  assert.not.match(made.stderr, /other nodes/);
+  assert.equal(written("all").plugins, [{
+    type: "vxlan", vni: 7, peers: ["192.0.2.2", "192.0.2.3"], master: "uplink", capabilities: { ips: true, mac: true },
+    ipam: { type: "host-local", ranges: [[
+      { subnet: "10.9.0.0/16", rangeStart: "10.9.1.0", rangeEnd: "10.9.1.255", gateway: "10.9.0.1" },
+    ]] },
+  }]);
+  assert.is((await typed("network", "connect", "all", "web")).status, 0);
+  assert.is(ipJson("link show vxlan7")[0].linkinfo.info_data.id, 7);
+  assert.is((await typed("network", "disconnect", "all", "web")).status, 0);
+  assert.is((await typed("network", "rm", "all")).status, 0);
+  const noted = await typed("network", "create", "-d", "overlay", "-o",
+    "com.docker.network.driver.overlay.vxlanid_list=9", "--group", "239.1.1.1", "--subnet", "10.8.0.0/16", "many");
+  assert.match(noted.stderr, /other nodes give the same addresses, unless --ip-range says on each/);
+  assert.equal([plugin("many").vni, plugin("many").group, plugin("many").peers], [9, "239.1.1.1", undefined]);
+  run("ip", "netns", "del", "web");
+  restoreMachine();
+});
+
+for (const [title, words, says] of [
+  ["without a number", ["--peer", "192.0.2.2"], /its number is missing, expected --vni 1 to 16777215/],
+  ["with one that is too large", ["--vni", "16777216", "--peer", "192.0.2.2"], /its number is 16777216/],
+  ["without other nodes", ["--vni", "7"], /neither --peer nor --group/],
+  ["with nodes and a group", ["--vni", "7", "--peer", "192.0.2.2", "--group", "239.1.1.1"], /both --peer and --group/],
+  ["with a node that is none", ["--vni", "7", "--peer", "node-b"], /node-b/],
+  ["that masquerades", ["--vni", "7", "--masquerade=false"], /Cannot use masquerade with driver overlay/],
+] as const) {
+  overlays(`refuses one ${title}`, async () => {
+    const { status, stderr } = await typed("network", "create", "-d", "overlay", ...words, "--subnet", "10.9.0.0/16",
+      "all");
+    assert.ok(status === 1 || status === 2);
+    assert.match(stderr, says);
+  });
+}
+
+overlays.run();
+
 const vlans = kernelSuite("polynic network on a VLAN", import.meta.url, { needs: ["vlan", "macvlan"] });
 vlans("makes eth0.10 for a network, again after a restart, and takes it away with the network", async () => {
   emptyMachine();

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
-import type { Settings } from "./settings.ts";
+import type { Overlay, Settings } from "./settings.ts";
 import type { Subnet } from "./subnets.ts";
 import { rangeSetOf } from "./subnets.ts";
 
@@ -29,7 +29,7 @@ export function conflistOf(settings: Settings, facts: ConflistFacts): JsonObject
     cniVersion: "1.0.0",
     name,
     ...(Object.keys(own).length === 0 ? {} : { args: own }),
-    plugins: driver === "bridge" ? bridgePlugins(settings, facts) : [sharedLink(settings, facts)],
+    plugins: driver === "bridge" ? bridgePlugins(settings, facts) : [onlyPlugin(settings, facts)],
   };
 }
 
@@ -55,6 +55,26 @@ function portmap(hostBinding: string | undefined): JsonObject {
   const key = hostBinding?.includes(":") === true ? "conditionsV6" : "conditionsV4";
   const condition = hostBinding === undefined ? {} : { [key]: ["-d", hostBinding] };
   return { type: "portmap", capabilities: { portMappings: true }, ...condition };
+}
+
+function onlyPlugin(settings: Settings, facts: ConflistFacts): JsonObject {
+  const { overlay } = settings;
+  return overlay === undefined ? sharedLink(settings, facts) : overlayLink(settings, overlay, facts);
+}
+
+/** An overlay has no way out: that is for another network of the container. */
+function overlayLink(settings: Settings, { vni, peers, group, local }: Overlay, facts: ConflistFacts): JsonObject {
+  const { bridge, parent, mtu } = settings;
+  return {
+    type: "vxlan",
+    vni,
+    ...(group === undefined ? { peers } : { group }),
+    ...(parent === undefined ? {} : { master: parent }),
+    ...(local === undefined ? {} : { local }),
+    ...(bridge === undefined ? {} : { bridge }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...ipamOf({ ...settings, internal: true }, facts),
+  };
 }
 
 function sharedLink(settings: Settings, facts: ConflistFacts): JsonObject {

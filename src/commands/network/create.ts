@@ -25,15 +25,21 @@ export const createCommand = command({
     "reads CNI configurations. It is written behind those that are there, since a cluster's runtime takes the first." +
     "\n\nWithout --subnet a bridge gets one of 10.89.0.0/24 to 10.255.255.0/24 that this machine does not use; " +
     "macvlan and ipvlan ask the network's DHCP server. Each subnet gives a container an address.\n\n" +
+    "An overlay joins containers of several nodes, each of which has the network with the same --vni and --subnet, " +
+    "an --ip-range of its own, and the other nodes as --peer. It has no way out.\n\n" +
     "--opt takes com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4, " +
     ".gateway_mode_ipv4, .gateway_mode_ipv6 and .inhibit_ipv4, com.docker.network.driver.mtu, parent, macvlan_mode, " +
-    "ipvlan_mode, and podman's mode, mtu and vlan.",
+    "ipvlan_mode, com.docker.network.driver.overlay.vxlanid_list, and podman's mode, mtu and vlan.",
   parameters: { network: { count: "one", help: "its name" } },
   options: { ...settingOptions, ...confDirOption, ...jsonOption },
   examples: [
     { line: "polynic network create shop", help: "a bridge of its own" },
     { line: "polynic network create --subnet 10.7.0.0/24 --subnet fd07::/64 shop", help: "both families" },
     { line: "polynic network create -d macvlan -o parent=eth0.10 lan", help: "VLAN 10, addresses by DHCP" },
+    {
+      line: "polynic network create -d overlay --vni 7 --peer 10.0.0.2 --subnet 10.9.0.0/24 --ip-range 10.9.0.0/25 all",
+      help: "on the first of two nodes",
+    },
   ],
   async run({ parameters: { network }, options, ...output }) {
     requireRoot("create a network");
@@ -44,7 +50,7 @@ export const createCommand = command({
     const subnets = settings.ipam === "host-local" ? choose(settings, options, others.map(({ json }) => json)) : [];
     const file = join(directory, ownFileName(network));
     const json = await written(file, settings, subnets);
-    for (const note of notesOf(settings, directory)) output.warn(`polynic network create: ${note}`);
+    for (const note of notesOf(settings, options, directory)) output.warn(`polynic network create: ${note}`);
     if (options.json === true) output.json({ network, file, configuration: json });
     else output.say(`created ${network} (${[
       settings.driver, ...subnets.map(({ prefix }) => formatPrefix(prefix)),
@@ -139,13 +145,16 @@ function hasPlugin(type: string): boolean {
 }
 
 /** What is worth knowing, and no reason not to do it. */
-function notesOf({ name, icc }: Settings, directory: string): readonly string[] {
+function notesOf({ name, icc, driver, ipam }: Settings, given: SettingValues, directory: string): readonly string[] {
   const [first] = configurationFiles([directory]);
   const cluster = runtimes().find((one) => {
     return one.name !== "podman" && one.confDir === directory && one.idle === undefined;
   });
   return [
     ...(icc ? [] : ["containers are kept apart by portIsolation, which the reference's bridge has since 1.6.0 only"]),
+    ...(driver === "overlay" && ipam === "host-local" && given["ip-range"].length === 0
+      ? ["other nodes give the same addresses, unless --ip-range says on each which part of the subnet is its own"]
+      : []),
     ...(cluster !== undefined && first?.file.endsWith(ownFileName(name)) === true
       ? [`it is the only network in ${directory}, and ${cluster.name} takes it for its own`]
       : []),

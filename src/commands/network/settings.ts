@@ -5,7 +5,7 @@ import { nearest } from "../nearest.ts";
 import type { OptionTable, OptionValues } from "../options.ts";
 import { anyOf } from "../words.ts";
 
-export const drivers = ["bridge", "macvlan", "ipvlan"] as const;
+export const drivers = ["bridge", "macvlan", "ipvlan", "overlay"] as const;
 export type Driver = (typeof drivers)[number];
 
 export const settingOptions = {
@@ -24,10 +24,14 @@ export const settingOptions = {
   icc: { kind: "switch", help: "--icc=false: containers of the bridge cannot reach each other" },
   masquerade: { kind: "switch", help: "--masquerade=false: containers keep their own addresses on the way out" },
   "host-binding": { kind: "text", value: "ADDRESS", help: "ports are published on this address of the machine only" },
-  bridge: { kind: "text", value: "NAME", help: "the bridge's link; default: br-NETWORK" },
+  bridge: { kind: "text", value: "NAME", help: "the bridge's link; default: br-NETWORK, of overlay vxbrVNI" },
   vlan: { kind: "count", value: "VLAN", help: "of the bridge's ports (VLAN filtering)" },
-  parent: { kind: "text", value: "LINK", help: "of macvlan and ipvlan; eth0.10 is made where it is missing" },
+  parent: { kind: "text", value: "LINK", help: "of macvlan, ipvlan and overlay; eth0.10 is made where missing" },
   mode: { kind: "text", help: "of macvlan: bridge, private, vepa or passthru; of ipvlan: l2, l3 or l3s" },
+  vni: { kind: "count", value: "VNI", help: "the overlay's number, the same on every node" },
+  peer: { kind: "texts", value: "ADDRESS", help: "another node of the overlay; may be repeated" },
+  group: { kind: "text", value: "ADDRESS", help: "in place of --peer, where multicast goes between the nodes" },
+  local: { kind: "text", value: "ADDRESS", help: "of this node towards the others; default: the parent's first" },
   mtu: { kind: "count", help: "of the containers' interfaces" },
   label: { kind: "texts", value: "KEY=VALUE", help: "kept with the network, where podman keeps its own" },
   opt: { kind: "texts", short: "o", value: "KEY=VALUE", help: "as Docker's: com.docker.network..." },
@@ -51,7 +55,17 @@ export interface Settings {
   readonly parent: string | undefined;
   readonly mode: string | undefined;
   readonly mtu: number | undefined;
+  readonly overlay: Overlay | undefined;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** How the nodes of an overlay find each other. */
+export interface Overlay {
+  readonly vni: number;
+  /** Addresses; none where there is a group. */
+  readonly peers: readonly string[];
+  readonly group: string | undefined;
+  readonly local: string | undefined;
 }
 
 /** @throws UsageError for what the driver does not know */
@@ -74,6 +88,7 @@ export function settingsOf(name: string, given: SettingValues): Settings {
     holdsGateway: values.holdsGateway !== false && !internal,
     hostBinding: bindingOf(values["host-binding"]),
     vlan: values.vlan, mtu: values.mtu,
+    overlay: driver === "overlay" ? overlayOf(values) : undefined,
     labels: Object.fromEntries(given.label.map((text) => pairOf("--label", text))),
   };
 }
@@ -90,6 +105,7 @@ const opts: Readonly<Record<string, (value: string, key: string) => Values>> = {
   "com.docker.network.bridge.gateway_mode_ipv6": gatewayMode,
   "com.docker.network.bridge.inhibit_ipv4": (value, key) => ({ holdsGateway: !truth(key, value) }),
   "com.docker.network.driver.mtu": (value, key) => ({ mtu: count(key, value) }),
+  "com.docker.network.driver.overlay.vxlanid_list": (value, key) => ({ vni: count(key, value) }),
   parent: (parent) => ({ parent }),
   macvlan_mode: (mode) => ({ mode }),
   ipvlan_mode: (mode) => ({ mode }),
@@ -135,19 +151,45 @@ const modes: Readonly<Record<Driver, readonly string[]>> = {
   bridge: [],
   macvlan: ["bridge", "private", "vepa", "passthru"],
   ipvlan: ["l2", "l3", "l3s"],
+  overlay: [],
 };
 
-/** What only a bridge has, and what it has not. */
-const ofBridge = ["bridge", "icc", "masquerade", "host-binding", "vlan"] as const;
-const ofParent = ["parent", "mode"] as const;
+/** What not every driver has. */
+const owners: readonly (readonly [keyof SettingValues, readonly Driver[]])[] = [
+  ["bridge", ["bridge", "overlay"]], ["icc", ["bridge"]], ["masquerade", ["bridge"]], ["host-binding", ["bridge"]],
+  ["vlan", ["bridge"]], ["parent", ["macvlan", "ipvlan", "overlay"]], ["mode", ["macvlan", "ipvlan"]],
+  ["vni", ["overlay"]], ["peer", ["overlay"]], ["group", ["overlay"]], ["local", ["overlay"]],
+];
 
 function refuseForeign(driver: Driver, values: Values): void {
-  const foreign = driver === "bridge" ? ofParent : ofBridge;
-  const given = foreign.find((key) => values[key] !== undefined);
-  if (given === undefined) return;
-  const right = driver === "bridge" ? "--driver macvlan or ipvlan" : "--driver bridge";
-  throw new UsageError(`Cannot use ${given} with driver ${driver}: it has none, expected ${right}`);
+  const foreign = owners.find(([key, having]) => isGiven(values[key]) && !having.includes(driver));
+  if (foreign === undefined) return;
+  const [given, having] = foreign;
+  throw new UsageError(`Cannot use ${given} with driver ${driver}: it has none, expected --driver ${anyOf(having)}`);
 }
+
+function isGiven(value: Values[keyof SettingValues]): boolean {
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
+}
+
+/** Every node has to say the same, so that nothing is chosen. */
+function overlayOf({ vni, peer = [], group, local }: Values): Overlay {
+  if (vni === undefined || vni > vniMax)
+    throw new UsageError(
+      `Cannot make an overlay: its number is ${vni ?? "missing"}, expected --vni 1 to ${vniMax}, the same on every ` +
+        "node",
+    );
+  if ((peer.length > 0) === (group !== undefined))
+    throw new UsageError(
+      `Cannot make an overlay with ${group === undefined ? "neither --peer nor" : "both --peer and"} --group: ` +
+        "expected --peer ADDRESS for each other node, or --group",
+    );
+  for (const address of [...peer, group, local]) if (address !== undefined) parseAddress(address);
+  return { vni, peers: peer, group, local };
+}
+
+/** 24 bits (RFC 7348, 5). */
+const vniMax = 2 ** 24 - 1;
 
 function refuseLinkName(link: string | undefined): void {
   const problem = link === undefined ? undefined : interfaceNameProblem(link);
@@ -158,8 +200,13 @@ function ipamOf(driver: Driver, { "ipam-driver": named, subnet, ipv6 }: SettingV
   const ipam = named === "dhcp" || named === "none" ? named : "host-local";
   if (ipam !== "host-local" && (subnet.length > 0 || ipv6 === true))
     throw new UsageError(`Cannot use --subnet with --ipam-driver ${ipam}: expected --ipam-driver host-local`);
-  if (named === undefined && driver !== "bridge" && subnet.length === 0 && ipv6 !== true) return "dhcp";
+  if (named === undefined && isShared(driver) && subnet.length === 0 && ipv6 !== true) return "dhcp";
   return ipam;
+}
+
+/** A link of the machine's own network, which may have a DHCP server. */
+function isShared(driver: Driver): boolean {
+  return driver === "macvlan" || driver === "ipvlan";
 }
 
 /** Any address is none in particular. */
