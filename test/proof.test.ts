@@ -38,6 +38,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/commands/trace.test.ts": ["commands/steps/handles", "commands/steps/namespace", "commands/steps/tools"],
   "test/bin/shim.test.ts": ["commands/daemon/index"],
   "test/daemon/reach/run.test.ts": ["commands/daemon/reach", "commands/machine/cluster"],
+  "test/daemon/hot-plug.test.ts": ["mux/change/change", "service/change"],
   "test/daemon/observed.test.ts": ["daemon/journal", "daemon/metrics", "wasm/call/observer"],
   "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/listen", "daemon/peer", "daemon/run"],
   "test/commands/dhcp-daemon.test.ts": ["commands/dhcp-daemon/duration", "commands/dhcp-daemon/index"],

@@ -15,7 +15,7 @@ import type { ReachOptions, ReachRequest } from "./reach/index.ts";
 import { keepReach } from "./reach/index.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import { reconcile } from "./reconcile.ts";
-import type { WatchSettings } from "./cluster/watch.ts";
+import type { WatchParts, WatchSettings } from "./cluster/watch.ts";
 
 export interface RunOptions {
   readonly path: string;
@@ -45,19 +45,18 @@ export interface RunOptions {
 export async function runDaemon(options: RunOptions): Promise<void> {
   const { path, idleMs, health, multus, watch, reach, env, remains, logFormat, write } = options;
   const { log, served } = openJournal(logFormat, write);
-  const clusters = watch === undefined ? undefined : (await import("./cluster/watch.ts")).openWatch(watch, log);
+  const queue = new Queue(defaultLimits);
+  const clusters = await watched(watch, { env, queue, log, warm: () => warm });
   const warm = openWarm({ clusters });
   let told: { close(): void } | undefined, multusListening: Listening | undefined, metrics: Metrics | undefined;
-  const queue = new Queue(defaultLimits), serveWarm = observedServe(warm, (facts) => {
+  const serveWarm = observedServe(warm, (facts) => {
     metrics?.served(facts);
     served(facts);
   });
   const stopping = new AbortController();
   const repaired = { attachments: 0, addresses: 0, setAside: 0, failures: 0 };
   try {
-    const daemon = new Daemon({
-      path, env, idleMs, log, queue, limits: defaultLimits, serve: serveWarm,
-    });
+    const daemon = new Daemon({ path, env, idleMs, log, queue, limits: defaultLimits, serve: serveWarm });
     if (health !== undefined) {
       const { openMetrics } = await import("./metrics.ts");
       metrics = openMetrics({ daemon, repaired, watched: clusters?.facts });
@@ -86,6 +85,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     await daemon.listen();
     process.on("SIGTERM", stop).on("SIGINT", stop);
     log(`serving at ${daemon.where}`);
+    clusters?.start();
     const repairing = repair(() => reconcile({
       ...remains(), env, warm, queue, log, isStopping: () => signals > 0,
     }, repaired), log).then(() => log("looked for what is left of containers that are gone"));
@@ -108,6 +108,11 @@ async function keepRoutes(
   reach: ReachRequest | undefined, { host, log }: Pick<ReachOptions, "host" | "log">, signal: AbortSignal,
 ): Promise<void> {
   if (reach !== undefined) await keepReach({ ...reach, host, log: (line) => log(`reach: ${line}`) }, signal);
+}
+
+/** Undefined where nothing is to be watched. */
+async function watched(settings: WatchSettings | undefined, parts: WatchParts) {
+  return settings === undefined ? undefined : (await import("./cluster/watch.ts")).openWatch(settings, parts);
 }
 
 /** Never rejects: a daemon that cannot repair serves all the same. */

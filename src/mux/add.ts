@@ -122,7 +122,7 @@ async function attach(command: MuxCommand, adding: Adding): Promise<WireResult> 
 }
 
 /** One network from its plugins to the cache; how far it came stands in `begun`. */
-async function begin(
+export async function begin(
   { attachment, steps }: PlannedAttachment,
   begun: Begun[],
   {
@@ -130,7 +130,7 @@ async function begin(
     pod,
     conf: { cniDir, strict },
     multiplexer,
-  }: Pick<Adding, "handles" | "pod"> & Pick<MuxCommand, "conf"> & { readonly multiplexer: Multiplexer },
+  }: Beginning,
 ): Promise<void> {
   const one: Begun = { attachment, undo: undoSteps(), notices: [] };
   begun.push(one);
@@ -148,6 +148,11 @@ async function begin(
   handles.log.verbose(() => `Add: ${logged(attachment, `${displayName}(${network.name})`)} ${JSON.stringify(result)}`);
 }
 
+interface Beginning extends Pick<Adding, "handles">, Pick<MuxCommand, "conf"> {
+  readonly pod: Pick<PodAttachment, "prepare" | "complete"> | undefined;
+  readonly multiplexer: Multiplexer;
+}
+
 /** A network's attachment and what its ADD will run. */
 interface PlannedAttachment {
   readonly attachment: NetworkAttachment;
@@ -158,7 +163,7 @@ interface PlannedAttachment {
  * The steps of every network, after all that can be known before anything is touched: names, that every plugin is
  * there, speaks its network's version and accepts its configuration.
  */
-async function planAll(
+export async function planAll(
   attachments: readonly NetworkAttachment[],
   handles: Handles,
 ): Promise<readonly PlannedAttachment[]> {

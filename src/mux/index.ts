@@ -5,6 +5,8 @@
  * (network.ts) and the running of one network (chain.ts). Names, files and their shapes are Multus's.
  */
 export { add } from "./add.ts";
+export { changeNetworks } from "./change/change.ts";
+export type { ChangeOutcome } from "./change/change.ts";
 export { check } from "./check.ts";
 export type { MuxCommand } from "./command.ts";
 export type { MuxConf } from "./conf.ts";

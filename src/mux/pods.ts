@@ -30,6 +30,13 @@ export interface Pods {
   /** Whether what was assumed turned out not to be so any more. Nothing was told to anybody then. */
   isOutdated(error: unknown): boolean;
   /**
+   * The pod CNI_ARGS name, whose networks may be changed while it runs; undefined when the API has none of that name
+   * and UID, or it is about to be deleted.
+   *
+   * @throws CniError 11 when the API cannot tell
+   */
+  change(args: ArgPairs): Promise<PodChange | undefined>;
+  /**
    * The networks of a container of which nothing is written down, if its pod is still there; undefined when it is not,
    * or nobody can tell.
    */
@@ -55,6 +62,31 @@ export interface PodAttachment {
   attached(networks: readonly Begun[]): Promise<void>;
   /** Publishes why the pod has no networks, as far as that can be done; never throws. */
   failed(error: unknown, how: FailedAdd): Promise<void>;
+}
+
+/** One running pod, and what it asks for by now. */
+export interface PodChange extends Pick<PodAttachment, "prepare" | "complete"> {
+  /**
+   * The elements of its annotation, as JSON, in order.
+   *
+   * @throws CniError 7 for an annotation that cannot be used
+   */
+  wanted(): readonly string[];
+  /** The network of one of them, by its place. */
+  delegate(index: number): Promise<Delegate>;
+  /** Publishes what the pod has now, and what was done; what cannot be published throws. */
+  changed(done: ChangeDone): Promise<void>;
+}
+
+/** What was done to a running pod. */
+export interface ChangeDone {
+  /** Its networks now, the default one first. */
+  readonly networks: readonly { readonly attachment: NetworkAttachment; readonly result: Result | undefined }[];
+  readonly removed: readonly NetworkAttachment[];
+  readonly added: readonly Begun[];
+  readonly problems: readonly string[];
+  /** Whether the container has an interface of that name. */
+  hasInterface(name: string): boolean;
 }
 
 /** How far an ADD came that failed, and was taken back. */

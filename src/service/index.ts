@@ -1,4 +1,5 @@
 /** One call served: by the multiplexer, or by one plugin alone. */
+export { changeRunning } from "./change.ts";
 export { serve } from "./serve.ts";
 export type { Answer, CallFacts, ServedCall } from "./serve.ts";
 export { confOf, netnsOf, releaseEarlierBoots, remainsIn, removeRemains, setAside, whyGone } from "./reconcile.ts";

@@ -27,6 +27,10 @@ export interface ScratchOwn {
   readonly capabilityArgs?: Readonly<Record<string, unknown>>;
   /** The configuration is the node's own, whatever its name looks like. */
   readonly trusted?: boolean;
+  /** The element of the pod's annotation that asked for it, as JSON. */
+  readonly selection?: string;
+  /** It was attached while the pod ran. */
+  readonly isChange?: boolean;
 }
 
 /** Requests of a network selection, kept so that DEL computes the same as ADD. */
@@ -121,10 +125,12 @@ function decodeStrips(entry: JsonObject): Pick<ScratchDelegate, "strips"> {
 
 function decodeOwn(own: unknown): Pick<ScratchDelegate, "own"> {
   if (!isJsonObject(own)) return {};
-  const { capabilityArgs, trusted } = own;
+  const { capabilityArgs, trusted, selection, isChange } = own;
   const known = {
     ...(isJsonObject(capabilityArgs) ? { capabilityArgs } : {}),
     ...(typeof trusted === "boolean" ? { trusted } : {}),
+    ...(typeof selection === "string" ? { selection } : {}),
+    ...(isChange === true ? { isChange } : {}),
   };
   return Object.keys(known).length === 0 ? {} : { own: known };
 }

@@ -1,10 +1,13 @@
 /** `polynic daemon`: what docs/daemon.md describes. */
 import { hostname } from "node:os";
+import type { HotPlugSettings } from "../../daemon/index.ts";
 import { runDaemon } from "../../daemon/index.ts";
 import { command } from "../command.ts";
 import { dataDirOption, usualDataDirectory } from "../ipam/leases.ts";
 import { clusterOptions } from "../machine/cluster.ts";
-import { confDirOption, pluginPath, stateDirOption } from "../machine/directories.ts";
+import { configurationFiles, isReadable, multiplexerIn } from "../machine/configuration.ts";
+import { confDirOption, confDirs, pluginPath, stateDirOption } from "../machine/directories.ts";
+import type { StateOptions } from "../machine/known.ts";
 import { stateDirs } from "../machine/known.ts";
 import { byHand } from "../machine/network-call.ts";
 import type { ProcessEnvironment } from "../output.ts";
@@ -37,6 +40,10 @@ export const daemonCommand = command({
       kind: "switch",
       help: "watch the node's pods and the cluster's networks, so that calls do not wait for the API to tell of them",
     },
+    "hot-plug": {
+      kind: "switch",
+      help: "attach and detach networks of running pods when their annotation is edited; includes --watch",
+    },
     "node-name": {
       kind: "text", value: "NAME",
       help: "the node's name in the cluster; default MULTUS_NODE_NAME, else the host's name",
@@ -57,11 +64,16 @@ export const daemonCommand = command({
       idleMs: (options["idle-exit"] ?? 0) * 1000,
       health: options.health,
       multus: options.multus,
-      watch: options.watch ? { nodeName: nodeNameOf(options["node-name"], environment) } : undefined,
       reach: reachRequest(options, environment, warn),
+      watch: options.watch || options["hot-plug"]
+        ? {
+            nodeName: nodeNameOf(options["node-name"], environment),
+            hotPlug: options["hot-plug"] ? hotPlugOf(options, environment) : undefined,
+          }
+        : undefined,
       env: environment,
       remains: () => ({
-        stateDirs: stateDirs({ "state-dir": options["state-dir"] }),
+        stateDirs: stateDirs(options),
         dataDirs: [options["data-dir"] ?? usualDataDirectory],
         path: pluginPath(environment),
         // Whoever has stopped it may want polynic attach --again.
@@ -73,6 +85,20 @@ export const daemonCommand = command({
     return 0;
   },
 });
+
+/** Asked for at every change: configurations come and go. */
+function hotPlugOf(
+  options: StateOptions & { readonly "conf-dir": string | undefined }, environment: ProcessEnvironment,
+): HotPlugSettings {
+  return {
+    stateDirs: stateDirs(options),
+    path: pluginPath(environment),
+    confs: () => configurationFiles(confDirs(options)).filter(isReadable).flatMap(({ configuration }) => {
+      const own = multiplexerIn(configuration), { name, network: { cniVersion } } = configuration;
+      return own === undefined ? [] : [{ ...own, name, cniVersion }];
+    }),
+  };
+}
 
 /** A kubelet that is told no other name takes the host's, in small letters. */
 function nodeNameOf(given: string | undefined, { MULTUS_NODE_NAME: ofMultus = "" }: ProcessEnvironment): string {

@@ -65,6 +65,8 @@ export interface KeepOptions {
   readonly nodeName: string;
   readonly userAgent: string;
   log(line: string): void;
+  /** Told of each pod that came or changed. */
+  podChanged?(pod: Pod): void;
   readonly world?: World;
   readonly times?: WatchTimes;
   readonly limits?: { readonly pods: KeptLimits; readonly definitions: KeptLimits };
@@ -109,11 +111,12 @@ class OneCluster implements KeptCluster {
   constructor({ kubeconfig, env }: ClusterPlace, options: KeepOptions) {
     const access = async (): Promise<Access> => kubeconfig === ""
       ? inClusterAccess(env, serviceAccountDirectory) : await readKubeconfig(kubeconfig, env);
-    const { nodeName, limits = usualLimits } = options;
+    const { nodeName, limits = usualLimits, podChanged } = options;
     this.pods = new WatchedKind({
       ...options, access, limits: limits.pods, path: "/api/v1/pods", subject: `pods of node "${nodeName}"`,
       // Those that have ended get no network any more.
       fieldSelector: `spec.nodeName=${nodeName},status.phase!=Succeeded,status.phase!=Failed`,
+      ...(podChanged === undefined ? {} : { changed: (key: string) => this.#tell(key, podChanged) }),
     });
     this.definitions = new WatchedKind({
       ...options, access, limits: limits.definitions, path: definitionsPath, subject: "NetworkAttachmentDefinitions",
@@ -129,6 +132,12 @@ class OneCluster implements KeptCluster {
     return this.definitions.find(key);
   }
 
+  #tell(name: string, podChanged: (pod: Pod) => void): void {
+    const [namespace = "", pod = ""] = name.split("/"), key = { namespace, name: pod };
+    const object = this.pods.look(name);
+    if (object !== undefined) podChanged(parsePod(object, key));
+  }
+
   close(): void {
     this.pods.close();
     this.definitions.close();
@@ -142,6 +151,7 @@ interface KindOptions extends Pick<KeepOptions, "userAgent" | "log" | "world" | 
   readonly path: string;
   readonly subject: string;
   readonly fieldSelector?: string;
+  changed?(key: string): void;
 }
 
 /** Objects of one kind, watched. */
@@ -164,6 +174,12 @@ class WatchedKind {
     if (isIt) this.#hits++;
     else this.#misses++;
     return isIt ? jsonObjectIn(known.text) : undefined;
+  }
+
+  /** Without counting it. */
+  look(name: string): JsonObject | undefined {
+    const known = this.#watched.get(name, this.#world.monotonicMs());
+    return known === undefined ? undefined : jsonObjectIn(known.text);
   }
 
   get silentMs(): number { return this.#watched.silentMs(this.#world.monotonicMs()); }

@@ -33,6 +33,10 @@ export interface Delegate {
   readonly capabilityArgs: JsonObject;
   /** What becomes of the default routes of its interface; absent: they stay as the plugins leave them. */
   readonly gateways?: GatewayPlan;
+  /** The element of the pod's annotation that asked for it, as JSON; absent: the node's configuration did. */
+  readonly selection?: string | undefined;
+  /** It is attached while the pod runs. */
+  readonly isChange?: boolean;
   /** The node's own addition to every container, which nobody needs to be told of. */
   readonly auxiliary?: boolean;
 }
@@ -121,11 +125,16 @@ export function toScratch({
   requests,
   capabilityArgs,
   gateways,
+  selection,
+  isChange,
 }: Delegate): ScratchDelegate {
   return {
     displayName, confText, list, fromFile, requests,
     ...(gateways === undefined ? {} : { strips: { v4: gateways.stripV4, v6: gateways.stripV6 } }),
-    own: { trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }) },
+    own: {
+      trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }),
+      ...(selection === undefined ? {} : { selection }), ...(isChange === true ? { isChange } : {}),
+    },
   };
 }
 

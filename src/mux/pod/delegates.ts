@@ -40,7 +40,7 @@ export function delegateOf(
   const withArgs = selection?.cniArgs === undefined ? given : withCniArgs(given, selection.cniArgs);
   const own = deviceId === undefined ? withArgs : withDevice(withArgs, deviceId);
   const asked = selection === undefined ? {} : selectionCapabilities(selection, deviceId);
-  const delegate = parseDelegate(own, {
+  let delegate = parseDelegate(own, {
     subject:
       file === undefined
         ? `NetworkAttachmentDefinition "${displayName}"`
@@ -52,6 +52,7 @@ export function delegateOf(
     trusted: file?.trusted ?? false,
     requests: requestsOf({ definition, selection, deviceId }),
   });
+  if (selection !== undefined && !isDefault) delegate = { ...delegate, selection: JSON.stringify(selection) };
   if (!delegate.trusted) refuseOtherTypes(delegate, conf.cluster.networkTypes);
   // A device of the kubelet's is in the configuration itself.
   const isHeard = (name: string): boolean =>

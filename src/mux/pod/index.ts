@@ -6,14 +6,17 @@ import { toCniError } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Cluster, KeptCluster, Pod, PodEvent } from "../../kube/index.ts";
 import { asksTheSame, devicesOfPod, openCluster } from "../../kube/index.ts";
+import type { NetworkSelection } from "../../nad/index.ts";
 import type { Log } from "../../plugins/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
 import type { Begun } from "../attachment/begun.ts";
 import { forgetDevice, provideDevice } from "../attachment/device-info.ts";
 import type { MuxCommand } from "../command.ts";
 import type { MuxConf } from "../conf.ts";
 import type { ArgPairs } from "../networks/args.ts";
 import { UnusableNetwork } from "../networks/unusable-network.ts";
-import type { PodAttachment, Pods } from "../pods.ts";
+import type { PodAttachment, PodChange, Pods } from "../pods.ts";
+import { reportChange } from "./change-report.ts";
 import { withDefaultRoutes } from "./default-routes.ts";
 import type { Definitions } from "./definitions.ts";
 import { definitionsOf } from "./definitions.ts";
@@ -21,7 +24,7 @@ import type { DeviceQueue } from "./devices.ts";
 import { deviceQueue } from "./devices.ts";
 import { findPod, podKeyOf } from "./identity.ts";
 import type { Lookup } from "./networks.ts";
-import { findForNode, networksOfPod } from "./networks.ts";
+import { delegateFor, findForNode, networksOfPod, selectionsOf } from "./networks.ts";
 import { Outdated, outdated } from "./outdated.ts";
 import type { Failure } from "./report.ts";
 import { recordEvents, reportAttached, reportFailure } from "./report.ts";
@@ -75,6 +78,15 @@ export function openPods({ conf, env, version, log, kept, ...times }: PodsOption
           });
     },
     isOutdated: (error) => error instanceof Outdated,
+    async change(args) {
+      const key = podKeyOf(args), uid = new Map(args).get("K8S_POD_UID") ?? "";
+      const pod = key === undefined ? undefined : await cluster.getPod(key);
+      return pod === undefined || pod.uid !== uid || isLeaving(pod)
+        ? undefined
+        : changeOf(pod, {
+            cluster, conf, log, definitions: definitionsOf(cluster, { mayAssume: false }), devices: noNewDevices,
+          });
+    },
     async remembered(args) {
       const key = podKeyOf(args);
       const pod = key === undefined ? undefined : await findPod(cluster, key, args);
@@ -92,28 +104,12 @@ interface AttachmentParts extends Pick<Lookup, "conf" | "devices"> {
   readonly log: Log;
 }
 
-function attachmentOf(pod: Pod, { cluster, conf, definitions, devices, log }: AttachmentParts): PodAttachment {
-  const warnings: PodEvent[] = [];
-  const ignored = (problem: CniError, kind: "request" | "device"): void => {
-    if (kind === "device" ? conf.cluster.requireDevices : conf.cluster.strictSelections) throw problem;
-    log.warn(problem.message);
-    warnings.push({
-      type: "Warning",
-      reason: kind === "device" ? "NoDeviceAllocated" : "NetworkRequestIgnored",
-      message: problem.message,
-    });
-  };
+function attachmentOf(pod: Pod, parts: AttachmentParts): PodAttachment {
+  const { cluster, conf, definitions, devices, log } = parts, warnings: PodEvent[] = [];
+  const ignored = ignoring(parts, warnings);
   return {
+    ...aroundPlugins(ignored, log),
     delegates: () => networksOfPod(pod, { conf, find: definitions.find, devices, ignored }),
-    prepare(network, undo) {
-      undo.add("remove the description of its device", () => forgetDevice(network));
-      provideDevice(network, log);
-    },
-    complete(network, result, handles) {
-      const unmet = unmetRequest(network, result);
-      if (unmet !== undefined) ignored(unmet, "request");
-      return withDefaultRoutes(network, result, handles);
-    },
     async attached(networks) {
       await definitions.confirm();
       const recordWarnings = () => recordEvents(cluster, pod, warnings, log);
@@ -128,6 +124,64 @@ function attachmentOf(pod: Pod, { cluster, conf, definitions, devices, log }: At
       await reportFailure(cluster, pod, { ...how, error, at: placeOf(error, how.begun) }, log);
     },
   };
+}
+
+/** What comes before and after a network's plugins. */
+function aroundPlugins(ignored: Lookup["ignored"], log: Log): Pick<PodAttachment, "prepare" | "complete"> {
+  return {
+    prepare(network, undo) {
+      undo.add("remove the description of its device", () => forgetDevice(network));
+      provideDevice(network, log);
+    },
+    complete(network, result, handles) {
+      const unmet = unmetRequest(network, result);
+      if (unmet !== undefined) ignored(unmet, "request");
+      return withDefaultRoutes(network, result, handles);
+    },
+  };
+}
+
+/** Tells what is let pass in the log and by events, or throws where the configuration calls it an error. */
+function ignoring({ conf, log }: Pick<AttachmentParts, "conf" | "log">, warnings: PodEvent[]): Lookup["ignored"] {
+  return (problem, kind) => {
+    if (kind === "device" ? conf.cluster.requireDevices : conf.cluster.strictSelections) throw problem;
+    log.warn(problem.message);
+    warnings.push({
+      type: "Warning",
+      reason: kind === "device" ? "NoDeviceAllocated" : "NetworkRequestIgnored",
+      message: problem.message,
+    });
+  };
+}
+
+function changeOf(pod: Pod, parts: AttachmentParts): PodChange {
+  const { cluster, conf, definitions, devices, log } = parts, warnings: PodEvent[] = [];
+  const ignored = ignoring(parts, warnings), lookup = { conf, find: definitions.find, devices, ignored };
+  const selections = (): readonly NetworkSelection[] => selectionsOf(pod, lookup);
+  return {
+    ...aroundPlugins(ignored, log),
+    wanted: () => selections().map((selection) => JSON.stringify(selection)),
+    async delegate(index) {
+      const selection = selections()[index];
+      if (selection === undefined) throw new Error(`there is no element ${index}`);
+      return await delegateFor(selection, { selection }, lookup);
+    },
+    async changed(done) {
+      await reportChange(cluster, pod, { ...done, warnings, auxiliary: conf.auxiliaryCNIChainName }, log);
+    },
+  };
+}
+
+/** The kubelet allocates devices when a pod is made; those of this one are of the networks that it had then. */
+const noNewDevices: DeviceQueue = {
+  async next() {
+    throw new CniError(code.invalidConfig, "devices are allocated when a pod is made, expected none while it runs");
+  },
+};
+
+/** Its networks are taken away with it. */
+function isLeaving({ object: { metadata } }: Pod): boolean {
+  return isJsonObject(metadata) && metadata["deletionTimestamp"] !== undefined;
 }
 
 /**

@@ -84,7 +84,8 @@ function refuseTooMuchText(delegates: readonly Delegate[]): void {
   );
 }
 
-function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
+/** What the pod asks for in its annotation. */
+export function selectionsOf(pod: Pod, lookup: Pick<Lookup, "conf" | "ignored">): readonly NetworkSelection[] {
   const selections = readAnnotation(pod, { key: annotation.networks, namespace: pod.namespace }, lookup);
   const rule = isolationOf(pod, lookup);
   for (const selection of selections) refuseForeignNamespace(selection, rule);
@@ -92,7 +93,7 @@ function selectionsOf(pod: Pod, lookup: Lookup): readonly NetworkSelection[] {
 }
 
 /** @param more  namespaces that pods may use beside the global ones */
-function isolationOf(pod: Pod, { conf }: Lookup, more: readonly string[] = []): IsolationRule {
+function isolationOf(pod: Pod, { conf }: Pick<Lookup, "conf">, more: readonly string[] = []): IsolationRule {
   const { namespaceIsolation, globalNamespaces } = conf.cluster;
   return {
     podNamespace: pod.namespace,
@@ -108,7 +109,7 @@ function isolationOf(pod: Pod, { conf }: Lookup, more: readonly string[] = []): 
 function readAnnotation(
   pod: Pod,
   { key, namespace }: { readonly key: string; readonly namespace: string },
-  { conf, ignored }: Lookup,
+  { conf, ignored }: Pick<Lookup, "conf" | "ignored">,
 ): readonly NetworkSelection[] {
   const text = pod.annotations[key] ?? "";
   if (text.trim() === "") return [];
@@ -144,7 +145,8 @@ async function defaultNetworkOf(pod: Pod, lookup: Lookup): Promise<Delegate | un
 
 type Wish = Pick<DelegateParts, "selection" | "isDefault">;
 
-async function delegateFor(key: PodKey, wish: Wish, lookup: Lookup): Promise<Delegate> {
+/** A network by its definition's name. */
+export async function delegateFor(key: PodKey, wish: Wish, lookup: Lookup): Promise<Delegate> {
   const displayName = `${key.namespace}/${key.name}`;
   const definition = await lookup.find({ namespace: key.namespace, name: key.name }).catch((error: unknown) => {
     throw new UnusableNetwork(displayName, error instanceof MissingDefinition ? "not found" : "refused", error);
