@@ -104,7 +104,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),
     nodeSubnets: async (choice, { isDry } = { isDry: false }) => await nodeSubnets(choice, options, isDry),
     readText,
-    readTextIfPresent: (path) => (existsSync(path) ? readText(path) : undefined),
+    readTextIfPresent: (path, key) => (existsSync(path) ? readText(path, key) : undefined),
     attachmentFiles: openAttachmentFiles,
     containerFiles: openContainerFiles,
     alone: (what, work) => alone(what, work, log),
@@ -218,11 +218,12 @@ function kindIn(modules: ModuleHost, type: string): ReturnType<ModuleHost["kindO
   }
 }
 
-function readText(path: string): string {
+function readText(path: string, key?: string): string {
   try {
     return readBoundedText(path, textBytesMax);
   } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    const shown = key === undefined ? path : `${key} ${path}`;
+    throw new CniError(code.ioFailure, `Cannot read ${shown}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -72,7 +72,7 @@ function exchange<T>(
   path: string, limitMs: number, work: (socket: ReturnType<typeof connect>, ends: Ends<T>) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path), limit = setTimeout(() => ends.fail(silent(path, limitMs)), limitMs);
+    const socket = connect({ path }), limit = setTimeout(() => ends.fail(silent(path, limitMs)), limitMs);
     let isConnected = false;
     const end = (): void => {
       clearTimeout(limit);

@@ -1,6 +1,7 @@
 import { addressesOf } from "./rtnetlink/addresses.ts";
 import { bridgeVlansOf } from "./rtnetlink/bridge-vlans.ts";
 import { openConntrack } from "./netfilter/conntrack.ts";
+import { findElsewhere } from "./rtnetlink/elsewhere.ts";
 import { linkNames } from "./rtnetlink/link-names.ts";
 import { linksOf } from "./rtnetlink/links.ts";
 import { neighboursOf } from "./rtnetlink/neighbours.ts";
@@ -111,6 +112,7 @@ function namespaceHandle(
     qdiscs: qdiscsOf(route, names),
     bridgeVlans: bridgeVlansOf(route, names),
     sysctl: sysctlIn(inside),
+    findElsewhere: (master, matches) => findElsewhere(netns, master, matches, openNamespace),
     openPacketSocket: (options) => openPacketSocket(inside, options),
     nftables: openNftables(netfilter, slowNetfilter),
     conntrack: openConntrack(netfilter),

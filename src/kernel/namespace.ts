@@ -24,6 +24,11 @@ export interface Namespace {
   readonly qdiscs: Qdiscs;
   readonly bridgeVlans: BridgeVlans;
   readonly sysctl: Sysctl;
+  /**
+   * The first link in another network namespace of this machine that stands on a link of this one and is as described.
+   * For the words of an error: every namespace is looked into that has a name or a process.
+   */
+  findElsewhere(master: number, matches: (link: Link) => boolean): LinkElsewhere | undefined;
   /** Whoever opens it closes it; it outlives the handle. */
   openPacketSocket(options: PacketSocketOptions): PacketSocket;
   /** Opened at first use. */
@@ -31,6 +36,13 @@ export interface Namespace {
   /** Opened at first use. */
   readonly conntrack: Conntrack;
   close(): void;
+}
+
+/** A link of another network namespace. */
+export interface LinkElsewhere {
+  readonly link: Link;
+  /** Where that namespace is: `/run/netns/blue`, `/proc/1234/ns/net`. */
+  readonly path: string;
 }
 
 /** What the kernel says of a link. */

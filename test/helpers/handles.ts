@@ -8,7 +8,7 @@ import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from ".
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { CniError, code, newestVersion, toWireResult } from "../../src/cni/index.ts";
 import type {
-  AddContext, DelContext, Handles, Log, Plugin, PluginRequest, StepRequest, ValidAttachment,
+  AddContext, DelContext, Handles, Log, Plugin, PluginRequest, StepRequest, Teardown, ValidAttachment,
 } from "../../src/plugins/index.ts";
 
 /** One plugin called for one attachment. */
@@ -69,12 +69,15 @@ export async function addWith(plugin: Plugin, request: PluginRequest, context: A
   return await step.add(prevResult, context);
 }
 
-export async function del(driven: Driven): Promise<void> {
+/** DEL. `later` gets the links in place of the kernel, which takes its time for each request that deletes some. */
+export async function del(driven: Driven, later?: Teardown["deleteLink"]): Promise<void> {
   await withHandles(driven, async (handles) => {
     const failures: FailedStep[] = [];
-    const group = teardownGroup();
+    const group = teardownGroup(), teardown = group.for(failures);
     try {
-      await driven.plugin.del(requestOf(driven), derived<DelContext>(handles, { teardown: group.for(failures) }));
+      await driven.plugin.del(requestOf(driven), derived<DelContext>(handles, {
+        teardown: later === undefined ? teardown : { ...teardown, deleteLink: later },
+      }));
     } catch (error) {
       failures.push({ what: "delete", error });
     }

@@ -30,6 +30,23 @@ sysctl("says ENOENT for a missing one, and stays in its namespace", () => {
   assert.is(own(), "0\n");
 });
 
+sysctl("names the sysctl that the kernel says something of", () => {
+  const host = openOwnNamespace();
+  for (const [work, message] of [
+    [() => host.sysctl.set("net/ipv4/ip_forward", "abc"),
+      'Cannot write sysctl "net/ipv4/ip_forward": kernel said EINVAL (Invalid argument)'],
+    [() => host.sysctl.get("net/ipv4/conf"),
+      'Cannot read sysctl "net/ipv4/conf": kernel said EISDIR (Is a directory)'],
+  ] as const) {
+    try {
+      work();
+      assert.unreachable();
+    } catch (error) {
+      assert.is(error instanceof Error && error.message, message);
+    }
+  }
+});
+
 sysctl("refuses names that lead elsewhere", () => {
   const host = openOwnNamespace();
   for (const name of ["../../etc/passwd", "net/ipv4/conf/../../x", "/net", ""]) {

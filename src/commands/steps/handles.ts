@@ -67,8 +67,8 @@ function recordedHandles(opened: OpenHandles, { recorder, listRules }: ObserverO
       () => opened.nodeSubnets(choice, how)),
     attachmentFiles: (directory) => files(`notes in ${directory}`)(opened.attachmentFiles(directory)),
     containerFiles: (directory) => files(`notes in ${directory}`)(opened.containerFiles(directory)),
-    readText: (path) => recorder.step(() => ({ kind: "file", where: "node", what: `read ${path}` }),
-      () => opened.readText(path)),
+    readText: (path, key) => recorder.step(() => ({ kind: "file", where: "node", what: `read ${path}` }),
+      () => opened.readText(path, key)),
     alone: (what, work) => {
       const held = recorder.begin(() => ({ kind: "lock", where: "node", what: `wait for the lock of ${what}` }));
       return opened.alone(what, () => { held(); return work(); });

@@ -46,7 +46,24 @@ function bucketOf(direction: "ingress" | "egress", rateBits = 0, burstBits = 0):
   }
   if (burstBits / 8 >= burstBytesMax)
     throw refused(`${direction}Burst is ${burstBits} bits`, `less than ${burstBytesMax} bytes`);
-  return tokenBucket(Math.floor(rateBits / 8), Math.floor(burstBits / 8));
+  const rate = Math.floor(rateBits / 8), least = leastBurst(rate);
+  if (burstBits / 8 < least) {
+    const enough = least < burstBytesMax ? `at least ${least * 8} bits at that rate` : "a lower rate";
+    throw refused(`${direction}Burst is ${burstBits} bits beside ${direction}Rate ${rateBits}`, enough);
+  }
+  return tokenBucket(rate, Math.floor(burstBits / 8));
+}
+
+/** In bytes: the kernel counts in ticks how long a burst takes, and refuses one that has no room for a byte. */
+function leastBurst(rate: number): number {
+  let burst = Math.max(Math.ceil(rate / 1e6), 1);
+  while (bytesIn(tokenBucket(rate, burst)) < 1) burst++;
+  return burst;
+}
+
+/** net/sched/sch_tbf.c, psched_ns_t2l() of the buffer's time. */
+function bytesIn({ rate, bufferTicks }: TokenBucket): number {
+  return Math.floor(bufferTicks * (1000 / ticksPerMicrosecond) * Number(rate) / 1e9);
 }
 
 /**

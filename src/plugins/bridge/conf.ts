@@ -2,6 +2,7 @@ import type { ConfParts, Confs } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { BridgeVlan } from "../../kernel/index.ts";
 import { interfaceNameProblem } from "../../net/index.ts";
+import { refuseMtu } from "../interface/mtu.ts";
 
 export type BridgeConf = Confs["bridge"];
 
@@ -54,6 +55,7 @@ export function bridgeSettings(conf: BridgeConf, hasIpam: boolean): BridgeSettin
       'Cannot use "hairpinMode" together with "promiscMode": expected at most one of them',
     );
   }
+  refuseMtu(conf.mtu);
   const bridge = bridgeName(conf);
   const problem = interfaceNameProblem(bridge);
   if (problem !== undefined)

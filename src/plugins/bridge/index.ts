@@ -32,7 +32,7 @@ import { containerEntry } from "../interface/attach.ts";
 import { configureInterface } from "../interface/configure.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
-import { requestedMac } from "../interface/mac.ts";
+import { requestedEthernetMac } from "../interface/mac.ts";
 import { createVeth, waitUntilUp } from "../interface/veth.ts";
 import { ensureBridge, refuseOtherKind, setPortVlans } from "./bridge-link.ts";
 import { checkBridge } from "./check.ts";
@@ -71,7 +71,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
       settings,
       backend: conf.ipMasq === true ? parseMasqueradeBackend(conf.ipMasqBackend) : undefined,
       vlanGateway: hasIpam && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined,
-      mac: requestedMac({
+      mac: requestedEthernetMac({
         configured: conf.args?.cni?.mac,
         args: attachment.args,
         runtimeConfig: conf.runtimeConfig?.mac,

@@ -74,10 +74,12 @@ export interface Handles {
   leases(choice: StoreChoice): LeaseStore;
   /** What the cluster has given this node for its pods; see src/call/node-subnets. */
   nodeSubnets(choice: ClusterChoice, options?: { readonly isDry: boolean }): Promise<NodeSubnets>;
-  /** The text of a file that a configuration names (resolv.conf); CniError 5 when it cannot be read. */
-  readText(path: string): string;
+  /**
+   * The text of a file that a configuration names, by that key in messages; CniError 5 when it cannot be read.
+   */
+  readText(path: string, key?: string): string;
   /** The same, or undefined when there is no such file. */
-  readTextIfPresent(path: string): string | undefined;
+  readTextIfPresent(path: string, key?: string): string | undefined;
   /** What a plugin notes about attachments, in a directory of its configuration's. */
   attachmentFiles(directory: string): AttachmentFiles;
   /** The same about containers. */

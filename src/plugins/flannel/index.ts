@@ -94,13 +94,14 @@ async function add(
 }
 
 function readEnv({ subnetFile }: FlannelSettings, handles: Pick<Handles, "readTextIfPresent">): SubnetEnv | undefined {
-  const text = handles.readTextIfPresent(subnetFile);
+  const text = handles.readTextIfPresent(subnetFile, "subnetFile");
   return text === undefined ? undefined : parseSubnetEnv(text, subnetFile);
 }
 
 function notThere({ subnetFile }: FlannelSettings, number: number): CniError {
   return new CniError(
-    number, `Cannot read ${subnetFile}: there is no such file, expected flanneld to run on this node and write it`,
+    number,
+    `Cannot read subnetFile ${subnetFile}: there is no such file, expected flanneld to run on this node and write it`,
   );
 }
 

@@ -94,5 +94,5 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
 });
 
 function dnsOf({ ipam: { resolvConf = "" } = {} }: HostLocalConf, { readText }: Pick<Handles, "readText">): Dns {
-  return resolvConf === "" ? {} : parseResolvConf(readText(resolvConf));
+  return resolvConf === "" ? {} : parseResolvConf(readText(resolvConf, "ipam.resolvConf"));
 }

@@ -11,14 +11,18 @@ import { deleteLinkNamed } from "./delete.ts";
 /**
  * Makes the link in the container under its final name, still down, and reads it back: the kernel has given it a MAC.
  *
+ * @param told  the kernel's refusal with what is to be said beside it
  * @throws CniError 7 when the container has an interface of that name
  */
-export function makeInterface(link: NewLink, { container, undo }: Pick<AddContext, "container" | "undo">): Link {
+export function makeInterface(
+  link: NewLink, { container, undo }: Pick<AddContext, "container" | "undo">, told = (refusal: unknown) => refusal,
+): Link {
   try {
     container.links.add(link);
   } catch (error) {
-    if (hasErrno(error, "EEXIST")) throw takenName(link.name, container, error);
-    throw error;
+    // Of some kinds EEXIST may also speak of what stands on the master.
+    const isTaken = hasErrno(error, "EEXIST") && container.links.find(link.name) !== undefined;
+    throw isTaken ? takenName(link.name, container, error) : told(error);
   }
   undo.add(`delete the interface "${link.name}"`, () => deleteLinkNamed(container, link.name));
   return container.links.get(link.name);

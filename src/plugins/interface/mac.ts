@@ -12,17 +12,40 @@ export interface MacSources {
   readonly stronger: "configured" | "args";
 }
 
+/** A hardware address, lower case, and the key that it was asked for by. */
+export interface AskedMac {
+  readonly key: string;
+  readonly mac: string;
+}
+
 /**
  * The hardware address asked for, lower case; undefined when nobody asked, which leaves it to the kernel.
  *
  * @throws CniError 4 for CNI_ARGS that cannot be read or hold no MAC, 7 for a configuration that holds none
  */
-export function requestedMac({ configured = "", args, runtimeConfig = "", stronger }: MacSources): string | undefined {
+export function requestedMac(sources: MacSources): string | undefined {
+  return askedMac(sources)?.mac;
+}
+
+/** The same for a link of Ethernet; also refuses (7) what no such link can have. */
+export function requestedEthernetMac(sources: MacSources): string | undefined {
+  const asked = askedMac(sources);
+  if (asked !== undefined) refuseUnfitMac(asked);
+  return asked?.mac;
+}
+
+function askedMac({ configured = "", args, runtimeConfig = "", stronger }: MacSources): AskedMac | undefined {
   const fromArgs = parseArgs(args, ["MAC"]).MAC ?? "";
-  if (runtimeConfig !== "") return parseMacOf("runtimeConfig.mac", runtimeConfig);
-  if (fromArgs !== "" && (stronger === "args" || configured === ""))
-    return parseMacOf("CNI_ARGS MAC", fromArgs, code.invalidEnvironment);
-  return configured === "" ? undefined : parseMacOf("mac", configured);
+  if (runtimeConfig !== "") return parsed("runtimeConfig.mac", runtimeConfig);
+  if (fromArgs !== "" && (stronger === "args" || configured === "")) return parsed(argsKey, fromArgs);
+  return configured === "" ? undefined : parsed("mac", configured);
+}
+
+/** What the variable's key is called in messages. */
+export const argsKey = "CNI_ARGS MAC";
+
+function parsed(key: string, text: string): AskedMac {
+  return { key, mac: parseMacOf(key, text, key === argsKey ? code.invalidEnvironment : code.invalidConfig) };
 }
 
 /** The hardware address, lower case; `where` names its key in the message. */
@@ -37,4 +60,34 @@ export function parseMacOf(where: string, text: string, number: number = code.in
       { cause },
     );
   }
+}
+
+const ethernetBytes = 6;
+
+/**
+ * The kernel cuts an address that is longer than a link's, and says EADDRNOTAVAIL to what is no single interface's.
+ *
+ * @param bytes  how long a link's address is
+ * @throws CniError 7
+ */
+export function refuseUnfitMac({ key, mac }: AskedMac, bytes = ethernetBytes): void {
+  const given = bytesOfMac(mac);
+  if (given !== bytes) {
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use ${key}: ${mac} has ${given} bytes, expected ${bytes} as such a link's address has`,
+    );
+  }
+  // linux/etherdevice.h, is_valid_ether_addr
+  const isGroup = (Number.parseInt(mac, 16) & 1) === 1, isZero = /^[0:]*$/.test(mac);
+  if (bytes !== ethernetBytes || !(isGroup || isZero)) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use ${key}: ${mac} is ${isZero ? "nobody's" : "a group's"}, expected the address of a single interface ` +
+      "such as 02:00:5e:10:00:01",
+  );
+}
+
+export function bytesOfMac(mac: string): number {
+  return mac.split(":").length;
 }

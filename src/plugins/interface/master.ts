@@ -74,6 +74,27 @@ export function linkOn(
   };
 }
 
+/** What the kernel said to a link on that master, and what there is to see of the master that may be why. */
+export function refusedOn({ link, namespace }: Master, refusal: unknown): unknown {
+  if (!(refusal instanceof Error) || !("errnoName" in refusal)) return refusal;
+  const { name, master, loopback } = link;
+  const above = master === undefined ? undefined : namespace.links.find(master);
+  const is = loopback ? ', the loopback link, expected one that leads somewhere'
+    : above === undefined ? "" : `, which is a port of link "${above.name}", expected one that is not`;
+  return new CniError(code.kernel, `${refusal.message}; its master is "${name}"${is}`, { cause: refusal });
+}
+
+/** A link on that master, in whatever network namespace, that is as described; in words. */
+export function shownOnMaster(
+  { link: { index }, namespace }: Master, matches: (link: Link) => boolean,
+): string | undefined {
+  const own = namespace.links.list().filter(({ parent, parentNamespaceId }) => (
+    parent === index && parentNamespaceId === undefined)).find(matches);
+  if (own !== undefined) return `link "${own.name}"`;
+  const other = namespace.findElsewhere(index, matches);
+  return other && `link "${other.link.name}" of network namespace "${other.path}"`;
+}
+
 /** @throws CniError 7; the kernel refuses such a link, but does not say why */
 export function refuseMtuAbove(master: Pick<Link, "name" | "mtu">, mtu = 0): void {
   if (mtu <= master.mtu) return;

@@ -16,7 +16,8 @@ import type { Ipam } from "../contract/ipam.ts";
 import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
-import { findMaster, linkOn, refuseMissingMaster } from "../interface/master.ts";
+import { refuseMtu } from "../interface/mtu.ts";
+import { findMaster, linkOn, refusedOn, refuseMissingMaster } from "../interface/master.ts";
 
 type IpvlanMode = NonNullable<LinkSettings<"ipvlan">["mode"]>;
 
@@ -28,13 +29,17 @@ export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
   schema: confSchema("ipvlan"),
   ipam: "optional",
 
-  read: ({ conf }) => conf.mode || "l2",
+  read({ conf }) {
+    refuseMtu(conf.mtu);
+    return conf.mode || "l2";
+  },
 
   async add({ attachment, conf, network, plan: mode, prevResult, ipam }, context) {
     const source = ipam ?? chainedIpam(prevResult, network);
     const master = findMaster({ ...conf, master: conf.master || masterOf(prevResult) }, context);
     const info = { kind: "ipvlan", mode, flags: "bridge" } as const;
-    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context);
+    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context, (refusal) => (
+      refusedOn(master, refusal)));
     const result = await attachInterface({ link, attachment, ipam: source, announce: true }, context);
     return { ...result, dns: conf.dns ?? {} };
   },

@@ -15,9 +15,11 @@ import { hasErrno } from "../contract/errno.ts";
 import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
-import { requestedMac } from "../interface/mac.ts";
+import { requestedEthernetMac } from "../interface/mac.ts";
 import type { Master } from "../interface/master.ts";
-import { findMaster, linkOn, refuseMissingMaster, refuseMtuAbove } from "../interface/master.ts";
+import {
+  findMaster, linkOn, refusedOn, refuseMissingMaster, refuseMtuAbove, shownOnMaster,
+} from "../interface/master.ts";
 
 export type MacvlanConf = Confs["macvlan"];
 
@@ -36,14 +38,15 @@ export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
     const { args } = attachment, { mac, runtimeConfig } = conf;
     return macvlanLink(
       conf,
-      requestedMac({ configured: mac, args, runtimeConfig: runtimeConfig?.mac, stronger: "args" }),
+      requestedEthernetMac({ configured: mac, args, runtimeConfig: runtimeConfig?.mac, stronger: "args" }),
     );
   },
 
   async add({ attachment, conf, plan, ipam }, context) {
     const master = findMaster(conf, context);
     refuseMtuAbove(master.link, conf.mtu);
-    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), ...plan }, context);
+    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), ...plan }, context, (refusal) => (
+      refusedOn(master, refusal)));
     try {
       const result = await attachInterface({ link, attachment, ipam, announce: true }, context);
       return { ...result, dns: conf.dns ?? {} };
@@ -69,13 +72,12 @@ export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
   },
 });
 
-function takenMac({ name, mac = "" }: Link, { link: master, namespace }: Master, cause: unknown): CniError {
-  const holder = namespace.links.list().find((one) => (
-    one.mac === mac && one.up && (one.index === master.index || one.parent === master.index)));
+function takenMac({ name, mac = "" }: Link, master: Master, cause: unknown): CniError {
+  const holder = master.link.mac === mac ? `link "${master.link.name}"`
+    : shownOnMaster(master, (one) => one.mac === mac && one.up) ?? "a link of another network namespace";
   return new CniError(
     code.invalidConfig,
-    `Cannot set interface "${name}" up: master "${master.name}" has MAC ${mac} in use by ` +
-      `${holder === undefined ? "a macvlan link of another network namespace" : `link "${holder.name}"`}, expected ` +
+    `Cannot set interface "${name}" up: master "${master.link.name}" has MAC ${mac} in use by ${holder}, expected ` +
       "another MAC",
     { cause },
   );

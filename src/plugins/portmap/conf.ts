@@ -47,6 +47,8 @@ export interface PortmapPlan {
 }
 
 const defaultMarkBit = 13;
+/** XT_EXTENSION_MAXNAMELEN (linux/netfilter/x_tables.h) is 29 and counts the closing zero byte. */
+const chainNameBytesMax = 28;
 
 /**
  * Checks what the schema cannot.
@@ -59,6 +61,12 @@ export function readForwarding(
   const { markMasqBit, externalSetMarkChain } = conf;
   if (externalSetMarkChain !== undefined && markMasqBit !== undefined) {
     throw refused("Cannot use both markMasqBit and externalSetMarkChain: expected one of them");
+  }
+  if (externalSetMarkChain !== undefined && Buffer.byteLength(externalSetMarkChain) > chainNameBytesMax) {
+    throw refused(
+      `Cannot use externalSetMarkChain ${JSON.stringify(externalSetMarkChain)}: expected at most ` +
+        `${chainNameBytesMax} bytes`,
+    );
   }
   if (markMasqBit !== undefined && (markMasqBit < 0 || markMasqBit > 31)) {
     throw refused(`Cannot use markMasqBit ${markMasqBit}: expected 0 to 31`);

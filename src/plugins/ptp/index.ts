@@ -25,6 +25,7 @@ import { configureInterface } from "../interface/configure.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
 import { enableForwarding } from "../interface/forwarding.ts";
+import { refuseMtu } from "../interface/mtu.ts";
 import { createVeth } from "../interface/veth.ts";
 
 /** An address of the container and the host's on the other end of the pair. */
@@ -42,7 +43,10 @@ export const ptp = definePlugin({
   schema: confSchema("ptp"),
   ipam: "required",
 
-  read: ({ conf }) => parseMasqueradeBackend(conf.ipMasqBackend),
+  read({ conf }) {
+    refuseMtu(conf.mtu);
+    return parseMasqueradeBackend(conf.ipMasqBackend);
+  },
 
   async add({ attachment, conf, network, plan: backend, ipam }, context) {
     const { host, container, undo } = context;

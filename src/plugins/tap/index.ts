@@ -15,9 +15,13 @@ import { definePlugin } from "../contract/define.ts";
 import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
-import { requestedMac } from "../interface/mac.ts";
+import { requestedEthernetMac } from "../interface/mac.ts";
+import { refuseMtu } from "../interface/mtu.ts";
 
 type TapPlan = Omit<NewLink, "name">;
+
+/** Of Ethernet's, 14 bytes are its header's (drivers/net/tun.c). */
+const mtuLimits = { min: 68, max: 65521 };
 
 export const tap = definePlugin<Confs["tap"], TapPlan>({
   type: "tap",
@@ -27,8 +31,9 @@ export const tap = definePlugin<Confs["tap"], TapPlan>({
 
   read({ attachment: { args }, conf }) {
     refuseContext(conf.selinuxContext);
+    refuseMtu(conf.mtu, mtuLimits);
     const { mac: configured, runtimeConfig } = conf;
-    const mac = requestedMac({ configured, args, runtimeConfig: runtimeConfig?.mac, stronger: "args" });
+    const mac = requestedEthernetMac({ configured, args, runtimeConfig: runtimeConfig?.mac, stronger: "args" });
     return tapLink(conf, mac);
   },
 

@@ -12,16 +12,21 @@ import type { Interface, Result } from "../../cni/index.ts";
 import { allVersions, CniError, code, confSchema, parseJsonObject } from "../../cni/index.ts";
 import type { Link, LinkChanges, Namespace } from "../../kernel/index.ts";
 import { definePlugin } from "../contract/define.ts";
+import { hasErrno } from "../contract/errno.ts";
 import type { AddContext } from "../contract/plugin.ts";
 import { throwAll } from "../contract/several-errors.ts";
 import { chainedResult } from "../interface/chained.ts";
 import { broken, requirePrevResult } from "../interface/check.ts";
+import type { AskedMac } from "../interface/mac.ts";
+import { bytesOfMac, refuseUnfitMac } from "../interface/mac.ts";
 import type { LinkSettings, SysctlSetting } from "./settings.ts";
-import { linkSettings, presentSettings, refuseForbidden, sysctlSettings } from "./settings.ts";
+import { linkSettings, presentSettings, refuseForbidden, sysctlSettings, tunedMac } from "./settings.ts";
 
 interface TuningPlan {
   readonly sysctls: readonly SysctlSetting[];
+  /** The MAC as typed. */
   readonly link: LinkSettings;
+  readonly mac: AskedMac | undefined;
   readonly dataDir: string;
 }
 
@@ -38,24 +43,26 @@ export const tuning = definePlugin({
   read({ attachment: { ifName, args }, conf, trusted }): TuningPlan {
     refuseForeignDirectory(conf.dataDir, trusted);
     const dataDir = dataDirOf(conf, trusted);
-    return { sysctls: sysctlSettings(conf, ifName), link: linkSettings(conf, args), dataDir };
+    const mac = tunedMac(conf, args);
+    return { sysctls: sysctlSettings(conf, ifName), link: linkSettings(conf, args), mac, dataDir };
   },
 
   async add({ attachment, network, plan, prevResult }, context) {
     const { container, undo } = context;
     const list = plan.sysctls.length === 0 ? undefined : context.readTextIfPresent(allowlist);
     if (list !== undefined) refuseForbidden(plan.sysctls, list, allowlist);
-    const result = chainedResult(prevResult, "tuning", network);
+    const result = chainedResult(prevResult, "tuning", network), isLeft = Object.keys(plan.link).length === 0;
+    const link = isLeft ? undefined : container.links.get(attachment.ifName);
+    if (plan.mac !== undefined && link?.mac !== undefined) refuseUnfitMac(plan.mac, bytesOfMac(link.mac));
     for (const one of plan.sysctls) setSysctl(container, one, undo);
-    if (Object.keys(plan.link).length === 0) return result;
-    const link = container.links.get(attachment.ifName),
-      files = context.attachmentFiles(plan.dataDir);
+    if (link === undefined) return result;
+    const files = context.attachmentFiles(plan.dataDir);
     const before = presentSettings(link, plan.link);
     // The reference's note, and whose it is.
     files.save(attachment, JSON.stringify({ ...before, network }, null, 1));
     undo.add(`forget what interface "${link.name}" was like`, () => files.remove(attachment));
     undo.add(`give interface "${link.name}" its settings back`, () => restore(container, link.index, before));
-    for (const change of changesTo(plan.link)) container.links.set(link.index, change);
+    for (const change of changesTo(wantedOf(plan))) container.links.set(link.index, change);
     return plan.link.mac === undefined ? result : withMac(result, attachment.ifName, plan.link.mac);
   },
 
@@ -79,7 +86,7 @@ export const tuning = definePlugin({
     }
     const link = container.links.find(ifName);
     if (link === undefined) throw broken(`Cannot find interface "${ifName}": it is gone`);
-    requireSettings(link, plan.link);
+    requireSettings(link, wantedOf(plan));
   },
 
   async gc({ conf, network, trusted, validAttachments }, { attachmentFiles }) {
@@ -106,15 +113,41 @@ function dataDirOf({ dataDir = "" }: { readonly dataDir?: string }, trusted: boo
 }
 
 function setSysctl(container: Namespace, { key, file, value }: SysctlSetting, undo: AddContext["undo"]): void {
-  const before = container.sysctl.get(file);
-  container.sysctl.set(file, value);
-  undo.add(`set sysctl ${key} back`, () => container.sysctl.set(file, before));
+  try {
+    const before = container.sysctl.get(file);
+    container.sysctl.set(file, value);
+    undo.add(`set sysctl ${key} back`, () => container.sysctl.set(file, before));
+  } catch (error) {
+    const [, is, expected] = sysctlRefusals.find(([errno]) => hasErrno(error, errno)) ?? [];
+    if (is === undefined) throw error;
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot set sysctl ${JSON.stringify(key)} to ${JSON.stringify(value)}: ${is}, expected ${expected}`,
+      { cause: error },
+    );
+  }
+}
+
+/** What the kernel says to a sysctl that is wrong, in words. */
+const sysctlRefusals = [
+  ["ENOENT", "this kernel has none of that name", "one that it has"],
+  ["ENOTDIR", "a part of its name is a sysctl itself", "one that the kernel has"],
+  ["EISDIR", "it is a directory of sysctls", "one of those in it"],
+  ["EINVAL", "the kernel does not take that value (EINVAL)", "one of its values"],
+  ["ERANGE", "the kernel does not take that value (ERANGE)", "one of its values"],
+  ["EACCES", "it can only be read, or only be written", "one that can be set"],
+  ["EPERM", "it may not be written in this network namespace", "one that can be set"],
+] as const;
+
+/** What the link is to be, its MAC as the kernel prints it. */
+function wantedOf({ link, mac }: TuningPlan): LinkSettings {
+  return mac === undefined ? link : { ...link, mac: mac.mac };
 }
 
 /** One request each, in the reference's order: the kernel may refuse one of them alone. */
 function changesTo({ mac, promisc, mtu, allmulti, txQLen }: LinkSettings): readonly LinkChanges[] {
   return [
-    ...(mac === undefined ? [] : [{ mac: mac.toLowerCase() }]),
+    ...(mac === undefined ? [] : [{ mac }]),
     ...(promisc === undefined ? [] : [{ promiscuous: promisc }]),
     ...(mtu === undefined ? [] : [{ mtu }]),
     ...(allmulti === undefined ? [] : [{ allMulticast: allmulti }]),
@@ -149,7 +182,8 @@ function noted(text: string): LinkSettings | undefined {
   try {
     const { mac, promisc, mtu, allmulti, txQLen } = parseJsonObject(text, "the note");
     return {
-      ...(typeof mac === "string" && mac !== "" ? { mac } : {}), ...(typeof promisc === "boolean" ? { promisc } : {}),
+      ...(typeof mac === "string" && mac !== "" ? { mac: mac.toLowerCase() } : {}),
+      ...(typeof promisc === "boolean" ? { promisc } : {}),
       ...(typeof mtu === "number" && mtu > 0 ? { mtu } : {}), ...(typeof allmulti === "boolean" ? { allmulti } : {}),
       ...(typeof txQLen === "number" ? { txQLen } : {}),
     };
@@ -168,7 +202,7 @@ function withMac(result: Result, ifName: string, mac: string): Result {
 
 function requireSettings(link: Link, wanted: LinkSettings): void {
   const present = { ...presentSettings(link, wanted), promisc: link.promiscuity > 0 };
-  const all = { promisc: false, ...wanted, ...(wanted.mac === undefined ? {} : { mac: wanted.mac.toLowerCase() }) };
+  const all = { promisc: false, ...wanted };
   for (const key of ["mac", "promisc", "mtu", "allmulti", "txQLen"] as const) {
     if (!(key in all) || all[key] === present[key]) continue;
     throw broken(

@@ -1,6 +1,7 @@
 import { CniError, code, parseArgs } from "../../cni/index.ts";
 import type { Link } from "../../kernel/index.ts";
-import { parseMacOf } from "../interface/mac.ts";
+import type { AskedMac } from "../interface/mac.ts";
+import { argsKey, parseMacOf } from "../interface/mac.ts";
 
 /** What a link can be tuned to, by the reference's names; absent is left as it is. */
 export interface LinkSettings {
@@ -29,18 +30,33 @@ export interface SysctlSetting {
  * The settings of the link: those of `args.cni` go before the configuration's; of MACs, the runtime's before that of
  * CNI_ARGS, and `args.cni.mac` before all.
  *
- * @throws CniError 4 for CNI_ARGS that cannot be read, 7 for a MAC that is none
+ * @throws CniError 4 for CNI_ARGS that cannot be read
  */
 export function linkSettings(conf: TuningConf, args: string): LinkSettings {
-  const asked = conf.args?.cni ?? {}, fromArgs = parseArgs(args, ["MAC"]).MAC ?? "";
-  const mac = [asked.mac, conf.runtimeConfig?.mac, fromArgs, conf.mac].find((one) => one !== undefined && one !== "");
-  if (mac !== undefined) parseMacOf("mac", mac, mac === fromArgs ? code.invalidEnvironment : code.invalidConfig);
+  const asked = conf.args?.cni ?? {}, mac = macSource(conf, args)?.text;
   const promisc = asked.promisc ?? conf.promisc ?? false, mtu = asked.mtu ?? conf.mtu ?? 0;
   const allmulti = asked.allmulti ?? conf.allmulti, txQLen = asked.txQLen ?? conf.txQLen;
   return {
     ...(mac === undefined ? {} : { mac }), ...(promisc ? { promisc } : {}), ...(mtu === 0 ? {} : { mtu }),
     ...(allmulti === undefined ? {} : { allmulti }), ...(txQLen === undefined ? {} : { txQLen }),
   };
+}
+
+/** The MAC that is asked for, as the kernel prints it, and by which key; undefined when there is none. */
+export function tunedMac(conf: TuningConf, args: string): AskedMac | undefined {
+  const source = macSource(conf, args);
+  if (source === undefined) return undefined;
+  const { key, text } = source;
+  return { key, mac: parseMacOf(key, text, key === argsKey ? code.invalidEnvironment : code.invalidConfig) };
+}
+
+function macSource(conf: TuningConf, args: string): { readonly key: string; readonly text: string } | undefined {
+  const sources = [
+    ["args.cni.mac", conf.args?.cni?.mac], ["runtimeConfig.mac", conf.runtimeConfig?.mac],
+    [argsKey, parseArgs(args, ["MAC"]).MAC], ["mac", conf.mac],
+  ] as const;
+  const [key, text = ""] = sources.find(([, text = ""]) => text !== "") ?? [];
+  return key === undefined ? undefined : { key, text };
 }
 
 /** Of what will be changed, what it is now. */
@@ -61,14 +77,17 @@ export function presentSettings(link: Link, wanted: LinkSettings): LinkSettings 
 export function sysctlSettings(conf: TuningConf, ifName: string): readonly SysctlSetting[] {
   const merged = { ...conf.sysctl, ...conf.args?.cni?.sysctl };
   return Object.entries(merged).map(([key, value]) => {
+    // The kernel is told nothing by it, and says that all is well.
+    if (value === "") throw refused(key, "its value is empty, expected one");
     // What would lead up (..) has become slashes by then, and no interface is called so.
     const file = key.replaceAll(".", "/").replace("IFNAME", () => ifName).replace(/\/+/g, "/").replace(/^\/|\/$/g, "");
     if (file.startsWith("net/") && !/[\0\n]/.test(file)) return { key, file, value };
-    throw new CniError(
-      code.invalidConfig,
-      `Cannot set sysctl ${JSON.stringify(key)}: /proc/sys/${file} is not the container's own, expected one below net`,
-    );
+    throw refused(key, `/proc/sys/${file} is not the container's own, expected one below net`);
   });
+}
+
+function refused(key: string, is: string): CniError {
+  return new CniError(code.invalidConfig, `Cannot set sysctl ${JSON.stringify(key)}: ${is}`);
 }
 
 /**
@@ -85,10 +104,7 @@ export function refuseForbidden(settings: readonly SysctlSetting[], list: string
     .map((line) => expression(line, path));
   const forbidden = settings.find(({ key }) => !allowed.some((pattern) => pattern.test(key)));
   if (forbidden === undefined) return;
-  throw new CniError(
-    code.invalidConfig,
-    `Cannot set sysctl ${JSON.stringify(forbidden.key)}: ${path} does not allow it`,
-  );
+  throw refused(forbidden.key, `${path} does not allow it`);
 }
 
 function expression(line: string, path: string): RegExp {

@@ -7,12 +7,16 @@
  * STATUS whether the master is there.
  * Refuses (7) an MTU above the master's, and to be without IPAM.     Source: linux/if_link.h, IFLA_VLAN_*
  */
-import { allVersions, confSchema } from "../../cni/index.ts";
+import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
 import { definePlugin } from "../contract/define.ts";
+import { hasErrno } from "../contract/errno.ts";
 import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
-import { findMaster, linkOn, refuseMissingMaster, refuseMtuAbove } from "../interface/master.ts";
+import type { Master } from "../interface/master.ts";
+import {
+  findMaster, linkOn, refusedOn, refuseMissingMaster, refuseMtuAbove, shownOnMaster,
+} from "../interface/master.ts";
 
 export const vlan = definePlugin({
   type: "vlan",
@@ -24,7 +28,8 @@ export const vlan = definePlugin({
     const master = findMaster(conf, context);
     refuseMtuAbove(master.link, conf.mtu);
     const info = { kind: "vlan", id: conf.vlanId ?? 0 } as const;
-    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context);
+    const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context, (refusal) => (
+      hasErrno(refusal, "EEXIST") ? takenVlan(info.id, master, refusal) : refusedOn(master, refusal)));
     const result = await attachInterface({ link, attachment, ipam }, context);
     return { ...result, dns: conf.dns ?? {} };
   },
@@ -47,3 +52,14 @@ export const vlan = definePlugin({
       throw broken(`Cannot accept interface "${name}": its MTU is ${mtu}, expected ${conf.mtu}`);
   },
 });
+
+/** A link has each of its VLANs once, whatever network namespace it is in. */
+function takenVlan(id: number, master: Master, cause: unknown): CniError {
+  const holder = shownOnMaster(master, ({ info }) => info?.kind === "vlan" && (info.id ?? 0) === id);
+  return new CniError(
+    code.invalidConfig,
+    `Cannot use vlanId ${id}: master "${master.link.name}" has that VLAN already, as ` +
+      `${holder ?? "a link of another network namespace"}, expected another VLAN or master`,
+    { cause },
+  );
+}

@@ -10,7 +10,9 @@
 import { CniError, code, confSchema, versionsFrom } from "../../cni/index.ts";
 import type { KernelRoute, Link, LinkAddress, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
-import { formatPrefix, hostPrefix, isGlobalUnicast, isLinkLocalUnicast, samePrefix } from "../../net/index.ts";
+import {
+  formatPrefix, hostPrefix, interfaceNameProblem, isGlobalUnicast, isInterfaceName, isLinkLocalUnicast, samePrefix,
+} from "../../net/index.ts";
 import { RT_TABLE_MAIN, RTN_UNICAST } from "../../netlink/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { AddContext } from "../contract/plugin.ts";
@@ -24,6 +26,14 @@ export const vrf = definePlugin({
   schema: confSchema("vrf"),
   ipam: "none",
   isChained: true,
+
+  read({ conf: { vrfname }, attachment: { ifName } }) {
+    const problem = interfaceNameProblem(vrfname)
+      ?? (vrfname === ifName ? "the interface itself has that name, expected another" : undefined);
+    if (problem !== undefined)
+      throw new CniError(code.invalidConfig, `Cannot use vrfname ${JSON.stringify(vrfname)}: ${problem}`);
+    return undefined;
+  },
 
   async add({ attachment: { ifName }, conf: { vrfname, table = 0 }, network, prevResult }, context) {
     const result = chainedResult(prevResult, "vrf", network);
@@ -40,7 +50,7 @@ export const vrf = definePlugin({
   },
 
   async del({ attachment: { ifName }, conf: { vrfname = "" } }, { containerIfPresent: container, teardown }) {
-    const vrfLink = vrfname === "" ? undefined : container?.links.find(vrfname);
+    const vrfLink = isInterfaceName(vrfname) ? container?.links.find(vrfname) : undefined;
     if (container === undefined || vrfLink?.kind !== "vrf") return;
     const member = container.links.find(ifName);
     if (member?.master === vrfLink.index) container.links.set(member.index, { master: 0 });

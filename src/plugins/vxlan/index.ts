@@ -18,7 +18,7 @@ import { attachInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
-import { requestedMac } from "../interface/mac.ts";
+import { requestedEthernetMac } from "../interface/mac.ts";
 import { createVeth, waitUntilUp } from "../interface/veth.ts";
 import type { VxlanConf, VxlanSettings } from "./conf.ts";
 import { linkNames, vxlanSettings } from "./conf.ts";
@@ -46,7 +46,7 @@ export const vxlan = definePlugin<VxlanConf, VxlanPlan>({
   read({ attachment, conf, network }, handles) {
     refuseLongName(network);
     const settings = vxlanSettings(conf);
-    const mac = requestedMac({
+    const mac = requestedEthernetMac({
       configured: conf.args?.cni?.mac, args: attachment.args, runtimeConfig: conf.runtimeConfig?.mac,
       stronger: "configured",
     });

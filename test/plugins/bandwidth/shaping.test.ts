@@ -12,7 +12,7 @@ for (const [rate, burst, expected] of [
   [8, 8, { rate: 1n, limitBytes: 1, bufferTicks: 15_625_000 }],
   [8000, 80, { rate: 1000n, limitBytes: 35, bufferTicks: 156_250 }],
   [1, 8, { rate: 1n, limitBytes: 1, bufferTicks: 15_625_000 }],
-  [8e12, 8000, { rate: 1_000_000_000_000n, limitBytes: 2 ** 32 - 1, bufferTicks: 0 }],
+  [8e12, 8e6, { rate: 1_000_000_000_000n, limitBytes: 2 ** 32 - 1, bufferTicks: 15 }],
 ] as const) {
   limits(`of ${rate} bit/s with ${burst} bits is ${String(expected.rate)} B/s`, () => {
     const { ingress, egress } = shapingOf({ ingressRate: rate, ingressBurst: burst }, undefined);
@@ -21,6 +21,16 @@ for (const [rate, burst, expected] of [
   });
 }
 
+limits("has to hold a byte for as long as the kernel's clock can tell", () => {
+  for (const [rate, burst, expected] of [
+    [8e6, 1, /ingressBurst is 1 bits beside ingressRate 8000000, expected at least 16 bits at that rate$/],
+    [8, 7, /expected at least 8 bits/], [24, 8, /expected at least 16 bits/], [8e12, 8000, /expected at least 8000000/],
+    [2 ** 53 - 1, 8e5, /expected at least 9007199256 bits/],
+  ] as const) {
+    const message = throws(() => shapingOf({ ingressRate: rate, ingressBurst: burst }, undefined), 7).message;
+    assert.match(message, expected);
+  }
+});
 limits("may hold what 32 bits hold of bytes, and no more", () => {
   const burst = (bits: number) => shapingOf({ egressRate: 8e9, egressBurst: bits }, undefined).egress;
   assert.is(burst(2 ** 35 - 16)?.limitBytes, 2 ** 32 - 1);

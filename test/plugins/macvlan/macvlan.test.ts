@@ -166,7 +166,7 @@ kernel("a MAC that is in use on the master is refused, naming both and who has i
   const mac = "02:00:00:00:00:21", other = makeNetns();
   await add(driven({ mac }, { netns: other.path }));
   assert.is((await rejects(add(driven({ mac })), code.invalidConfig)).message, 'Cannot set interface "eth0" up: master ' +
-    `"up0" has MAC ${mac} in use by a macvlan link of another network namespace, expected another MAC`);
+    `"up0" has MAC ${mac} in use by link "eth0" of network namespace "${other.path}", expected another MAC`);
   const own = ipJson("link show up0")[0].address;
   assert.match((await rejects(add(driven({ mac: own })), code.invalidConfig)).message,
     new RegExp(`master "up0" has MAC ${own} in use by link "up0"`));

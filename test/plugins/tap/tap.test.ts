@@ -116,4 +116,17 @@ kernel("a failure at any step leaves links, addresses and reservations as before
   assert.ok(await failures(driven({ bridge: "br1", mtu: 1400 }), () => kernelState(netns)) > 4);
 });
 
+kernel("a MAC longer than the link's is refused by its key, not cut", async () => {
+  const long = "02:00:00:00:00:00:00:01";
+  for (const [conf, args, key] of [
+    [{ mac: long }, "", "mac"], [{ mac: `${long}:${long}:01:02:03:04` }, "", "mac"],
+    [{ runtimeConfig: { mac: long } }, "", "runtimeConfig.mac"], [{}, `MAC=${long}`, "CNI_ARGS MAC"],
+  ] as const) {
+    const one = driven(conf, { args });
+    assert.match((await rejects(add(one), code.invalidConfig)).message, `Cannot use ${key}: 02:00`);
+    assert.equal(ipJson("link show", netns).map(({ ifname }) => ifname), ["lo"]);
+    await del(one);
+  }
+});
+
 kernel.run();

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { code, parseJson } from "../../../src/cni/index.ts";
-import { linkSettings, refuseForbidden, sysctlSettings } from "../../../src/plugins/tuning/settings.ts";
+import { linkSettings, refuseForbidden, sysctlSettings, tunedMac } from "../../../src/plugins/tuning/settings.ts";
 import { throws } from "../../helpers/errors.ts";
 
 const link = suite("linkSettings");
@@ -22,8 +22,17 @@ link("takes what args.cni says before the configuration's own, false and 0 inclu
 });
 link("leaves alone what nobody names", () => assert.equal(linkSettings({ promisc: false, mtu: 0 }, ""), {}));
 link("refuses a MAC that is none, by whose it is", () => {
-  throws(() => linkSettings({ mac: "x" }, ""), code.invalidConfig);
-  throws(() => linkSettings({}, "MAC=x"), code.invalidEnvironment);
+  for (const [key, conf, args] of [
+    ["mac", { mac: "x" }, ""], ["runtimeConfig.mac", { mac: a, runtimeConfig: { mac: "x" } }, ""],
+    ["args.cni.mac", { mac: a, args: { cni: { mac: "x" } } }, `MAC=${b}`],
+  ] as const) {
+    assert.match(throws(() => tunedMac(conf, args), code.invalidConfig).message, `Cannot use ${key}: "x" is no MAC`);
+  }
+  assert.match(throws(() => tunedMac({ mac: a }, "MAC=x"), code.invalidEnvironment).message, "Cannot use CNI_ARGS MAC");
+});
+link("gives the MAC as the kernel prints it, however it is written", () => {
+  assert.equal(tunedMac({ mac: "02-00-00-00-00-0A" }, ""), { key: "mac", mac: a });
+  assert.is(tunedMac({}, ""), undefined);
 });
 link.run();
 

@@ -187,6 +187,38 @@ kernel("DEL says what it could not give back, and keeps the note", async () => {
   assert.ok(existsSync(backup()));
 });
 
+for (const [key, value, is] of [
+  ["net.ipv4.conf.IFNAME.arp_notify", "abc", /to "abc": the kernel does not take that value \(EINVAL\)/],
+  ["net.ipv4.conf.IFNAME.arp_notify", "", /^Cannot set sysctl ".*arp_notify": its value is empty, expected one$/],
+  ["net.ipv4.conf", "1", /: it is a directory of sysctls, expected one of those in it/],
+  ["net.ipv4.conf.IFNAME.nothing", "1", /: this kernel has none of that name/],
+  ["net.ipv4.ip_forward.x", "1", /: a part of its name is a sysctl itself/],
+  ["net.ipv4.route.flush", "1", /^Cannot set sysctl "net\.ipv4\.route\.flush" to "1": it can only be read, or only be/],
+] as const) {
+  kernel(`a sysctl that cannot be ${JSON.stringify(value)} is refused by its name: ${key}`, async () => {
+    const all = { "net.ipv4.conf.all.log_martians": "1", [key]: value };
+    const before = netns.exec("cat", "/proc/sys/net/ipv4/conf/all/log_martians");
+    const { message } = await rejects(add(driven({ mtu: 1400, sysctl: all })), code.invalidConfig);
+    assert.match(message, is);
+    assert.is(netns.exec("cat", "/proc/sys/net/ipv4/conf/all/log_martians"), before);
+    assert.not.ok(existsSync(backup()));
+  });
+}
+
+kernel("a MAC that the interface has no room for is refused by its key before anything is set", async () => {
+  const long = "02:00:00:00:00:00:00:01", sysctl = { "net.ipv4.conf.all.log_martians": "1" };
+  for (const [conf, args, key] of [
+    [{ mac: long }, "", "mac"], [{ runtimeConfig: { mac: long } }, "", "runtimeConfig.mac"],
+    [{}, `MAC=${long}`, "CNI_ARGS MAC"], [{ args: { cni: { mac: "01:00:5e:00:00:01" } } }, "", "args.cni.mac"],
+  ] as const) {
+    const before = kernelState(netns);
+    const { message } = await rejects(add(driven({ ...conf, sysctl }, { args })), code.invalidConfig);
+    assert.match(message, `Cannot use ${key}: `);
+    assert.equal(kernelState(netns), before);
+    assert.is(netns.exec("cat", "/proc/sys/net/ipv4/conf/all/log_martians"), "0\n");
+  }
+});
+
 kernel("a failure at any step leaves the interface and its sysctls as before", async () => {
   const conf = { mac, mtu: 1400, promisc: true, sysctl: { "net.ipv4.conf.all.log_martians": "1" } };
   const state = () => [kernelState(netns), existsSync(backup())];

@@ -9,7 +9,7 @@ import { add, check, del, reservations, status } from "../../helpers/handles.ts"
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
 
-const kernel = kernelSuite("vlan", import.meta.url, { needs: ["vlan"] });
+const kernel = kernelSuite("vlan", import.meta.url, { needs: ["vlan", "dummy"] });
 
 let netns: TestNetns;
 kernel.before.each(() => {
@@ -33,6 +33,21 @@ const ipam = { type: "test", addresses: [{ address: "10.1.2.3/24", gateway: "10.
 function driven(conf: object, more: Partial<Driven> = {}): Driven {
   return { plugin: vlan, netns: netns.path, conf: { master: "up0", vlanId: 1234, ipam, ...conf }, ...more };
 }
+
+kernel("a VLAN that the master has already is refused, naming who has it", async () => {
+  const other = makeNetns();
+  await add(driven({}, { netns: other.path }));
+  const message = async (): Promise<string> => (await rejects(add(driven({})), code.invalidConfig)).message;
+  assert.is(await message(), 'Cannot use vlanId 1234: master "up0" has that VLAN already, as link "eth0" of network ' +
+    `namespace "${other.path}", expected another VLAN or master`);
+  await del(driven({}, { netns: other.path }));
+  run("ip", "link", "add", "up0.1234", "link", "up0", "type", "vlan", "id", "1234");
+  assert.match(await message(), /already, as link "up0\.1234", expected/);
+  netns.exec("ip", "link", "add", "eth0", "type", "dummy");
+  assert.match(await message(), /^Cannot create interface "eth0" in .*: the container has one of that name already$/);
+  assert.is(reservations.size, 0);
+  other.remove();
+});
 
 const names = (where?: TestNetns): string[] => ipJson("link show", where).map((one) => one.ifname).sort();
 
