@@ -23,7 +23,18 @@ export function explain(errors: readonly SchemaError[]): string {
     return `${pathText([...path, String(error.params["additionalProperty"])])} is unknown, expected ` +
       `${known.length === 0 ? "no keys" : orList(known)}`;
   }
-  return `${pathText(path)} is ${short(error.data)}, expected ${expected(error.parentSchema, error.keyword)}`;
+  return tooMany(error, path) ??
+    `${pathText(path)} is ${short(error.data)}, expected ${expected(error.parentSchema, error.keyword)}`;
+}
+
+/** A list or a map beyond its bound: how many there are, and how many are taken. */
+function tooMany({ keyword, data, parentSchema }: SchemaError, path: readonly string[]): string | undefined {
+  if (keyword === "maxItems" && Array.isArray(data))
+    return `${pathText(path)} has ${data.length} entries, expected at most ${String(parentSchema["maxItems"])}`;
+  if (keyword === "maxProperties" && isJsonObject(data))
+    return `${pathText(path)} has ${Object.keys(data).length} keys, expected at most ` +
+      String(parentSchema["maxProperties"]);
+  return undefined;
 }
 
 /** The steps of a JSON pointer: `/ipam/routes/0` is ipam, routes, 0. */

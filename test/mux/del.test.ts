@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import { add, check, del } from "../../src/mux/index.ts";
+import { loadResult, loadScratch, saveResult, saveScratch } from "../../src/store/index.ts";
 import { rejects } from "../helpers/errors.ts";
 import type { Bench } from "../helpers/multiplexer.ts";
 import { openBench } from "../helpers/multiplexer.ts";
@@ -77,4 +78,24 @@ deleting("keeps telling of a network whose file or cluster network it was, when 
   await del(bench.command({ clusterNetwork: "lan" }, { verb: "DEL" }));
   assert.equal(left(), []);
 });
+const withoutScratch = (): void => unlinkSync(join(bench.cniDir, "c1"));
+const withoutCache = (): void => unlinkSync(join(bench.cniDir, "results/net-one-c1-eth0"));
+for (const [where, lose] of [["scratch file", withoutCache], ["cache", withoutScratch]] as const) {
+  deleting(`takes away a network of more plugins than are attached today, which is in the ${where}`, async () => {
+    const one = { delegates: [single("one")] };
+    await add(bench.command(one));
+    const plugins = Array.from({ length: 101 }, () => ({ type: "one" }));
+    const confText = JSON.stringify({ cniVersion: "1.0.0", name: "net-one", plugins });
+    const key = { networkName: "net-one", containerId: "c1", ifName: "eth0" };
+    const scratch = loadScratch(bench.cniDir, key), cached = loadResult(bench.cniDir, key);
+    assert.ok(scratch && cached);
+    const delegates = scratch.delegates.map((delegate) => ({ ...delegate, confText, list: true }));
+    saveScratch(bench.cniDir, key, { ...scratch, delegates });
+    saveResult(bench.cniDir, { ...cached, confText });
+    lose();
+    bench.calls.length = 0;
+    await del(bench.command(one, { verb: "DEL" }));
+    assert.equal([bench.story().filter((call) => call === "DEL one eth0").length, left()], [101, []]);
+  });
+}
 deleting.run();

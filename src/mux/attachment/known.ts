@@ -163,6 +163,7 @@ function fromCache(
     const delegate = parseDelegate(parseJson(confText, subject), {
       subject,
       defaultVersion: conf.cniVersion,
+      attached: true,
       trusted,
     });
     const attachment = {

@@ -49,6 +49,8 @@ export interface DelegateSource {
   readonly fromFile?: boolean;
   /** Absent: somebody with rights in one namespace of a cluster may have written it. */
   readonly trusted?: boolean;
+  /** It was attached as it stands: what an earlier release took can be taken away, however long it is. */
+  readonly attached?: true;
   /** Absent: the CNI name. */
   readonly displayName?: string;
   readonly requests?: ScratchRequests;
@@ -73,7 +75,7 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
     : finishNetwork(parseNetworkList(json, subject), [], subject);
   const network = { ...parsed, cniVersion: parsed.cniVersion || (single ? impliedVersion : defaultVersion) };
   requireNetworkName(network.name);
-  if (network.plugins.length > pluginsMax)
+  if (network.plugins.length > pluginsMax && source.attached !== true)
     throw refusal(subject, `plugins has ${network.plugins.length} entries, expected at most ${pluginsMax}`);
   const problem = network.plugins.map(nestingProblem).find((one) => one !== undefined);
   if (problem !== undefined) throw refusal(subject, problem);
@@ -106,6 +108,7 @@ export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: stri
     ...parseDelegate(json, {
       subject: "the scratch file",
       defaultVersion,
+      attached: true,
       displayName,
       fromFile,
       trusted,

@@ -247,7 +247,7 @@ linting("keeps namespaces apart when asked, or when the multiplexer among the fi
 
 for (const [title, file, json, expected] of [
   ["a key of the multiplexer", "00.conf", { name: "pods", type: "polynic", cniVersion: "1.0.0", delegates: {} },
-    ["error: delegates: it is {}, expected a list of at most 1000 network configurations"]],
+    ["error: delegates: it is {}, expected a list of network configurations"]],
   ["a multiplexer without networks", "00.conf", { name: "pods", type: "polynic", cniVersion: "1.0.0" },
     ["error: neither delegates nor clusterNetwork is set, expected one of them"]],
   ["a network inside the multiplexer", "00.conf", { name: "pods", type: "polynic", cniVersion: "1.0.0",

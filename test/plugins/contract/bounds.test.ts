@@ -1,4 +1,5 @@
-// Values that the kernel's format has no room for: refused with their key before anything is touched.
+// Values that the kernel's format has no room for, and lists that are too long: refused with their key before anything
+// is touched.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { code } from "../../../src/cni/index.ts";
@@ -28,7 +29,34 @@ const rows: readonly (readonly [type: string, conf: object, words: string])[] = 
   ["bridge", { ipam: { type: "host-local", subnet: "10.1.0.0/16", dataDir: "a\0b" } }, "ipam.dataDir is"],
   ["bridge", { ipam: { type: "host-local", subnet: "10.1.0.0/16", resolvConf: "a\0b" } }, "ipam.resolvConf is"],
 ];
-for (const [type, conf, words] of rows) {
+
+const many = <T>(count: number, entry: T): readonly T[] => Array.from({ length: count }, () => entry);
+const keys = <T>(count: number, value: T): object =>
+  Object.fromEntries(many(count, value).map((one, i) => [`k${i}`, one]));
+const statically = (more: object): object =>
+  ({ ipam: { type: "static", addresses: [{ address: "10.1.2.3/24" }] }, ...more });
+const mapping = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
+const lists: readonly (readonly [type: string, conf: object, words: string])[] = [
+  ["bridge", { ipam: { type: "static", addresses: many(4097, { address: "10.1.2.3/24" }) } },
+    "ipam.addresses has 4097 entries, expected at most 4096"],
+  ["bridge", statically({ args: { cni: { ips: many(4097, "10.1.2.3/24") } } }),
+    "args.cni.ips has 4097 entries, expected at most 4096"],
+  ["bridge", statically({ runtimeConfig: { ips: many(4097, "10.1.2.3/24") } }),
+    "runtimeConfig.ips has 4097 entries, expected at most 4096"],
+  ["bridge", { ipam: { type: "static", routes: many(65_537, { dst: "10.9.0.0/16" }) } },
+    "ipam.routes has 65537 entries, expected at most 65536"],
+  ["macvlan", { dns: { nameservers: many(4097, "10.1.2.1") } },
+    "dns.nameservers has 4097 entries, expected at most 4096"],
+  ["ptp", { dns: { search: many(4097, "a") } }, "dns.search has 4097 entries, expected at most 4096"],
+  ["vlan", { master: "a", dns: { options: many(4097, "a") } }, "dns.options has 4097 entries, expected at most 4096"],
+  ["dummy", { capabilities: keys(1001, true) }, "capabilities has 1001 keys, expected at most 1000"],
+  ["tuning", { sysctl: keys(4097, "1") }, "sysctl has 4097 keys, expected at most 4096"],
+  ["tuning", { args: { cni: { sysctl: keys(4097, "1") } } }, "args.cni.sysctl has 4097 keys, expected at most 4096"],
+  ["portmap", { conditionsV4: many(4097, "a") }, "conditionsV4 has 4097 entries, expected at most 4096"],
+  ["portmap", { runtimeConfig: { portMappings: many(32_769, mapping) } },
+    "runtimeConfig.portMappings has 32769 entries, expected at most 32768"],
+];
+for (const [type, conf, words] of [...rows, ...lists]) {
   bounds(`${type}: ${words}`, async () => {
     const plugin = builtIn.get(type);
     assert.ok(plugin);
