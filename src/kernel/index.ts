@@ -16,7 +16,7 @@ export { factsOfAddress } from "./rtnetlink/whole-addresses.ts";
 export type { WholeRoute } from "./rtnetlink/whole-routes.ts";
 export { factsOfRoute, relinked } from "./rtnetlink/whole-routes.ts";
 export type { NftRule, Nftables, WholeNftRule } from "./netfilter/nftables.ts";
-export type { OriginalPort } from "./netfilter/conntrack.ts";
+export type { OriginalPorts } from "./netfilter/conntrack.ts";
 export { udpPortFilter } from "./packet-filter.ts";
 export type { PacketSocket, ReceivedPacket } from "./packet-socket.ts";
 export type { LinkInfo, LinkKind, LinkSettings, TokenBucket } from "../netlink/index.ts";

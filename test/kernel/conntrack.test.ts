@@ -5,7 +5,7 @@ import { NetlinkSocket } from "../../src/kernel/socket.ts";
 import { NETLINK_NETFILTER } from "../../src/kernel/transport.ts";
 import { attempt, kernelSuite, run } from "../helpers/netns.ts";
 
-const deletion = kernelSuite("conntrack deleteByOriginalPort", import.meta.url);
+const deletion = kernelSuite("conntrack deleteByOriginalPorts", import.meta.url);
 
 function open(): Conntrack {
   const socket = NetlinkSocket.open(NETLINK_NETFILTER);
@@ -41,11 +41,11 @@ deletion("takes the entries of family, protocol and original port and no others"
   assert.is(connections().length, 6);
 
   const conntrack = open();
-  assert.is(conntrack.deleteByOriginalPort({ family: 4, protocol: 17, destinationPort: 53 }), 2);
+  assert.is(conntrack.deleteByOriginalPorts({ family: 4, protocol: 17, destinationPorts: new Set([53]) }), 2);
   assert.equal(connections(), ["tcp 10.0.0.1 1000 53", "udp 10.0.0.1 1000 54", "udp 10.0.0.1 53 1000",
     "udp fd00::1 1000 53"]);
-  assert.is(conntrack.deleteByOriginalPort({ family: 6, protocol: 17, destinationPort: 53 }), 1);
-  assert.is(conntrack.deleteByOriginalPort({ family: 4, protocol: 6, destinationPort: 53 }), 1);
+  assert.is(conntrack.deleteByOriginalPorts({ family: 6, protocol: 17, destinationPorts: new Set([53]) }), 1);
+  assert.is(conntrack.deleteByOriginalPorts({ family: 4, protocol: 6, destinationPorts: new Set([53]) }), 1);
   assert.equal(connections(), ["udp 10.0.0.1 1000 54", "udp 10.0.0.1 53 1000"]);
 });
 
@@ -57,18 +57,25 @@ deletion("takes only what was translated, to one address or to any, where that i
   mapped("10.0.0.2", "10.1.0.5");
   mapped("10.0.0.3", "10.1.0.6");
   mapped("10.0.0.4", "10.1.0.5");
-  const port = { family: 4, protocol: 17, destinationPort: 53 } as const;
+  const port = { family: 4, protocol: 17, destinationPorts: new Set([53]) } as const;
   const translatedTo = { family: 4, bytes: Uint8Array.of(10, 1, 0, 5) } as const;
-  assert.is(open().deleteByOriginalPort({ ...port, translatedTo }), 2);
+  assert.is(open().deleteByOriginalPorts({ ...port, translatedTo }), 2);
   assert.equal(connections(), ["udp 10.0.0.1 1000 53", "udp 10.0.0.3 1000 53"]);
-  assert.is(open().deleteByOriginalPort({ ...port, translatedTo: true }), 1);
+  assert.is(open().deleteByOriginalPorts({ ...port, translatedTo: true }), 1);
+  assert.equal(connections(), ["udp 10.0.0.1 1000 53"]);
+});
+
+deletion("takes those of any of several ports", () => {
+  for (const port of [53, 54, 55]) connection("udp", "10.0.0.1", "10.0.0.9", 1000, port);
+  const ports = new Set(Array.from({ length: 5000 }, (_, i) => 54 + i));
+  assert.is(open().deleteByOriginalPorts({ family: 4, protocol: 17, destinationPorts: ports }), 2);
   assert.equal(connections(), ["udp 10.0.0.1 1000 53"]);
 });
 
 deletion("of nothing is 0, also twice", () => {
   const conntrack = open();
   for (const family of [4, 6, 4] as const) {
-    assert.is(conntrack.deleteByOriginalPort({ family, protocol: 17, destinationPort: 53 }), 0);
+    assert.is(conntrack.deleteByOriginalPorts({ family, protocol: 17, destinationPorts: new Set([53]) }), 0);
   }
 });
 
@@ -80,7 +87,7 @@ deletion("takes more entries than fit into one datagram", () => {
   run("sh", "-c", script);
   connection("udp", "10.0.0.1", "10.0.0.9", 1000, 54);
   assert.is(connections().length, count + 1);
-  assert.is(open().deleteByOriginalPort({ family: 4, protocol: 17, destinationPort: 53 }), count);
+  assert.is(open().deleteByOriginalPorts({ family: 4, protocol: 17, destinationPorts: new Set([53]) }), count);
   assert.equal(connections(), ["udp 10.0.0.1 1000 54"]);
 });
 

@@ -5,16 +5,19 @@ import type { NetlinkSocket } from "../socket.ts";
 
 /** Connection tracking entries of one namespace (nfnetlink, ctnetlink). */
 export interface Conntrack {
-  /** Deletes entries whose original direction has this protocol number and destination port, if any; says how many. */
-  deleteByOriginalPort(entry: OriginalPort): number;
+  /**
+   * Deletes entries whose original direction has this protocol number and one of the destination ports, if any are
+   * said; says how many. The whole list is read once.
+   */
+  deleteByOriginalPorts(entries: OriginalPorts): number;
 }
 
-export interface OriginalPort {
+export interface OriginalPorts {
   readonly family: 4 | 6;
   /** IPPROTO_*: 17 is UDP. */
   readonly protocol: number;
   /** Absent: any. */
-  readonly destinationPort?: number;
+  readonly destinationPorts?: ReadonlySet<number>;
   /** Only entries whose destination was translated: to this address, or with true to any. */
   readonly translatedTo?: Address | true;
 }
@@ -25,7 +28,7 @@ export interface OriginalPort {
  */
 export function openConntrack(socket: () => NetlinkSocket): Conntrack {
   return {
-    deleteByOriginalPort: (entry) => {
+    deleteByOriginalPorts: (entry) => {
       const opened = socket();
       return deleteEntries(opened, entry, list(opened, entry));
     },
@@ -40,12 +43,16 @@ const deletesPerDatagram = 256;
 /** linux/socket.h AF_INET, AF_INET6. */
 const addressFamily = { 4: 2, 6: 10 } as const;
 
-function describe({ protocol, destinationPort }: OriginalPort): string {
-  return `of protocol ${protocol}${destinationPort === undefined ? "" : ` to port ${destinationPort}`}`;
+function describe({ protocol, destinationPorts }: OriginalPorts): string {
+  const [port] = destinationPorts ?? [], others = (destinationPorts?.size ?? 0) - 1;
+  const ports = port === undefined ? "" : ` to port ${port}${others > 0 ? ` or ${others} others` : ""}`;
+  return `of protocol ${protocol}${ports}`;
 }
 
-function list(socket: NetlinkSocket, entry: OriginalPort): readonly Entry[] {
-  const { family, protocol, destinationPort } = entry;
+function list(socket: NetlinkSocket, entry: OriginalPorts): readonly Entry[] {
+  const { family, protocol, destinationPorts } = entry;
+  // The kernel looks for one port at most.
+  const [destinationPort] = destinationPorts?.size === 1 ? destinationPorts : [];
   const port = destinationPort === undefined ? {} : { destinationPort };
   return socket.dump(
     {
@@ -63,13 +70,13 @@ function list(socket: NetlinkSocket, entry: OriginalPort): readonly Entry[] {
     // Kernels before 5.8 list everything.
     ({ header, attributes }) => header.family === addressFamily[family]
       && attributes.original?.protocol?.number === protocol
-      && (destinationPort === undefined || attributes.original.protocol.destinationPort === destinationPort)
+      && (destinationPorts === undefined || destinationPorts.has(attributes.original.protocol.destinationPort ?? -1))
       && isTranslated(attributes, entry) ? attributes : undefined,
   );
 }
 
 /** Answers come from where the packets really go. */
-function isTranslated({ original, reply }: Entry, { family, translatedTo }: OriginalPort): boolean {
+function isTranslated({ original, reply }: Entry, { family, translatedTo }: OriginalPorts): boolean {
   if (translatedTo === undefined) return true;
   const [asked, really] = family === 4
     ? [original?.addresses?.v4Destination, reply?.addresses?.v4Source]
@@ -81,7 +88,7 @@ function isTranslated({ original, reply }: Entry, { family, translatedTo }: Orig
 /** Entries that went away since they were listed are not counted. */
 function deleteEntries(
   socket: NetlinkSocket,
-  entry: OriginalPort,
+  entry: OriginalPorts,
   entries: readonly Entry[],
 ): number {
   let deleted = 0;

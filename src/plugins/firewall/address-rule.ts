@@ -6,10 +6,24 @@ import type { Address } from "../../net/index.ts";
  * "ours" is a rule that lets everything from the address pass, or to it what belongs to a known connection, and asks
  * nothing else. "another's" is any other that compares something with it.
  */
-export type AddressRule = "ours" | "another's" | undefined;
+type AddressRule = "ours" | "another's" | undefined;
+
+/**
+ * Tells of a rule what it does with those of the addresses that it compares something with; it is read once, however
+ * many those are.
+ */
+export function addressRuleReader(
+  addresses: readonly Address[],
+): (rule: WholeNftRule) => readonly NonNullable<AddressRule>[] {
+  const byBytes = new Map(addresses.map((address) => [address.bytes.join(), address]));
+  return (rule) => {
+    const compared = rule.expressions.flatMap((one) => byBytes.get(comparedBytes(one)?.join() ?? "") ?? []);
+    return [...new Set(compared)].flatMap((address) => addressRule(rule, address) ?? []);
+  };
+}
 
 /** The rule as far as the address is concerned. */
-export function addressRule({ expressions }: WholeNftRule, address: Address): AddressRule {
+function addressRule({ expressions }: WholeNftRule, address: Address): AddressRule {
   const steps = expressions.flatMap((one) => stepOf(one, address));
   if (!steps.some((step) => step.endsWith("= address"))) return undefined;
   return shapes.has(steps.join(", ")) ? "ours" : "another's";
@@ -35,6 +49,11 @@ function stepOf({ name = "", data }: Expression, { family, bytes }: Address): re
   if (name === "immediate" && "data" in data && data.data?.verdict?.code === NF_ACCEPT) return ["accept"];
   if (name === "match" && "name" in data) return [`match ${data.name ?? ""}`];
   return [name];
+}
+
+function comparedBytes({ name, data }: Expression): Uint8Array | undefined {
+  if (name !== "cmp" || data === undefined || data instanceof Uint8Array) return undefined;
+  return "sreg" in data && "data" in data ? data.data?.value : undefined;
 }
 
 /** linux/netfilter.h NF_ACCEPT; linux/netfilter/nf_tables.h NFT_CMP_EQ, NFT_PAYLOAD_NETWORK_HEADER. */

@@ -11,9 +11,12 @@ import type { IptablesChange } from "../../exec/index.ts";
 import type { Address } from "../../net/index.ts";
 import type { ChainName } from "../../netlink/index.ts";
 import type { Handles, Undo } from "../contract/plugin.ts";
-import type { SavedRule } from "../packet-rules/iptables-rule.ts";
-import { hasChain, hasRule, ruleText, rulesOf } from "../packet-rules/iptables-rule.ts";
-import { addressRule } from "./address-rule.ts";
+import type { ChainRule } from "../packet-rules/iptables-rule.ts";
+import { ruleText } from "../packet-rules/iptables-rule.ts";
+import { missingRule as missingChainRule } from "../packet-rules/missing-rule.ts";
+import type { SavedTable } from "../packet-rules/saved-table.ts";
+import { savedTable } from "../packet-rules/saved-table.ts";
+import { addressRuleReader } from "./address-rule.ts";
 import type { Allowance } from "./conf.ts";
 import { hostText } from "./conf.ts";
 
@@ -21,10 +24,8 @@ export type FilterHandles = Pick<Handles, "host" | "iptables">;
 
 type Rules = Pick<Allowance, "addresses" | "adminChain" | "ingress">;
 
-/** A rule in words, as `iptables-save` prints it, and whether it goes to the end of its chain or to its top. */
-interface Rule {
-  readonly chain: string;
-  readonly words: readonly string[];
+/** A rule as `iptables-save` prints it, and whether it goes to the end of its chain or to its top. */
+interface Rule extends ChainRule {
   readonly at: "top" | "end";
 }
 
@@ -75,11 +76,11 @@ function chainsOf({ addresses, adminChain, ingress }: Rules): readonly string[] 
 }
 
 /** What the table lacks of the rules, as lines that add it. */
-export function missingLines(saved: readonly string[], rules: Rules): readonly string[] {
+export function missingLines(saved: SavedTable, rules: Rules): readonly string[] {
   const all = [...sharedRules(rules), ...rules.addresses.flatMap(addressRules)];
   return [
-    ...chainsOf(rules).filter((chain) => !hasChain(saved, chain)).map((chain) => `-N ${chain}`),
-    ...all.filter(({ chain, words }) => !hasRule(saved, chain, words)).map(added),
+    ...chainsOf(rules).filter((chain) => !saved.hasChain(chain)).map((chain) => `-N ${chain}`),
+    ...all.filter(({ chain, words }) => !saved.hasRule(chain, words)).map(added),
   ];
 }
 
@@ -93,9 +94,10 @@ export async function letThrough(
   const change: IptablesChange = {
     family, table, guess,
     decide(saved) {
+      const held = savedTable(saved);
       addedFor = rules.addresses.filter((address) =>
-        addressRules(address).some(({ chain, words }) => !hasRule(saved, chain, words)));
-      return missingLines(saved, rules);
+        addressRules(address).some(({ chain, words }) => !held.hasRule(chain, words)));
+      return missingLines(held, rules);
     },
   };
   await handles.iptables.change(change);
@@ -113,8 +115,8 @@ function guessedLines(handles: FilterHandles, family: 4 | 6, rules: Rules): read
     const own = rules.addresses.flatMap(addressRules).map(added);
     if (present === 0) return [...chains.map((chain) => `-N ${chain}`), ...shared.map(added), ...own];
     const listed = nftables.wholeRules(inTable(family, ownChain)) ?? [];
-    const isMentioned = rules.addresses.some((address) => listed.some((rule) => addressRule(rule, address)));
-    if (present < chains.length || isMentioned) return undefined;
+    const read = addressRuleReader(rules.addresses);
+    if (present < chains.length || listed.some((rule) => read(rule).length > 0)) return undefined;
     return [...shared.map(({ chain, words }) => `-C ${ruleText(chain, words)}`), ...own];
   } catch {
     return undefined; // no nf_tables: only a hint is lost
@@ -135,12 +137,10 @@ export async function deleteAddressRules(
 ): Promise<boolean> {
   if (addresses.length === 0) return false;
   let found = 0, unclear = false;
-  const chain = inTable(family, ownChain);
+  const chain = inTable(family, ownChain), read = addressRuleReader(addresses);
   if (holdsRules(host.nftables, chain)) {
     await host.nftables.update(() => {
-      const listed = (host.nftables.wholeRules(chain) ?? []).map((rule) => ({
-        handle: rule.handle, is: addresses.map((address) => addressRule(rule, address)),
-      }));
+      const listed = (host.nftables.wholeRules(chain) ?? []).map((rule) => ({ handle: rule.handle, is: read(rule) }));
       const ours = listed.filter(({ is }) => is.includes("ours"));
       found = ours.length;
       unclear = listed.some(({ is }) => is.includes("another's"));
@@ -148,11 +148,11 @@ export async function deleteAddressRules(
     });
   }
   if (!unclear && !iptables.legacyTables(family).includes(table)) return found > 0;
-  const own = addresses.flatMap(addressRules);
+  const own = new Set(addresses.flatMap(addressRules).map(({ words }) => textOf(words)));
   await iptables.change({
     family, table,
     decide(saved) {
-      const lines = rulesOf(saved, ownChain).filter((rule) => own.some(({ words }) => sameWords(rule, words)));
+      const lines = savedTable(saved).rulesOf(ownChain).filter(({ words }) => own.has(textOf(words)));
       found += lines.length;
       return lines.map(({ text }) => `-D ${text}`);
     },
@@ -174,14 +174,13 @@ function holdsRules(nftables: FilterHandles["host"]["nftables"], chain: ChainNam
 export async function missingRule(
   { iptables }: FilterHandles, family: 4 | 6, rules: Rules,
 ): Promise<string | undefined> {
-  const all = [...sharedRules(rules), ...rules.addresses.flatMap(addressRules)];
-  return all.length === 0
-    ? undefined
-    : await iptables.missing(family, table, all.map(({ chain, words }) => ruleText(chain, words)));
+  return await missingChainRule(iptables, { family, table },
+    [...sharedRules(rules), ...rules.addresses.flatMap(addressRules)]);
 }
 
-function sameWords(rule: SavedRule, words: readonly string[]): boolean {
-  return rule.words.length === words.length && rule.words.every((word, index) => word === words[index]);
+/** No word of a rule holds a NUL. */
+function textOf(words: readonly string[]): string {
+  return words.join("\0");
 }
 
 function top(chain: string, match: readonly string[], comment: string, target: string): Rule {

@@ -1,50 +1,29 @@
 /** Rules of iptables as text: what `iptables-save` prints and `iptables-restore` reads. */
 import { CniError, code } from "../../cni/index.ts";
 
-/** One rule of a saved table. */
-export interface SavedRule {
+/** A rule and the chain it is in. */
+export interface ChainRule {
   readonly chain: string;
-  /** What follows `-A CHAIN`, quotes resolved. */
+  /** What follows `-A CHAIN`, without quotes. */
   readonly words: readonly string[];
+}
+
+/** One rule of a saved table. */
+export interface SavedRule extends ChainRule {
   /** The same as printed: with `-D ` in front it deletes the rule. */
   readonly text: string;
 }
 
-/** Whether the saved table has the chain. */
-export function hasChain(saved: readonly string[], chain: string): boolean {
-  return saved.some((line) => line.startsWith(`:${chain} `));
-}
-
-/** Rules of one chain. */
-export function rulesOf(saved: readonly string[], chain: string): readonly SavedRule[] {
-  return saved.filter((line) => line.startsWith(`-A ${chain} `)).map(parseRule);
-}
-
-/** Rules, in any chain, whose target is the chain. */
-export function rulesJumpingTo(saved: readonly string[], chain: string): readonly SavedRule[] {
-  return saved
-    .filter((line) => line.startsWith("-A ") && line.includes(chain))
-    .map(parseRule)
-    .filter((rule) => jumpOf(rule) === chain);
-}
-
 /** The target: an extension such as MASQUERADE, or a chain. Target options may follow it. */
-export function jumpOf(rule: SavedRule): string | undefined {
+export function jumpOf(rule: Pick<ChainRule, "words">): string | undefined {
   const at = rule.words.findLastIndex((word) => word === "-j" || word === "-g");
   return at < 0 ? undefined : rule.words[at + 1];
 }
 
 /** The word behind an option, as `--comment` or `--dports`. */
-export function optionOf(rule: SavedRule, option: string): string | undefined {
+export function optionOf(rule: Pick<ChainRule, "words">, option: string): string | undefined {
   const at = rule.words.indexOf(option);
   return at < 0 ? undefined : rule.words[at + 1];
-}
-
-/** Whether the chain has this very rule, written as the tool prints it. */
-export function hasRule(saved: readonly string[], chain: string, words: readonly string[]): boolean {
-  return rulesOf(saved, chain).some(
-    (rule) => rule.words.length === words.length && rule.words.every((word, i) => word === words[i]),
-  );
 }
 
 /**
@@ -82,7 +61,8 @@ export function splitWords(line: string): string[] {
   return words;
 }
 
-function parseRule(line: string): SavedRule {
+/** A rule line of a saved table: `-A CHAIN words...`. */
+export function parseRule(line: string): SavedRule {
   const text = line.slice("-A ".length);
   const [chain = "", ...words] = splitWords(text);
   return { chain, words, text };

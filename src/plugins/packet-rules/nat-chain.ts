@@ -1,11 +1,12 @@
 /**
  * A chain of iptables' nat table that belongs to one attachment: finding and deleting it, whichever iptables made it.
  */
-import type { Nftables, NftRule } from "../../kernel/index.ts";
+import type { Nftables } from "../../kernel/index.ts";
 import type { ChainName } from "../../netlink/index.ts";
 import { hasErrno } from "../contract/errno.ts";
 import type { Handles } from "../contract/plugin.ts";
-import { hasChain, rulesJumpingTo } from "./iptables-rule.ts";
+import type { SavedTable } from "./saved-table.ts";
+import { savedTable } from "./saved-table.ts";
 
 export type NatHandles = Pick<Handles, "host" | "iptables">;
 
@@ -29,25 +30,30 @@ export async function deleteNatChain({ host, iptables }: NatHandles, chain: NatC
   await iptables.change({
     family: chain.family,
     table: "nat",
-    decide: (saved) => natChainTeardown(saved, chain.chain),
+    decide: (saved) => natChainsTeardown(saved, [chain.chain]),
   });
   // The tool shows nothing of a table that holds what it does not know.
-  if (blocked !== undefined && rulesIfUsable(host.nftables, nameOf(chain.family, chain.chain)) !== undefined)
-    throw blocked;
+  if (blocked !== undefined && isThere(host.nftables, nameOf(chain.family, chain.chain))) throw blocked;
 }
 
 /** Whether the chain can be there, as far as that is known without a process: what never had one needs no tool. */
 export function mayHaveChain(
   { host, iptables }: NatHandles, { family, chain }: Pick<NatChain, "family" | "chain">,
 ): boolean {
-  return rulesIfUsable(host.nftables, nameOf(family, chain)) !== undefined
+  return isThere(host.nftables, nameOf(family, chain))
     || (iptables.present(family) && iptables.legacyTables(family).includes("nat"));
 }
 
+/** Lines that delete each of the chains and what jumps to it. */
+export function natChainsTeardown(saved: readonly string[], chains: readonly string[]): readonly string[] {
+  const table = savedTable(saved);
+  return chains.flatMap((chain) => natChainTeardown(table, chain));
+}
+
 /** Lines that delete the chain and the rules jumping to it; none when the table lacks it. */
-export function natChainTeardown(saved: readonly string[], chain: string): readonly string[] {
-  if (!hasChain(saved, chain)) return [];
-  return [...rulesJumpingTo(saved, chain).map((rule) => `-D ${rule.text}`), `-F ${chain}`, `-X ${chain}`];
+function natChainTeardown(saved: SavedTable, chain: string): readonly string[] {
+  if (!saved.hasChain(chain)) return [];
+  return [...saved.rulesJumpingTo(chain).map((rule) => `-D ${rule.text}`), `-F ${chain}`, `-X ${chain}`];
 }
 
 /**
@@ -62,8 +68,9 @@ export function mayHoldChains(
 ): boolean {
   if (!iptables.present(family)) return false;
   if (iptables.legacyTables(family).includes("nat")) return true;
-  const rules = rulesIfUsable(host.nftables, nameOf(family, entryChain));
-  return rules?.some((rule) => rule.jump?.startsWith(prefix) === true) === true;
+  const entries = nameOf(family, entryChain);
+  return isThere(host.nftables, entries)
+    && host.nftables.rules(entries)?.some((rule) => rule.jump?.startsWith(prefix) === true) === true;
 }
 
 /**
@@ -74,10 +81,10 @@ async function deleteFromNftables(
   nftables: Nftables, { family, chain, entryChains }: NatChain,
 ): Promise<Error | undefined> {
   const inTable = (name: string) => nameOf(family, name);
-  if (rulesIfUsable(nftables, inTable(chain)) === undefined) return undefined;
+  if (!isThere(nftables, inTable(chain))) return undefined;
   try {
     await nftables.update(() => {
-      if (nftables.rules(inTable(chain)) === undefined) return [];
+      if (!nftables.exists(inTable(chain))) return [];
       const entries = entryChains.flatMap((entry) =>
         (nftables.rules(inTable(entry)) ?? [])
           .filter((rule) => rule.jump === chain)
@@ -96,12 +103,14 @@ function nameOf(family: 4 | 6, chain: string): ChainName {
   return { family: family === 4 ? "ip" : "ip6", table: "nat", chain };
 }
 
-/** A kernel without nf_tables has no chain of ours. */
-function rulesIfUsable(nftables: Nftables, chain: ChainName): readonly NftRule[] | undefined {
+/**
+ * Its rules, which may be a hundred thousand, are not looked at. A kernel without nf_tables has no chain of ours.
+ */
+function isThere(nftables: Nftables, chain: ChainName): boolean {
   try {
-    return nftables.rules(chain);
+    return nftables.exists(chain);
   } catch (error) {
     if (nftables.usable()) throw error;
-    return undefined;
+    return false;
   }
 }

@@ -12,7 +12,7 @@
  */
 import type { Result } from "../../cni/index.ts";
 import { CniError, allVersions, code, confSchema, messageOf } from "../../cni/index.ts";
-import type { Namespace, OriginalPort } from "../../kernel/index.ts";
+import type { Namespace, OriginalPorts } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import { formatAddress } from "../../net/index.ts";
 import type { Call, LaterCall } from "../contract/define.ts";
@@ -193,7 +193,7 @@ function forgetAllConnections(
   if (prevResult === undefined || !hasConnections(host)) return;
   for (const { address } of containerAddresses(prevResult, attachment.ifName)) {
     try {
-      host.conntrack.deleteByOriginalPort({ family: address.family, protocol: udp, translatedTo: address });
+      host.conntrack.deleteByOriginalPorts({ family: address.family, protocol: udp, translatedTo: address });
     } catch (error) {
       log.warn(`Cannot delete UDP connections to ${formatAddress(address)}: ${messageOf(error)}`);
     }
@@ -204,17 +204,21 @@ function forgetAllConnections(
 function forgetConnections(
   { host, log }: Pick<Handles, "host" | "log">,
   mappings: readonly MappedPort[],
-  which: Pick<OriginalPort, "family" | "translatedTo">,
+  which: Pick<OriginalPorts, "family" | "translatedTo">,
 ): void {
-  const ports = mappings.filter(({ protocol }) => protocol.toLowerCase() === "udp");
+  const ports = mappings.filter(({ protocol }) => protocol.toLowerCase() === "udp").map(({ hostPort }) => hostPort);
   if (ports.length === 0 || !hasConnections(host)) return;
-  for (const { hostPort } of ports) {
-    try {
-      host.conntrack.deleteByOriginalPort({ ...which, protocol: udp, destinationPort: hostPort });
-    } catch (error) {
-      log.warn(`Cannot delete connections to UDP port ${hostPort}: ${messageOf(error)}`);
-    }
+  try {
+    host.conntrack.deleteByOriginalPorts({ ...which, protocol: udp, destinationPorts: new Set(ports) });
+  } catch (error) {
+    log.warn(`Cannot delete connections to UDP ports ${named(ports)}: ${messageOf(error)}`);
   }
+}
+
+/** The first of a list that may have thousands. */
+function named(ports: readonly number[]): string {
+  const namedMax = 8, more = ports.length - namedMax;
+  return `${ports.slice(0, namedMax).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** Listing connections walks the whole hash table, 9 ms even when it is empty. */

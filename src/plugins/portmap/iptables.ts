@@ -12,22 +12,18 @@ import type { IptablesChange } from "../../exec/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { formatAddress, formatPrefix, hostPrefix, networkOf } from "../../net/index.ts";
 import type { ValidAttachment } from "../contract/plugin.ts";
-import {
-  hasChain, hasRule, jumpOf, optionOf, ruleText, rulesJumpingTo, rulesOf,
-} from "../packet-rules/iptables-rule.ts";
+import type { ChainRule, SavedRule } from "../packet-rules/iptables-rule.ts";
+import { jumpOf, optionOf, ruleText } from "../packet-rules/iptables-rule.ts";
+import { missingRule } from "../packet-rules/missing-rule.ts";
 import type { NatHandles } from "../packet-rules/nat-chain.ts";
-import { deleteNatChain, mayHaveChain, mayHoldChains, natChainTeardown } from "../packet-rules/nat-chain.ts";
+import { deleteNatChain, mayHaveChain, mayHoldChains, natChainsTeardown } from "../packet-rules/nat-chain.ts";
+import type { SavedTable } from "../packet-rules/saved-table.ts";
+import { savedTable } from "../packet-rules/saved-table.ts";
 import { sha512Hex } from "../packet-rules/sha512.ts";
 import type { PortForwarding, PortMapping } from "./conf.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
 
 type Owner = Pick<PortForwarding, "network" | "containerId">;
-
-/** A rule in words, as `iptables-save` prints it where it is one of the shared ones. */
-interface Rule {
-  readonly chain: string;
-  readonly words: readonly string[];
-}
 
 const dnatChain = "CNI-HOSTPORT-DNAT";
 const setMarkChain = "CNI-HOSTPORT-SETMARK";
@@ -69,11 +65,14 @@ export function portmapChange(address: Prefix, forwarding: PortForwarding, share
       `-N ${chain}`,
       ...appended,
     ],
-    decide: (saved) => [
-      ...[...sharedChains(forwarding), chain].filter((name) => !hasChain(saved, name)).map((name) => `-N ${name}`),
-      ...shared.filter((rule) => !hasRule(saved, rule.chain, rule.words)).map(added),
-      ...own.flatMap((rule) => renewed(saved, chain, rule)),
-    ],
+    decide(saved) {
+      const table = savedTable(saved), earlier = entriesOf(table, chain);
+      return [
+        ...[...sharedChains(forwarding), chain].filter((name) => !table.hasChain(name)).map((name) => `-N ${name}`),
+        ...shared.filter((rule) => !table.hasRule(rule.chain, rule.words)).map(added),
+        ...own.flatMap((rule) => (rule.chain === chain ? lacking(table, rule) : renewed(earlier, rule))),
+      ];
+    },
   };
 }
 
@@ -83,7 +82,7 @@ export function sharedChains({ snat, externalSetMarkChain }: PortForwarding): re
 }
 
 /** The rules every container shares: what marks and masquerades, and the ways in. */
-export function sharedRules(forwarding: PortForwarding): readonly Rule[] {
+export function sharedRules(forwarding: PortForwarding): readonly ChainRule[] {
   const mark = `0x${(2 ** forwarding.markBit).toString(16)}`;
   const local = ["-m", "addrtype", "--dst-type", "LOCAL", "-j", dnatChain];
   const marking = [
@@ -114,7 +113,7 @@ export function sharedRules(forwarding: PortForwarding): readonly Rule[] {
 }
 
 /** The container's own chain and then the entries that lead to it. */
-export function containerRules(address: Prefix, forwarding: PortForwarding): readonly Rule[] {
+export function containerRules(address: Prefix, forwarding: PortForwarding): readonly ChainRule[] {
   const { family } = address.address;
   const chain = containerChain(forwarding);
   const rules = mappingsOf(family, forwarding.mappings)
@@ -161,7 +160,7 @@ function mappingRules(
 }
 
 /** By protocol, so many ports at a time; those whose host address is of the other family are listed all the same. */
-function entryRules(family: 4 | 6, forwarding: PortForwarding): readonly Rule[] {
+function entryRules(family: 4 | 6, forwarding: PortForwarding): readonly ChainRule[] {
   const comment = entryComment(forwarding);
   const chain = containerChain(forwarding);
   const protocols = [...new Set(forwarding.mappings.map(({ protocol }) => protocol))].sort();
@@ -183,25 +182,35 @@ function groups<T>(list: readonly T[], size: number): readonly (readonly T[])[] 
   return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
 
+/** The entries that lead to the container's chain, by protocol and ports. */
+function entriesOf(table: SavedTable, chain: string): ReadonlyMap<string, readonly SavedRule[]> {
+  const entries = table.rulesJumpingTo(chain).filter((rule) => rule.chain === dnatChain);
+  return Map.groupBy(entries, (rule) => portsOf(rule));
+}
+
+function portsOf(rule: ChainRule): string {
+  return `${optionOf(rule, "-p")} ${optionOf(rule, "--dports")}`;
+}
+
+function lacking(table: SavedTable, rule: ChainRule): readonly string[] {
+  return table.hasRule(rule.chain, rule.words) ? [] : [append(rule)];
+}
+
 /** An entry for the same ports is replaced, since users' conditions are not printed as they were written. */
-function renewed(saved: readonly string[], chain: string, rule: Rule): readonly string[] {
-  if (rule.chain === chain) return hasRule(saved, chain, rule.words) ? [] : [append(rule)];
-  const wanted = { words: rule.words, chain: rule.chain, text: "" };
-  const earlier = rulesJumpingTo(saved, chain).filter((one) => one.chain === rule.chain
-    && optionOf(one, "-p") === optionOf(wanted, "-p") && optionOf(one, "--dports") === optionOf(wanted, "--dports"));
-  return [...earlier.map(({ text }) => `-D ${text}`), append(rule)];
+function renewed(earlier: ReadonlyMap<string, readonly SavedRule[]>, rule: ChainRule): readonly string[] {
+  return [...(earlier.get(portsOf(rule)) ?? []).map(({ text }) => `-D ${text}`), append(rule)];
 }
 
 /** What masquerades goes before all others' rules: once a packet was accepted there, the mark would be overlooked. */
-function added(rule: Rule): string {
+function added(rule: ChainRule): string {
   return rule.chain === "POSTROUTING" ? `-I ${ruleText(rule.chain, ["1", ...rule.words])}` : append(rule);
 }
 
-function append({ chain, words }: Rule): string {
+function append({ chain, words }: ChainRule): string {
   return `-A ${ruleText(chain, words)}`;
 }
 
-function present({ chain, words }: Rule): string {
+function present({ chain, words }: ChainRule): string {
   return `-C ${ruleText(chain, words)}`;
 }
 
@@ -247,8 +256,26 @@ export async function missingPortmapRule(
   address: Prefix,
   forwarding: PortForwarding,
 ): Promise<string | undefined> {
-  const rules = containerRules(address, forwarding).map(({ chain, words }) => ruleText(chain, words));
-  return await iptables.missing(address.address.family, "nat", rules);
+  const table = { family: address.address.family, table: "nat" }, chain = containerChain(forwarding);
+  const rules = containerRules(address, forwarding);
+  return await missingRule(iptables, table, rules, (saved, all) => unclearRules(saved, all, chain));
+}
+
+/**
+ * The rules of which only the tool can say whether they are there: those that are not there word for word. Of entries
+ * that differ in nothing but their ports, as printed, one stands for all.
+ */
+function unclearRules(table: SavedTable, rules: readonly ChainRule[], chain: string): readonly ChainRule[] {
+  const entries = entriesOf(table, chain), judged = new Set<string>();
+  return rules.filter((rule) => {
+    if (table.hasRule(rule.chain, rule.words)) return false;
+    const [printed] = rule.chain === dnatChain ? entries.get(portsOf(rule)) ?? [] : [];
+    if (printed === undefined) return true;
+    const others = printed.words.toSpliced(printed.words.indexOf("--dports") + 1, 1).join("\0");
+    const isFirst = !judged.has(others);
+    judged.add(others);
+    return isFirst;
+  });
 }
 
 /** Deletes chains of this network whose container has no valid attachment left. */
@@ -261,7 +288,7 @@ export async function collectPortmapChains(
   await handles.iptables.change({
     family,
     table: "nat",
-    decide: (now) => stale.flatMap((chain) => natChainTeardown(now, chain)),
+    decide: (now) => natChainsTeardown(now, stale),
   });
 }
 
@@ -274,7 +301,7 @@ export function stalePortmapChains(
   valid: readonly ValidAttachment[],
 ): readonly string[] {
   const kept = new Set(valid.map(({ containerID }) => containerID));
-  const stale = rulesOf(saved, dnatChain).flatMap((rule) => {
+  const stale = savedTable(saved).rulesOf(dnatChain).flatMap((rule) => {
     const [, named = "", containerId = ""] =
       /^dnat name: "([^"\\]*)" id: "([^"\\]*)"$/.exec(optionOf(rule, "--comment") ?? "") ?? [];
     const chain = jumpOf(rule);

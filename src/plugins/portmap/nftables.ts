@@ -146,16 +146,21 @@ type Owner = Pick<PortForwarding, "network" | "containerId">;
  * its networks they are of.
  */
 export async function deletePortmapRules(nftables: Nftables, family: 4 | 6, owner: Owner): Promise<void> {
-  await deleteRules(nftables, family === 4 ? "ip" : "ip6", (rule) => isOf(owner, rule));
+  await deleteRules(nftables, family === 4 ? "ip" : "ip6", ownedBy(owner));
 }
 
 /** Deletes the rules of this network whose container has no valid attachment left; only ours tell their network. */
 export async function collectPortmapRules(
   nftables: Nftables, network: string, valid: readonly ValidAttachment[],
 ): Promise<void> {
-  const kept = new Set(valid.map(({ containerID }) => containerID));
-  const isStale = ({ comment, mark }: NftRule): boolean => comment !== undefined && !kept.has(comment)
-    && mark === containerChain({ network, containerId: comment });
+  const kept = new Set(valid.map(({ containerID }) => containerID)), known = new Map<string, string>();
+  const markOf = (containerId: string): string => {
+    const mark = known.get(containerId) ?? containerChain({ network, containerId });
+    known.set(containerId, mark);
+    return mark;
+  };
+  const isStale = ({ comment, mark }: NftRule): boolean =>
+    comment !== undefined && !kept.has(comment) && mark === markOf(comment);
   for (const family of ["ip", "ip6"] as const)
     if (holdsRules(nftables, family, isStale)) await deleteRules(nftables, family, isStale);
 }
@@ -169,7 +174,8 @@ async function deleteRules(nftables: Nftables, family: FamilyName, wanted: (rule
 
 /** Whether any rule is the container's. */
 export function holdsPortmapRules(nftables: Nftables, owner: Owner): boolean {
-  return (["ip", "ip6"] as const).some((family) => holdsRules(nftables, family, (rule) => isOf(owner, rule)));
+  const isOwn = ownedBy(owner);
+  return (["ip", "ip6"] as const).some((family) => holdsRules(nftables, family, isOwn));
 }
 
 function holdsRules(nftables: Nftables, family: FamilyName, wanted: (rule: NftRule) => boolean): boolean {
@@ -177,8 +183,9 @@ function holdsRules(nftables: Nftables, family: FamilyName, wanted: (rule: NftRu
   return containerChains.some((name) => nftables.rules(chain(name))?.some(wanted) === true);
 }
 
-function isOf(owner: Owner, { comment, mark }: NftRule): boolean {
-  return comment === owner.containerId && (mark === undefined || mark === containerChain(owner));
+function ownedBy(owner: Owner): (rule: NftRule) => boolean {
+  const own = containerChain(owner);
+  return ({ comment, mark }) => comment === owner.containerId && (mark === undefined || mark === own);
 }
 
 /** Which chain has fewer of the container's rules than there should be, in words; undefined when none has. */
@@ -202,7 +209,7 @@ export function missingPortmapRules(
 }
 
 function countRules(nftables: Nftables, chain: ChainName, owner: Owner): number {
-  return (nftables.rules(chain) ?? []).filter((rule) => isOf(owner, rule)).length;
+  return (nftables.rules(chain) ?? []).filter(ownedBy(owner)).length;
 }
 
 /** The error, not thrown, is of words that our codec does not know. */

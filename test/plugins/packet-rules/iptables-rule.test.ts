@@ -1,20 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  hasChain, hasRule, jumpOf, optionOf, rulesJumpingTo, rulesOf, ruleText, splitWords,
-} from "../../../src/plugins/packet-rules/iptables-rule.ts";
+import { jumpOf, optionOf, parseRule, ruleText, splitWords } from "../../../src/plugins/packet-rules/iptables-rule.ts";
 import { throws } from "../../helpers/errors.ts";
-
-const saved = [
-  ":PREROUTING ACCEPT [0:0]",
-  ":ENTRY - [0:0]",
-  ":CHAIN-A - [0:0]",
-  ":CHAIN-AB - [0:0]",
-  `-A ENTRY -p tcp -m comment --comment "dnat name: \\"a b\\" id: \\"x\\"" -m multiport --dports 80,81 -j CHAIN-A`,
-  "-A ENTRY -m comment --comment CHAIN-A -j CHAIN-AB",
-  "-A PREROUTING -j CHAIN-A",
-  "-A CHAIN-A -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80",
-];
 
 const words = suite("splitWords");
 for (const [line, expected] of [
@@ -39,20 +26,15 @@ text("refuses a word that would end the line and start a rule of its own", () =>
 });
 text.run();
 
-const reading = suite("saved tables");
-reading("tell chains by whole names", () => {
-  assert.is(hasChain(saved, "CHAIN-A"), true);
-  assert.is(hasChain(saved, "CHAIN"), false);
-  assert.is(hasChain(saved, "PREROUTING"), true);
-});
-reading("tell rules by chain, target and words", () => {
-  assert.equal(rulesJumpingTo(saved, "CHAIN-A").map(({ chain }) => chain), ["ENTRY", "PREROUTING"]);
-  assert.is(rulesOf(saved, "ENTRY").length, 2);
-  const [first, second] = rulesOf(saved, "ENTRY");
-  assert.ok(first !== undefined && second !== undefined);
-  assert.is(optionOf(first, "--comment"), `dnat name: "a b" id: "x"`);
-  assert.is(jumpOf(second), "CHAIN-AB");
-  assert.is(hasRule(saved, "PREROUTING", ["-j", "CHAIN-A"]), true);
-  assert.is(hasRule(saved, "PREROUTING", ["-j", "CHAIN-AB"]), false);
+const reading = suite("parseRule");
+reading("tells chain, words, options and target", () => {
+  const line = `-A ENTRY -m comment --comment "dnat name: \\"a b\\"" -m multiport --dports 80,81 -j A --random`;
+  const rule = parseRule(line);
+  assert.is(rule.chain, "ENTRY");
+  assert.is(`-A ${rule.text}`, line);
+  assert.is(optionOf(rule, "--comment"), `dnat name: "a b"`);
+  assert.is(optionOf(rule, "--sports"), undefined);
+  assert.is(jumpOf(rule), "A");
+  assert.is(jumpOf(parseRule("-A ENTRY -p tcp")), undefined);
 });
 reading.run();

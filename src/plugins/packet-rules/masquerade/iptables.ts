@@ -7,9 +7,11 @@ import type { IptablesChange } from "../../../exec/index.ts";
 import type { Prefix } from "../../../net/index.ts";
 import { formatPrefix, hostPrefix, networkOf } from "../../../net/index.ts";
 import type { ValidAttachment } from "../../contract/plugin.ts";
-import { hasChain, hasRule, jumpOf, optionOf, ruleText, rulesOf } from "../iptables-rule.ts";
+import { jumpOf, optionOf, ruleText } from "../iptables-rule.ts";
 import type { NatHandles } from "../nat-chain.ts";
-import { deleteNatChain, mayHoldChains, natChainTeardown } from "../nat-chain.ts";
+import { deleteNatChain, mayHoldChains, natChainsTeardown } from "../nat-chain.ts";
+import type { SavedTable } from "../saved-table.ts";
+import { savedTable } from "../saved-table.ts";
 import { sha512Hex } from "../sha512.ts";
 import type { Masquerade } from "./masquerade.ts";
 
@@ -38,10 +40,11 @@ export function masqueradeChange(family: 4 | 6, masquerade: Masquerade): Iptable
   const rules = masqueradeRules(family, masquerade);
   return {
     family, table: "nat",
-    guess: [`-N ${rules.chain}`, ...masqueradeLines([], rules)],
+    guess: [`-N ${rules.chain}`, ...masqueradeLines(savedTable([]), rules)],
     decide(saved) {
-      const chain = hasChain(saved, rules.chain) ? [] : [`-N ${rules.chain}`];
-      return [...chain, ...masqueradeLines(saved, rules)];
+      const table = savedTable(saved);
+      const chain = table.hasChain(rules.chain) ? [] : [`-N ${rules.chain}`];
+      return [...chain, ...masqueradeLines(table, rules)];
     },
   };
 }
@@ -71,11 +74,11 @@ export function masqueradeRules(family: 4 | 6, masquerade: Masquerade): Masquera
  * at.
  */
 function masqueradeLines(
-  saved: readonly string[],
+  saved: SavedTable,
   { chain, accept, masquerade, entries }: MasqueradeRules,
 ): readonly string[] {
-  const masqueraded = hasRule(saved, chain, masquerade);
-  const absent = (name: string) => (words: readonly string[]) => !hasRule(saved, name, words);
+  const masqueraded = saved.hasRule(chain, masquerade);
+  const absent = (name: string) => (words: readonly string[]) => !saved.hasRule(name, words);
   return [
     ...unique(accept)
       .filter(absent(chain))
@@ -106,7 +109,7 @@ export async function collectMasqueradeChains(
   await handles.iptables.change({
     family,
     table: "nat",
-    decide: (now) => stale.flatMap((chain) => natChainTeardown(now, chain)),
+    decide: (now) => natChainsTeardown(now, stale),
   });
 }
 
@@ -117,7 +120,7 @@ export function staleMasqueradeChains(
   valid: readonly ValidAttachment[],
 ): readonly string[] {
   const kept = new Set(valid.map(({ containerID }) => containerID));
-  const stale = rulesOf(saved, entryChain).flatMap((rule) => {
+  const stale = savedTable(saved).rulesOf(entryChain).flatMap((rule) => {
     const { network: named, containerId } = parseComment(optionOf(rule, "--comment") ?? "");
     const chain = jumpOf(rule);
     const ours = named === network && !kept.has(containerId) && chain === masqueradeChain({ network, containerId });
