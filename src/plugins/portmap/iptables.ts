@@ -22,10 +22,10 @@ import { savedTable } from "../packet-rules/saved-table.ts";
 import { sha512Hex } from "../packet-rules/sha512.ts";
 import type { PortForwarding, PortMapping } from "./conf.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
+import { dnatChain, entriesOf, portsOf, unclearRules } from "./entries.ts";
 
 type Owner = Pick<PortForwarding, "network" | "containerId">;
 
-const dnatChain = "CNI-HOSTPORT-DNAT";
 const setMarkChain = "CNI-HOSTPORT-SETMARK";
 const masqueradeChain = "CNI-HOSTPORT-MASQ";
 /** Of releases before 0.8: source translation, a container's chain under its shared one. */
@@ -182,16 +182,6 @@ function groups<T>(list: readonly T[], size: number): readonly (readonly T[])[] 
   return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
 
-/** The entries that lead to the container's chain, by protocol and ports. */
-function entriesOf(table: SavedTable, chain: string): ReadonlyMap<string, readonly SavedRule[]> {
-  const entries = table.rulesJumpingTo(chain).filter((rule) => rule.chain === dnatChain);
-  return Map.groupBy(entries, (rule) => portsOf(rule));
-}
-
-function portsOf(rule: ChainRule): string {
-  return `${optionOf(rule, "-p")} ${optionOf(rule, "--dports")}`;
-}
-
 function lacking(table: SavedTable, rule: ChainRule): readonly string[] {
   return table.hasRule(rule.chain, rule.words) ? [] : [append(rule)];
 }
@@ -259,23 +249,6 @@ export async function missingPortmapRule(
   const table = { family: address.address.family, table: "nat" }, chain = containerChain(forwarding);
   const rules = containerRules(address, forwarding);
   return await missingRule(iptables, table, rules, (saved, all) => unclearRules(saved, all, chain));
-}
-
-/**
- * The rules of which only the tool can say whether they are there: those that are not there word for word. Of entries
- * that differ in nothing but their ports, as printed, one stands for all.
- */
-function unclearRules(table: SavedTable, rules: readonly ChainRule[], chain: string): readonly ChainRule[] {
-  const entries = entriesOf(table, chain), judged = new Set<string>();
-  return rules.filter((rule) => {
-    if (table.hasRule(rule.chain, rule.words)) return false;
-    const [printed] = rule.chain === dnatChain ? entries.get(portsOf(rule)) ?? [] : [];
-    if (printed === undefined) return true;
-    const others = printed.words.toSpliced(printed.words.indexOf("--dports") + 1, 1).join("\0");
-    const isFirst = !judged.has(others);
-    judged.add(others);
-    return isFirst;
-  });
 }
 
 /** Deletes chains of this network whose container has no valid attachment left. */
