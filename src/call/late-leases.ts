@@ -1,4 +1,4 @@
-import type { BlockEngine, LeaseStore, NodeStores, StoreChoice } from "../ipam/index.ts";
+import type { BlockEngine, LeaseStore, NodeStores, Slicing, StoreChoice } from "../ipam/index.ts";
 
 /** A store that is loaded when it is first asked for something. */
 export function lateLeases(place: string, load: () => Promise<LeaseStore>): LeaseStore {
@@ -11,7 +11,13 @@ export function lateLeases(place: string, load: () => Promise<LeaseStore>): Leas
     list: async (scope, owner) => await (await store()).list(scope, owner),
     collect: async (scope, listed, isValid) => await (await store()).collect(scope, listed, isValid),
     status: async () => await (await store()).status(),
+    slice: async (scope, slicings) => await sliceOf(await store(), scope, slicings),
   };
+}
+
+async function sliceOf(store: LeaseStore, scope: string, slicings: readonly Slicing[]): Promise<number> {
+  if (store.slice !== undefined) return await store.slice(scope, slicings);
+  throw new Error(`The store in ${store.place} has no slices`);
 }
 
 /**

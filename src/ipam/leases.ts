@@ -1,4 +1,4 @@
-import type { Address, Span, TakenView } from "../net/index.ts";
+import type { Address, Prefix, Span, TakenView } from "../net/index.ts";
 import type { Hold, Pod } from "./decision.ts";
 
 /** Who holds an address: an interface of a container. */
@@ -100,6 +100,13 @@ export type CommitOutcome =
   | { readonly committed: true }
   | { readonly committed: false; readonly conflicts: readonly Address[] };
 
+/** A range that is cut into equal slices, one a node. */
+export interface Slicing {
+  readonly cidr: Prefix;
+  /** Prefix length of one slice: at least that of the range, and a block at the smallest. */
+  readonly sliceBits: number;
+}
+
 /** Whether the owner of a lease is still there. */
 export type IsValid = (lease: Lease) => boolean;
 
@@ -133,6 +140,11 @@ export interface LeaseStore {
   collect(scope: string, listed: readonly ListedLease[], isValid: IsValid): Promise<readonly Address[]>;
   /** undefined when an ADD could be served, else why not. */
   status(): Promise<string | undefined>;
+  /**
+   * The number of the slice of these ranges that is this node's in the scope, claimed when it has none. Absent: the
+   * store is this node's alone.
+   */
+  slice?(scope: string, slicings: readonly Slicing[]): Promise<number>;
 }
 
 /** What may be asked for and changed in a scope while it is one's turn. */

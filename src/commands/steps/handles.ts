@@ -154,6 +154,7 @@ function recordedLeases(store: LeaseStore, recorder: Recorder): LeaseStore {
     list: (scope, owner) => store.list(scope, owner),
     collect: (scope, listed, isValid) => store.collect(scope, listed, isValid),
     status: () => store.status(),
+    ...(store.slice === undefined ? {} : { slice: store.slice.bind(store) }),
     release: (scope, owner, holds) => recorder.step(
       () => ({ kind: "addresses", where: "node", what: `give up what it has of "${scope}"` }),
       () => store.release(scope, owner, holds)),

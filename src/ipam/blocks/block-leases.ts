@@ -12,6 +12,7 @@ import {
 } from "./choice-of-blocks.ts";
 import type { BlockChange, BlockEngine, PendingRelease, ReleaseJournal, SeenBlock } from "./engine.ts";
 import { noRoom } from "./engine.ts";
+import { claimSlice } from "./slices.ts";
 import type { Found, Shown, Sight } from "./sight.ts";
 import { activeIn, isOwners, namedOf, standing, toListed, viewOf } from "./sight.ts";
 
@@ -69,6 +70,8 @@ export function openBlockLeases(options: BlockLeasesOptions): LeaseStore {
       });
     },
     status: async () => await engine.status(),
+    slice: async (scope, slicings) => await alone(scope, async () =>
+      await claimSlice({ engine, scope, node: node.name, slicings, world: options.world })),
   };
 }
 

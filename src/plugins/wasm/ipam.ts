@@ -10,6 +10,7 @@ import { requestedOf } from "../host-local/conf.ts";
 import { hostLocal } from "../host-local/index.ts";
 import { rangeSetsHere } from "../host-local/node-ranges.ts";
 import { claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "../host-local/store.ts";
+import { sliced } from "./slices.ts";
 import type { WasmConf } from "./conf.ts";
 import {
   facts,
@@ -25,7 +26,8 @@ import {
 /**
  * IPAM decided by a WASM module: ranges, files and locks are host-local's, which address it is the module says.
  *
- * ADD     checks the module's `config` by its schema, then asks it for one address of every range set; what it proposes
+ * ADD     checks the module's `config` by its schema, claims the node's slice in a store that nodes share where the
+ *         module needs one and the node has no index, then asks it for one address of every range set; what it proposes
  *         is checked and reserved, all or none. Its routes come behind those of the configuration.
  * DEL     asks it what to hold for the pod's next container, then releases what the interface has: a module that is
  * gone,
@@ -107,11 +109,11 @@ async function allocate(
   { attachment, conf: { name: network } }: StepRequest,
   context: AddContext,
 ): Promise<Result> {
-  const pod = podOf(attachment.args), { node } = context.modules;
+  const pod = podOf(attachment.args), config = conf.ipam?.config ?? {};
   const owner = claimantOf(conf, network, attachment), scope = scopeOf(conf, network);
+  const here = await sliced(module, { node: context.modules.node, sets }, { store, scope, config });
   const { reserved, routes = [], dns } = await reserve({
-    store, scope, network, owner, sets, requested, mac, pod, node,
-    config: conf.ipam?.config ?? {},
+    store, scope, network, owner, requested, mac, pod, config, ...here,
     seedOf: module.seedOf,
     decide: (proposal) => module.allocate(proposal),
   });

@@ -6,7 +6,7 @@ import type { LimitsConf } from "../limits.ts";
 /** What a module decides: addresses, one result of many, or whether a result may stand. */
 export type ModuleKind = "ipam" | "merge" | "policy";
 
-export type ModuleNeed = "pod" | "mac" | "node" | "mine";
+export type ModuleNeed = "pod" | "mac" | "node" | "mine" | "slice";
 
 /** What a module says of itself, in its custom section `cni.module`. */
 export interface ModuleMetadata {
@@ -137,7 +137,7 @@ const opsOf: Readonly<Record<ModuleKind, readonly string[]>> = {
   policy: ["review"],
 };
 
-const knownNeeds: readonly ModuleNeed[] = ["pod", "mac", "node", "mine"];
+const knownNeeds: readonly ModuleNeed[] = ["pod", "mac", "node", "mine", "slice"];
 
 function decode(content: Uint8Array): string {
   try {
