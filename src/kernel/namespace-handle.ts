@@ -113,7 +113,7 @@ function namespaceHandle(
     bridgeVlans: bridgeVlansOf(route, names),
     sysctl: sysctlIn(inside),
     findElsewhere: (master, matches) => findElsewhere(netns, master, matches, openNamespace),
-    openPacketSocket: (options) => openPacketSocket(inside, options),
+    openPacketSocket: (options) => openPacketSocket(inside, options, names.shown(options.index)),
     nftables: openNftables(netfilter, slowNetfilter),
     conntrack: openConntrack(netfilter),
     close() {

@@ -5,6 +5,7 @@ import {
   openPacketDescriptor,
   receiveFrom,
   sendTo,
+  SystemCallError,
   whenReadable,
 } from "../os/index.ts";
 import type { PacketFilter } from "./packet-filter.ts";
@@ -42,25 +43,27 @@ export interface PacketSocket {
 }
 
 /** A packet socket in the namespace that `inside` works in. */
-export function openPacketSocket(inside: Inside, { index, etherType, filter }: PacketSocketOptions): PacketSocket {
+export function openPacketSocket(
+  inside: Inside, { index, etherType, filter }: PacketSocketOptions, link = `link ${index}`,
+): PacketSocket {
   const fd = inside(openPacketDescriptor);
   const closed = new AbortController();
   try {
     // It hears nothing before it is bound, so everything it hears has passed the filter.
     if (filter !== undefined) attachFilter(fd, filter);
-    bindDescriptor(fd, linkAddress(etherType, index));
+    told(`listen on ${link}`, () => bindDescriptor(fd, linkAddress(etherType, index)));
   } catch (error) {
     closeSync(fd);
     throw error;
   }
   return {
-    send: (packet, to) => sendTo(fd, packet, linkAddress(etherType, index, to)),
+    send: (packet, to) => told(`send a packet by ${link}`, () => sendTo(fd, packet, linkAddress(etherType, index, to))),
 
     async receive(timeoutMs) {
       const { signal } = closed;
       if (signal.aborted || !(await whenReadable(fd, timeoutMs, signal))) return undefined;
       const into = new Uint8Array(maxPacketBytes), address = linkAddress(etherType, index);
-      const length = receiveFrom(fd, into, address);
+      const length = told(`receive a packet on ${link}`, () => receiveFrom(fd, into, address));
       if (length === undefined) return undefined;
       return { packet: into.slice(0, Math.min(length, maxPacketBytes)), from: macIn(address) };
     },
@@ -71,6 +74,15 @@ export function openPacketSocket(inside: Inside, { index, etherType, filter }: P
       closeSync(fd);
     },
   };
+}
+
+/** What the C library says of a socket does not name the link. */
+function told<T>(act: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof SystemCallError ? new SystemCallError(act, error.errno) : error;
+  }
 }
 
 /** The longest an IP packet can be. */

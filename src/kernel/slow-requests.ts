@@ -1,4 +1,5 @@
 import { errnoNumber, inOrder, onPool } from "../os/index.ts";
+import { lastOf } from "./answer.ts";
 import { NetlinkError } from "./netlink-error.ts";
 import type { AnyRequest, NetlinkSocket, Request } from "./socket.ts";
 
@@ -47,7 +48,7 @@ export class SlowRequestsAside implements SlowRequests {
   }
 
   executeAll(requests: readonly AnyRequest[]): Promise<readonly (NetlinkError | undefined)[]> {
-    const operation = requests.at(-1)?.operation ?? "send nothing";
+    const operation = lastOf(requests);
     return this.#inTurn(operation, (socket) => socket.executeAllAside(requests));
   }
 

@@ -14,7 +14,7 @@ import {
 } from "../netlink/index.ts";
 import type { Ack, Body, FoundMessage, Reader } from "../netlink/index.ts";
 import { errnoNumber } from "../os/index.ts";
-import { noAnswer, throwRefusal, valueOf } from "./answer.ts";
+import { lastOf, named, namedError, noAnswer, throwRefusal, valueOf } from "./answer.ts";
 import { NetlinkError } from "./netlink-error.ts";
 import { realTime } from "./time.ts";
 import type { Time } from "./time.ts";
@@ -51,7 +51,7 @@ export class NetlinkSocket {
 
   /** In the namespace the calling thread is in at this moment; it remembers that one. */
   static open(protocol: number): NetlinkSocket {
-    return new NetlinkSocket(openTransport(protocol));
+    return new NetlinkSocket(named(`open a netlink socket of protocol ${protocol}`, () => openTransport(protocol)));
   }
 
   close(): void {
@@ -149,7 +149,7 @@ export class NetlinkSocket {
     const open = new Set<number>();
     for (const [index, { flags = 0 }] of requests.entries()) if ((flags & NLM_F_ACK) !== 0) open.add(index);
 
-    const operation = requests.at(-1)?.operation ?? "send nothing";
+    const operation = lastOf(requests);
     this.#receiveAll(operation, (message) => {
       const index = (message.sequence - first) >>> 0;
       const request = requests[index];
@@ -198,7 +198,7 @@ export class NetlinkSocket {
   /** Sends the requests as one datagram and returns the sequence number of the last. */
   #send(requests: readonly AnyRequest[], flags: number): number {
     this.#write(requests, flags);
-    this.#transport.send(output.bytes, output.length);
+    named(lastOf(requests), () => this.#transport.send(output.bytes, output.length));
     return this.#sequence;
   }
 
@@ -206,7 +206,11 @@ export class NetlinkSocket {
   async #sendAside(requests: readonly AnyRequest[], flags: number): Promise<number> {
     this.#write(requests, flags);
     const sequence = this.#sequence;
-    await this.#transport.sendAside(output.bytes.slice(0, output.length));
+    try {
+      await this.#transport.sendAside(output.bytes.slice(0, output.length));
+    } catch (error) {
+      throw namedError(lastOf(requests), error);
+    }
     return sequence;
   }
 
@@ -261,7 +265,7 @@ export class NetlinkSocket {
   }
 
   #receive(operation: string): number | undefined {
-    const length = this.#transport.receive(received.bytes);
+    const length = named(operation, () => this.#transport.receive(received.bytes));
     if (length !== undefined && length > received.bytes.length) {
       throw new NetlinkError(
         operation,

@@ -1,3 +1,5 @@
+import { handlesWith } from "../call/index.ts";
+import { CniError, code } from "../cni/index.ts";
 import { statusOfNetwork } from "./attachment/chain.ts";
 import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
@@ -22,7 +24,13 @@ export async function status(command: MuxCommand): Promise<void> {
       return await resolveDelegates(conf, pods?.find);
     });
     const attachments = planAttachments(delegates, runtime, conf, []);
-    for (const attachment of attachments) await statusOfNetwork(attachment, handles);
+    const context = handlesWith(handles, { withoutEffect: (problem: string) => refuseIf(conf.strict, problem) });
+    for (const attachment of attachments) await statusOfNetwork(attachment, context);
     if (conf.mergeResults && attachments.length > 1) await handles.modules.requireMerger();
   });
+}
+
+/** What would have no effect keeps an ADD from working where it is refused, and only there. */
+function refuseIf(isStrict: boolean, problem: string): void {
+  if (isStrict) throw new CniError(code.invalidConfig, problem);
 }

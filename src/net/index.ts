@@ -20,7 +20,7 @@ export {
 } from "./address.ts";
 export type { Address } from "./address.ts";
 export { canonicalMac, formatMac, parseMac } from "./mac.ts";
-export { interfaceNameProblem, isIdentifier, isInterfaceName } from "./name.ts";
+export { interfaceNameProblem, isIdentifier, isInterfaceName, linkNameProblem } from "./name.ts";
 export {
   bitsOf, broadcastOf, contains, formatPrefix, hostPrefix, lastOf, networkOf, overlaps, parseAddressOrPrefix,
   parsePrefix, samePrefix,

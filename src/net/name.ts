@@ -19,6 +19,16 @@ export function interfaceNameProblem(name: string): string | undefined {
   return undefined;
 }
 
+/** ALTIFNAMSIZ (linux/if.h) is 128 and counts the closing zero byte. */
+const longestAlternativeNameBytes = 127;
+
+/** The same for what a link that is there may be called: by its name, or by an alternative one of up to 127 bytes. */
+export function linkNameProblem(name: string): string | undefined {
+  if (name === "") return "it is empty, expected a link's name";
+  if (Buffer.byteLength(name) > longestAlternativeNameBytes) return "it is longer than 127 bytes";
+  return forbidden.test(name) ? 'it holds "/", ":" or white space' : undefined;
+}
+
 /** Whether a text can name an interface. */
 export function isInterfaceName(name: string): boolean {
   return interfaceNameProblem(name) === undefined;

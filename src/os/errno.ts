@@ -29,3 +29,17 @@ export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
+
+/**
+ * Work on a file that is open: what Node says of it then does not name it (`EISDIR: illegal operation on a directory,
+ * read`), and does so here, as when a file is opened.
+ */
+export function naming<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Error && "syscall" in error && !("path" in error))
+      Object.assign(error, { path, message: `${error.message} '${path}'` });
+    throw error;
+  }
+}

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, fstatSync, futimesSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf } from "./errno.ts";
-import { tryFileLock } from "./libc.ts";
+import { SystemCallError, tryFileLock } from "./libc.ts";
 import { makeDirectory } from "./whole-file.ts";
 
 /** A lock that is held; closing it, or the end of the process, frees it. Closing it again does nothing. */
@@ -121,7 +121,7 @@ async function turn(path: string, deadlineMs: number, timeoutMs: number): Promis
 async function lockFile(path: string, deadlineMs: number, options: LockOptions): Promise<Lock> {
   const fd = openLock(path, options.directoryMode), beganMs = nowMs();
   try {
-    for (let looks = 0; !tryFileLock(fd); looks++) {
+    for (let looks = 0; !tryLock(fd, path); looks++) {
       if (nowMs() >= deadlineMs) throw new LockError(path, options.timeoutMs);
       if (options.stuckMs !== undefined && heldMs(fd, nowMs() - beganMs) > options.stuckMs)
         throw new LockError(path, options.stuckMs);
@@ -133,6 +133,15 @@ async function lockFile(path: string, deadlineMs: number, options: LockOptions):
     throw error;
   }
   return once(() => closeSync(fd));
+}
+
+/** As `tryFileLock`; what the system says against it names the file. */
+function tryLock(fd: number, path: string): boolean {
+  try {
+    return tryFileLock(fd);
+  } catch (error) {
+    throw error instanceof SystemCallError ? new SystemCallError(`lock "${path}"`, error.errno) : error;
+  }
 }
 
 /** Most work under a lock takes less than a millisecond; later looks of many who wait are spread. */

@@ -26,7 +26,7 @@ export function enterNetworkNamespace(fd: number): void {
 
 /** Moves the calling thread into a network namespace of its own, with nothing in it but `lo`. */
 export function leaveForNewNetworkNamespace(): void {
-  check("unshare", libc().unshare(CLONE_NEWNET));
+  check("unshare the network namespace", libc().unshare(CLONE_NEWNET));
 }
 
 /**
@@ -34,13 +34,13 @@ export function leaveForNewNetworkNamespace(): void {
  * elsewhere. Other threads of this process stay outside.
  */
 export function leaveForNewMounts(): void {
-  check("unshare", libc().unshare(CLONE_NEWNS));
-  check("mount", libc().mount("none", "/", null, MS_REC | MS_PRIVATE, null));
+  check("unshare the mount namespace", libc().unshare(CLONE_NEWNS));
+  check("mount / apart from others' (private)", libc().mount("none", "/", null, MS_REC | MS_PRIVATE, null));
 }
 
 /** An empty directory in memory in place of what is there. */
 export function mountMemory(directory: string): void {
-  check("mount", libc().mount("tmpfs", directory, "tmpfs", 0, "mode=0700"));
+  check(`mount a tmpfs on ${directory}`, libc().mount("tmpfs", directory, "tmpfs", 0, "mode=0700"));
 }
 
 /**

@@ -21,7 +21,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { errnoOf } from "./errno.ts";
+import { errnoOf, naming } from "./errno.ts";
 
 /** How a file is written whole or not at all. */
 export interface WholeFileOptions {
@@ -129,7 +129,7 @@ export function readVersioned(path: string, limitBytes: number): { readonly text
 function withFile<T>(path: string, work: (fd: number) => T): T {
   const fd = openSync(path, constants.O_RDONLY | oursOnly);
   try {
-    return work(fd);
+    return naming(path, () => work(fd));
   } finally {
     closeSync(fd);
   }
@@ -166,7 +166,7 @@ export function writeInPlace(path: string, text: string, how: "append" | "replac
     constants.O_WRONLY | constants.O_CREAT | (how === "append" ? constants.O_APPEND : constants.O_TRUNC) | oursOnly;
   const fd = openSync(path, flag, 0o600);
   try {
-    writeAll(fd, Buffer.from(text));
+    naming(path, () => writeAll(fd, Buffer.from(text)));
   } finally {
     closeSync(fd);
   }
@@ -197,7 +197,7 @@ function writeTemporary(path: string, content: string | Uint8Array, options: Who
   const temporary = `${options.temporaryDirectory ?? dirname(path)}/${temporaryName()}`;
   const fd = openSync(temporary, "wx", options.mode ?? 0o600);
   try {
-    writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
+    naming(path, () => writeAll(fd, typeof content === "string" ? Buffer.from(content) : content));
   } catch (error) {
     closeSync(fd);
     discard(temporary);

@@ -26,10 +26,10 @@ import { vxlan } from "./vxlan/index.ts";
 import { wasm } from "./wasm/index.ts";
 
 export type {
-  AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, Step, StepRequest,
-  Teardown, Undo, ValidAttachment,
+  AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, StatusContext, Step,
+  StepRequest, Teardown, Undo, ValidAttachment,
 } from "./contract/plugin.ts";
-export { givesNoAddresses } from "./contract/ipam.ts";
+export { givesNoAddresses, isChained } from "./contract/ipam.ts";
 export { hostLocalSchema } from "./host-local/conf.ts";
 export { scopeOf, storeOf } from "./host-local/store.ts";
 export { enableForwarding } from "./interface/forwarding.ts";

@@ -57,7 +57,7 @@ async function serve(
     case "ADD": return await add(plugin, request, handles);
     case "DEL": await del(plugin, request, handles); break;
     case "CHECK": await plugin.check(request, handles); break;
-    case "STATUS": await plugin.status(request, handles); break;
+    case "STATUS": await plugin.status(request, handlesWith(handles, { withoutEffect: () => {} })); break;
     case "GC": await plugin.gc({ ...request, validAttachments: input.validAttachments }, handles); break;
     case "VERSION": break;
   }

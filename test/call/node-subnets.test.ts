@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseAllDocuments } from "yaml";
 import type { OpenHandles } from "../../src/call/index.ts";
-import { openHandles } from "../../src/call/index.ts";
+import { handlesWith, openHandles } from "../../src/call/index.ts";
 import { nodeSubnets } from "../../src/call/node-subnets/index.ts";
 import { asksForNodeSubnet } from "../../src/ipam/index.ts";
 import { openNodes } from "../../src/kube/index.ts";
@@ -119,12 +119,16 @@ const refusals = [
   { title: "a start outside of it", subnets: ["10.244.1.0/24"], ipam: { subnet: "usePodCidr", rangeStart: "10.9.0.1" },
     words: /rangeStart 10\.9\.0\.1 is not in network 10\.244\.1\.0\/24/ },
 ];
+async function statusWith(request: PluginRequest, handles: OpenHandles): Promise<void> {
+  await hostLocal?.status(request, handlesWith(handles, { withoutEffect() {} }));
+}
+
 for (const { title, subnets, ipam, words } of refusals) {
   test(`refuses ${title}, at STATUS as at ADD`, async (context) => {
     await context.api.putNode({ name: "a", subnets });
     const handles = handlesOf(context), request = requestOf(context, ipam, "c1");
     assert.match((await rejects(add(handles, request), 7)).message, words);
-    assert.match((await rejects(hostLocal?.status(request, handles) ?? Promise.resolve(), 7)).message, words);
+    assert.match((await rejects(statusWith(request, handles), 7)).message, words);
   });
 }
 
@@ -133,7 +137,7 @@ test("tells of a node that the cluster has not, and of a permission that is miss
   assert.match((await rejects(add(handlesOf(context, { node: "b" }), request), 7)).message,
     /has no node "b", expected the name of this one in nodeName/);
   await context.api.deny({ resource: "nodes" });
-  assert.match((await rejects(hostLocal?.status(request, handlesOf(context)) ?? Promise.resolve(), 120)).message,
+  assert.match((await rejects(statusWith(request, handlesOf(context)), 120)).message,
     /expected the permission to get nodes/);
 });
 

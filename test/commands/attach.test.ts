@@ -79,6 +79,19 @@ attaching("attaches to several networks, each under the next free name, and deta
   assert.equal(readdirSync("/var/lib/cni/networks/two0").filter((name) => /^\d/.test(name)), []);
 });
 
+attaching("takes a link by an alternative name longer than 15 bytes, alone as behind a kind", async () => {
+  const name = "enx00163e1234567890";
+  run("ip", "link", "property", "add", "dev", "uplink", "altname", name);
+  for (const word of [name, `macvlan:${name}`]) {
+    const { status, stderr } = await typed("attach", "web", word, "10.9.0.5/24");
+    assert.is(status, 0, stderr);
+    assert.equal(inside("web"), ["eth0 10.9.0.5/24"]);
+    assert.is((await typed("detach", "web")).status, 0);
+  }
+  assert.is((await typed("attach", "web", `${name}1`, "10.9.0.5/24")).status, 1);
+  run("ip", "link", "property", "del", "dev", "uplink", "altname", name);
+});
+
 attaching("is all or nothing", async () => {
   const { status, stderr } = await typed("attach", "web", "br0", "10.0.0.5/24", "macvlan:nothing");
   assert.is(status, 1);

@@ -115,6 +115,12 @@ creating("writes what Docker's options say in keys of the reference", async () =
   assert.is(lan.status, 0, lan.stderr);
   assert.equal(plugin("lan"),
     { type: "macvlan", master: "uplink", mode: "private", capabilities: { mac: true }, ipam: { type: "dhcp" } });
+  run("ip", "link", "property", "add", "dev", "uplink", "altname", "enx00163e1234567890");
+  const long = await typed("network", "create", "long", "-d", "macvlan", "--parent", "enx00163e1234567890");
+  assert.equal([long.status, plugin("long").master], [0, "enx00163e1234567890"]);
+  const vlan = await typed("network", "create", "tagged", "-d", "macvlan", "--parent", "enx00163e1234567890.10");
+  assert.match(vlan.stderr, /Cannot make link "enx00163e1234567890\.10": it is longer than 15 bytes, expected VLAN 10/);
+  run("ip", "link", "property", "del", "dev", "uplink", "altname", "enx00163e1234567890");
   assert.is((await typed("network", "create", "l3", "-d", "ipvlan", "--mode=l3", "--subnet=10.8.0.0/24")).status, 0);
   assert.equal([plugin("l3").mode, plugin("l3").capabilities], ["l3", { ips: true }]);
   assert.is((await typed("network", "create", "six", "--ipv6")).status, 0);

@@ -1,6 +1,7 @@
 /** Kernel handles that fail at a chosen request, to prove that whatever step fails leaves nothing behind. */
 import * as assert from "uvu/assert";
 import type { Namespace } from "../../src/kernel/index.ts";
+import { NetlinkError } from "../../src/kernel/index.ts";
 import type { Handles } from "../../src/plugins/index.ts";
 import type { Driven } from "./handles.ts";
 import { add, del, reservations } from "./handles.ts";
@@ -66,36 +67,78 @@ interface Fuse {
   /** Requests that still succeed. */
   left: number;
   blown: string;
+  /** What the request fails with; absent: an error of its own. */
+  readonly error?: (what: string) => Error;
 }
 
-function fused(handles: Handles, fuse: Fuse): Partial<Handles> {
+function fused(handles: Handles, fuse: Fuse, isFused = (_: string): boolean => true): Partial<Handles> {
   return {
-    get host() { return fusedNamespace(handles.host, "host", fuse); },
-    get container() { return fusedNamespace(handles.container, "container", fuse); },
+    get host() { return fusedNamespace(handles.host, "host", fuse, isFused); },
+    get container() { return fusedNamespace(handles.container, "container", fuse, isFused); },
+    get containerIfPresent() {
+      const container = handles.containerIfPresent;
+      return container && fusedNamespace(container, "container", fuse, isFused);
+    },
   };
 }
 
 /** Everything but the namespace's own identity, which other requests are made of. */
-function fusedNamespace(namespace: Namespace, name: string, fuse: Fuse): Namespace {
+function fusedNamespace(
+  namespace: Namespace, name: string, fuse: Fuse, isFused: (key: string) => boolean,
+): Namespace {
   const rooms = ["links", "addresses", "routes", "rules", "neighbours", "qdiscs", "bridgeVlans", "sysctl",
     "nftables"] as const;
-  const replaced = Object.fromEntries(rooms.map((room) => [room, fusedRoom(namespace[room], `${name}.${room}`, fuse)]));
+  const replaced = Object.fromEntries(rooms.map((room) => (
+    [room, fusedRoom(namespace[room], `${name}.${room}`, fuse, isFused)])));
   return { ...namespace, ...replaced };
 }
 
-function fusedRoom<T extends object>(room: T, name: string, fuse: Fuse): T {
+function fusedRoom<T extends object>(room: T, name: string, fuse: Fuse, isFused: (key: string) => boolean): T {
   return new Proxy(room, {
     get(target, key) {
       const method: unknown = Reflect.get(target, key);
-      if (typeof method !== "function") return method;
+      if (typeof method !== "function" || !isFused(String(key))) return method;
       return (...args: readonly unknown[]): unknown => {
         // Once blown it is whole again, so that undoing works.
         if (fuse.blown === "" && fuse.left-- === 0) {
           fuse.blown = `${name}.${String(key)}`;
-          throw new Error(`${fuse.blown} was made to fail`);
+          throw fuse.error?.(fuse.blown) ?? new Error(`${fuse.blown} was made to fail`);
         }
         return Reflect.apply(method, target, args);
       };
     },
   });
+}
+
+/**
+ * Has the kernel interrupt what DEL lists, its first list, its second, and so on until it lists no more: each DEL takes
+ * everything away or fails, the second one interrupted at the same place as well, and one left alone makes good.
+ *
+ * @param state  equal before the ADD and after what takes everything away
+ * @returns how many lists could be interrupted
+ */
+export async function interruptions(driven: Driven, state: () => unknown): Promise<number> {
+  for (let failing = 0; ; failing++) {
+    const before = state(), prevResult = await add(driven), fuses: Fuse[] = [];
+    const interrupted = async (): Promise<"deleted" | Error> => {
+      const fuse: Fuse = { left: failing, blown: "", error: interruption };
+      fuses.push(fuse);
+      const one = { ...driven, prevResult, through: (handles: Handles) => fused(handles, fuse, isList) };
+      return await del(one).then(() => "deleted" as const, (error: Error) => error);
+    };
+    for (let time = 1; time <= 2; time++) {
+      const outcome = await interrupted(), place = `list ${failing} (${fuses.at(-1)?.blown}), DEL ${time}`;
+      if (outcome === "deleted") assert.equal(state(), before, `${place} says that all is gone`);
+      else assert.match(outcome.message, "kernel said EINTR", place);
+    }
+    await del({ ...driven, prevResult });
+    assert.equal(state(), before, `after list ${failing}`);
+    if (fuses[0]?.blown === "") return failing;
+  }
+}
+
+const isList = (key: string): boolean => /^(list|rules|wholeRules|redirections|update)/.test(key);
+
+function interruption(what: string): Error {
+  return new NetlinkError(what, 4, "the list changed while it was read");
 }

@@ -8,7 +8,8 @@ import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from ".
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { CniError, code, newestVersion, toWireResult } from "../../src/cni/index.ts";
 import type {
-  AddContext, DelContext, Handles, Log, Plugin, PluginRequest, StepRequest, Teardown, ValidAttachment,
+  AddContext, DelContext, Handles, Log, Plugin, PluginRequest, StatusContext, StepRequest, Teardown,
+  ValidAttachment,
 } from "../../src/plugins/index.ts";
 
 /** One plugin called for one attachment. */
@@ -43,10 +44,7 @@ export const reservations = new Set<string>();
 /** ADD; on failure everything is undone, a step of undoing that fails included in the error. */
 export async function add(driven: Driven): Promise<Result> {
   const undo = undoSteps();
-  const withoutEffect = (problem: string): void => {
-    if (driven.strict === true) throw new CniError(code.invalidConfig, problem);
-    driven.notices?.push(problem);
-  };
+  const withoutEffect = withoutEffectOf(driven);
   return await withHandles(driven, async (handles) => {
     try {
       const context = derived<AddContext>(handles, { undo, withoutEffect });
@@ -60,6 +58,13 @@ export async function add(driven: Driven): Promise<Result> {
       throw error;
     }
   });
+}
+
+function withoutEffectOf({ strict, notices }: Driven): (problem: string) => void {
+  return (problem) => {
+    if (strict === true) throw new CniError(code.invalidConfig, problem);
+    notices?.push(problem);
+  };
 }
 
 /** As those who call plugins do it: first the plugin reads the configuration, then its step acts. */
@@ -91,7 +96,8 @@ export async function check(driven: Driven): Promise<void> {
 }
 
 export async function status(driven: Driven): Promise<void> {
-  await withHandles(driven, async (handles) => await driven.plugin.status(requestOf(driven), handles));
+  await withHandles(driven, async (handles) => await driven.plugin.status(requestOf(driven),
+    derived<StatusContext>(handles, { withoutEffect: withoutEffectOf(driven) })));
 }
 
 export async function gc(driven: Driven, validAttachments: readonly ValidAttachment[] | undefined): Promise<void> {

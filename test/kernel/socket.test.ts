@@ -6,7 +6,8 @@ import type { Request } from "../../src/kernel/socket.ts";
 import {
   attrs, body, ifinfomsg, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, u32,
 } from "../../src/netlink/index.ts";
-import { throws } from "../helpers/errors.ts";
+import { SystemCallError } from "../../src/os/index.ts";
+import { rejects, throws } from "../helpers/errors.ts";
 import { bytesOfPayload, scriptedKernel } from "../helpers/scripted-kernel.ts";
 import type { Answer, SeenRequest } from "../helpers/scripted-kernel.ts";
 
@@ -33,6 +34,19 @@ execute("throws the kernel's errno and sentence", () => {
     text: "too few sheep" }])])).execute(ask), "EINVAL");
   assert.is(error.message, "Cannot count the sheep: kernel said EINVAL (too few sheep)");
   assert.ok(error instanceof NetlinkError && error.kernelText === "too few sheep" && error.errno === 22);
+});
+
+execute("names what was asked where the socket itself is refused", async () => {
+  const fail = (call: string) => (): never => { throw new SystemCallError(call, 105); };
+  const kernel = scriptedKernel([always([{ ack: 0 }])]);
+  for (const broken of [{ ...kernel, send: fail("send"), sendAside: async () => fail("send")() },
+    { ...kernel, send: () => {}, receive: fail("recv") }]) {
+    const message = "Cannot count the sheep: kernel said ENOBUFS (No buffer space available)";
+    assert.is(throws(() => new NetlinkSocket(broken).execute(ask), "ENOBUFS").message, message);
+    assert.is(throws(() => new NetlinkSocket(broken).executeAll([ask]), "ENOBUFS").message, message);
+    if ("sendAside" in broken)
+      assert.is((await rejects(new NetlinkSocket(broken).executeAside(ask), "ENOBUFS")).message, message);
+  }
 });
 
 execute("takes the system's words when the kernel has none", () => {

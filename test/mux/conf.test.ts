@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { CniError, code } from "../../src/cni/index.ts";
 import type { MuxConf } from "../../src/mux/index.ts";
 import { parseMuxConf } from "../../src/mux/index.ts";
 import { resolveDelegates } from "../../src/mux/networks/resolve.ts";
 import { rejects, throws } from "../helpers/errors.ts";
+import { extremes, shownValue, withValue } from "../helpers/extremes/values.ts";
 
 const delegates = [{ name: "one", type: "bridge" }];
 const parse = (json: object, verb = "ADD", invokedAs = "polynic"): MuxConf =>
@@ -79,6 +81,27 @@ reading("drops a refused value for DEL, so that what is there can be deleted", (
 reading("lets DEL do without networks: what was attached is written down elsewhere", () => {
   assert.equal(parse({}, "DEL").delegates, []);
   assert.equal(parse({ delegates: "x" }, "DEL").delegates, []);
+});
+reading("takes each value of each key or refuses it by that key, and none with NUL for a path", () => {
+  const paths = new Set(["confDir", "cniDir", "binDir", "kubeconfig", "readinessindicatorfile", "logFile", "moduleDir",
+    "clusterNetwork", "defaultNetworks", "auxiliaryCNIChainName", "dataDirs", "caFile", "certFile", "keyFile",
+    "moduleRecordings", "mergeModule"]);
+  const open = new Set<string>();
+  let count = 0;
+  for (const [path, value] of extremes("multiplexer")) {
+    count++;
+    const json = withValue({ delegates }, path, value), key = String(path.findLast((step) => typeof step === "string"));
+    try {
+      parse(json);
+      if (paths.has(key) && value === "a\0b") open.add(key);
+    } catch (error) {
+      assert.is(error instanceof CniError && error.code, code.invalidConfig, shownValue(path, value));
+      assert.ok(String(error).includes(key), `${shownValue(path, value)}: ${String(error)}`);
+    }
+    parse(json, "DEL");
+  }
+  assert.equal([...open], []);
+  assert.ok(count > 500);
 });
 reading.run();
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { serve } from "../../src/service/index.ts";
-import { kernelSuite, run as shell } from "../helpers/netns.ts";
+import { kernelSuite, makeNetns, run as shell } from "../helpers/netns.ts";
 
 let directory = "";
 const status = kernelSuite("STATUS", import.meta.url, { needs: ["macvlan"] });
@@ -13,10 +13,17 @@ status.before.each(() => {
   mkdirSync(join(directory, "bin"));
   shell("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1");
   shell("ip", "link", "set", "up0", "mtu", "1400");
+  shell("ip", "link", "add", "br7", "type", "bridge");
+  shell("ip", "link", "set", "up1", "master", "br7");
+  shell("ip", "link", "set", "br7", "up");
+  shell("mount", "-t", "tmpfs", "tmpfs", "/etc/cni");
+  mkdirSync("/etc/cni/tuning");
+  writeFileSync("/etc/cni/tuning/allowlist.conf", "^net\\.ipv4\\.");
 });
 status.after.each(() => {
   rmSync(directory, { recursive: true });
-  shell("ip", "link", "del", "up0");
+  for (const name of ["up0", "br7"]) shell("ip", "link", "del", name);
+  shell("umount", "/etc/cni");
 });
 
 interface Said {
@@ -25,8 +32,8 @@ interface Said {
   readonly msg?: string;
 }
 
-async function ask(conf: object, name = "polynic"): Promise<Said> {
-  const env = { CNI_COMMAND: "STATUS", CNI_PATH: join(directory, "bin"), PATH: process.env["PATH"] };
+async function ask(conf: object, name = "polynic", more: Readonly<Record<string, string>> = {}): Promise<Said> {
+  const env = { CNI_COMMAND: "STATUS", CNI_PATH: join(directory, "bin"), PATH: process.env["PATH"], ...more };
   const stdin = JSON.stringify({ cniVersion: "1.1.0", name: "pods", type: name, cniDir: join(directory, "cni"),
     binDir: join(directory, "bin"), confDir: join(directory, "net.d"), ...conf });
   const answer = await serve({ name, env, stdin });
@@ -66,6 +73,68 @@ const unready: readonly (readonly [string, () => object, number, RegExp])[] = [
   ["a device that nothing selects", () => ({ type: "host-device" }), 7, /Cannot choose a device/],
   ["a bus address that leads nowhere", () => ({ type: "host-device", pciBusID: "0000:ff:1f.7" }), 7, /0000:ff:1f\.7/],
 ];
+const behindBridge = (conf: object): object => ({ plugins: [bridge(hostLocal()), conf] });
+const long = "02:00:00:00:00:00:00:01", group = "01:00:5e:00:00:01";
+/** What a plugin refuses whatever pod comes, beyond its schema, of each plugin that refuses anything. */
+const hopeless: readonly (readonly [string, () => object, number, RegExp])[] = [
+  ["an MTU of bridge that no link has", () => bridge(hostLocal(), { mtu: 70000 }), 7, /mtu 70000/],
+  ["an MTU of ptp that no link has", () => ({ type: "ptp", mtu: 70000, ipam: hostLocal() }), 7, /mtu 70000/],
+  ["an MTU of ipvlan that no link has", () => ({ type: "ipvlan", master: "up0", mtu: 67, ipam: hostLocal() }), 7,
+    /mtu 67/],
+  ["an MTU of tap that no tap has", () => ({ type: "tap", mtu: 65535 }), 7, /mtu 65535/],
+  ["a MAC of macvlan that is too long", () => ({ type: "macvlan", master: "up0", mac: long }), 7, /mac: .* 8 bytes/],
+  ["a MAC of tap that is a group's", () => ({ type: "tap", mac: group }), 7, /mac: .* a group's/],
+  ["a MAC of bridge that is too long", () => bridge(hostLocal(), { args: { cni: { mac: long } } }), 7, /8 bytes/],
+  ["a master that is the loopback link", () => ({ type: "macvlan", master: "lo" }), 7, /"lo": it is the loopback/],
+  ["a master of vlan that is the loopback link", () => ({ type: "vlan", master: "lo", ipam: hostLocal() }), 7, /"lo"/],
+  ["a master that is a bridge's port", () => ({ type: "macvlan", master: "up1" }), 7,
+    /"up1": it is a port of bridge "br7"/],
+  ["a master of ipvlan that is a bridge's port", () => ({ type: "ipvlan", master: "up1", ipam: hostLocal() }), 7,
+    /"up1": it is a port of bridge "br7"/],
+  ["ipvlan first, without addresses", () => ({ type: "ipvlan", master: "up0" }), 7, /"ipvlan" first in network "blue"/],
+  ["ipvlan first, without a type of IPAM", () => ({ type: "ipvlan", master: "up0", IPAM: { type: "" } }), 7, /first/],
+  ["dummy without addresses", () => ({ type: "dummy" }), 7, /it has no ipam\.type/],
+  ["a VRF that no link can be called", () => behindBridge({ type: "vrf", vrfname: "a/b" }), 7, /vrfname "a\/b"/],
+  ["a VRF with NUL in its name", () => behindBridge({ type: "vrf", vrfname: "a\0b" }), 7, /vrfname "a\\?u?0000b"/],
+  ["a burst that holds no byte", () => behindBridge({ type: "bandwidth", ingressRate: 8e6, ingressBurst: 1 }), 7,
+    /ingressBurst is 1 bits/],
+  ["two gateways of a family", () => behindBridge({ type: "sbr", gateways: ["10.1.0.1", "10.1.0.2"] }), 7, /gateways/],
+  ["a sysctl that is not the container's", () => behindBridge({ type: "tuning", sysctl: { "kernel.x": "1" } }), 7,
+    /"kernel\.x"/],
+  ["a sysctl that the node does not allow",
+    () => behindBridge({ type: "tuning", sysctl: { "net.core.somaxconn": "1" } }), 7,
+    /"net\.core\.somaxconn": \/etc\/cni\/tuning\/allowlist\.conf does not allow it/],
+  ["a chain that is the firewall's", () => behindBridge({ type: "firewall", iptablesAdminChainName: "FORWARD" }), 7,
+    /iptablesAdminChainName "FORWARD"/],
+  ["a mark beside another program's",
+    () => behindBridge({ type: "portmap", markMasqBit: 3, externalSetMarkChain: "A" }), 7,
+    /markMasqBit and externalSetMarkChain/],
+  ["a chain that is too long", () => behindBridge({ type: "portmap", externalSetMarkChain: "A".repeat(29) }), 7,
+    /externalSetMarkChain "A{29}"/],
+  ["a VXLAN without peers", () => ({ type: "vxlan", vni: 7, ipam: hostLocal() }), 7, /neither "peers" nor "group"/],
+  ["flanneld that has not run", () => ({ type: "flannel", subnetFile: join(directory, "none") }), 50,
+    /subnetFile .*none/],
+  ["a DHCP daemon that does not run", () => bridge({ type: "dhcp", daemonSocketPath: join(directory, "sock") }), 50,
+    /no such socket/],
+  ["a module that is not installed", () => bridge({ type: "wasm", module: "none" }), 140, /none/],
+  ["a device's place that is none", () => ({ type: "host-device", kernelpath: "/sys/devices/pci0000:ff/none" }), 7,
+    /kernelpath "\/sys\/devices\/pci0000:ff\/none": (this machine has no such device|the host has no such link)$/],
+];
+for (const cniVersion of ["1.0.0", "1.1.0"]) {
+  for (const [what, conf, code, says] of hopeless) {
+    status(`is not ready with ${what}, in version ${cniVersion}, and an ADD fails`, async () => {
+      const said = await ask(delegate(conf(), cniVersion));
+      assert.equal([said.status, said.code], [1, code], JSON.stringify(said));
+      assert.match(said.msg ?? "", says);
+      const netns = makeNetns(), added = await ask({ ...delegate(conf(), cniVersion), cniVersion }, "polynic", {
+        CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0", CNI_NETNS: netns.path });
+      assert.is(added.status, 1, JSON.stringify(added));
+      assert.match(added.msg ?? "", code === 50 ? /./ : says);
+      netns.remove();
+    });
+  }
+}
+
 for (const cniVersion of ["0.3.1", "1.0.0", "1.1.0"]) {
   for (const [what, conf, code, says] of unready) {
     status(`is not ready with ${what}, in version ${cniVersion}`, async () => {
@@ -137,6 +206,10 @@ const ready: readonly (readonly [string, () => object])[] = [
   ["a device that the runtime gives", () => ({ type: "host-device", capabilities: { deviceID: true } })],
   ["a device that is not there now", () => ({ type: "host-device", device: "eth9" })],
   ["a master in the container", () => ({ type: "macvlan", master: "eth9", linkInContainer: true })],
+  ["masquerading", () => bridge(hostLocal(), { ipMasq: true, ipMasqBackend: "nftables", macspoofchk: true })],
+  ["ipvlan behind a plugin that gives addresses", () => behindBridge({ type: "ipvlan", master: "up0" })],
+  ["a sysctl that the node allows", () =>
+    behindBridge({ type: "tuning", sysctl: { "net.ipv4.ip_forward": "1" }, mac: "02:00:00:00:00:01" })],
   ["a bridge that is not there yet", () => bridge(hostLocal(), { bridge: "br8" })],
   ["a DPDK device by its name", () => ({ type: "host-device", device: "eth9", DPDKMode: true })],
 ];

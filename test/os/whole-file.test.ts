@@ -30,6 +30,17 @@ test("replace what was there and leave nothing beside it", () => {
   assert.equal(readdirSync(directory), ["a"]);
 });
 
+test("are named by what the system says of them once they are open", () => {
+  mkdirSync(path("folder"));
+  for (const [work, errno, file] of [
+    [() => readText(path("folder"), 10), "EISDIR", path("folder")],
+    [() => writeInPlace("/dev/full", "x", "append"), "ENOSPC", "/dev/full"],
+  ] as const) {
+    const { message } = throws(work, errno);
+    assert.ok(message.startsWith(`${errno}: `) && message.endsWith(` '${file}'`), message);
+  }
+});
+
 test("are private unless a mode is given", () => {
   writeWholeFile(path("a"), "");
   assert.is(statSync(path("a")).mode & 0o777, 0o600);

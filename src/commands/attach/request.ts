@@ -1,7 +1,7 @@
 /** The words behind a container: networks, each with an address, a MAC address and a VLAN where wanted. */
 import type { JsonObject } from "../../schema/index.ts";
 import { openOwnNamespace } from "../../kernel/index.ts";
-import { interfaceNameProblem } from "../../net/index.ts";
+import { isInterfaceName, linkNameProblem } from "../../net/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Configuration } from "../machine/configuration.ts";
 import { configurationFiles, findConfiguration, isReadable, networkOf } from "../machine/configuration.ts";
@@ -82,7 +82,7 @@ function madeOf(words: Words, directories: readonly string[]): Configuration {
   const named = shortForms.find((one) => one === kind);
   const parent = named === undefined ? words.network : rest;
   // A name that is no link's cannot be meant as one.
-  const form = named ?? (interfaceNameProblem(parent) === undefined ? formOf(parent) : undefined);
+  const form = named ?? (linkNameProblem(parent) === undefined ? formOf(parent) : undefined);
   if (form === undefined) return findConfiguration(words.network, directories);
   const name = `${form}-${parent}`;
   const json = { cniVersion: "1.0.0", name, plugins: [pluginOf(form, parent, words)] };
@@ -93,8 +93,8 @@ function madeOf(words: Words, directories: readonly string[]): Configuration {
 function formOf(link: string): ShortForm | undefined {
   const host = openOwnNamespace();
   try {
-    const found = host.links.list().find(({ name }) => name === link);
-    if (found === undefined) return link.startsWith("br") ? "bridge" : undefined;
+    const found = host.links.find(link);
+    if (found === undefined) return link.startsWith("br") && isInterfaceName(link) ? "bridge" : undefined;
     return found.info?.kind === "bridge" ? "bridge" : "macvlan";
   } finally {
     host.close();

@@ -4,7 +4,7 @@ import type { LeaseStore } from "../../ipam/index.ts";
 import type { Delegate } from "../../mux/index.ts";
 import { parseDelegate } from "../../mux/index.ts";
 import type { Handles, Plugin, PluginConf } from "../../plugins/index.ts";
-import { builtIn, whereaboutsOf, whereaboutsType } from "../../plugins/index.ts";
+import { builtIn, isChained, whereaboutsOf, whereaboutsType } from "../../plugins/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import { blame } from "./blame.ts";
@@ -58,8 +58,7 @@ export function checkPlugins(
     return;
   }
   const [first] = network.plugins;
-  const isChained = first !== undefined && builtIn.get(first.type)?.isChained === true;
-  if (isChained && context.isPart !== true) {
+  if (first !== undefined && isChained(builtIn.get(first.type) ?? {}, first) && context.isPart !== true) {
     const place = json === undefined ? spot : spot.at("plugins", 0);
     report(
       "error",

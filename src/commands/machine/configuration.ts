@@ -4,6 +4,7 @@ import { extname, join, resolve } from "node:path";
 import { CniError, messageOf, parseJsonObject, parseNetworkList, parseSinglePlugin } from "../../cni/index.ts";
 import type { NetworkConf } from "../../cni/index.ts";
 import { multiplexerTypes } from "../../mux/index.ts";
+import { naming } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { CommandError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
@@ -47,7 +48,7 @@ export function isReadable(
 /** @throws CniError when it cannot be read as a network */
 export function readConfiguration(path: string): Configuration {
   const file = resolve(path);
-  return { file, ...networkOf(parseJsonObject(readFileSync(file, "utf8"), file), file) };
+  return { file, ...networkOf(parseJsonObject(naming(file, () => readFileSync(file, "utf8")), file), file) };
 }
 
 /** @param subject  what it is called in messages */

@@ -1,6 +1,7 @@
 /** Links that a network needs and no plugin makes, and those it leaves behind. */
 import type { Link, Namespace } from "../../kernel/index.ts";
 import { isErrno, openOwnNamespace } from "../../kernel/index.ts";
+import { interfaceNameProblem } from "../../net/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { CommandError } from "../errors.ts";
 import { madeFor } from "./conflist.ts";
@@ -18,6 +19,9 @@ export function ensureLink(name: string): boolean {
     const under = parent === undefined ? undefined : host.links.find(parent);
     if (under === undefined || id === undefined || Number(id) < 1 || Number(id) > 4094)
       throw new CommandError(`Cannot use parent "${name}": there is no such link, expected ${expectedLinks(host)}`);
+    const problem = interfaceNameProblem(name);
+    if (problem !== undefined)
+      throw new CommandError(`Cannot make link "${name}": ${problem}, expected VLAN ${id} of "${under.name}" there`);
     host.links.add({ name, parent: under.index, info: { kind: "vlan", id: Number(id) } });
     setUp(host, name, under.name);
     return true;

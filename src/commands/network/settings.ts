@@ -1,5 +1,5 @@
 /** What a network is to be, of options as `docker network create` has them and of the names its --opt knows. */
-import { interfaceNameProblem, isIdentifier, parseAddress } from "../../net/index.ts";
+import { interfaceNameProblem, isIdentifier, linkNameProblem, parseAddress } from "../../net/index.ts";
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { OptionTable, OptionValues } from "../options.ts";
@@ -78,7 +78,9 @@ export function settingsOf(name: string, given: SettingValues): Settings {
   const driver = drivers.find((one) => one === given.driver) ?? "bridge";
   refuseForeign(driver, values);
   const { internal = false, icc = true, masquerade = true, mode, parent, bridge } = values;
-  for (const link of [bridge, parent]) refuseLinkName(link);
+  refuseName(bridge, interfaceNameProblem);
+  // Looked for afterwards: it may be an alternative name of a link.
+  refuseName(parent, linkNameProblem);
   if (mode !== undefined && !modes[driver].includes(mode))
     throw new UsageError(`Cannot use mode "${mode}" with ${driver}: expected ${anyOf(modes[driver])}`);
   return {
@@ -191,8 +193,8 @@ function overlayOf({ vni, peer = [], group, local }: Values): Overlay {
 /** 24 bits (RFC 7348, 5). */
 const vniMax = 2 ** 24 - 1;
 
-function refuseLinkName(link: string | undefined): void {
-  const problem = link === undefined ? undefined : interfaceNameProblem(link);
+function refuseName(link: string | undefined, problemOf: (name: string) => string | undefined): void {
+  const problem = link === undefined ? undefined : problemOf(link);
   if (problem !== undefined) throw new UsageError(`Cannot use link "${link}": ${problem}`);
 }
 

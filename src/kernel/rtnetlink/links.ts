@@ -12,7 +12,7 @@ import {
 } from "../../netlink/index.ts";
 import type { ValueOf } from "../../netlink/index.ts";
 import { errnoNumber } from "../../os/index.ts";
-import type { Link, Links, Namespace, NewLink } from "../namespace.ts";
+import type { Link, LinkChanges, Links, Namespace, NewLink } from "../namespace.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
 import type { SlowRequests } from "../slow-requests.ts";
 import type { NetlinkSocket, Request } from "../socket.ts";
@@ -60,7 +60,7 @@ export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
       const { name, info } = link;
       if (info.kind === "tun") return addTunLink(links, { socket, inside, names }, link, info);
       return socket().execute({
-        operation: `add link "${name}"`,
+        operation: `add link "${name}"${shownSettings(link)}`,
         type: RTM_NEWLINK,
         flags: NLM_F_CREATE | NLM_F_EXCL,
         body: linkBody,
@@ -71,7 +71,7 @@ export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
 
     set(index, changes) {
       socket().execute({
-        operation: `change ${names.shown(index)}`,
+        operation: `change ${names.shown(index)}${shownChanges(changes, names)}`,
         type: RTM_SETLINK,
         body: linkBody,
         header: { index, ...flagChanges(changes) },
@@ -107,6 +107,18 @@ function addTunLink(
     socket().execute(linkDeletion(index, names));
     throw error;
   }
+}
+
+/** ` (mtu 9000)`: the kernel may say no more than EINVAL. */
+function shownSettings({ mtu, mac, txQueueLength }: Pick<LinkChanges, "mtu" | "mac" | "txQueueLength">): string {
+  const words = [["mtu", mtu], ["MAC", mac], ["transmit queue", txQueueLength]]
+    .flatMap(([key, value]) => (value === undefined ? [] : [`${key} ${value}`]));
+  return words.length === 0 ? "" : ` (${words.join(", ")})`;
+}
+
+function shownChanges({ master, alias, ...changes }: LinkChanges, names: LinkNames): string {
+  if (master !== undefined) return master === 0 ? " (no master)" : ` (master ${names.shown(master)})`;
+  return alias !== undefined && changes.name === undefined ? " (alias)" : shownSettings(changes);
 }
 
 function infoChange(operation: string, index: number, linkInfo: LinkAttributes["linkInfo"]): LinkRequest {

@@ -8,11 +8,13 @@ import type {
   Handles,
   Plugin,
   PluginRequest,
+  StatusContext,
   Step,
   StepRequest,
   Teardown,
   ValidAttachment,
 } from "../../plugins/index.ts";
+import { isChained } from "../../plugins/index.ts";
 import type { NetworkAttachment } from "../networks/network-attachment.ts";
 import { describe } from "../networks/network-attachment.ts";
 
@@ -104,9 +106,9 @@ export async function checkNetwork(
  * Asks every plugin in list order whether an ADD could work; the first error ends it and passes unchanged, its code
  * says how bad it is.
  */
-export async function statusOfNetwork(network: NetworkAttachment, handles: Handles): Promise<void> {
+export async function statusOfNetwork(network: NetworkAttachment, context: StatusContext): Promise<void> {
   for (const [index, plugin] of network.delegate.network.plugins.entries())
-    await usablePlugin(network, index, handles).status(request(network, plugin, undefined), handles);
+    await usablePlugin(network, index, context).status(request(network, plugin, undefined), context);
 }
 
 /**
@@ -117,7 +119,7 @@ function usablePlugin({ delegate: { network } }: NetworkAttachment, index: numbe
   const type = network.plugins[index]?.type ?? "";
   const plugin = handles.plugin(type);
   requireVersion("ADD", network.cniVersion, plugin.versions);
-  if (index > 0 || plugin.isChained !== true) return plugin;
+  if (index > 0 || !isChained(plugin, network.plugins[index] ?? {})) return plugin;
   throw new CniError(
     code.invalidConfig,
     `Cannot use plugin "${type}" first in network "${network.name}": it works on what a plugin before it has made, ` +

@@ -1,7 +1,7 @@
 import { CniError, code } from "../../cni/index.ts";
 import type { Link, LinkChanges, Namespace, NewLink } from "../../kernel/index.ts";
 import { hasErrno } from "../contract/errno.ts";
-import type { AddContext } from "../contract/plugin.ts";
+import type { AddContext, StatusContext } from "../contract/plugin.ts";
 import { ignoreRouterAdvertisements } from "../interface/veth.ts";
 import type { BridgeSettings } from "./conf.ts";
 import { portVlans } from "./conf.ts";
@@ -57,7 +57,7 @@ async function whenMade(bridge: Link, { host, sleep }: Pick<AddContext, "host" |
 }
 
 /** @throws CniError 7 when it is no bridge */
-export function refuseOtherKind({ name, kind }: Pick<Link, "name" | "kind">): void {
+function refuseOtherKind({ name, kind }: Pick<Link, "name" | "kind">): void {
   if (kind === "bridge") return;
   throw new CniError(
     code.invalidConfig,
@@ -83,21 +83,36 @@ function createBridge(host: Namespace, settings: BridgeSettings): boolean {
 
 /** Without filtering the bridge lets every frame through to every port, whatever VLANs its ports are members of. */
 function ensureFiltering(
-  { index, alias, info }: Link,
-  settings: BridgeSettings,
-  { host, withoutEffect }: Pick<AddContext, "host" | "withoutEffect">,
+  bridge: Link, settings: BridgeSettings, context: Pick<AddContext, "host" | "withoutEffect">,
 ): void {
+  if (isToFilter(bridge, settings, context))
+    context.host.links.setInfo(bridge.index, { kind: "bridge", vlanFiltering: true });
+}
+
+/** Whether its filtering is to be switched on; one that nobody switches on is told. */
+function isToFilter(
+  { alias, info }: Link, settings: BridgeSettings, { withoutEffect }: Pick<StatusContext, "withoutEffect">,
+): boolean {
   const { bridge, mayFilter } = settings;
   const { vlanFiltering = false, vlanProtocol } = info?.kind === "bridge" ? info : {};
-  if (vlanFiltering) return;
+  if (vlanFiltering) return false;
   // Only a kernel that has it says for which protocol.
   if (vlanProtocol === undefined) throw noFiltering(settings);
-  if (mayFilter || alias === ownAlias) return host.links.setInfo(index, { kind: "bridge", vlanFiltering: true });
-  if (portVlans(settings).length === 0) return;
+  if (mayFilter || alias === ownAlias) return true;
+  if (portVlans(settings).length === 0) return false;
   withoutEffect(
     `Cannot separate ${shownVlans(settings)} on bridge "${bridge}": its VLAN filtering is off, expected it on (ip ` +
       `link set ${bridge} type bridge vlan_filtering 1), or "vlanFiltering": true in the configuration`,
   );
+  return false;
+}
+
+/** For STATUS: what an ADD would refuse of a bridge that is there. One that is just being made is passed over. */
+export function refuseUnfitBridge(
+  bridge: Link, settings: BridgeSettings, context: Pick<StatusContext, "withoutEffect">,
+): void {
+  refuseOtherKind(bridge);
+  if (settings.vlanFiltering && (bridge.up || bridge.alias !== undefined)) isToFilter(bridge, settings, context);
 }
 
 function noFiltering(settings: BridgeSettings, cause?: unknown): CniError {

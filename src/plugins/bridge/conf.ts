@@ -1,7 +1,7 @@
 import type { ConfParts, Confs } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
-import type { BridgeVlan } from "../../kernel/index.ts";
-import { interfaceNameProblem } from "../../net/index.ts";
+import type { BridgeVlan, Namespace } from "../../kernel/index.ts";
+import { interfaceNameProblem, linkNameProblem } from "../../net/index.ts";
 import { refuseMtu } from "../interface/mtu.ts";
 
 export type BridgeConf = Confs["bridge"];
@@ -57,9 +57,7 @@ export function bridgeSettings(conf: BridgeConf, hasIpam: boolean): BridgeSettin
   }
   refuseMtu(conf.mtu);
   const bridge = bridgeName(conf);
-  const problem = interfaceNameProblem(bridge);
-  if (problem !== undefined)
-    throw new CniError(code.invalidConfig, `Cannot use bridge ${JSON.stringify(bridge)}: ${problem}`);
+  refuseName(bridge, isAlternative(bridge) ? linkNameProblem(bridge) : interfaceNameProblem(bridge));
   return {
     bridge,
     isGateway: conf.isGateway === true || isDefaultGateway,
@@ -76,6 +74,28 @@ export function bridgeSettings(conf: BridgeConf, hasIpam: boolean): BridgeSettin
     preserveDefaultVlan: conf.preserveDefaultVlan ?? false,
     containerUp: !disableContainerInterface,
   };
+}
+
+/**
+ * The name of the bridge, which the configuration may call by an alternative one; one that is to be made has the name
+ * that the configuration says.
+ *
+ * @throws CniError 7 for a bridge that is not there and cannot have that name
+ */
+export function nameOnHost(bridge: string, { links }: Pick<Namespace, "links">): string {
+  const existing = links.find(bridge);
+  if (existing === undefined) refuseName(bridge, interfaceNameProblem(bridge));
+  return existing?.name ?? bridge;
+}
+
+/** Longer than a name that a bridge could be made with. */
+export function isAlternative(bridge: string): boolean {
+  return Buffer.byteLength(bridge) > 15;
+}
+
+function refuseName(bridge: string, problem: string | undefined): void {
+  if (problem === undefined) return;
+  throw new CniError(code.invalidConfig, `Cannot use bridge ${JSON.stringify(bridge)}: ${problem}`);
 }
 
 export function bridgeName({ bridge = "" }: Pick<BridgeConf, "bridge">): string {

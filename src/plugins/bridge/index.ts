@@ -8,14 +8,15 @@
  * DEL    deletes the pair, removes spoof check and masquerading, releases the addresses. Bridge, gateways and vlan
  *        gateway links stay: they are shared, and no container owns them.
  * CHECK  compares bridge, pair, MACs, addresses and routes with prevResult.
- * STATUS whether the bridge is one, where a link of its name is there.
+ * STATUS whether the bridge is one, where a link of its name is there, and separates VLANs where it is to; and whether
+ *        there is a firewall for ipMasq and macspoofchk.
  * GC     removes the masquerading of attachments that are no longer valid.
  *
  * Result: the bridge, the host end, the container end, and with vlan and isGateway the vlan gateway link.
  * Source: linux/if_link.h IFLA_BR_*, IFLA_BRPORT_*; linux/if_bridge.h BRIDGE_VLAN_INFO_*
  */
 import type { Interface, Result } from "../../cni/index.ts";
-import { allVersions, confSchema, messageOf } from "../../cni/index.ts";
+import { allVersions, CniError, code, confSchema, messageOf } from "../../cni/index.ts";
 import type { Link, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
@@ -25,6 +26,7 @@ import type { FirewallBackend } from "../packet-rules/backend.ts";
 import {
   gcMasquerade,
   parseMasqueradeBackend,
+  refuseUnusable,
   setupMasquerade,
   teardownMasquerade,
 } from "../packet-rules/masquerade/index.ts";
@@ -34,10 +36,10 @@ import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
 import { requestedEthernetMac } from "../interface/mac.ts";
 import { createVeth, waitUntilUp } from "../interface/veth.ts";
-import { ensureBridge, refuseOtherKind, setPortVlans } from "./bridge-link.ts";
+import { ensureBridge, refuseUnfitBridge, setPortVlans } from "./bridge-link.ts";
 import { checkBridge } from "./check.ts";
 import type { BridgeConf, BridgeSettings } from "./conf.ts";
-import { bridgeSettings } from "./conf.ts";
+import { bridgeSettings, isAlternative, nameOnHost } from "./conf.ts";
 import {
   ensureVlanGateway,
   gatewayPrefixes,
@@ -64,20 +66,20 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
   schema: confSchema("bridge"),
   ipam: "optional",
 
-  read({ attachment, conf, ipamType }) {
-    const hasIpam = ipamType !== undefined;
-    const settings = bridgeSettings(conf, hasIpam);
-    return {
-      settings,
-      backend: conf.ipMasq === true ? parseMasqueradeBackend(conf.ipMasqBackend) : undefined,
-      vlanGateway: hasIpam && settings.isGateway && settings.vlan !== 0 ? vlanGatewayName(settings) : undefined,
-      mac: requestedEthernetMac({
-        configured: conf.args?.cni?.mac,
-        args: attachment.args,
-        runtimeConfig: conf.runtimeConfig?.mac,
-        stronger: "configured",
-      }),
-    };
+  read({ attachment, conf, ipamType }, handles) {
+    const hasIpam = ipamType !== undefined, written = bridgeSettings(conf, hasIpam);
+    const backend = conf.ipMasq === true ? parseMasqueradeBackend(conf.ipMasqBackend) : undefined;
+    const mac = requestedEthernetMac({
+      configured: conf.args?.cni?.mac,
+      args: attachment.args,
+      runtimeConfig: conf.runtimeConfig?.mac,
+      stronger: "configured",
+    });
+    const hasVlanGateway = hasIpam && written.isGateway && written.vlan !== 0;
+    if (hasVlanGateway && !isAlternative(written.bridge)) vlanGatewayName(written);
+    // Last, for whoever reads a configuration where there is no host to ask.
+    const settings = { ...written, bridge: nameOnHost(written.bridge, handles.host) };
+    return { settings, backend, mac, vlanGateway: hasVlanGateway ? vlanGatewayName(settings) : undefined };
   },
 
   async add({ attachment, conf, network, plan, ipam }, context) {
@@ -126,9 +128,16 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
     };
   },
 
-  status({ plan }, { host }) {
-    const existing = plan && host.links.find(plan.settings.bridge);
-    if (existing !== undefined) refuseOtherKind(existing);
+  async status({ conf, plan, ipamType }, context) {
+    if (plan === undefined) return;
+    const { settings, backend } = plan, { host } = context;
+    const existing = host.links.find(settings.bridge);
+    if (existing !== undefined) refuseUnfitBridge(existing, settings, context);
+    if (conf.macspoofchk === true && !host.nftables.usable()) {
+      const problem = "nftables cannot be used, expected a kernel with nf_tables";
+      throw new CniError(code.notReady, `Cannot keep out other MACs (macspoofchk): ${problem}`);
+    }
+    if (conf.ipMasq === true && ipamType !== undefined) await refuseUnusable(context, backend);
   },
 
   async del({ attachment, conf, network, prevResult }, context) {

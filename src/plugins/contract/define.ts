@@ -14,6 +14,7 @@ import type {
   Plugin,
   PluginConf,
   PluginRequest,
+  StatusContext,
   Step,
   StepRequest,
   ValidAttachment,
@@ -74,6 +75,8 @@ export interface PluginDefinition<Conf extends object, Plan = undefined> {
   readonly ipam: IpamUse;
   /** It works on what a plugin before it has made, and can be no network's first. */
   readonly isChained?: true;
+  /** The same where its configuration has no `ipam.type`: addresses are then those of the plugin before it. */
+  readonly isChainedWithoutIpam?: true;
   /** What it gives it takes back over the link that it is on: DEL asks it before that link goes. */
   readonly releasesOverLink?: true;
   /**
@@ -85,7 +88,7 @@ export interface PluginDefinition<Conf extends object, Plan = undefined> {
   del(call: LaterCall<Partial<Conf>>, context: DelContext): Promise<void>;
   check(call: PlannedCall<Conf, Plan>, handles: Handles): Promise<void>;
   /** What keeps every ADD from working beyond what `read` and the IPAM plugin refuse, and no container's end mends. */
-  status?(call: StatusCall<Conf, Plan>, handles: Handles): void | Promise<void>;
+  status?(call: StatusCall<Conf, Plan>, context: StatusContext): void | Promise<void>;
   gc?(call: GcCall<Partial<Conf>>, handles: Handles): Promise<void>;
 }
 
@@ -104,6 +107,7 @@ export function definePlugin<Conf extends object, Plan = undefined>(
   return {
     type, versions, ipam,
     ...(definition.isChained === true ? { isChained: true } : {}),
+    ...(definition.isChainedWithoutIpam === true ? { isChainedWithoutIpam: true } : {}),
     ...(definition.releasesOverLink === true ? { releasesOverLink: true } : {}),
     step(request, handles) {
       const call = strict(request);
@@ -126,11 +130,11 @@ export function definePlugin<Conf extends object, Plan = undefined>(
       await ipam?.check(request, handles);
       await definition.check({ ...call, plan, prevResult: request.prevResult }, handles);
     },
-    async status(request, handles) {
-      const call = strict(request), ipam = ipamOf(call, request, handles);
-      const plan = await planForStatus(definition, call, handles, request.conf);
-      await ipam?.status(request, handles);
-      await definition.status?.({ ...call, plan }, handles);
+    async status(request, context) {
+      const call = strict(request), ipam = ipamOf(call, request, context);
+      const plan = await planForStatus(definition, call, context, request.conf);
+      await ipam?.status(request, context);
+      await definition.status?.({ ...call, plan }, context);
     },
     async gc(request, handles) {
       const call = lenient(request);

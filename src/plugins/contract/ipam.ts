@@ -1,5 +1,5 @@
 import type { IpConfig, Result } from "../../cni/index.ts";
-import { CniError, code, messageOf, readConf } from "../../cni/index.ts";
+import { CniError, code, confSchema, messageOf, readConf } from "../../cni/index.ts";
 import { hostLocalSchema } from "../host-local/conf.ts";
 import { claimantOf, scopeOf, storeOf } from "../host-local/store.ts";
 import type {
@@ -55,6 +55,15 @@ export function givesNoAddresses(type: string, plugin: Pick<Plugin, "ipam"> | un
 
 /** The reference's that are not built in. Of others nobody knows: Antrea's, for one, is its own IPAM plugin. */
 const delegatingElsewhere: ReadonlySet<string> = new Set(["tap"]);
+
+/** Whether a plugin, so configured, works on what one before it has made, and can be no network's first. */
+export function isChained(plugin: Pick<Plugin, "isChained" | "isChainedWithoutIpam">, conf: object): boolean {
+  if (plugin.isChainedWithoutIpam !== true) return plugin.isChained === true;
+  const { ipam } = readConf(generic, conf, { lenient: true });
+  return (ipam?.type ?? "") === "";
+}
+
+const generic = confSchema("plugin-conf");
 
 export async function leaseAddresses(
   step: Step,

@@ -97,13 +97,17 @@ export interface Handles {
   sleep(ms: number): Promise<void>;
 }
 
-export interface AddContext extends Handles {
-  readonly undo: Undo;
+/** What STATUS may touch, and ADD with more. */
+export interface StatusContext extends Handles {
   /**
    * Something that the configuration asks for would have no effect: the ADD is refused (7) with these words. Where
    * containers that start so today must go on starting, alone and under Multus's name, it is a warning and an event.
    */
   withoutEffect(problem: string): void;
+}
+
+export interface AddContext extends StatusContext {
+  readonly undo: Undo;
 }
 
 export interface DelContext extends Handles {
@@ -161,6 +165,8 @@ export interface Plugin {
   readonly ipam?: IpamUse;
   /** It works on what a plugin before it has made, and can be no network's first. */
   readonly isChained?: true;
+  /** The same where its configuration has no `ipam.type`: addresses are then those of the plugin before it. */
+  readonly isChainedWithoutIpam?: true;
   /** What it gives it takes back over the link that it is on: DEL asks it before that link goes. */
   readonly releasesOverLink?: true;
   /**
@@ -171,6 +177,6 @@ export interface Plugin {
   step(request: StepRequest, handles: Handles): Step | Promise<Step>;
   del(request: PluginRequest, context: DelContext): Promise<void>;
   check(request: PluginRequest, handles: Handles): Promise<void>;
-  status(request: PluginRequest, handles: Handles): Promise<void>;
+  status(request: PluginRequest, context: StatusContext): Promise<void>;
   gc(request: GcRequest, handles: Handles): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { AddContext, Handles, ValidAttachment } from "../contract/plugin.ts
 import { throwAll } from "../contract/several-errors.ts";
 import type { RuleOwner } from "../packet-rules/attachment-comment.ts";
 import type { FirewallBackend } from "../packet-rules/backend.ts";
+import { whyUnusable as whyBackendUnusable } from "../packet-rules/backend.ts";
 import type { Allowance, BackendChoice } from "./conf.ts";
 import * as iptables from "./iptables.ts";
 import * as nftables from "./nftables.ts";
@@ -92,19 +93,11 @@ export async function missingRule(
 
 /** Why the backend can be used by no ADD, in words; undefined when it can. */
 export async function whyUnusable(
-  choice: BackendChoice, { host, iptables: tool, firewalld }: RuleHandles & Pick<Handles, "firewalld">,
+  choice: BackendChoice, handles: RuleHandles & Pick<Handles, "firewalld">,
 ): Promise<string | undefined> {
-  switch (choice) {
-    case "firewalld":
-      return await firewalld.running() ? undefined : "firewalld does not answer, expected it to run on the system bus";
-    case "iptables":
-      return await tool.usable(4) ? undefined : "iptables cannot be used, expected the iptables package";
-    case "nftables":
-      return host.nftables.usable() ? undefined : "nftables cannot be used, expected a kernel with nf_tables";
-    case undefined:
-      return host.nftables.usable() || await tool.usable(4) ? undefined
-        : "neither iptables nor nftables can be used, expected the iptables package";
-  }
+  if (choice !== "firewalld") return await whyBackendUnusable(handles, choice);
+  return await handles.firewalld.running() ? undefined
+    : "firewalld does not answer, expected it to run on the system bus";
 }
 
 interface FamilyRules extends Pick<Allowance, "addresses" | "adminChain" | "ingress"> {

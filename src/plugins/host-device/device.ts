@@ -110,6 +110,12 @@ export function lookUpDevice(links: Links, selector: Selector, sysfs: string): L
   }
 }
 
+/** For STATUS. @throws CniError 7 for a place that no device of this machine has, whoever has its link */
+export function refuseAbsentDevice(selector: Selector, sysfs: string): void {
+  if (selector.by !== "kernelpath" || existsSync(join(sysfs, selector.path.slice("/sys/".length)))) return;
+  throw refused(describe(selector), "this machine has no such device");
+}
+
 function named(links: Links, name: string | undefined): Link | undefined {
   return name === undefined ? undefined : links.find(name);
 }

@@ -6,6 +6,7 @@
  *        the container as CNI_IFNAME with its old name as alias, leases addresses, brings it up.
  * DEL    moves it back under its old name, left down, and releases the addresses; already gone is success.
  * CHECK  compares MAC, addresses and routes with prevResult.
+ * STATUS whether the machine has the device, as far as it does not matter who has the link just now.
  *
  * A device bound to a driver for user space (DPDK) has no link: addresses are leased for it, and nothing is touched.
  */
@@ -17,7 +18,7 @@ import type { AddContext, Attachment, Plugin } from "../contract/plugin.ts";
 import { attachInterface } from "../interface/attach.ts";
 import { checkInterface, requirePrevResult } from "../interface/check.ts";
 import type { HostDeviceConf, SelectedDevice } from "./device.ts";
-import { findDevice, lookUpDevice, selectDevice } from "./device.ts";
+import { findDevice, lookUpDevice, refuseAbsentDevice, selectDevice } from "./device.ts";
 import { findMoved, moveIn, moveOut } from "./move.ts";
 
 /** The plugin, looking for devices below the directory where sysfs is mounted. */
@@ -44,6 +45,10 @@ export function hostDeviceIn(sysfs: string): Plugin {
         interfaces: attached.interfaces.map((one) => (pciBusID === undefined ? one : { ...one, pciID: pciBusID })),
         dns: ipam === undefined ? {} : (conf.dns ?? {}),
       };
+    },
+
+    status({ plan }) {
+      if (plan !== undefined) refuseAbsentDevice(plan.selector, sysfs);
     },
 
     async del({ attachment, conf, prevResult }, context) {

@@ -28,6 +28,11 @@ export function findMaster(
   const namespace = linkInContainer ? handles.container : handles.host;
   const where = linkInContainer ? "the container" : "the host";
   const link = master === "" ? defaultRouteLink(namespace) : namespace.links.find(master);
+  if (link?.loopback === true)
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use master "${link.name}": it is the loopback link, expected a link that leads to other nodes`,
+    );
   if (link !== undefined) return { link, namespace };
   throw new CniError(
     code.invalidConfig,
@@ -51,14 +56,36 @@ function defaultRouteIndex(namespace: Namespace, family: 4 | 6): number | undefi
 /**
  * For STATUS: no ADD works without the master. One in the container is known to ADD only.
  *
+ * @returns undefined for one in the container
  * @throws CniError 7 when there is none, or its MTU is too low
  */
 export function refuseMissingMaster(
   conf: MasterConf & { readonly mtu?: number },
   handles: Pick<Handles, "host" | "container">,
-): void {
-  if (conf.linkInContainer !== true) refuseMtuAbove(findMaster(conf, handles).link, conf.mtu);
+): Master | undefined {
+  if (conf.linkInContainer === true) return undefined;
+  const master = findMaster(conf, handles);
+  refuseMtuAbove(master.link, conf.mtu);
+  return master;
 }
+
+/**
+ * A link whose frames somebody else takes cannot hand them to links on it, which the kernel says by EBUSY.
+ *
+ * @throws CniError 7
+ */
+export function refusePort({ link: { name, master }, namespace }: Master): void {
+  const above = master === undefined ? undefined : namespace.links.find(master);
+  if (above === undefined || !takers.has(above.kind ?? "")) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot use master "${name}": it is a port of ${above.kind} "${above.name}", which takes what arrives there, ` +
+      `expected "${above.name}" or a link that is no port`,
+  );
+}
+
+/** Kinds that take their ports' frames (netdev_rx_handler_register in their drivers). */
+const takers: ReadonlySet<string> = new Set(["bridge", "bond", "team", "openvswitch"]);
 
 /** What every link on a master is asked to be. Without an MTU the kernel takes the master's. */
 export function linkOn(
@@ -74,14 +101,10 @@ export function linkOn(
   };
 }
 
-/** What the kernel said to a link on that master, and what there is to see of the master that may be why. */
-export function refusedOn({ link, namespace }: Master, refusal: unknown): unknown {
+/** What the kernel said to a link on that master, and which one it is. */
+export function refusedOn({ link }: Master, refusal: unknown): unknown {
   if (!(refusal instanceof Error) || !("errnoName" in refusal)) return refusal;
-  const { name, master, loopback } = link;
-  const above = master === undefined ? undefined : namespace.links.find(master);
-  const is = loopback ? ', the loopback link, expected one that leads somewhere'
-    : above === undefined ? "" : `, which is a port of link "${above.name}", expected one that is not`;
-  return new CniError(code.kernel, `${refusal.message}; its master is "${name}"${is}`, { cause: refusal });
+  return new CniError(code.kernel, `${refusal.message}; its master is "${link.name}"`, { cause: refusal });
 }
 
 /** A link on that master, in whatever network namespace, that is as described; in words. */

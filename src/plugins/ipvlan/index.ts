@@ -5,7 +5,7 @@
  *        are those of prevResult, and so is the master where none is named.
  * DEL    deletes the link and releases the addresses; already gone is success.
  * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
- * STATUS whether the master is there, where one is named.
+ * STATUS whether the master is there, where one is named, and can carry such links.
  * Refuses (7) to be without addresses.     Source: linux/if_link.h, IFLA_IPVLAN_*
  */
 import type { Confs, Result } from "../../cni/index.ts";
@@ -17,7 +17,7 @@ import { attachInterface, makeInterface } from "../interface/attach.ts";
 import { broken, checkInterface } from "../interface/check.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { refuseMtu } from "../interface/mtu.ts";
-import { findMaster, linkOn, refusedOn, refuseMissingMaster } from "../interface/master.ts";
+import { findMaster, linkOn, refusedOn, refuseMissingMaster, refusePort } from "../interface/master.ts";
 
 type IpvlanMode = NonNullable<LinkSettings<"ipvlan">["mode"]>;
 
@@ -28,6 +28,7 @@ export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
   versions: allVersions,
   schema: confSchema("ipvlan"),
   ipam: "optional",
+  isChainedWithoutIpam: true,
 
   read({ conf }) {
     refuseMtu(conf.mtu);
@@ -37,6 +38,7 @@ export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
   async add({ attachment, conf, network, plan: mode, prevResult, ipam }, context) {
     const source = ipam ?? chainedIpam(prevResult, network);
     const master = findMaster({ ...conf, master: conf.master || masterOf(prevResult) }, context);
+    refusePort(master);
     const info = { kind: "ipvlan", mode, flags: "bridge" } as const;
     const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), info }, context, (refusal) => (
       refusedOn(master, refusal)));
@@ -45,7 +47,8 @@ export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
   },
 
   status({ conf }, handles) {
-    if ((conf.master ?? "") !== "") refuseMissingMaster(conf, handles);
+    const master = (conf.master ?? "") === "" ? undefined : refuseMissingMaster(conf, handles);
+    if (master !== undefined) refusePort(master);
   },
 
   async del({ attachment }, context) {

@@ -4,7 +4,7 @@
  * ADD    creates the link in the container, leases addresses, brings it up.
  * DEL    deletes the link and releases the addresses; already gone is success.
  * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
- * STATUS whether the master is there.
+ * STATUS whether the master is there and can carry such links.
  * Refuses (7) an MTU above the master's.     Source: linux/if_link.h, IFLA_MACVLAN_*
  */
 import type { Confs } from "../../cni/index.ts";
@@ -18,7 +18,7 @@ import { deleteInterface } from "../interface/delete.ts";
 import { requestedEthernetMac } from "../interface/mac.ts";
 import type { Master } from "../interface/master.ts";
 import {
-  findMaster, linkOn, refusedOn, refuseMissingMaster, refuseMtuAbove, shownOnMaster,
+  findMaster, linkOn, refusedOn, refuseMissingMaster, refuseMtuAbove, refusePort, shownOnMaster,
 } from "../interface/master.ts";
 
 export type MacvlanConf = Confs["macvlan"];
@@ -45,6 +45,7 @@ export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
   async add({ attachment, conf, plan, ipam }, context) {
     const master = findMaster(conf, context);
     refuseMtuAbove(master.link, conf.mtu);
+    refusePort(master);
     const link = makeInterface({ ...linkOn(master, attachment.ifName, conf), ...plan }, context, (refusal) => (
       refusedOn(master, refusal)));
     try {
@@ -56,7 +57,10 @@ export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
     }
   },
 
-  status: ({ conf }, handles) => refuseMissingMaster(conf, handles),
+  status({ conf }, handles) {
+    const master = refuseMissingMaster(conf, handles);
+    if (master !== undefined) refusePort(master);
+  },
 
   async del({ attachment }, context) {
     deleteInterface(attachment, context);

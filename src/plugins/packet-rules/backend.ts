@@ -32,7 +32,25 @@ export async function withBackend<T>(
   }
 }
 
+/**
+ * Why the backend cannot be used here, or neither where none is configured, in words; undefined when it can. May start
+ * a process.
+ */
+export async function whyUnusable(
+  { host, iptables }: BackendHandles, configured: FirewallBackend | undefined,
+): Promise<string | undefined> {
+  switch (configured) {
+    case "iptables":
+      return await iptables.usable(4) ? undefined : "iptables cannot be used, expected the iptables package";
+    case "nftables":
+      return host.nftables.usable() ? undefined : "nftables cannot be used, expected a kernel with nf_tables";
+    case undefined:
+      return host.nftables.usable() || await iptables.usable(4) ? undefined
+        : "neither iptables nor nftables can be used, expected the iptables package";
+  }
+}
+
 /** iptables cannot be used here and nftables can; starts a process when the program is there. */
-export async function onlyNftables({ host, iptables }: BackendHandles): Promise<boolean> {
+async function onlyNftables({ host, iptables }: BackendHandles): Promise<boolean> {
   return !(await iptables.usable(4)) && host.nftables.usable();
 }

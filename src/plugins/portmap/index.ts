@@ -21,7 +21,7 @@ import { hasErrno } from "../contract/errno.ts";
 import type { Handles } from "../contract/plugin.ts";
 import { throwAll } from "../contract/several-errors.ts";
 import type { FirewallBackend } from "../packet-rules/backend.ts";
-import { onlyNftables, withBackend } from "../packet-rules/backend.ts";
+import { withBackend } from "../packet-rules/backend.ts";
 import type { PortForwarding, PortMapping, PortmapConf, PortmapPlan } from "./conf.ts";
 import { containerAddresses, readForwarding, refuseUnfit } from "./conf.ts";
 import * as iptables from "./iptables.ts";
@@ -71,8 +71,8 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
       const held = families.filter(mayHold);
       await teardown(context, "iptables", owner, held);
       isFound = held.length > 0;
-      // What ADD has chosen by itself is asked for only where the other choice has left something.
-      if (backend !== "iptables" && nftablesHolds(context, owner) && await onlyNftables(context)) {
+      // ADD may have chosen it by itself, when iptables could not be used.
+      if (backend !== "iptables" && nftablesHolds(context, owner)) {
         isFound = true;
         await teardown(context, "nftables", owner);
       }

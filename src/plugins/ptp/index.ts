@@ -6,6 +6,7 @@
  *        of its addresses; masquerades (`ipMasq`).
  * DEL    deletes the pair, stops masquerading and releases the addresses; already gone is success.
  * CHECK  compares kind, MAC, addresses and routes with prevResult.
+ * STATUS whether masquerading is possible, where it is asked for.
  * Refuses (7) to be without IPAM, and addresses without a gateway.
  */
 import type { IpConfig } from "../../cni/index.ts";
@@ -17,7 +18,7 @@ import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_TABLE_MAIN } from "../../netlink/index
 import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
 import {
-  gcMasquerade, parseMasqueradeBackend, setupMasquerade, teardownMasquerade,
+  gcMasquerade, parseMasqueradeBackend, refuseUnusable, setupMasquerade, teardownMasquerade,
 } from "../packet-rules/masquerade/index.ts";
 import { containerEntry } from "../interface/attach.ts";
 import { checkInterface } from "../interface/check.ts";
@@ -72,6 +73,10 @@ export const ptp = definePlugin({
       routes: lease.routes,
       dns: configuredOrLeasedDns(conf.dns, lease.dns),
     };
+  },
+
+  async status({ conf, plan: backend }, handles) {
+    if (conf.ipMasq === true) await refuseUnusable(handles, backend);
   },
 
   async del({ attachment, conf, network, prevResult }, context) {

@@ -6,6 +6,7 @@
  * DEL    gives the interface back what was noted; whatever is gone is success. Sysctls go with the container.
  * GC     forgets what was noted of attachments that are no longer valid.
  * CHECK  compares all of it with the configuration.
+ * STATUS whether the node's allowlist.conf holds the sysctls.
  * Refuses (7) a sysctl outside the container's network, and what the node's allowlist.conf does not hold.
  */
 import type { Interface, Result } from "../../cni/index.ts";
@@ -13,7 +14,7 @@ import { allVersions, CniError, code, confSchema, parseJsonObject } from "../../
 import type { Link, LinkChanges, Namespace } from "../../kernel/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import { hasErrno } from "../contract/errno.ts";
-import type { AddContext } from "../contract/plugin.ts";
+import type { AddContext, Handles } from "../contract/plugin.ts";
 import { throwAll } from "../contract/several-errors.ts";
 import { chainedResult } from "../interface/chained.ts";
 import { broken, requirePrevResult } from "../interface/check.ts";
@@ -49,8 +50,7 @@ export const tuning = definePlugin({
 
   async add({ attachment, network, plan, prevResult }, context) {
     const { container, undo } = context;
-    const list = plan.sysctls.length === 0 ? undefined : context.readTextIfPresent(allowlist);
-    if (list !== undefined) refuseForbidden(plan.sysctls, list, allowlist);
+    refuseUnlisted(plan, context);
     const result = chainedResult(prevResult, "tuning", network), isLeft = Object.keys(plan.link).length === 0;
     const link = isLeft ? undefined : container.links.get(attachment.ifName);
     if (plan.mac !== undefined && link?.mac !== undefined) refuseUnfitMac(plan.mac, bytesOfMac(link.mac));
@@ -64,6 +64,10 @@ export const tuning = definePlugin({
     undo.add(`give interface "${link.name}" its settings back`, () => restore(container, link.index, before));
     for (const change of changesTo(wantedOf(plan))) container.links.set(link.index, change);
     return plan.link.mac === undefined ? result : withMac(result, attachment.ifName, plan.link.mac);
+  },
+
+  status({ plan }, handles) {
+    if (plan !== undefined) refuseUnlisted(plan, handles);
   },
 
   async del({ attachment, conf, trusted }, { containerIfPresent: container, attachmentFiles }) {
@@ -98,6 +102,12 @@ export const tuning = definePlugin({
     }
   },
 });
+
+/** @throws CniError 7 for a sysctl that the node's list, where there is one, does not hold */
+function refuseUnlisted({ sysctls }: TuningPlan, { readTextIfPresent }: Pick<Handles, "readTextIfPresent">): void {
+  const list = sysctls.length === 0 ? undefined : readTextIfPresent(allowlist);
+  if (list !== undefined) refuseForbidden(sysctls, list, allowlist);
+}
 
 /** Where anybody who may write a definition could have a file made, only the node may choose. */
 function refuseForeignDirectory(dataDir = "", trusted: boolean): void {

@@ -400,6 +400,26 @@ kernel("a backend that there is not matters only where something is masqueraded"
   }
 });
 
+for (const name of ["bridge-by-another-name", "short"]) {
+  kernel(`a bridge that is there may be called by an alternative name: ${name}`, async () => {
+    run("ip", "link", "add", "br5", "type", "bridge");
+    run("ip", "link", "property", "add", "dev", "br5", "altname", name);
+    const ipam = { type: "test", addresses: [{ address: "10.1.2.3/24" }] };
+    const one = driven({ bridge: name, isGateway: true, ipam });
+    await status(one);
+    const prevResult = await add(one);
+    assert.equal(prevResult.interfaces[0]?.name, "br5");
+    await check({ ...one, prevResult });
+    await del({ ...one, prevResult });
+  });
+}
+
+kernel("a bridge that is to be made cannot have a name longer than 15 bytes", async () => {
+  const one = driven({ bridge: "bridge-by-another-name" });
+  for (const refused of [add(one), status(one)])
+    assert.match((await rejects(refused, code.invalidConfig)).message, /^Cannot use bridge "bridge-by-[a-z-]+": it is/);
+});
+
 kernel("a negative mtu is the kernel's choice, as 0 is", async () => {
   await add(driven({ mtu: -5 }));
   assert.equal([hostLink("br0").mtu, ipJson("link show eth0", netns)[0].mtu], [1500, 1500]);

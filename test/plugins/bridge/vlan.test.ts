@@ -11,7 +11,7 @@ import { bridge } from "../../../src/plugins/bridge/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { failures } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
-import { add, check, del, reservations } from "../../helpers/handles.ts";
+import { add, check, del, reservations, status } from "../../helpers/handles.ts";
 import { waitLimitMs } from "../../helpers/limits.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
@@ -283,6 +283,21 @@ kernel("the vlan gateway link outlives its bridge, and its other end is put back
   assert.equal(portsOf(seen).map((port) => seen.vlans[port]), [["100*"], ["100*"]]);
   netns.exec("ip", "link", "delete", "eth0");
   assert.is(attempt("ip", "netns", "exec", netns.name, "ping", "-c1", "-W5", "10.1.2.1").status, 0);
+});
+
+kernel("STATUS says no to VLANs on somebody else's bridge that separates none, where an ADD refuses them", async () => {
+  run("ip", "link", "add", "br0", "type", "bridge");
+  run("ip", "link", "set", "br0", "up");
+  const one = driven({ vlan: 100 }, { strict: true });
+  assert.match((await rejects(status(one), code.invalidConfig)).message, /^Cannot separate VLAN 100 on bridge "br0"/);
+  await rejects(add(one), code.invalidConfig);
+  const notices: string[] = [];
+  await status(driven({ vlan: 100 }, { notices }));
+  assert.is(notices.length, 1);
+  for (const conf of [{ vlan: 100, vlanFiltering: true }, { vlanTrunk: [] }, {}])
+    await status(driven(conf, { strict: true }));
+  run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1");
+  await status(one);
 });
 
 kernel("a failure at any step leaves links and VLANs as before", async () => {

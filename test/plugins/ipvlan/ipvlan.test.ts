@@ -25,7 +25,7 @@ master("is refused for none and for several", () => {
 });
 master.run();
 
-const kernel = kernelSuite("ipvlan", import.meta.url, { needs: ["ipvlan"] });
+const kernel = kernelSuite("ipvlan", import.meta.url, { needs: ["ipvlan", "macvlan"] });
 
 let netns: TestNetns;
 kernel.before.each(() => {
@@ -94,6 +94,33 @@ for (const cniVersion of allVersions) {
     await del(one);
   });
 }
+
+for (const linkInContainer of [false, true]) {
+  kernel(`an alternative name longer than 15 bytes names the master, linkInContainer ${linkInContainer}`, async () => {
+    const name = "enx00163e1234567890", words = ["link", "property", "add", "dev", "up0", "altname", name] as const;
+    if (linkInContainer) netns.exec("ip", ...words);
+    else run("ip", ...words);
+    const one = driven({ master: name, linkInContainer });
+    await status(one);
+    const prevResult = await add(one);
+    await check({ ...one, prevResult });
+    await del({ ...one, prevResult });
+    await rejects(add(driven({ master: `${name}1`, linkInContainer })), code.invalidConfig);
+  });
+}
+
+kernel("a master that is a bridge's port is refused, where the kernel says no more than EBUSY", async () => {
+  run("ip", "link", "add", "br7", "type", "bridge");
+  run("ip", "link", "set", "up0", "master", "br7");
+  for (const refused of [add(driven({})), status(driven({}))])
+    assert.match((await rejects(refused, code.invalidConfig)).message, /^Cannot use master "up0": it is a port of br/);
+});
+
+kernel("a master that has links of another kind is named beside what the kernel says", async () => {
+  run("ip", "link", "add", "m0", "link", "up0", "type", "macvlan");
+  assert.match((await rejects(add(driven({})), code.kernel)).message,
+    /^Cannot add link "eth0": kernel said EBUSY \(.*\); its master is "up0"$/);
+});
 
 kernel("without master the link of the default route is taken, of host or container", async () => {
   for (const [ip, linkInContainer] of [[(...words: readonly string[]) => run("ip", ...words), false],

@@ -116,6 +116,15 @@ kernel("a failure at any step leaves links, addresses and reservations as before
   assert.ok(await failures(driven({ bridge: "br1", mtu: 1400 }), () => kernelState(netns)) > 4);
 });
 
+kernel("an alternative name longer than 15 bytes names the bridge", async () => {
+  netns.exec("ip", "link", "add", "br1", "type", "bridge");
+  netns.exec("ip", "link", "property", "add", "dev", "br1", "altname", "bridge-by-another-name");
+  const one = driven({ bridge: "bridge-by-another-name" }), prevResult = await add(one);
+  assert.is(link().master, "br1");
+  await check({ ...one, prevResult });
+  await del({ ...one, prevResult });
+});
+
 kernel("a MAC longer than the link's is refused by its key, not cut", async () => {
   const long = "02:00:00:00:00:00:00:01";
   for (const [conf, args, key] of [

@@ -34,15 +34,33 @@ function driven(conf: object, more: Partial<Driven> = {}): Driven {
   return { plugin: vlan, netns: netns.path, conf: { master: "up0", vlanId: 1234, ipam, ...conf }, ...more };
 }
 
+for (const linkInContainer of [false, true]) {
+  kernel(`an alternative name longer than 15 bytes names the master, linkInContainer ${linkInContainer}`, async () => {
+    const name = "enx00163e1234567890", words = ["link", "property", "add", "dev", "up0", "altname", name] as const;
+    if (linkInContainer) netns.exec("ip", ...words);
+    else run("ip", ...words);
+    const one = driven({ master: name, linkInContainer }), before = names(netns);
+    await status(one);
+    const prevResult = await add(one);
+    await check({ ...one, prevResult });
+    await del({ ...one, prevResult });
+    assert.equal(names(netns), before);
+    await rejects(add(driven({ master: `${name}1`, linkInContainer })), code.invalidConfig);
+  });
+}
+
 kernel("a VLAN that the master has already is refused, naming who has it", async () => {
   const other = makeNetns();
   await add(driven({}, { netns: other.path }));
   const message = async (): Promise<string> => (await rejects(add(driven({})), code.invalidConfig)).message;
   assert.is(await message(), 'Cannot use vlanId 1234: master "up0" has that VLAN already, as link "eth0" of network ' +
     `namespace "${other.path}", expected another VLAN or master`);
+  await status(driven({}));
   await del(driven({}, { netns: other.path }));
   run("ip", "link", "add", "up0.1234", "link", "up0", "type", "vlan", "id", "1234");
   assert.match(await message(), /already, as link "up0\.1234", expected/);
+  assert.match((await rejects(status(driven({})), code.invalidConfig)).message, /already, as link "up0\.1234"/);
+  run("ip", "link", "delete", "up0.1234");
   netns.exec("ip", "link", "add", "eth0", "type", "dummy");
   assert.match(await message(), /^Cannot create interface "eth0" in .*: the container has one of that name already$/);
   assert.is(reservations.size, 0);

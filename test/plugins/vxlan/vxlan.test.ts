@@ -64,6 +64,18 @@ const reaches = async (address: string) => await until(`an answer of ${address}`
   attempt("ip", "netns", "exec", here.name, "ping", "-c", "1", "-W", "1", address).status === 0));
 const zero = "00:00:00:00:00:00";
 
+kernel("an alternative name longer than 15 bytes names the master", async () => {
+  run("ip", "link", "property", "add", "dev", "u0", "altname", "enx00163e1234567890");
+  const one = driven({ master: "enx00163e1234567890" }), before = names();
+  await status(one);
+  const prevResult = await add(one);
+  assert.is(link("vxlan42").linkinfo.info_data.link, "u0");
+  await check({ ...one, prevResult });
+  await del({ ...one, prevResult });
+  assert.equal(names(), before);
+  run("ip", "link", "property", "del", "dev", "u0", "altname", "enx00163e1234567890");
+});
+
 for (const cniVersion of allVersions) {
   kernel(`ADD, CHECK, DEL twice, cniVersion ${cniVersion}`, async () => {
     const one = driven({ ttl: 5 }, { cniVersion }), before = names();

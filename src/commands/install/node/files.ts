@@ -21,6 +21,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { naming } from "../../../os/index.ts";
 
 export interface NodeFiles {
   /** The text of a file; undefined when there is none. */
@@ -60,7 +61,7 @@ export type Kind = "file" | "directory" | "link" | "other";
 
 /** The machine's own file system. */
 export const nodeFiles: NodeFiles = {
-  read: (path) => orAbsent(() => readFileSync(path, "utf8"), undefined),
+  read: (path) => orAbsent(() => naming(path, () => readFileSync(path, "utf8")), undefined),
   names: (directory) => orAbsent(() => readdirSync(directory).sort(byBytes), []),
   kind: (path) => orAbsent(() => kindOf(path), undefined),
   changedAt: (path) => orAbsent(() => lstatSync(path).mtimeMs, 0),
@@ -70,8 +71,10 @@ export const nodeFiles: NodeFiles = {
     const fd = openSync(path, "wx", mode);
     try {
       const bytes = Buffer.from(content);
-      for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-      fsyncSync(fd);
+      naming(path, () => {
+        for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+        fsyncSync(fd);
+      });
     } finally {
       closeSync(fd);
     }
@@ -110,7 +113,7 @@ export function byBytes(a: string, b: string): number {
 function syncPath(path: string): void {
   const fd = openSync(path, constants.O_RDONLY);
   try {
-    fsyncSync(fd);
+    naming(path, () => fsyncSync(fd));
   } finally {
     closeSync(fd);
   }

@@ -3,10 +3,11 @@
  *
  * Setup uses one backend; teardown looks in both, since the backend may have changed in between.
  */
+import { CniError, code } from "../../../cni/index.ts";
 import type { Handles, Undo, ValidAttachment } from "../../contract/plugin.ts";
 import { throwAll } from "../../contract/several-errors.ts";
 import type { FirewallBackend } from "../backend.ts";
-import { parseFirewallBackend, withBackend } from "../backend.ts";
+import { parseFirewallBackend, whyUnusable, withBackend } from "../backend.ts";
 import { collectMasqueradeChains, deleteMasqueradeChain, masqueradeChange } from "./iptables.ts";
 import type { Masquerade } from "./masquerade.ts";
 import { collectMasqueradeRules, deleteMasqueradeRules, setMasqueradeRules } from "./nftables.ts";
@@ -36,6 +37,14 @@ export async function setupMasquerade(
       if (addresses.length > 0) await handles.iptables.change(masqueradeChange(family, { ...masquerade, addresses }));
     }
   });
+}
+
+/** For STATUS. @throws CniError 50 where no backend, or not the configured one, can be used */
+export async function refuseUnusable(
+  handles: MasqueradeHandles, backend: FirewallBackend | undefined,
+): Promise<void> {
+  const problem = await whyUnusable(handles, backend);
+  if (problem !== undefined) throw new CniError(code.notReady, `Cannot masquerade (ipMasq): ${problem}`);
 }
 
 /** Takes it back in both backends, whichever made it; missing is success. `addresses` may be empty. */
