@@ -74,6 +74,11 @@ export function sameAddress(a: Address, b: Address): boolean {
 }
 
 /** The address as an unsigned number, of 32 or 128 bits. */
+/** Equal for equal addresses only, of which a map or set holds many: it is made faster than their text. */
+export function addressKey({ bytes }: Address): string {
+  return String.fromCharCode(...bytes);
+}
+
 export function addressToInteger(address: Address): bigint {
   let value = 0n;
   for (const byte of address.bytes) value = (value << 8n) | BigInt(byte);

@@ -5,7 +5,7 @@
 export {
   AddressError,
   addOffset,
-  addressFromBytes, addressOf,
+  addressFromBytes, addressKey, addressOf,
   addressToInteger,
   compareAddresses,
   formatAddress,
@@ -23,7 +23,7 @@ export { canonicalMac, formatMac, parseMac } from "./mac.ts";
 export { interfaceNameProblem, isIdentifier, isInterfaceName, linkNameProblem } from "./name.ts";
 export {
   bitsOf, broadcastOf, contains, formatPrefix, hostPrefix, lastOf, networkOf, overlaps, parseAddressOrPrefix,
-  parsePrefix, samePrefix,
+  parsePrefix, prefixKey, samePrefix,
 } from "./prefix.ts";
 export type { Prefix } from "./prefix.ts";
 export { AddressList, addAddressName } from "./address-list.ts";

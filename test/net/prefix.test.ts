@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   AddressError, bitsOf, broadcastOf, contains, formatAddress, formatPrefix, lastOf, networkOf, overlaps, parseAddress,
-  hostPrefix, parseAddressOrPrefix, parsePrefix, samePrefix,
+  hostPrefix, parseAddressOrPrefix, parsePrefix, prefixKey, samePrefix,
 } from "../../src/net/index.ts";
 
 const parsing = suite("parsePrefix");
@@ -119,3 +119,11 @@ containment("bitsOf is the family's length", () => {
 });
 
 containment.run();
+
+const keys = suite("prefixKey");
+keys("is equal for equal prefixes only, in any spelling", () => {
+  const texts = ["10.1.2.5/24", "10.1.2.5/25", "10.1.2.0/24", "::/0", "0.0.0.0/0", "::10.1.2.5/24", "2001:db8::1/64"];
+  assert.is(new Set(texts.map((text) => prefixKey(parsePrefix(text)))).size, texts.length);
+  assert.is(prefixKey(parsePrefix("2001:DB8:0::1/64")), prefixKey(parsePrefix("2001:db8::1/64")));
+});
+keys.run();

@@ -15,6 +15,7 @@ import {
   overlaps,
   parseAddress,
   parsePrefix,
+  prefixKey,
   samePrefix,
 } from "../../net/index.ts";
 import { RT_TABLE_MAIN } from "../../netlink/index.ts";
@@ -46,43 +47,42 @@ function firstOf(prefix: Prefix): Address {
  * gateway would go over the same one, so it counts as that route: adding both is an error of the kernel's.
  */
 export function withDefaultRoutes(routes: readonly Route[], ips: readonly IpConfig[]): readonly Route[] {
-  const added: Route[] = [];
-  for (const { gateway } of ips) {
-    if (gateway === undefined) continue;
-    const dst = parseAddress(gateway).family === 4 ? "0.0.0.0/0" : "::/0";
-    const present = [...routes, ...added].some((route) => isDefaultOf(route, dst));
-    if (!present) added.push({ dst, gw: gateway });
-  }
+  const lacking = new Set(([4, 6] as const).filter((family) => !routes.some((route) => isDefaultOf(route, family))));
+  const added = ips.flatMap(({ gateway }): readonly Route[] => {
+    if (gateway === undefined) return [];
+    const { family } = parseAddress(gateway);
+    return lacking.delete(family) ? [{ dst: family === 4 ? "0.0.0.0/0" : "::/0", gw: gateway }] : [];
+  });
   return [...routes, ...added];
 }
 
-function isDefaultOf(route: Route, dst: "0.0.0.0/0" | "::/0"): boolean {
+function isDefaultOf(route: Route, family: 4 | 6): boolean {
   const { address, prefixBits } = parsePrefix(route.dst);
   // A default route in a table of its own leaves the main one without.
   return (
     prefixBits === 0 &&
-    (address.family === 4) === (dst === "0.0.0.0/0") &&
+    address.family === family &&
     (route.table === undefined || route.table === RT_TABLE_MAIN)
   );
 }
 
 /** The gateways with the prefix of their network, each once, IPv4 before IPv6. */
 export function gatewayPrefixes(ips: readonly IpConfig[]): readonly Prefix[] {
-  const prefixes: Prefix[] = [];
+  const prefixes = new Map<string, Prefix>();
   for (const { address, gateway } of ips) {
     if (gateway === undefined || gateway === "") continue;
     const prefix = { address: parseAddress(gateway), prefixBits: parsePrefix(address).prefixBits };
-    if (!prefixes.some((known) => samePrefix(known, prefix))) prefixes.push(prefix);
+    prefixes.set(prefixKey(prefix), prefix);
   }
-  return prefixes.sort((a, b) => a.address.family - b.address.family);
+  return [...prefixes.values()].sort((a, b) => a.address.family - b.address.family);
 }
 
 /** The host holds the gateways and forwards their families. Like the bridge, its addresses are shared and stay. */
 export function holdGateways(host: Namespace, target: Link, gateways: readonly Prefix[], forceAddress: boolean): void {
   if (gateways.length === 0) return;
-  const present: Prefix[] = [...host.addresses.list(target.index)];
+  const present: Prefix[] = [...host.addresses.list(target.index)], held = new Set(present.map(prefixKey));
   for (const gateway of gateways) {
-    if (present.some((address) => samePrefix(address, gateway))) continue;
+    if (held.has(prefixKey(gateway))) continue;
     replaceConflicts(host, target, present, gateway, forceAddress);
     addAddress(host, target, gateway);
     present.push(gateway);

@@ -4,13 +4,13 @@ import { CniError, code } from "../../cni/index.ts";
 import type { KernelRoute, Link, LinkAddress, LinkKind, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import {
+  addressKey,
   bitsOf,
   formatPrefix,
   networkOf,
   parseAddress,
   parsePrefix,
-  sameAddress,
-  samePrefix,
+  prefixKey,
 } from "../../net/index.ts";
 import type { Attachment } from "../contract/plugin.ts";
 
@@ -80,44 +80,49 @@ export function checkAddressesAndRoutes(container: Namespace, link: Link, result
   if (families.size === 0) return;
   const present = addresses.length === 0 ? [] : container.addresses.list(link.index);
   const routes = [...families].flatMap((family) => container.routes.list(family));
-  for (const address of addresses) requireAddress(link, present, routes, address);
-  for (const route of result.routes) requireRoute(link, routes, route);
+  requireAddresses(link, present, routes, addresses);
+  const keys = new Set(routes.flatMap(routeKeys));
+  for (const route of result.routes) requireRoute(link, keys, route);
 }
 
 function isOf(result: Result, index: number | undefined, ifName: string): boolean {
   return index === undefined || result.interfaces[index]?.name === ifName;
 }
 
-function requireAddress(
+function requireAddresses(
   link: Link,
   present: readonly LinkAddress[],
   routes: readonly KernelRoute[],
-  address: Prefix,
+  addresses: readonly Prefix[],
 ): void {
-  if (!present.some((candidate) => samePrefix(candidate, address))) {
-    throw broken(
-      `Cannot find address ${formatPrefix(address)} on interface "${link.name}": it holds ` +
-        `${present.map(formatPrefix).join(", ") || "none"}`,
-    );
+  const held = new Set(present.map(prefixKey)), reached = new Set(routes.map(({ dst }) => prefixKey(dst)));
+  for (const address of addresses) {
+    if (!held.has(prefixKey(address))) {
+      throw broken(
+        `Cannot find address ${formatPrefix(address)} on interface "${link.name}": it holds ` +
+          `${present.map(formatPrefix).join(", ") || "none"}`,
+      );
+    }
+    const network = networkOf(address);
+    if (address.prefixBits !== bitsOf(address.address) && !reached.has(prefixKey(network)))
+      throw broken(`Cannot find the route to ${formatPrefix(network)} of interface "${link.name}": it is gone`);
   }
-  if (address.prefixBits === bitsOf(address.address)) return;
-  const network = networkOf(address);
-  if (!routes.some(({ dst }) => samePrefix(dst, network))) {
-    throw broken(`Cannot find the route to ${formatPrefix(network)} of interface "${link.name}": it is gone`);
-  }
+}
+
+/** What the kernel has of a route, as a result may ask for it: with its table or in any, with its gateway or any. */
+function routeKeys({ dst, table, gateway }: KernelRoute): readonly string[] {
+  const tables = ["any", `${table}`], gateways = ["any", ...(gateway === undefined ? [] : [addressKey(gateway)])];
+  return tables.flatMap((one) => gateways.map((via) => `${prefixKey(dst)} ${one} ${via}`));
 }
 
 /** A route of the result is in the table it names, or in any; of default routes only the family is compared. */
-export function matchesRoute(kernel: KernelRoute, route: Route): boolean {
-  const dst = parsePrefix(route.dst);
-  if (route.table !== undefined && kernel.table !== route.table) return false;
-  if (!samePrefix(kernel.dst, networkOf(dst))) return false;
-  if (dst.prefixBits === 0 || route.gw === undefined || route.gw === "") return true;
-  return kernel.gateway !== undefined && sameAddress(kernel.gateway, parseAddress(route.gw));
+function wantedKey({ table, gw = "", ...route }: Route): string {
+  const dst = parsePrefix(route.dst), via = dst.prefixBits === 0 || gw === "" ? "any" : addressKey(parseAddress(gw));
+  return `${prefixKey(networkOf(dst))} ${table ?? "any"} ${via}`;
 }
 
-function requireRoute(link: Link, routes: readonly KernelRoute[], route: Route): void {
-  if (routes.some((kernel) => matchesRoute(kernel, route))) return;
+function requireRoute(link: Link, present: ReadonlySet<string>, route: Route): void {
+  if (present.has(wantedKey(route))) return;
   const via = route.gw === undefined ? "" : ` via ${route.gw}`;
   throw broken(`Cannot find route ${route.dst}${via} of interface "${link.name}": it is gone`);
 }

@@ -13,7 +13,7 @@ import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
 import type { KernelRoute, Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import {
-  addressOf, contains, formatAddress, hostPrefix, networkOf, parseAddress, parsePrefix, sameAddress, samePrefix,
+  addressOf, contains, formatAddress, hostPrefix, networkOf, parseAddress, parsePrefix, prefixKey, sameAddress,
 } from "../../net/index.ts";
 import { RT_SCOPE_LINK, RT_TABLE_MAIN } from "../../netlink/index.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -53,9 +53,9 @@ export const sbr = definePlugin({
     const routes = ([4, 6] as const).flatMap((family) =>
       container.routes.list(family, { index, table: RT_TABLE_MAIN }),
     );
-    const taken = takenTables(container);
-    for (const source of sources) {
-      const table = nextTable(taken);
+    const tables = freeTables(container, sources.length);
+    for (const [place, source] of sources.entries()) {
+      const table = tables[place] ?? 0;
       addRule(container, source.own.address, table, undo);
       fillTable(container, { index, table, source, routes }, undo);
     }
@@ -69,9 +69,11 @@ export const sbr = definePlugin({
     const link = container?.links.find(ifName);
     if (container === undefined || link === undefined) return;
     const errors: unknown[] = [];
-    for (const { address } of container.addresses.list(link.index)) {
-      for (const rule of container.rules.list(address.family)) {
-        const isOurs = rule.src !== undefined && samePrefix(rule.src, hostPrefix(address));
+    const addresses = container.addresses.list(link.index).map(({ address }) => address);
+    const own = new Set(addresses.map((address) => prefixKey(hostPrefix(address))));
+    for (const family of new Set(addresses.map((address) => address.family))) {
+      for (const rule of container.rules.list(family)) {
+        const isOurs = rule.src !== undefined && own.has(prefixKey(rule.src));
         if (!isOurs || (table !== 0 && rule.table !== table)) continue;
         try {
           container.rules.delete(rule);
@@ -121,16 +123,13 @@ function addRule(container: Namespace, address: Address, table: number, undo: Ad
 /** The first table that is anybody's to take; those below are often named in rt_tables. */
 const firstTable = 100;
 
-/** Tables that a rule leads to; one that a rule does not lead to is as good as empty. */
-function takenTables(container: Namespace): Set<number> {
-  return new Set(([4, 6] as const).flatMap((family) => container.rules.list(family).map(({ table }) => table)));
-}
-
-function nextTable(taken: Set<number>): number {
-  let table = firstTable;
-  while (taken.has(table)) table++;
-  taken.add(table);
-  return table;
+/** So many tables that no rule leads to, the lowest: one that a rule does not lead to is as good as empty. */
+function freeTables(container: Namespace, count: number): readonly number[] {
+  const families = [4, 6] as const;
+  const taken = new Set(families.flatMap((family) => container.rules.list(family).map(({ table }) => table)));
+  const free: number[] = [];
+  for (let table = firstTable; free.length < count; table++) if (!taken.has(table)) free.push(table);
+  return free;
 }
 
 interface Table {
@@ -177,8 +176,10 @@ function giveSources(
   routes: readonly KernelRoute[],
   undo: AddContext["undo"],
 ): void {
+  // The first of several to one network counts.
+  const present = new Map(routes.toReversed().map((route) => [prefixKey(route.dst), route]));
   for (const { own } of sources) {
-    const dst = networkOf(own), before = routes.find((route) => samePrefix(route.dst, dst));
+    const dst = networkOf(own), before = present.get(prefixKey(dst));
     container.routes.replace({ ...before, dst, index, source: own.address, scope: RT_SCOPE_LINK });
     if (before !== undefined && !sameSource(before, own.address))
       undo.add("give the network its route back", () => container.routes.replace(before));

@@ -1,6 +1,6 @@
-import type { Confs, Route } from "../../cni/index.ts";
+import type { Confs, IpConfig, Route } from "../../cni/index.ts";
 import { CniError, allVersions, code, compareVersions, confSchema, parseArgs } from "../../cni/index.ts";
-import { formatAddress, parsePrefix, sameAddress } from "../../net/index.ts";
+import { addressKey, formatAddress, parsePrefix } from "../../net/index.ts";
 import type { Call } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import { requirePrevResult } from "../interface/check.ts";
@@ -38,9 +38,12 @@ export const staticPlugin = definePlugin<StaticConf, StaticPlan>({
   async del() {},
   async check({ network, plan, prevResult: result }) {
     const prevResult = requirePrevResult(result, network);
+    // The length of its prefix is the kernel's business: the interface plugin compares it with what is there.
+    const keyOf = ({ address }: IpConfig): string => addressKey(parsePrefix(address).address);
+    // The first of several counts.
+    const present = new Map(prevResult.ips.toReversed().map((ip) => [keyOf(ip), ip]));
     for (const { address, gateway } of plan.addresses) {
-      // The length of its prefix is the kernel's business: the interface plugin compares it with what is there.
-      const found = prevResult.ips.find((ip) => sameAddress(parsePrefix(ip.address).address, address.address));
+      const found = present.get(addressKey(address.address));
       if (found === undefined || gateway === undefined || found.gateway === formatAddress(gateway)) continue;
       throw new CniError(
         code.attachmentBroken,
@@ -73,8 +76,22 @@ function addressesOf({ conf, network, cniVersion, attachment }: Call<StaticConf>
 /** `IP=cidr[,cidr...]`, each with the `GATEWAY=ip[,ip...]` that its subnet contains. */
 function addressesOfArgs(args: string): readonly StaticAddress[] {
   const { IP = "", GATEWAY = "" } = parseArgs(args, ["IP", "GATEWAY"]);
+  refuseMany("IP", IP);
+  refuseMany("GATEWAY", GATEWAY);
   const gateways = gatewaysIn(GATEWAY);
   return listed(IP).map((text) => withGateway(cidr("CNI_ARGS IP", text, code.invalidEnvironment), gateways));
+}
+
+/** What a pod may ask for as well; each address looks for its gateway. */
+const argsMax = 1024;
+
+function refuseMany(key: string, text: string): void {
+  const { length } = listed(text);
+  if (length > argsMax)
+    throw new CniError(
+      code.invalidEnvironment,
+      `Cannot use CNI_ARGS ${key}: it has ${length} entries, expected at most ${argsMax}`,
+    );
 }
 
 function refuseSecondOfFamily(addresses: readonly StaticAddress[], cniVersion: string): void {

@@ -11,7 +11,7 @@ import { CniError, code, confSchema, versionsFrom } from "../../cni/index.ts";
 import type { KernelRoute, Link, LinkAddress, Namespace } from "../../kernel/index.ts";
 import type { Prefix } from "../../net/index.ts";
 import {
-  formatPrefix, hostPrefix, interfaceNameProblem, isGlobalUnicast, isInterfaceName, isLinkLocalUnicast, samePrefix,
+  formatPrefix, hostPrefix, interfaceNameProblem, isGlobalUnicast, isInterfaceName, isLinkLocalUnicast, prefixKey,
 } from "../../net/index.ts";
 import { RT_TABLE_MAIN, RTN_UNICAST } from "../../netlink/index.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -149,24 +149,27 @@ const pausesMs = [0, 10, 20, 40, 80, 160, 320, 640, 1280];
 async function restoreAddresses(
   { container, sleep }: AddContext, member: Link, addresses: readonly LinkAddress[], table: number,
 ): Promise<void> {
-  for (const one of addresses) {
-    const { address, prefixBits } = one;
-    if (!container.addresses.list(member.index).some((present) => samePrefix(present, one)))
-      container.addresses.add(member.index, { address, prefixBits }, { scope: 0 });
-    await waitForRoute(one);
+  addMissing(container, member, addresses);
+  let waiting: readonly Prefix[] = addresses.map(({ address }) => hostPrefix(address));
+  for (const pauseMs of pausesMs) {
+    if (pauseMs > 0) await sleep(pauseMs);
+    const present = waiting.length === 0 ? [] : container.routes.list(6, { table });
+    const reached = new Set(present.map(({ dst }) => prefixKey(dst)));
+    waiting = waiting.filter((one) => !reached.has(prefixKey(one)));
+    if (waiting.length === 0) return;
   }
+  throw new CniError(
+    code.kernel,
+    `Cannot put interface "${member.name}" into its VRF: route ${waiting.slice(0, 1).map(formatPrefix).join()} has ` +
+      `not come up in table ${table}`,
+  );
+}
 
-  async function waitForRoute({ address }: LinkAddress): Promise<void> {
-    const wanted = hostPrefix(address);
-    for (const pauseMs of pausesMs) {
-      if (pauseMs > 0) await sleep(pauseMs);
-      if (container.routes.list(6, { table }).some(({ dst }) => samePrefix(dst, wanted))) return;
-    }
-    throw new CniError(
-      code.kernel,
-      `Cannot put interface "${member.name}" into its VRF: route ${formatPrefix(wanted)} has not come up in table ` +
-        `${table}`,
-    );
+function addMissing(container: Namespace, member: Link, addresses: readonly LinkAddress[]): void {
+  const present = new Set(container.addresses.list(member.index).map(prefixKey));
+  for (const one of addresses) {
+    if (present.has(prefixKey(one))) continue;
+    container.addresses.add(member.index, { address: one.address, prefixBits: one.prefixBits }, { scope: 0 });
   }
 }
 
@@ -180,10 +183,6 @@ function leave(
   const member = container.links.find(ifName);
   if (member === undefined) return;
   container.links.set(member.index, { master: 0 });
-  const present = container.addresses.list(member.index);
-  for (const one of addresses) {
-    if (present.some((other) => samePrefix(other, one))) continue;
-    container.addresses.add(member.index, { address: one.address, prefixBits: one.prefixBits }, { scope: 0 });
-  }
+  addMissing(container, member, addresses);
   for (const route of routes) container.routes.replace({ ...plain(route), table: RT_TABLE_MAIN });
 }

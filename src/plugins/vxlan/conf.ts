@@ -3,7 +3,7 @@ import { CniError, code } from "../../cni/index.ts";
 import type { ForwardingEntry } from "../../kernel/index.ts";
 import type { Address } from "../../net/index.ts";
 import {
-  addressOf, formatAddress, interfaceNameProblem, isLoopback, isMulticast, isUnspecified, sameAddress,
+  addressKey, addressOf, formatAddress, interfaceNameProblem, isLoopback, isMulticast, isUnspecified,
 } from "../../net/index.ts";
 import { parseMacOf } from "../interface/mac.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -110,8 +110,8 @@ function named(key: "device" | "bridge", given = "", otherwise: string): string 
 export function refuseOwnAddresses(
   { peers, entries }: Pick<VxlanSettings, "peers" | "entries">, own: readonly Address[],
 ): void {
-  const isOwn = ({ remote }: ForwardingEntry): boolean =>
-    remote !== undefined && own.some((address) => sameAddress(address, remote));
+  const keys = new Set(own.map(addressKey));
+  const isOwn = ({ remote }: ForwardingEntry): boolean => remote !== undefined && keys.has(addressKey(remote));
   const index = entries.findIndex(isOwn), remote = entries[index]?.remote;
   if (remote === undefined) return;
   const key = index < peers.length ? `peers[${index}]` : `neighbours[${index - peers.length}].peer`;
