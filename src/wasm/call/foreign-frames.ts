@@ -1,6 +1,6 @@
 import type { Result } from "../../cni/index.ts";
 import type { AttachmentRequest, ReviewRequest } from "../modules.ts";
-import { frameOf } from "./frames.ts";
+import { frameOf, resultsFrame } from "./frames.ts";
 import { checkJson, releaseJson } from "./release.ts";
 import { reviewJson } from "./review.ts";
 
@@ -17,5 +17,5 @@ export function checkFrame(request: AttachmentRequest & { readonly prevResult: R
 }
 
 export function reviewFrame(request: ReviewRequest): Uint8Array {
-  return frameOf(reviewJson(request));
+  return resultsFrame(reviewJson(request), "have a policy review the result");
 }

@@ -15,7 +15,26 @@ export function allocateFrame(request: AllocateRequest): Uint8Array {
 }
 
 export function mergeFrame(inputs: readonly MergeInput[], config: object = {}): Uint8Array {
-  return frameOf(mergeJson(inputs, config));
+  return resultsFrame(mergeJson(inputs, config), `merge the results of ${inputs.length} networks`);
+}
+
+/** The default memory of a module, 16 MiB, has room for so much that is read and written again. */
+const resultsBytesMax = 448 * 1024;
+
+/**
+ * A request that the answer repeats.
+ *
+ * @param act  what it is for, in the imperative
+ * @throws CniError 7 when it is longer than a module can have read and written
+ */
+export function resultsFrame(json: string, act: string): Uint8Array {
+  const frame = frameOf(json);
+  if (frame.length <= resultsBytesMax) return frame;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot ${act}: a module would have to read ${frame.length} bytes of addresses and routes, expected at most ` +
+      `${resultsBytesMax}`,
+  );
 }
 
 /** A request of any op. */

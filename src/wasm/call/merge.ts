@@ -13,8 +13,6 @@ export function mergeJson(inputs: readonly MergeInput[], config: object = {}): s
   });
 }
 
-const entryLimit = 4096;
-
 /**
  * The result in an answer, put together from the inputs' own entries: a merge may choose and reorder, not invent.
  * Each entry of an input is used once at most; default routes are one per family and table.
@@ -26,14 +24,15 @@ export function checkMerge(name: string, answer: Answer, inputs: readonly MergeI
   const result = answer["result"];
   if (!isObject(result)) throw answerError(name, "result is not an object");
   refuseOtherKeys(name, "result", result, ["cniVersion", "interfaces", "ips", "routes", "dns"]);
-  const offered = offeredBy(inputs);
-  const interfaces = (listAt(name, result, "interfaces", entryLimit) ?? []).map((entry) =>
+  const offered = offeredBy(inputs), listOf = (key: "interfaces" | "ips" | "routes") =>
+    listAt(name, result, key, entriesMax(offered[key])) ?? [];
+  const interfaces = listOf("interfaces").map((entry) =>
     take(name, "interface", offered.interfaces, entry),
   );
-  const ips = (listAt(name, result, "ips", entryLimit) ?? []).map((entry) =>
+  const ips = listOf("ips").map((entry) =>
     checkIp(name, entry, offered.ips, interfaces),
   );
-  const routes = (listAt(name, result, "routes", entryLimit) ?? []).map((entry) =>
+  const routes = listOf("routes").map((entry) =>
     take(name, "route", offered.routes, entry),
   );
   refuseSecondDefault(name, routes);
@@ -63,6 +62,13 @@ function offeredBy(inputs: readonly MergeInput[]): Offered {
     }
   }
   return offered;
+}
+
+const usualMax = 4096;
+
+/** As many as there are in the inputs, where that is more than a list usually has. */
+function entriesMax(entries: Map<string, readonly unknown[]>): number {
+  return Math.max(usualMax, [...entries.values()].reduce((count, list) => count + list.length, 0));
 }
 
 function offer<T>(entries: Map<string, T[]>, key: string, entry: T): void {

@@ -16,7 +16,8 @@ export function reviewJson({ attachment, config, pod, prevResult }: ReviewReques
   });
 }
 
-const entryLimit = 4096;
+const usualMax = 4096;
+/** Of what a module adds by itself. */
 const routeLimit = 64;
 
 /**
@@ -36,13 +37,15 @@ export function checkReview(
   if (result === undefined) return prevResult;
   if (!isObject(result)) throw answerError(name, "result is not an object");
   refuseOtherKeys(name, "result", result, ["cniVersion", "interfaces", "ips", "routes", "dns"]);
-  const interfaces = listAt(name, result, "interfaces", entryLimit) ?? [];
+  const listOf = (key: "interfaces" | "ips" | "routes") =>
+    listAt(name, result, key, Math.max(usualMax, prevResult[key].length + routeLimit)) ?? [];
+  const interfaces = listOf("interfaces");
   if (canonical(interfaces) !== canonical(prevResult.interfaces))
     throw changed(name, "interfaces", "and no policy may");
   return {
     interfaces: prevResult.interfaces,
-    ips: reviewedIps(name, listAt(name, result, "ips", entryLimit) ?? [], prevResult, allow),
-    routes: reviewedRoutes(name, listAt(name, result, "routes", entryLimit) ?? [], prevResult, allow),
+    ips: reviewedIps(name, listOf("ips"), prevResult, allow),
+    routes: reviewedRoutes(name, listOf("routes"), prevResult, allow),
     dns: reviewedDns(name, result["dns"] ?? {}, prevResult, allow),
   };
 }
@@ -56,13 +59,15 @@ function reviewedIps(
 ): Result["ips"] {
   if (canonical(answered) === canonical(ips)) return ips;
   if (!allow.includes("ips-remove")) throw changed(name, "ips", notAllowed("ips-remove"));
-  const left = answered.map(canonical);
+  const wanted = answered.map(canonical);
+  let found = 0;
   const kept = ips.filter((ip) => {
-    const wanted = left[0] === canonical(ip);
-    if (wanted) left.shift();
-    return wanted;
+    const isWanted = wanted[found] === canonical(ip);
+    if (isWanted) found++;
+    return isWanted;
   });
-  if (left.length > 0) throw decisionError(name, `address ${left[0]} is not among those of before in that order`);
+  if (found < wanted.length)
+    throw decisionError(name, `address ${wanted[found]} is not among those of before in that order`);
   return kept;
 }
 
@@ -74,12 +79,12 @@ function reviewedRoutes(
 ): Result["routes"] {
   if (canonical(answered) === canonical(routes)) return routes;
   if (!allow.includes("routes")) throw changed(name, "routes", notAllowed("routes"));
-  const known = new Set(routes.map(canonical));
+  const known = new Map(routes.map((route) => [canonical(route), route]));
   const added = answered.filter((route) => !known.has(canonical(route)));
   if (added.length > routeLimit)
     throw answerError(name, `it adds ${added.length} routes, expected at most ${routeLimit}`);
   return answered.map(
-    (route) => routes.find((before) => canonical(before) === canonical(route)) ?? checkRoute(name, route),
+    (route) => known.get(canonical(route)) ?? checkRoute(name, route),
   );
 }
 

@@ -25,6 +25,7 @@ export interface BuiltInModule {
 /** Op numbers of ABI 1. */
 export const op = { allocate: 1, release: 2, check: 3, merge: 16, review: 32 } as const;
 
+/** Of an answer to a short request; one that repeats what it was told may be as long as that. */
 const answerLimitBytes = 64 * 1024;
 const pageBytes = 65_536;
 const abiMajor = 1;
@@ -87,7 +88,7 @@ export function runModule(
   compiled: CompiledModule,
   opNumber: number,
   frame: Uint8Array,
-  fuel = fuelFor(compiled.limits.fuel, frame),
+  fuel = fuelOf(compiled, opNumber, frame),
 ): string {
   return callModule(compiled, opNumber, frame, { fuel }).text;
 }
@@ -116,7 +117,7 @@ export function tryModule(
   compiled: CompiledModule,
   opNumber: number,
   frame: Uint8Array,
-  { fuel = fuelFor(compiled.limits.fuel, frame) }: CallOptions = {},
+  { fuel = fuelOf(compiled, opNumber, frame) }: CallOptions = {},
 ): ModuleCall | FailedCall {
   // Not by performance.now(): its first use loads modules of Node for 2 ms, twice what a call takes.
   const begin = process.hrtime.bigint();
@@ -138,7 +139,7 @@ export function tryModule(
     new Uint8Array(memory.buffer).set(frame, at);
     const packed = BigInt.asUintN(64, exports.call(opNumber, at, frame.length));
     refuseLargeMemory(compiled, memory);
-    const text = readAnswer(compiled.name, memory, packed);
+    const text = readAnswer(compiled.name, memory, packed, Math.max(answerLimitBytes, frame.length));
     return { text, ...figuresOf(run, begin) };
   } catch (error) {
     // Before its last words are asked for, which take fuel as well.
@@ -147,6 +148,11 @@ export function tryModule(
   } finally {
     tellOfMemory(run.exports?.memory.buffer.byteLength ?? 0);
   }
+}
+
+/** Results are told in their answers again. */
+function fuelOf({ limits }: CompiledModule, opNumber: number, frame: Uint8Array): bigint {
+  return fuelFor(limits.fuel, frame, opNumber === op.merge || opNumber === op.review ? "repeated" : "read");
 }
 
 function figuresOf(run: Run, begin: bigint): CallFigures {
@@ -263,13 +269,13 @@ function refuseLargeMemory({ name, limits }: CompiledModule, memory: WebAssembly
 /** Made with the first answer; each would take 2 us. */
 let utf8: TextDecoder | undefined;
 
-function readAnswer(name: string, memory: WebAssembly.Memory, packed: bigint): string {
+function readAnswer(name: string, memory: WebAssembly.Memory, packed: bigint, limitBytes: number): string {
   const at = Number(packed >> 32n);
   const bytes = Number(packed & 0xffff_ffffn);
-  if (bytes > answerLimitBytes) {
+  if (bytes > limitBytes) {
     throw new CniError(
       code.moduleAnswer,
-      `Cannot read the answer of module "${name}": it is ${bytes} bytes long, expected at most ${answerLimitBytes}`,
+      `Cannot read the answer of module "${name}": it is ${bytes} bytes long, expected at most ${limitBytes}`,
     );
   }
   if (at + bytes > memory.buffer.byteLength) throw outOfBounds(name, "answer", at, bytes, memory);

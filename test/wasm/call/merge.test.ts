@@ -5,7 +5,7 @@ import type { Result } from "../../../src/cni/index.ts";
 import { checkMerge } from "../../../src/wasm/call/merge.ts";
 import type { MergeInput } from "../../../src/wasm/index.ts";
 import { openModules } from "../../../src/wasm/index.ts";
-import { throws } from "../../helpers/errors.ts";
+import { rejects, throws } from "../../helpers/errors.ts";
 import { builtModules } from "../../helpers/wasm.ts";
 
 const part = (name: string, octet: number, rest: Partial<Result> = {}): Result => ({
@@ -94,6 +94,31 @@ merge("takes 100 networks", async () => {
   assert.equal(ips.map((ip) => ip.interface), Array.from({ length: 100 }, (_, i) => 2 * i + 1));
 });
 
+/** Of addresses and routes in thousands; a module is told the same as anybody who asks for fewer. */
+const long = (octet: number, count: number): Result => {
+  const texts = Array.from({ length: count }, (_, i) => `10.${octet}.${i >> 8}.${i & 255}/32`);
+  return part("eth0", octet, { ips: texts.map((address) => ({ interface: 1, address })),
+    routes: texts.map((dst) => ({ dst })) });
+};
+
+merge("takes thousands of addresses and routes, and keeps all of them", async () => {
+  const [one, other] = [long(1, 2500), long(2, 2500)];
+  const merged = await modules.merge([input("net1", one), input("eth0", other, { default: true })]);
+  assert.equal([merged.ips.length, merged.routes.length], [5000, 5000]);
+  assert.equal(merged.routes, [...other.routes, ...one.routes]);
+});
+
+merge("takes the results of a thousand networks", async () => {
+  const inputs = Array.from({ length: 1000 }, (_, i) => input(`net${i}`, part(`net${i}`, 1), { default: i === 0 }));
+  const { interfaces, ips } = await modules.merge(inputs);
+  assert.equal([interfaces.length, ips.length, ips.at(-1)?.interface], [2000, 1000, 1999]);
+});
+
+merge("refuses what a module has no room for as the configuration's fault, not the module's", async () => {
+  const inputs = [input("net1", long(1, 8000)), input("net2", long(2, 8000))];
+  assert.match((await rejects(modules.merge(inputs), 7)).message,
+    /^Cannot merge the results of 2 networks: a module .* read \d+ bytes of .*, expected at most 458752$/);
+});
 merge.run();
 
 const offered = [input("eth0", part("eth0", 1, { routes: [defaultBy(1)] }), { default: true })];

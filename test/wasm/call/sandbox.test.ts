@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CniError } from "../../../src/cni/index.ts";
 import { readAnswer } from "../../../src/wasm/call/answer.ts";
-import { compileModule, runModule, tryModule } from "../../../src/wasm/call/sandbox.ts";
+import { compileModule, op, runModule, tryModule } from "../../../src/wasm/call/sandbox.ts";
 import { meterModule } from "../../../src/wasm/code/meter.ts";
 import { verifyModule } from "../../../src/wasm/code/verify.ts";
 import { throws } from "../../helpers/errors.ts";
@@ -116,13 +116,25 @@ for (const [title, parts, code, fuelUsed, pages] of failing) {
   });
 }
 
-for (const [bytes, fuel] of [[64, 50_000_000n], [65_536, 50_000_000n], [66_536, 50_100_000n]] as const) {
-  sandbox(`gets fuel of ${fuel} for a request of ${bytes} bytes`, () => {
+for (const [bytes, opNumber, fuel] of [
+  [64, op.allocate, 50_000_000n], [65_536, op.allocate, 50_000_000n], [66_536, op.allocate, 50_100_000n],
+  [66_536, op.check, 50_100_000n], [65_536, op.merge, 50_000_000n], [66_536, op.merge, 51_000_000n],
+  [66_536, op.review, 51_000_000n],
+] as const) {
+  sandbox(`gets fuel of ${fuel} for a request of ${bytes} bytes to op ${opNumber}`, () => {
     const module = compileModule("test", meterModule(verifyModule(assemble({ call: [...endlessLoop, ...dead] }))));
-    const outcome = tryModule(module, 1, new Uint8Array(bytes));
+    const outcome = tryModule(module, opNumber, new Uint8Array(bytes));
     assert.is(outcome.fuelUsed, fuel);
   });
 }
+
+sandbox("may answer as long as it was asked", () => {
+  const module = compileModule("test", meterModule(verifyModule(assemble({ call: packed(0, 65_537) }))));
+  const outcome = (bytes: number) => tryModule(module, op.merge, new Uint8Array(bytes));
+  const long = outcome(65_536);
+  assert.match("error" in long ? long.error.message : "", /65537 bytes long, expected at most 65536/);
+  assert.ok("text" in outcome(65_537));
+});
 
 sandbox("does not change what objects inherit", () => {
   const answer = run({ answer: '{"__proto__":{"polluted":true}}' });
