@@ -62,7 +62,7 @@ const longFiles: Readonly<Record<string, number>> = {
   "scripts/bundle.mjs": 390,
   "src/schema/pattern.ts": 304,
   "src/store/file-leases.ts": 344,
-  "src/wasm/call/sandbox.ts": 337,
+  "src/wasm/call/sandbox.ts": 335,
   "src/wasm/code/verify.ts": 331,
   "test/helpers/netns.ts": 317,
 };

@@ -10,7 +10,7 @@ import {
   AddressList, addOffset, addressToInteger, formatAddress, parseAddress, takenBitmap, takenRuns, takenView,
 } from "../../src/net/index.ts";
 import { encodeFrame } from "../../src/wasm/call/frame.ts";
-import { op } from "../../src/wasm/call/sandbox.ts";
+import { op } from "../../src/wasm/call/op.ts";
 import { defaultLimits } from "../../src/wasm/limits.ts";
 import type { Random } from "../helpers/random.ts";
 import { random } from "../helpers/random.ts";

@@ -6,7 +6,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readAnswer } from "../../src/wasm/call/answer.ts";
 import { encodeFrame } from "../../src/wasm/call/frame.ts";
-import { compileModule, op, runModule } from "../../src/wasm/call/sandbox.ts";
+import { op } from "../../src/wasm/call/op.ts";
+import { compileModule, runModule } from "../../src/wasm/call/sandbox.ts";
 import { throws } from "../helpers/errors.ts";
 import { builtModules } from "../helpers/wasm.ts";
 

@@ -1,11 +1,14 @@
+import { op } from "./op.ts";
+
 /**
  * A long request takes longer to read, whatever is made of it, and longer again where the answer repeats it: the SDK
  * spends 65 instructions on a byte, and 610.
  */
-const longRequest = { fromBytes: 64 * 1024, fuelPerByte: { read: 100n, repeated: 1000n } };
+const longRequest = { fromBytes: 64 * 1024, fuelPerByte: 100n, fuelPerRepeatedByte: 1000n };
 
-/** The fuel of one call; `use` says what an answer to it makes of the request. */
-export function fuelFor(fuel: bigint, frame: Uint8Array, use: keyof typeof longRequest.fuelPerByte): bigint {
-  const { fromBytes, fuelPerByte } = longRequest;
-  return fuel + BigInt(Math.max(0, frame.length - fromBytes)) * fuelPerByte[use];
+/** The fuel of one call. Results are told in their answers again. */
+export function fuelFor(fuel: bigint, frame: Uint8Array, opNumber: number): bigint {
+  const { fromBytes, fuelPerByte, fuelPerRepeatedByte } = longRequest;
+  const isRepeated = opNumber === op.merge || opNumber === op.review;
+  return fuel + BigInt(Math.max(0, frame.length - fromBytes)) * (isRepeated ? fuelPerRepeatedByte : fuelPerByte);
 }

@@ -22,9 +22,6 @@ export interface BuiltInModule {
   readonly metadata: ModuleMetadata;
 }
 
-/** Op numbers of ABI 1. */
-export const op = { allocate: 1, release: 2, check: 3, merge: 16, review: 32 } as const;
-
 /** Of an answer to a short request; one that repeats what it was told may be as long as that. */
 const answerLimitBytes = 64 * 1024;
 const pageBytes = 65_536;
@@ -88,7 +85,7 @@ export function runModule(
   compiled: CompiledModule,
   opNumber: number,
   frame: Uint8Array,
-  fuel = fuelOf(compiled, opNumber, frame),
+  fuel = fuelFor(compiled.limits.fuel, frame, opNumber),
 ): string {
   return callModule(compiled, opNumber, frame, { fuel }).text;
 }
@@ -117,7 +114,7 @@ export function tryModule(
   compiled: CompiledModule,
   opNumber: number,
   frame: Uint8Array,
-  { fuel = fuelOf(compiled, opNumber, frame) }: CallOptions = {},
+  { fuel = fuelFor(compiled.limits.fuel, frame, opNumber) }: CallOptions = {},
 ): ModuleCall | FailedCall {
   // Not by performance.now(): its first use loads modules of Node for 2 ms, twice what a call takes.
   const begin = process.hrtime.bigint();
@@ -148,11 +145,6 @@ export function tryModule(
   } finally {
     tellOfMemory(run.exports?.memory.buffer.byteLength ?? 0);
   }
-}
-
-/** Results are told in their answers again. */
-function fuelOf({ limits }: CompiledModule, opNumber: number, frame: Uint8Array): bigint {
-  return fuelFor(limits.fuel, frame, opNumber === op.merge || opNumber === op.review ? "repeated" : "read");
 }
 
 function figuresOf(run: Run, begin: bigint): CallFigures {
