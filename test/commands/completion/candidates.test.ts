@@ -35,7 +35,7 @@ for (const [title, typed, wanted] of [
   ["the same behind =", ["module", "new", "--kind="],
     [["--kind=ipam", ""], ["--kind=merge", ""], ["--kind=policy", ""]]],
   ["the same behind a letter", ["network", "create", "-d", ""],
-    [["bridge", ""], ["macvlan", ""], ["ipvlan", ""]]],
+    [["bridge", ""], ["macvlan", ""], ["ipvlan", ""], ["overlay", ""]]],
   ["truth behind a switch and =", ["network", "create", "--icc="], [["--icc=true", ""], ["--icc=false", ""]]],
   ["files where a parameter is one", ["lint", "a.yaml", ""], [file]],
   ["files and directories by what a value is called", ["install", "--conf", ""], [file]],
