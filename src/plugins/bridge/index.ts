@@ -48,7 +48,7 @@ import {
   withDefaultRoutes,
   withGateways,
 } from "./gateway.ts";
-import { setupSpoofCheck, teardownSpoofCheck } from "./mac-spoof-check.ts";
+import { collectSpoofChecks, setupSpoofCheck, teardownSpoofCheck } from "./mac-spoof-check.ts";
 
 /** The configuration as ADD and CHECK act on it. */
 export interface BridgePlan {
@@ -161,7 +161,9 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
   },
 
   async gc({ network, validAttachments }, handles) {
-    if (validAttachments !== undefined) await gcMasquerade(handles, network, validAttachments);
+    if (validAttachments === undefined) return;
+    await gcMasquerade(handles, network, validAttachments);
+    if (handles.host.nftables.usable()) await collectSpoofChecks(handles.host);
   },
 });
 

@@ -5,7 +5,7 @@
  * The port's frames take a jump from the base chain of table `bridge nat` to a chain of the attachment's own, and from
  * there to a second one that returns for the right MAC and drops the rest. Every rule is found again by its comment.
  */
-import type { Nftables, NftRule } from "../../kernel/index.ts";
+import type { Namespace, Nftables, NftRule } from "../../kernel/index.ts";
 import { parseMac } from "../../net/index.ts";
 import type { ChainName, NftChange } from "../../netlink/index.ts";
 import { nft } from "../../netlink/index.ts";
@@ -25,6 +25,7 @@ type Owner = Pick<SpoofCheck, "containerId" | "ifName">;
 
 const family = "bridge";
 const table = "nat";
+const commentStart = "macspoofchk-";
 const prerouting: ChainName = { family, table, chain: "PREROUTING" };
 
 /** Drops frames that enter the bridge through `hostLink` with another source MAC; registers its own undo. */
@@ -35,25 +36,39 @@ export async function setupSpoofCheck(nftables: Nftables, check: SpoofCheck, und
 
 /** Missing is success. Throws what went wrong, joined, after having tried everything; DEL logs it and goes on. */
 export async function teardownSpoofCheck(nftables: Nftables, owner: Owner): Promise<void> {
-  const errors: unknown[] = [];
-  const attempt = async (plan: () => readonly NftChange[]): Promise<void> => {
-    try {
-      await nftables.update(plan);
-    } catch (error) {
-      errors.push(error);
-    }
-  };
-  await attempt(() => entriesOf(nftables.rules(prerouting) ?? [], owner));
-  await attempt(() => {
-    const { iface, mac } = chainsOf(owner);
-    const present = [iface, mac].filter((chain) => nftables.rules(chain) !== undefined);
-    // The first jumps to the second: both are emptied before either goes.
-    return [
-      ...present.map((chain) => change("flush chain", chain)),
-      ...present.map((chain) => change("delete chain", chain)),
-    ];
+  const { iface, mac } = chainsOf(owner);
+  const jumps = () => entriesOf(nftables.rules(prerouting) ?? [], owner), chains = () => removal(nftables, [iface, mac]);
+  try {
+    // In one, so that a kill leaves no chain that nothing leads to.
+    await nftables.update(() => [...jumps(), ...chains()]);
+  } catch {
+    const errors: unknown[] = [];
+    for (const plan of [jumps, chains]) await nftables.update(plan).catch((error: unknown) => errors.push(error));
+    throwAll(errors);
+  }
+}
+
+/**
+ * Takes away the checks of bridge ports that are gone, as after a kill. Those that others have made do not say whose
+ * they are in a way that can be listed, and stay.
+ */
+export async function collectSpoofChecks({ links, nftables }: Namespace): Promise<void> {
+  await nftables.update(() => {
+    const dead = (nftables.rules(prerouting) ?? []).filter(({ comment, mark }) => (
+      comment?.startsWith(commentStart) === true && mark !== undefined && links.find(mark) === undefined));
+    const chains = dead.flatMap(({ jump }) => (jump === undefined ? [] : [jump, `${jump}-mac`]))
+      .map((chain) => ({ family, table, chain } as const));
+    return [...dead.map(deletion), ...removal(nftables, chains)];
   });
-  throwAll(errors);
+}
+
+/** The changes that empty those of the chains that are there and then delete them: the first jumps to the second. */
+function removal(nftables: Nftables, chains: readonly ChainName[]): readonly NftChange[] {
+  const present = chains.filter((chain) => nftables.rules(chain) !== undefined);
+  return [
+    ...present.map((chain) => change("flush chain", chain)),
+    ...present.map((chain) => change("delete chain", chain)),
+  ];
 }
 
 /**
@@ -84,6 +99,7 @@ export function spoofCheckSetup(existing: readonly NftRule[] | undefined, check:
       do: "add rule",
       ...prerouting,
       comment,
+      mark: check.hostLink,
       expressions: nft.rule(family, nft.iifname("==", check.hostLink), nft.jump(iface.chain)),
     },
     { do: "add rule", ...iface, comment, expressions: nft.rule(family, nft.jump(mac.chain)) },
@@ -99,9 +115,11 @@ export function spoofCheckSetup(existing: readonly NftRule[] | undefined, check:
 
 function entriesOf(rules: readonly NftRule[], owner: Owner): readonly NftChange[] {
   const comment = commentOf(owner);
-  return rules
-    .filter((one) => one.comment === comment)
-    .map(({ handle }) => ({ do: "delete rule", ...prerouting, handle }));
+  return rules.filter((one) => one.comment === comment).map(deletion);
+}
+
+function deletion({ handle }: NftRule): NftChange {
+  return { do: "delete rule", ...prerouting, handle };
 }
 
 function change(act: "flush chain" | "delete chain", chain: ChainName): NftChange {
@@ -114,5 +132,5 @@ function chainsOf({ containerId, ifName }: Owner): { readonly iface: ChainName; 
 }
 
 function commentOf({ containerId, ifName }: Owner): string {
-  return `macspoofchk-${containerId}-${ifName}`;
+  return `${commentStart}${containerId}-${ifName}`;
 }

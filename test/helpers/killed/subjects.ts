@@ -34,7 +34,7 @@ export const interfaces: readonly Subject[] = [
   { title: "bridge, masquerading with iptables",
     plugins: (world) => [{ ...bridge(world), ipMasq: true, ipMasqBackend: "iptables" }] },
   { title: "bridge, masquerading with nftables",
-    plugins: (world) => [{ ...bridge(world), ipMasq: true, ipMasqBackend: "nftables" }] },
+    plugins: (world) => [{ ...bridge(world), ipMasq: true, ipMasqBackend: "nftables", macspoofchk: true }] },
   { title: "macvlan", prepare: makeUplink,
     plugins: (world) => [{ type: "macvlan", master: "uplink0", ipam: hostLocal(world, subnet) }] },
   { title: "host-device", prepare: makeUplink, again: withUplinkDown,

@@ -4,7 +4,9 @@ import type { Nftables } from "../../../src/kernel/index.ts";
 import { openOwnNamespace } from "../../../src/kernel/index.ts";
 import type { NftChange } from "../../../src/netlink/index.ts";
 import { SystemCallError } from "../../../src/os/index.ts";
-import { setupSpoofCheck, spoofCheckSetup, teardownSpoofCheck } from "../../../src/plugins/bridge/mac-spoof-check.ts";
+import {
+  collectSpoofChecks, setupSpoofCheck, spoofCheckSetup, teardownSpoofCheck,
+} from "../../../src/plugins/bridge/mac-spoof-check.ts";
 import { rejects, throws } from "../../helpers/errors.ts";
 import { attempt, kernelSuite, makeNetns, nftJson, run } from "../../helpers/netns.ts";
 
@@ -17,8 +19,10 @@ function failing(...where: readonly ("read" | "jump" | "chains")[]): Nftables {
     throw new Error(`${what} failed`);
   };
   const commit = async (changes: readonly NftChange[]): Promise<void> => {
-    const what = changes[0]?.do === "delete rule" ? "jump" : "chains";
-    if (where.includes(what)) fail(what);
+    for (const { do: act } of changes) {
+      const what = act === "delete rule" ? "jump" : "chains";
+      if (where.includes(what)) fail(what);
+    }
   };
   return {
     commit,
@@ -91,6 +95,25 @@ kernel("makes one jump, one rule and two, even when repeated, and takes them bac
   assert.ok(listing.includes(`ether saddr 02:00:00:00:00:01 return comment "macspoofchk-abc-eth0"`));
   for (let i = 0; i < 2; i++) await teardownSpoofCheck(host.nftables, check);
   assert.equal(chains.map(count), [0, undefined, undefined]);
+  host.close();
+});
+
+kernel("is collected once its bridge port is gone, and no other's is", async () => {
+  const host = openOwnNamespace();
+  run("ip", "link", "add", "veth1", "type", "veth", "peer", "name", "veth2");
+  const other = { ...check, ifName: "eth1", hostLink: "veth2" };
+  for (const each of [check, other]) await setupSpoofCheck(host.nftables, each, noUndo);
+  run("nft", "add rule bridge nat PREROUTING iifname veth9 accept comment macspoofchk-of-others");
+  await collectSpoofChecks(host);
+  assert.equal(chains.map(count), [3, 1, 2]);
+  run("ip", "link", "set", "veth1", "name", "veth7");
+  await collectSpoofChecks(host);
+  assert.equal(chains.map(count), [2, undefined, undefined]);
+  assert.is(count("cni-br-iface-abc-eth1-mac"), 2);
+  run("ip", "link", "del", "veth7");
+  await collectSpoofChecks(host);
+  assert.equal(chains.map(count), [1, undefined, undefined]);
+  run("nft", "flush", "chain", "bridge", "nat", "PREROUTING");
   host.close();
 });
 
