@@ -61,7 +61,7 @@ const rows: readonly Row[] = [
   { title: "an unknown IPAM", given: (world) => thirdBad(world, { type: "bridge", ipam: { type: "frobnicate" } }),
     code: 112, says: ["frobnicate"] },
   { title: "an IPAM whose name holds a null byte", given: (world) => thirdBad(world,
-    { type: "bridge", ipam: { type: "host\0local" } }), code: 112, says: ["host"] },
+    { type: "bridge", ipam: { type: "host\0local" } }), code: 7, says: ["ipam.type", "host"] },
   { title: "a wrong type in the third network", given: (world) => thirdBad(world, { type: "bridge", mtu: "big" }),
     code: 7, says: ["third", "mtu"] },
   { title: "a wrong type deep in IPAM", given: (world) => thirdBad(world,
@@ -86,7 +86,7 @@ const rows: readonly Row[] = [
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "nonsense"), "#!/bin/sh\necho 'hello'\n", { mode: 0o755 });
     return asBridge(bridge(world, { ipam: { type: "nonsense" } }), { path: [ourPlugins(), folder] });
-  }, code: 6, says: ["nonsense"] },
+  }, code: 112, says: ["nonsense"] },
   { title: "an executable that dies without a word", given: (world) => {
     const folder = join(world.directory, "bin");
     mkdirSync(folder, { recursive: true });

@@ -38,13 +38,13 @@ const sampledOf = 30;
 
 const ways = [["ADD", "DEL"], ["ADD", "GC"], ["DEL", "GC"], ["DEL", "DEL"]] as const;
 
-/** A test for each subject and way; of these the short form has two, in turns. */
+/** A test for each subject and way; of these the short form has one, in turns. */
 export function sweepSuite(
   name: string, url: string, { needs = [], subjects }: KernelSuiteOptions & { readonly subjects: readonly Subject[] },
 ): KernelSuite {
   const killed = kernelSuite(name, url, { needs });
   for (const [index, subject] of subjects.filter(({ title }) => wanted.test(title)).entries()) {
-    for (const [verb, cleaning] of ways.filter((_, way) => isWhole || (index + way) % 2 === 0))
+    for (const [verb, cleaning] of ways.filter((_, way) => isWhole || (index + way) % ways.length === 0))
       killed(`${subject.title}: ${verb} killed, ${cleaning} leaves nothing`, () => sweep(subject, verb, cleaning));
   }
   killed.after(endSweep);
