@@ -30,7 +30,7 @@ export type KilledVerb = "ADD" | "DEL";
 export type Cleaning = "DEL" | "GC";
 
 /** Every step is tried: the long form. */
-const isWhole = process.env["POLYNIC_CRASH"] === "every-step";
+export const isWhole = process.env["POLYNIC_CRASH"] === "every-step";
 const wanted = new RegExp(process.env["POLYNIC_CRASH_SUBJECT"] ?? "");
 
 /** Steps for each that is tried in the short form. */
