@@ -90,7 +90,9 @@ export const others: readonly Subject[] = [
   { title: "ipvlan", prepare: makeUplink,
     plugins: (world) => [{ type: "ipvlan", master: "uplink0", ipam: hostLocal(world, subnet) }] },
   { title: "dummy", plugins: (world) => [{ type: "dummy", ipam: hostLocal(world, subnet) }] },
-  { title: "vrf", plugins: (world) => [{ ...ptp(world) }, { type: "vrf", vrfname: "killed" }] },
+  // The kernel's rule for VRFs is made with a namespace's first one, and stays.
+  { title: "vrf", anew: /^\/container(?:\/rules\/|:.* lookup )/,
+    plugins: (world) => [{ ...ptp(world) }, { type: "vrf", vrfname: "killed" }] },
 ];
 
 /** The multiplexer, with plugins built in and with plugins in processes of their own. */
