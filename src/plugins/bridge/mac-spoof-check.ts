@@ -37,7 +37,8 @@ export async function setupSpoofCheck(nftables: Nftables, check: SpoofCheck, und
 /** Missing is success. Throws what went wrong, joined, after having tried everything; DEL logs it and goes on. */
 export async function teardownSpoofCheck(nftables: Nftables, owner: Owner): Promise<void> {
   const { iface, mac } = chainsOf(owner);
-  const jumps = () => entriesOf(nftables.rules(prerouting) ?? [], owner), chains = () => removal(nftables, [iface, mac]);
+  const jumps = () => entriesOf(nftables.rules(prerouting) ?? [], owner);
+  const chains = () => removal(nftables, [iface, mac]);
   try {
     // In one, so that a kill leaves no chain that nothing leads to.
     await nftables.update(() => [...jumps(), ...chains()]);
