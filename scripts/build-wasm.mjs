@@ -16,8 +16,9 @@ const examples = join(sources, "examples");
 
 /** Everything that the bytes depend on; the lock file pins the compiler. */
 const inputs = [
-  sources, join(root, "src", "wasm", "code"), join(root, "src", "commands", "module", "compile.ts"),
-  import.meta.filename, join(root, "asconfig.json"), join(root, "package-lock.json"),
+  sources, join(root, "src", "wasm", "code"), join(root, "src", "wasm", "limits.ts"),
+  join(root, "src", "commands", "module", "compile.ts"), import.meta.filename,
+  join(root, "asconfig.json"), join(root, "package-lock.json"),
 ];
 
 /** The digest of the inputs and of what was made from them, and the names of that, a line each. */

@@ -29,7 +29,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/commands/ipam-shared.test.ts": [
     "commands/ipam/check", "commands/ipam/gc", "commands/ipam/pools", "commands/ipam/ranges", "commands/ipam/verdicts",
   ],
-  "test/commands/ipam/move.test.ts": ["kube/inventory"],
+  "test/commands/ipam/move.test.ts": ["kube/inventory", "kube/own-access"],
   "test/commands/page.test.ts": ["commands/all"],
   "test/commands/state.test.ts": [
     "commands/check/index", "commands/gc/index", "commands/status/index", "commands/machine/configuration",

@@ -6,12 +6,9 @@ import { isJsonObject } from "../schema/index.ts";
 import type { Answer, Errand } from "./client/answer.ts";
 import { objectIn, refusal, saysNotFound, saysNotServed } from "./client/answer.ts";
 import type { ApiRequest } from "./client/api.ts";
-import { Api } from "./client/api.ts";
-import { Budget } from "./client/budget.ts";
 import type { Environment } from "./client/environment.ts";
-import { inClusterAccess, isInCluster, serviceAccountDirectory } from "./client/in-cluster.ts";
-import { readKubeconfig } from "./client/kubeconfig.ts";
 import { listAll } from "./objects/list.ts";
+import { openOwnAccess } from "./own-access.ts";
 
 /** A kind of objects, all of them in namespaces. */
 export interface Resource {
@@ -53,20 +50,15 @@ export interface InventoryOptions {
 }
 
 const usualLimitMs = 20_000, tryTimeoutMs = 10_000;
-/** It is bounded request by request. */
-const budgetMs = 24 * 3_600_000;
 
 /** @returns undefined when there is neither a kubeconfig nor a pod's environment */
 export function openInventory({ kubeconfig, env, world = realWorld, limitMs = usualLimitMs }: InventoryOptions) {
-  if (kubeconfig === "" && !isInCluster(env)) return undefined;
-  const api = new Api({
-    access: async () => kubeconfig === ""
-      ? inClusterAccess(env, serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
-    budget: new Budget(budgetMs, world), reserveMs: 0, tryTimeoutMs, userAgent: "polynic", world,
-  });
+  const access = openOwnAccess({ kubeconfig, env, world, tryTimeoutMs });
+  if (access === undefined) return undefined;
+  const { api, place } = access;
   const send = async (request: Omit<ApiRequest, "limitMs">): Promise<Answer> => await api.send({ ...request, limitMs });
   const inventory: Inventory = {
-    place: kubeconfig === "" ? "the cluster's API" : `the cluster's API by ${kubeconfig}`,
+    place,
     async list(resource) {
       const errand = errandOf("list", resource);
       const get = async (path: string) => refuseNotServed(await send({ ...errand, method: "GET", path }));

@@ -4,6 +4,9 @@ import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hangLimitMs } from "./limits.ts";
 
+/** Found to be newer than what it is built from: hundreds of files are looked at for that, once a process. */
+let current: string | undefined;
+
 const root = join(import.meta.dirname, "..", "..");
 
 /**
@@ -14,7 +17,10 @@ const root = join(import.meta.dirname, "..", "..");
 export function builtDist(): string {
   const given = process.env["POLYNIC_DIST"];
   if (given !== undefined) return given;
+  return current ??= builtNow();
+}
 
+function builtNow(): string {
   const dist = join(root, "dist");
   if (changedAt(join(dist, "lib", "polynic", "polynic.js")) > newestSource()) return dist;
   const build = spawnSync(process.execPath, [join(root, "scripts", "build.mjs")],

@@ -6,12 +6,10 @@ import { realWorld } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Answer, Errand } from "../client/answer.ts";
 import { objectIn, refusal, saysNotFound, saysNotServed } from "../client/answer.ts";
-import { Api } from "../client/api.ts";
-import { Budget } from "../client/budget.ts";
+import type { Api } from "../client/api.ts";
 import type { Environment } from "../client/environment.ts";
-import { inClusterAccess, isInCluster, serviceAccountDirectory } from "../client/in-cluster.ts";
-import { readKubeconfig } from "../client/kubeconfig.ts";
 import { listAll } from "../objects/list.ts";
+import { openOwnAccess } from "../own-access.ts";
 import { digestOf, fromObject, group, kind, labels, nameOf, resource, toObject, version } from "./block-object.ts";
 
 export interface KubeBlocksOptions {
@@ -24,8 +22,6 @@ export interface KubeBlocksOptions {
 }
 
 const usualLimitMs = 6_000, tryTimeoutMs = 2_000;
-/** The store is bounded request by request. */
-const budgetMs = 24 * 3_600_000;
 /** So many may be asked for by name, one request each; more are one list. */
 const namedMax = 2;
 const undoTriesMax = 10;
@@ -39,16 +35,13 @@ const folder = `/apis/${group}/${version}/${resource}`;
  * @returns undefined when there is neither a kubeconfig nor a pod's environment
  */
 export function openKubeBlocks({ kubeconfig, env, ...options }: KubeBlocksOptions): BlockEngine | undefined {
-  if (kubeconfig === "" && !isInCluster(env)) return undefined;
   const { world = realWorld, limitMs = usualLimitMs } = options;
-  const api = new Api({
-    access: async () => kubeconfig === ""
-      ? inClusterAccess(env, serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
-    budget: new Budget(budgetMs, world), reserveMs: 0, tryTimeoutMs, userAgent: "polynic", world,
-  });
+  const access = openOwnAccess({ kubeconfig, env, world, tryTimeoutMs });
+  if (access === undefined) return undefined;
+  const { api, place } = access;
   const objects = new BlockObjects(api, limitMs);
   return {
-    place: kubeconfig === "" ? "the cluster's API" : `the cluster's API by ${kubeconfig}`,
+    place,
     async readFor(scope, { node, keys }) {
       const lists = await Promise.all([labels.node(node), ...keys.map(labels.key)].map((label) =>
         objects.list(scope, label)));

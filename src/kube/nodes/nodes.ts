@@ -5,11 +5,9 @@ import { realWorld } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import { objectIn, saysNotFound } from "../client/answer.ts";
-import { Api } from "../client/api.ts";
-import { Budget } from "../client/budget.ts";
+import type { Api } from "../client/api.ts";
 import type { Environment } from "../client/environment.ts";
-import { inClusterAccess, isInCluster, serviceAccountDirectory } from "../client/in-cluster.ts";
-import { readKubeconfig } from "../client/kubeconfig.ts";
+import { openOwnAccess } from "../own-access.ts";
 import type { ClusterNode } from "./node.ts";
 import { parseNode } from "./node.ts";
 
@@ -45,8 +43,6 @@ export interface ClusterNodes {
 
 const folder = "/api/v1/nodes";
 const tryTimeoutMs = 2_000;
-/** Each request has a limit of its own. */
-const budgetMs = 24 * 3_600_000;
 /** For all pages of a list. */
 const listLimitMs = 30_000;
 const usualLookMs = 15_000;
@@ -57,17 +53,14 @@ const restartsMax = 3;
 /** @returns undefined when there is neither a kubeconfig nor a pod's environment */
 export function openNodes(options: NodesOptions): ClusterNodes | undefined {
   const { kubeconfig, env, world = realWorld, log = () => {}, lookMs = usualLookMs } = options;
-  if (kubeconfig === "" && !isInCluster(env)) return undefined;
-  const api = new Api({
-    access: async () => kubeconfig === ""
-      ? inClusterAccess(env, serviceAccountDirectory) : await readKubeconfig(kubeconfig, env),
-    budget: new Budget(budgetMs, world), reserveMs: 0, tryTimeoutMs, userAgent: "polynic", world,
-  });
+  const access = openOwnAccess({ kubeconfig, env, world, tryTimeoutMs });
+  if (access === undefined) return undefined;
+  const { api, place } = access;
   const list = async (limitMs: number) => await listNodes(api, limitMs, log);
   return {
     list,
     follow: (signal) => looked(list, { signal, log, lookMs }),
-    place: kubeconfig === "" ? "the cluster's API" : `the cluster's API by ${kubeconfig}`,
+    place,
     get: async (name, limitMs) => await getNode(api, name, limitMs),
     close: () => api.close(),
   };
