@@ -6,7 +6,7 @@
  * DEL    deletes the link and releases the addresses; already gone is success.
  * CHECK  compares kind, mode, MAC, addresses and routes with prevResult.
  * STATUS whether the master is there, where one is named, and can carry such links.
- * Refuses (7) to be without addresses.     Source: linux/if_link.h, IFLA_IPVLAN_*
+ * Refuses (7) to be without addresses, and DHCP but in mode l2.     Source: linux/if_link.h, IFLA_IPVLAN_*
  */
 import type { Confs, Result } from "../../cni/index.ts";
 import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
@@ -30,9 +30,11 @@ export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
   ipam: "optional",
   isChainedWithoutIpam: true,
 
-  read({ conf }) {
+  read({ conf, ipamType }) {
     refuseMtu(conf.mtu);
-    return conf.mode || "l2";
+    const mode = conf.mode || "l2";
+    if (ipamType === "dhcp" && mode !== "l2") throw deafTo(mode);
+    return mode;
   },
 
   async add({ attachment, conf, network, plan: mode, prevResult, ipam }, context) {
@@ -65,6 +67,12 @@ export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
       throw broken(`Cannot accept interface "${name}": its ipvlan mode is ${mode ?? "unknown"}, expected ${wanted}`);
   },
 });
+
+/** A question to all of a network never leaves such a link (ipvlan_process_outbound in drivers/net/ipvlan). */
+function deafTo(mode: IpvlanMode): CniError {
+  return new CniError(code.invalidConfig,
+    `Cannot use mode "${mode}" with ipam.type "dhcp": such a link takes no broadcasts, expected mode "l2"`);
+}
 
 /** Addresses of the plugin before this one, in place of an IPAM plugin's. */
 function chainedIpam(prevResult: Result | undefined, network: string): Ipam {
