@@ -22,6 +22,7 @@ import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { Attachment, DelContext } from "../contract/plugin.ts";
+import { throwAll } from "../contract/several-errors.ts";
 import type { FirewallBackend } from "../packet-rules/backend.ts";
 import {
   gcMasquerade,
@@ -162,8 +163,11 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
 
   async gc({ network, validAttachments }, handles) {
     if (validAttachments === undefined) return;
-    await gcMasquerade(handles, network, validAttachments);
-    if (handles.host.nftables.usable()) await collectSpoofChecks(handles.host);
+    const ended = await Promise.allSettled([
+      gcMasquerade(handles, network, validAttachments),
+      collectSpoofChecks(handles.host),
+    ]);
+    throwAll(ended.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason));
   },
 });
 

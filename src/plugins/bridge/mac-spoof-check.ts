@@ -54,12 +54,16 @@ export async function teardownSpoofCheck(nftables: Nftables, owner: Owner): Prom
  * they are in a way that can be listed, and stay.
  */
 export async function collectSpoofChecks({ links, nftables }: Namespace): Promise<void> {
-  await nftables.update(() => {
+  const plan = (): readonly NftChange[] => {
     const dead = (nftables.rules(prerouting) ?? []).filter(({ comment, mark }) => (
       comment?.startsWith(commentStart) === true && mark !== undefined && links.find(mark) === undefined));
     const chains = dead.flatMap(({ jump }) => (jump === undefined ? [] : [jump, `${jump}-mac`]))
       .map((chain) => ({ family, table, chain } as const));
     return [...dead.map(deletion), ...removal(nftables, chains)];
+  };
+  await nftables.update(plan).catch((error: unknown) => {
+    // Without nftables there is none.
+    if (nftables.usable()) throw error;
   });
 }
 

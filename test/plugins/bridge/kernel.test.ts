@@ -336,6 +336,20 @@ kernel("GC stops masquerading what is no longer valid, and without a list nothin
   assert.equal(rules(), []);
 });
 
+kernel("GC that cannot read one firewall's rules still collects from the other, and says what failed", async () => {
+  const one = driven({ ipMasq: true, ipMasqBackend: "iptables", macspoofchk: true,
+    ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }] } });
+  await add(one);
+  run("ip", "link", "delete", hostNames().find((name) => hostLink(name)?.master === "br0") ?? "");
+  const refuse = async () => {
+    throw new Error("made to fail");
+  };
+  const through: Driven["through"] = ({ iptables }) => ({ iptables: { ...iptables, save: refuse } });
+  const error = await gc({ ...one, through }, []).then(() => undefined, String);
+  assert.match(error ?? "", /made to fail/);
+  assert.not(run("nft", "list", "table", "bridge", "nat").includes("macspoofchk-"));
+});
+
 kernel("CHECK finds what is broken", async () => {
   const one = driven({ isGateway: true, ipam: { type: "test", addresses: [{ address: "10.1.2.3/24" }],
     routes: [{ dst: "10.9.0.0/16" }] } });
