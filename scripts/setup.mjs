@@ -49,6 +49,10 @@ const sets = {
   firewalld: { "firewall-cmd": "firewalld", "dbus-daemon": "dbus-daemon" },
   /** Keeps leases that several nodes share. */
   etcd: { etcd: "etcd-server" },
+  /** Shells that complete polynic's words, and the strictest reader of manual pages. */
+  zsh: { zsh: "zsh" },
+  fish: { fish: "fish" },
+  manuals: { mandoc: "mandoc" },
 };
 
 /** Runs a command with its output shown; exits with its status when it fails. */

@@ -21,7 +21,7 @@ const slowFirst = ["e2e/", "deploy/", "commands/", "plugins/", "wasm/"];
 
 installPrograms([
   "node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld", "dnsmasq", "dhcpd", "kea",
-  "etcd",
+  "etcd", "zsh", "fish", "manuals",
 ]);
 installPackages();
 fetchNewerPlugins();
