@@ -23,6 +23,8 @@ export interface ReserveRequest<R extends PoolRange = Range> {
   readonly decide: (request: AllocateRequest) => AllocateDecision;
   /** Asks for what the owner had last, where that is free and nothing else was asked for. */
   readonly remembers?: boolean;
+  /** What the owner's claim has had by its own account: likewise, where the store knows of nothing that it keeps. */
+  readonly wished?: readonly Address[];
   /**
    * The order counts: all free addresses of the scope are shown. After a conflict those of the node's own blocks are,
    * as always without it, so that nodes which ask at the same moment do not meet again.
@@ -63,7 +65,7 @@ export async function reserve<R extends PoolRange>(request: ReserveRequest<R>): 
     for (let attempt = 0; attempt < triesMax; ) {
       const view = await turn.view({
         owner, yielding, widely, supersedes,
-        wanted: request.requested,
+        wanted: [...request.requested, ...request.wished ?? []],
         spans: places.map(({ range }) => range),
         reserved: places.map(({ range }) => [...gatewayOf(range), ...lost].filter((one) => spanHolds(range, one))),
         sets: sets.length,
@@ -133,9 +135,10 @@ interface Place<R extends PoolRange = PoolRange> {
 }
 
 /** What the owner had last, one address for each set that nothing is requested of and nothing held in. */
-function wishes({ owner, requested }: Asking, places: readonly Place[], view: LeaseView): readonly Address[] {
+function wishes(asking: Asking, places: readonly Place[], view: LeaseView): readonly Address[] {
+  const { owner, requested, wished = [] } = asking;
   const ofClaim = owner.claim === undefined ? [] : view.held;
-  const candidates = [...view.stale.map(({ address }) => address), ...ofClaim, ...view.remembered];
+  const candidates = [...view.stale.map(({ address }) => address), ...ofClaim, ...wished, ...view.remembered];
   if (candidates.length === 0) return [];
   const served = [...requested, ...view.mine];
   const done = new Set(

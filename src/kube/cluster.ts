@@ -9,6 +9,8 @@ import { readKubeconfig } from "./client/kubeconfig.ts";
 import { getDefinition } from "./objects/definition.ts";
 import type { PodEvent } from "./objects/event.ts";
 import { recordEvent } from "./objects/event.ts";
+import type { ClaimStatus, IpamClaim } from "./objects/ipam-claim.ts";
+import { getIpamClaim, setClaimStatus } from "./objects/ipam-claim.ts";
 import { getPod, setNetworkStatus } from "./objects/network-status.ts";
 import type { Pod, PodKey } from "./objects/pod.ts";
 import type { KeptCluster } from "./watch/kept-clusters.ts";
@@ -35,6 +37,10 @@ export interface Cluster {
   setNetworkStatus(
     pod: Pod, status: string, options?: { readonly limitMs: number },
   ): Promise<"written" | "gone" | "outdated">;
+  /** An IPAMClaim; undefined: the API says that there is none. */
+  getIpamClaim(key: PodKey): Promise<IpamClaim | undefined>;
+  /** Only the claim's addresses and who has them change; "gone": it is not there any more. */
+  setClaimStatus(claim: IpamClaim, status: ClaimStatus): Promise<"written" | "gone">;
   /** Resolves with why it could not be recorded, undefined when it was; never throws. */
   recordEvent(pod: Pod, event: PodEvent): Promise<string | undefined>;
   /**
@@ -90,6 +96,8 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
     getDefinition: (key) => kept?.definitionReads.read(`${key.namespace}/${key.name}`, () => ask(key)) ?? ask(key),
     assumed: kept ?? nothingAssumed,
     setNetworkStatus: (pod, status, limits) => setNetworkStatus(api, { pod, status, world, ...limits }),
+    getIpamClaim: (key) => getIpamClaim(api, key),
+    setClaimStatus: (claim, status) => setClaimStatus(api, claim, status, world),
     recordEvent: (pod, event) => recordEvent(api, { pod, event, world }),
     requireUsable: () => api.requireUsable(),
     close: () => api.close(),

@@ -14,6 +14,7 @@ export { devicesOfPod } from "./kubelet/devices.ts";
 export { keepClusters } from "./watch/kept-clusters.ts";
 export type { KeptCluster, KeptClusters, WatchFacts, WatchedClusters } from "./watch/kept-clusters.ts";
 export type { PodEvent } from "./objects/event.ts";
+export type { IpamClaim } from "./objects/ipam-claim.ts";
 export { asksTheSame } from "./objects/pod.ts";
 export type { Pod, PodKey } from "./objects/pod.ts";
 export { parseYamlDocuments } from "./client/yaml-documents.ts";

@@ -140,7 +140,9 @@ export async function begin(
     one.notices.push(problem);
   };
   pod?.prepare(attachment, one.undo);
-  one.answered = await addNetwork(attachment, steps, { handles, undo: one.undo, withoutEffect });
+  const { claim } = attachment.delegate, kept = (): void => { one.isKept = true; };
+  one.answered = await addNetwork(attachment, steps,
+    { handles, undo: one.undo, withoutEffect, ...(claim === undefined ? {} : { claim: { ...claim, kept } }) });
   one.result = pod === undefined ? one.answered : pod.complete(attachment, one.answered, handles);
   cacheResult(cniDir, attachment, one.result, multiplexer);
   one.isCached = true;

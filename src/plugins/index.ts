@@ -26,8 +26,8 @@ import { vxlan } from "./vxlan/index.ts";
 import { wasm } from "./wasm/index.ts";
 
 export type {
-  AddContext, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest, StatusContext, Step,
-  StepRequest, Teardown, Undo, ValidAttachment,
+  AddContext, AddressClaim, Attachment, DelContext, GcRequest, Handles, Log, Plugin, PluginConf, PluginRequest,
+  StatusContext, Step, StepRequest, Teardown, Undo, ValidAttachment,
 } from "./contract/plugin.ts";
 export { givesNoAddresses, isChained } from "./contract/ipam.ts";
 export { hostLocalSchema } from "./host-local/conf.ts";

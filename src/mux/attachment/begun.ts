@@ -12,6 +12,8 @@ export interface Begun {
   answered?: Result;
   /** The same with the default routes as they are in the end: what is kept and told. */
   result?: Result;
+  /** Its addresses are kept for the IPAMClaim that the pod refers to. */
+  isKept?: boolean;
   /** The result is in the cache. */
   isCached?: boolean;
 }

@@ -52,7 +52,7 @@ export async function planSteps(network: NetworkAttachment, handles: Handles): P
 export async function addNetwork(
   network: NetworkAttachment,
   steps: readonly ChainStep[],
-  { handles, ...more }: Pick<AddContext, "undo" | "withoutEffect"> & { readonly handles: Handles },
+  { handles, ...more }: Pick<AddContext, "undo" | "withoutEffect" | "claim"> & { readonly handles: Handles },
 ): Promise<Result> {
   const context: AddContext = handlesWith(handles, more);
   let result: Result | undefined;

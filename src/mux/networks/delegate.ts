@@ -11,6 +11,7 @@ import {
 } from "../../cni/index.ts";
 import type { GatewayPlan } from "../../nad/index.ts";
 import { hasPluginType } from "../../nad/index.ts";
+import type { AddressClaim } from "../../plugins/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import type { ScratchDelegate, ScratchRequests } from "../../store/index.ts";
@@ -35,6 +36,8 @@ export interface Delegate {
   readonly gateways?: GatewayPlan;
   /** The element of the pod's annotation that asked for it, as JSON; absent: the node's configuration did. */
   readonly selection?: string | undefined;
+  /** What its addresses are to be kept for; absent: nothing beyond the container. */
+  readonly claim?: Omit<AddressClaim, "kept">;
   /** It is attached while the pod runs. */
   readonly isChange?: boolean;
   /** The node's own addition to every container, which nobody needs to be told of. */

@@ -17,6 +17,7 @@ import type { ArgPairs } from "../networks/args.ts";
 import { UnusableNetwork } from "../networks/unusable-network.ts";
 import type { PodAttachment, PodChange, Pods } from "../pods.ts";
 import { reportChange } from "./change-report.ts";
+import { claimsOf } from "./claims.ts";
 import { withDefaultRoutes } from "./default-routes.ts";
 import type { Definitions } from "./definitions.ts";
 import { definitionsOf } from "./definitions.ts";
@@ -106,10 +107,10 @@ interface AttachmentParts extends Pick<Lookup, "conf" | "devices"> {
 
 function attachmentOf(pod: Pod, parts: AttachmentParts): PodAttachment {
   const { cluster, conf, definitions, devices, log } = parts, warnings: PodEvent[] = [];
-  const ignored = ignoring(parts, warnings);
+  const ignored = ignoring(parts, warnings), claims = claimsOf(cluster, pod, log);
   return {
     ...aroundPlugins(ignored, log),
-    delegates: () => networksOfPod(pod, { conf, find: definitions.find, devices, ignored }),
+    delegates: () => networksOfPod(pod, { conf, find: definitions.find, claim: claims.find, devices, ignored }),
     async attached(networks) {
       await definitions.confirm();
       const recordWarnings = () => recordEvents(cluster, pod, warnings, log);
@@ -117,6 +118,7 @@ function attachmentOf(pod: Pod, parts: AttachmentParts): PodAttachment {
         await reportAttached(cluster, pod, networks, log);
         await recordWarnings();
       } else await Promise.all([reportAttached(cluster, pod, networks, log), recordWarnings()]);
+      await claims.record(networks);
     },
     confirm: () => confirmAll(pod, { cluster, definitions, log }),
     async failed(thrown, how) {
@@ -156,7 +158,8 @@ function ignoring({ conf, log }: Pick<AttachmentParts, "conf" | "log">, warnings
 
 function changeOf(pod: Pod, parts: AttachmentParts): PodChange {
   const { cluster, conf, definitions, devices, log } = parts, warnings: PodEvent[] = [];
-  const ignored = ignoring(parts, warnings), lookup = { conf, find: definitions.find, devices, ignored };
+  const ignored = ignoring(parts, warnings), claims = claimsOf(cluster, pod, log);
+  const lookup = { conf, find: definitions.find, claim: claims.find, devices, ignored };
   const selections = (): readonly NetworkSelection[] => selectionsOf(pod, lookup);
   return {
     ...aroundPlugins(ignored, log),
@@ -167,6 +170,7 @@ function changeOf(pod: Pod, parts: AttachmentParts): PodChange {
       return await delegateFor(selection, { selection }, lookup);
     },
     async changed(done) {
+      await claims.record(done.added);
       await reportChange(cluster, pod, { ...done, warnings, auxiliary: conf.auxiliaryCNIChainName }, log);
     },
   };

@@ -15,6 +15,7 @@ import type { Delegate } from "../networks/delegate.ts";
 import type { FindInCluster } from "../networks/resolve.ts";
 import { auxiliaryChain, configuredDelegates, isReferenceByName } from "../networks/resolve.ts";
 import { UnusableNetwork } from "../networks/unusable-network.ts";
+import type { FindClaim } from "./claims.ts";
 import type { FindDefinition } from "./definitions.ts";
 import { MissingDefinition } from "./definitions.ts";
 import type { DelegateParts } from "./delegates.ts";
@@ -27,6 +28,8 @@ export interface Lookup {
   readonly conf: MuxConf;
   readonly find: FindDefinition;
   readonly devices: DeviceQueue;
+  /** What a network's addresses are to be kept for; absent: nobody is about to get any. */
+  readonly claim?: FindClaim;
   /** Told what Multus would let pass; throws where the configuration calls it an error. */
   ignored(problem: CniError, kind: "request" | "device"): void;
 }
@@ -163,7 +166,10 @@ async function usableDelegate(definition: NetworkDefinition, wish: Wish, lookup:
   const deviceId = resourceName === "" ? undefined : await nextDevice(resourceName, displayName, lookup);
   if (resourceName !== "" && deviceId === undefined && wish.selection?.deviceId === undefined)
     lookup.ignored(noDevice(displayName, resourceName), "device");
-  return delegateOf({ definition, ...wish, deviceId }, lookup.conf, (problem) => lookup.ignored(problem, "request"));
+  const delegate = delegateOf({ definition, ...wish, deviceId }, lookup.conf, (problem) =>
+    lookup.ignored(problem, "request"));
+  const claim = wish.selection === undefined ? undefined : await lookup.claim?.(wish.selection, delegate.network.name);
+  return claim === undefined ? delegate : { ...delegate, claim };
 }
 
 async function nextDevice(resourceName: string, network: string, { devices }: Lookup): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 import type { Result } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import { declares } from "../../nad/index.ts";
-import { canonicalMac, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
+import { canonicalMac, formatAddress, parseAddressOrPrefix, sameAddress } from "../../net/index.ts";
 import type { NetworkAttachment } from "../networks/network-attachment.ts";
 import { describe } from "../networks/network-attachment.ts";
 
@@ -17,10 +17,27 @@ export function unmetRequest(attachment: NetworkAttachment, result: Result): Cni
     ? []
     : ips.filter((ip) => !result.ips.some(({ address }) => isSameAddress(address, ip)));
   if (missing.length > 0) return unmet(attachment, `address ${missing.join(", ")}`, "ips");
+  const unkept = unmetClaim(attachment, result);
+  if (unkept !== undefined) return unkept;
   if (mac === undefined || isHandedOn(attachment, "mac")) return undefined;
   return result.interfaces.some((one) => one.mac !== undefined && isSameMac(one.mac, mac))
     ? undefined
     : unmet(attachment, `MAC ${mac}`, "mac");
+}
+
+/** A virtual machine goes on with the addresses that it has, whatever its pod is given. */
+function unmetClaim(attachment: NetworkAttachment, result: Result): CniError | undefined {
+  const { claim, requests: { ips = [] } } = attachment.delegate;
+  if (claim === undefined || ips.length > 0) return undefined;
+  const missing = claim.addresses.map(formatAddress)
+    .filter((text) => !result.ips.some(({ address }) => isSameAddress(address, text)));
+  if (missing.length === 0) return undefined;
+  return new CniError(
+    code.invalidConfig,
+    `Cannot give ${describe(attachment)} address ${missing.join(", ")} of IPAMClaim "${claim.key}": its plugins gave ` +
+      `${result.ips.map(({ address }) => address).join(", ") || "none"}, expected an IPAM whose ranges have it and ` +
+      "which keeps it for the claim",
+  );
 }
 
 /** The default network gets no capability arguments of its selection, whatever it declares. */

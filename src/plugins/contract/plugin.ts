@@ -2,6 +2,7 @@ import type { Result } from "../../cni/index.ts";
 import type { DhcpDaemon, Firewalld, Iptables, NftTool } from "../../exec/index.ts";
 import type { ClusterChoice, LeaseStore, NodeSubnets, StoreChoice } from "../../ipam/index.ts";
 import type { Namespace, Link } from "../../kernel/index.ts";
+import type { Address } from "../../net/index.ts";
 import type { AttachmentFiles, ContainerFiles } from "../../store/index.ts";
 import type { ModuleHost } from "../../wasm/index.ts";
 
@@ -108,6 +109,18 @@ export interface StatusContext extends Handles {
 
 export interface AddContext extends StatusContext {
   readonly undo: Undo;
+  /** What addresses are to be kept for beyond the container; absent: nothing. */
+  readonly claim?: AddressClaim;
+}
+
+/** The IPAMClaim that a pod refers to: a virtual machine keeps its addresses while its pods come and go. */
+export interface AddressClaim {
+  /** `namespace/name`. */
+  readonly key: string;
+  /** What it has had so far, as it says itself. */
+  readonly addresses: readonly Address[];
+  /** Said by whoever keeps addresses for it: what is given now is written down in it. */
+  kept(): void;
 }
 
 export interface DelContext extends Handles {

@@ -12,7 +12,7 @@ import type { HostLocalConf } from "./conf.ts";
 import { hostLocalSchema, requestedOf } from "./conf.ts";
 import { rangeSetsHere } from "./node-ranges.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
-import { claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "./store.ts";
+import { claimIn, claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "./store.ts";
 
 /** The configuration as ADD acts on it. */
 export interface HostLocalPlan {
@@ -52,13 +52,14 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     return sets instanceof Promise ? sets.then(planWith) : planWith(sets);
   },
   async add({ conf, network, attachment, plan: { store, sets, requested, routes } }, context) {
-    const dns = dnsOf(conf, context), owner = claimantOf(conf, network, attachment);
-    const scope = scopeOf(conf, network);
+    const dns = dnsOf(conf, context), claim = claimIn(conf, context);
+    const owner = claimantOf(conf, network, attachment, claim), scope = scopeOf(conf, network);
     const decide = (proposal: AllocateRequest) => context.modules.allocate("host-local", proposal);
     const { reserved } = await reserve({
-      store, scope, network, owner, sets, requested, decide, remembers: true,
+      store, scope, network, owner, sets, requested, decide, remembers: true, wished: claim?.addresses ?? [],
     });
     context.undo.add("release the addresses", async () => void await store.release(scope, owner));
+    claim?.kept();
 
     const ips = reserved.map(({ address, range }) => ({
       address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }),

@@ -1,6 +1,6 @@
 import { CniError, code } from "../../cni/index.ts";
 import type { Claimant, EtcdServers, KubernetesServer, StoreChoice } from "../../ipam/index.ts";
-import type { Attachment, StepRequest } from "../contract/plugin.ts";
+import type { AddContext, AddressClaim, Attachment, StepRequest } from "../contract/plugin.ts";
 import type { HostLocalConf } from "./conf.ts";
 import { ownerOf } from "./owner.ts";
 
@@ -34,9 +34,28 @@ export function scopeOf({ ipam: { scope, store: { type = "files" } = {} } = {} }
   return type === "files" ? network : scope || network;
 }
 
-/** Who has the addresses of an interface; with its network where others may share the scope. */
-export function claimantOf(conf: Conf, network: string, attachment: Attachment): Claimant {
-  return { ...ownerOf(attachment), ...(scopeOf(conf, network) === network ? {} : { network }) };
+/**
+ * Who has the addresses of an interface; with its network where others may share the scope.
+ *
+ * @param claim  known to ADD alone: what is there says itself that it is a claim's
+ */
+export function claimantOf(conf: Conf, network: string, attachment: Attachment, claim?: AddressClaim): Claimant {
+  return {
+    ...ownerOf(attachment), ...(scopeOf(conf, network) === network ? {} : { network }),
+    ...(claim === undefined ? {} : { claim: claim.key }),
+  };
+}
+
+/** The claim that the addresses are kept for. Files are of one node, where a virtual machine does not stay. */
+export function claimIn(
+  { ipam }: Conf, { claim, withoutEffect }: Pick<AddContext, "claim" | "withoutEffect">,
+): AddressClaim | undefined {
+  if (claim === undefined || (ipam?.store?.type ?? "files") !== "files") return claim;
+  withoutEffect(
+    `Cannot keep addresses for IPAMClaim "${claim.key}": they are reserved in files of this node, expected ` +
+      "ipam.store of type etcd or kubernetes",
+  );
+  return undefined;
 }
 
 /**

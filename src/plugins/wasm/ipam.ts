@@ -9,7 +9,7 @@ import type { AddContext, DelContext, Handles, Plugin, PluginRequest, StepReques
 import { requestedOf } from "../host-local/conf.ts";
 import { hostLocal } from "../host-local/index.ts";
 import { rangeSetsHere } from "../host-local/node-ranges.ts";
-import { claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "../host-local/store.ts";
+import { claimIn, claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "../host-local/store.ts";
 import { sliced } from "./slices.ts";
 import type { WasmConf } from "./conf.ts";
 import {
@@ -110,14 +110,16 @@ async function allocate(
   context: AddContext,
 ): Promise<Result> {
   const pod = podOf(attachment.args), config = conf.ipam?.config ?? {};
-  const owner = claimantOf(conf, network, attachment), scope = scopeOf(conf, network);
+  const claim = claimIn(conf, context);
+  const owner = claimantOf(conf, network, attachment, claim), scope = scopeOf(conf, network);
   const here = await sliced(module, { node: context.modules.node, sets }, { store, scope, config });
   const { reserved, routes = [], dns } = await reserve({
-    store, scope, network, owner, requested, mac, pod, config, ...here,
+    store, scope, network, owner, requested, mac, pod, config, ...here, wished: claim?.addresses ?? [],
     seedOf: module.seedOf,
     decide: (proposal) => module.allocate(proposal),
   });
   context.undo.add("release the addresses", async () => void await store.release(scope, owner));
+  claim?.kept();
 
   const ips = reserved.map(({ address, range }) => ({
     address: formatPrefix({ address, prefixBits: range.subnet.prefixBits }),

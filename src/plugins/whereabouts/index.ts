@@ -5,7 +5,7 @@ import { reserve, spanHolds } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
-import type { AddContext, Attachment, Handles, Plugin, PluginConf } from "../contract/plugin.ts";
+import type { AddContext, AddressClaim, Attachment, Handles, Plugin, PluginConf } from "../contract/plugin.ts";
 import { collectShared } from "../host-local/collection.ts";
 import { requestedPrefixes } from "../host-local/conf.ts";
 import { ownerOf } from "../host-local/owner.ts";
@@ -162,8 +162,11 @@ function asked(conf: WhereaboutsConf, { args }: Attachment, scopes: readonly Poo
   };
 }
 
-function claimant(attachment: Attachment, network: string, scope: string): Claimant {
-  return { ...ownerOf(attachment), ...(scope === network ? {} : { network }) };
+function claimant(attachment: Attachment, network: string, scope: string, claim?: AddressClaim): Claimant {
+  return {
+    ...ownerOf(attachment), ...(scope === network ? {} : { network }),
+    ...(claim === undefined ? {} : { claim: claim.key }),
+  };
 }
 
 async function reserveOf(
@@ -172,15 +175,18 @@ async function reserveOf(
   { network, attachment }: { readonly network: string; readonly attachment: Attachment },
   context: AddContext,
 ): Promise<readonly Given[]> {
-  const sets = pools.map(({ ranges }) => ranges), owner = claimant(attachment, network, scope);
+  const sets = pools.map(({ ranges }) => ranges), { claim } = context;
+  const owner = claimant(attachment, network, scope, claim);
   // One that is in no range is refused with the first.
   const holder = (address: Address) => scopes.find((one) => holds(one, address)) ?? scopes[0];
   const own = requested.filter((address) => holder(address)?.scope === scope);
   const decide = (proposal: AllocateRequest) => context.modules.allocate("lowest", proposal);
   const { reserved } = await reserve<PoolRange>({
     store, scope, network, owner, sets, requested: own, decide, remembers: true, inOrder: true, supersedes: true,
+    wished: claim?.addresses ?? [],
   });
   context.undo.add("release the addresses", async () => void await store.release(scope, owner));
+  claim?.kept();
   return reserved;
 }
 
