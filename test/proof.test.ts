@@ -37,7 +37,10 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   ],
   "test/commands/trace.test.ts": ["commands/steps/handles", "commands/steps/namespace", "commands/steps/tools"],
   "test/bin/shim.test.ts": ["commands/daemon/index"],
-  "test/daemon/reach/run.test.ts": ["commands/daemon/reach", "commands/machine/cluster"],
+  "test/daemon/collecting.test.ts": ["commands/daemon/collect"],
+  "test/daemon/reach/run.test.ts": [
+    "commands/daemon/reach", "commands/machine/cluster", "kube/nodes/follow", "kube/nodes/list",
+  ],
   "test/daemon/hot-plug.test.ts": ["mux/change/change", "service/change"],
   "test/daemon/observed.test.ts": ["daemon/journal", "daemon/metrics", "wasm/call/observer"],
   "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/listen", "daemon/peer", "daemon/run"],
@@ -47,7 +50,9 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/dhcp/given-lease.test.ts": ["dhcp/options"],
   "test/dhcp/lease.test.ts": ["dhcp/client"],
   "test/dhcp/message.test.ts": ["dhcp/datagram"],
-  "test/etcd/etcd.test.ts": ["etcd/blocks", "etcd/client", "etcd/connection", "etcd/keys", "etcd/transaction"],
+  "test/etcd/etcd.test.ts": [
+    "etcd/blocks", "etcd/client", "etcd/connection", "etcd/keys", "etcd/steps", "etcd/transaction",
+  ],
   "test/exec/executable.test.ts": ["os/child"],
   "test/exec/iptables.test.ts": ["exec/tools"],
   "test/kernel/link-kinds.test.ts": ["kernel/rtnetlink/ip", "kernel/rtnetlink/link-message"],

@@ -138,13 +138,13 @@ function openNodeModules(options: HandlesOptions): ModuleHost {
 export const usualStateDir = "/var/lib/cni/polynic";
 
 function openLeases(choice: StoreChoice, node: StoreNode, options: HandlesOptions): LeaseStore {
-  const { dataDirs, leaseStores: stores = {}, stateDir = usualStateDir, log, surroundings: { env } } = options;
+  const { dataDirs, leaseStores: stores = {}, stateDir = usualStateDir, log, surroundings: { env }, warm } = options;
   if (choice.type === "files") {
     if (!choice.trusted) refuseDataDir(choice.dataDir, dataDirs);
     return openFileLeases({ dataDir: choice.dataDir, node });
   }
   return lateLeases(choice.type, async () =>
-    (await import("./shared-leases/index.ts")).openSharedLeases(choice, { node, stores, stateDir, log, env }));
+    (await import("./shared-leases/index.ts")).openSharedLeases(choice, { node, stores, stateDir, log, env, warm }));
 }
 
 async function nodeSubnets(choice: ClusterChoice, options: HandlesOptions, isDry: boolean): Promise<NodeSubnets> {

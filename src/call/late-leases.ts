@@ -1,4 +1,4 @@
-import type { BlockEngine, LeaseStore, NodeStores, Slicing, StoreChoice } from "../ipam/index.ts";
+import type { BlockEngine, LeaseStore, NodeStores, StoreChoice } from "../ipam/index.ts";
 
 /** A store that is loaded when it is first asked for something. */
 export function lateLeases(place: string, load: () => Promise<LeaseStore>): LeaseStore {
@@ -11,13 +11,18 @@ export function lateLeases(place: string, load: () => Promise<LeaseStore>): Leas
     list: async (scope, owner) => await (await store()).list(scope, owner),
     collect: async (scope, listed, isValid) => await (await store()).collect(scope, listed, isValid),
     status: async () => await (await store()).status(),
-    slice: async (scope, slicings) => await sliceOf(await store(), scope, slicings),
+    survey: async (scope) => await shared(await store()).survey(scope),
+    reclaim: async (scope, what) => await shared(await store()).reclaim(scope, what),
+    slice: async (scope, slicings) => await shared(await store()).slice(scope, slicings),
   };
 }
 
-async function sliceOf(store: LeaseStore, scope: string, slicings: readonly Slicing[]): Promise<number> {
-  if (store.slice !== undefined) return await store.slice(scope, slicings);
-  throw new Error(`The store in ${store.place} has no slices`);
+/** Those that are loaded late are shared by nodes. */
+function shared(store: LeaseStore): LeaseStore & Required<Pick<LeaseStore, "survey" | "reclaim" | "slice">> {
+  const { survey, reclaim, slice } = store;
+  if (survey === undefined || reclaim === undefined || slice === undefined)
+    throw new Error(`The store in ${store.place} is one node's alone`);
+  return { ...store, survey, reclaim, slice };
 }
 
 /**

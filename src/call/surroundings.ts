@@ -3,6 +3,7 @@ import type { Namespace } from "../kernel/index.ts";
 import type { KeptClusters } from "../kube/index.ts";
 import type { KeptModules } from "../wasm/index.ts";
 import { keptModules } from "../wasm/index.ts";
+import { KeptEngines } from "./kept-engines.ts";
 
 /** What a call has of whoever made it. Nothing that serves a call looks at its own process for them. */
 export interface Surroundings {
@@ -20,11 +21,20 @@ export interface Warm {
   readonly modules: KeptModules;
   /** What is watched of clusters; absent: nothing is. */
   readonly clusters?: KeptClusters | undefined;
+  /** Engines of stores that nodes share. */
+  readonly engines: KeptEngines;
   close(): void;
 }
 
 /** For one process to open once, in the namespace it serves. */
 export function openWarm({ clusters }: Pick<Warm, "clusters"> = {}): Warm {
   const host = openOwnNamespace({ aside: true });
-  return { host, modules: keptModules(), clusters, close: () => host.close() };
+  const engines = new KeptEngines();
+  return {
+    host, engines, clusters, modules: keptModules(),
+    close() {
+      engines.close();
+      host.close();
+    },
+  };
 }

@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
-import type { Block, BlockChange, BlockEngine, Entry, EtcdServers, SeenBlock, StoreNode } from "../ipam/index.ts";
+import type { Block, BlockEngine, Entry, EtcdServers, SeenBlock, StoreNode } from "../ipam/index.ts";
 import {
-  addressAt, addressId, addressOfId, blockAddresses, blockStart, entryFromJson, entryToJson, keyOf, offsetOf,
-  unreadable,
+  RecalledBlocks, addressAt, addressId, addressOfId, blockAddresses, blockStart, entryFromJson, offsetOf, unreadable,
 } from "../ipam/index.ts";
 import { readBoundedText, realWorld } from "../os/index.ts";
 import type { World } from "../os/index.ts";
@@ -13,8 +12,9 @@ import { EtcdClient } from "./client.ts";
 import type { Tls } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import { endOf, keysOf } from "./keys.ts";
-import type { KeyValue, Operation } from "./transaction.ts";
+import type { KeyValue } from "./transaction.ts";
 import { operationsMax, put, rangeOf, remove, transact, unchanged } from "./transaction.ts";
+import { stepsOf, writtenBlock } from "./steps.ts";
 
 const usualPrefix = "/polynic";
 export interface EtcdOptions {
@@ -25,12 +25,6 @@ export interface EtcdOptions {
   readonly tryTimeoutMs?: number;
   /** Which machine this is; /etc/machine-id when absent, "" where nobody knows. */
   readonly machine?: string;
-}
-
-/** Revisions of what a block was read from; undefined: it was not there. */
-interface Stamp {
-  readonly block: string | undefined;
-  readonly entries: ReadonlyMap<number, string>;
 }
 
 /**
@@ -49,7 +43,7 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
   const place = `etcd at ${endpoints.join(", ")}${prefix === usualPrefix ? "" : ` below ${prefix}`}`;
   const keys = (scope: string): Keys => keysOf(prefix, scope);
   /** Scopes in which no machine is known to be this node. */
-  const unregistered = new Set<string>();
+  const unregistered = new Set<string>(), recalled = new RecalledBlocks(() => world.monotonicMs());
   return {
     place,
     async readFor(scope, who) {
@@ -64,15 +58,18 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
       const listed = ranges.slice(0, starts.length).flat(), ids = blockIdsIn(listed);
       if (recent.size >= recentMax) recent.clear();
       recent.set(recentKey, ids);
-      const machineKey = listed.find(({ key }) => key === own.machine(who.node));
+      const machineKey = listed.find(({ key }) => key === own.machine(node.name));
       if (machineKey !== undefined) refuseOtherMachine(machineKey, { machine, node, place });
-      else if (machine !== "") unregistered.add(scope);
+      else if (machine !== "" && who.node === node.name) unregistered.add(scope);
       const others = ids.filter((id) => !guessed.includes(id));
-      return [
+      const blocks = [
         ...toBlocks(ranges.slice(starts.length).flat(), own),
         ...(others.length === 0 ? [] : await readBlocks(client, own, others, act)),
       ];
+      recalled.read(scope, who.node, blocks);
+      return blocks;
     },
+    recall: (scope, name) => recalled.of(scope, name),
     readSome: async (scope, ids) => await readBlocks(client, keys(scope), ids, `read reservations of "${scope}"`),
     readAll: async (scope) => await readAll(client, keys(scope), scope),
     async write(scope, changes) {
@@ -83,12 +80,17 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
         operations.push(put(own.machine(node.name), machine));
       }
       refuseTooMany(Math.max(compare.length, operations.length), scope);
-      const { succeeded } = await transact(client, { compare, operations, act: `write reservations of "${scope}"` });
-      // Whether it was this that failed, the next read tells.
-      unregistered.delete(scope);
-      return succeeded;
+      return await recalled.writing(scope, async () => {
+        const act = `write reservations of "${scope}"`;
+        const { succeeded, revision } = await transact(client, { compare, operations, act });
+        // Whether it was this that failed, the next read tells.
+        unregistered.delete(scope);
+        return succeeded ? changes.map((change) => writtenBlock(change, revision)) : undefined;
+      });
     },
+    forget: async (scope, gone) => await forgetNode(client, keys(scope), gone),
     status: async () => await whyNotReady(client, place),
+    close: () => client.close(),
   };
 }
 
@@ -195,52 +197,13 @@ function jsonIn(text: string): JsonObject | undefined {
   }
 }
 
-interface Steps {
-  readonly compare: JsonObject[];
-  readonly operations: Operation[];
-}
-
-/** What makes of a block as it was read the one that is to be. */
-function stepsOf({ before, after }: BlockChange, keys: Keys): Steps {
-  const steps: Steps = { compare: [], operations: [] };
-  // Ours: every block that we are given back is one that we gave.
-  const stamp = before?.stamp as Stamp | undefined;
-  for (const offset of new Set([...(before?.entries.keys() ?? []), ...after.entries.keys()])) {
-    const was = before?.entries.get(offset), is = after.entries.get(offset);
-    if (was === is) continue;
-    const id = addressId(addressAt(after, offset));
-    steps.compare.push(unchanged(keys.entry(id), stamp?.entries.get(offset)));
-    const old = indexesOf(was, id, keys), fresh = indexesOf(is, id, keys);
-    steps.operations.push(...old.filter((key) => !fresh.includes(key)).map(remove),
-      ...fresh.filter((key) => !old.includes(key)).map((key) => put(key, "")));
-    steps.operations.push(is === undefined || is.state === "unreadable"
-      ? remove(keys.entry(id)) : put(keys.entry(id), JSON.stringify(entryToJson(is))));
-  }
-  blockSteps(steps, { before, after }, keys, stamp);
-  return steps;
-}
-
-/** Cursors are a node's own and no promise: they are written without a look. */
-function blockSteps({ compare, operations }: Steps, { before, after }: BlockChange, keys: Keys, stamp?: Stamp): void {
-  const { id, node, cursors } = after, was = before?.node ?? "";
-  if (was === node && before?.cursors === cursors) return;
-  if (was === node && node === "") return;
-  if (was !== node) {
-    compare.push(unchanged(keys.block(id), stamp?.block));
-    if (was !== "") operations.push(remove(keys.nodeBlock(was, id)));
-    if (node !== "") operations.push(put(keys.nodeBlock(node, id), ""));
-  }
-  operations.push(node === "" ? remove(keys.block(id)) : put(keys.block(id), JSON.stringify({ node, cursors })));
-}
-
-/** Where an entry is found without reading all. */
-function indexesOf(entry: Entry | undefined, id: string, keys: Keys): readonly string[] {
-  if (entry === undefined) return [];
-  const key = keyOf(entry);
-  return [
-    ...(entry.state === "active" ? [keys.nodeEntry(entry.owner.node, id)] : []),
-    ...(key === undefined ? [] : [keys.ownerKeyEntry(key, id)]),
-  ];
+/** Then another machine may call itself so. */
+async function forgetNode(client: EtcdClient, keys: Keys, node: string): Promise<void> {
+  const start = keys.node(node), act = `forget node ${JSON.stringify(node)}`;
+  const { ranges: [listed = []] } = await transact(client, { act, operations: [rangeOf(start, endOf(start))] });
+  const [known, ...others] = listed;
+  if (known?.key !== keys.machine(node) || others.length > 0) return;
+  await transact(client, { act, compare: [unchanged(known.key, known.revision)], operations: [remove(known.key)] });
 }
 
 async function whyNotReady(client: EtcdClient, place: string): Promise<string | undefined> {

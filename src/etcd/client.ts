@@ -37,6 +37,10 @@ export class EtcdClient {
     this.#connections = options.endpoints.map((endpoint) => new Connection(endpoint, options.tls));
   }
 
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+
   /**
    * The answer of the first member that has one. What was asked may have been done more than once.
    *

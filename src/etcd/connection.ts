@@ -35,6 +35,11 @@ export class Connection {
     this.#agent = this.#url.protocol === "https:" ? new Agent({ ...kept, ...tls }) : new PlainAgent(kept);
   }
 
+  /** Drops what is open, requests under way too. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
   /**
    * One request, tried once.
    *

@@ -37,22 +37,30 @@ export function unchanged(key: string, revision: string | undefined): JsonObject
 /** `--max-txn-ops`, as etcd has it unless it is told otherwise. */
 export const operationsMax = 128;
 
+export interface Transacted {
+  /** Whether all comparisons held. */
+  readonly succeeded: boolean;
+  /** What the ranges among the operations gave, in order. */
+  readonly ranges: readonly (readonly KeyValue[])[];
+  /** The revision that all keys have which were written by it. */
+  readonly revision: string;
+}
+
 /**
  * One transaction.
- *
- * @returns whether all comparisons held, and what the ranges among the operations gave, in order
  */
 export async function transact(
   client: EtcdClient,
   { compare = [], operations, act }: {
     readonly compare?: readonly JsonObject[]; readonly operations: readonly Operation[]; readonly act: string;
   },
-): Promise<{ readonly succeeded: boolean; readonly ranges: readonly (readonly KeyValue[])[] }> {
+): Promise<Transacted> {
   const answer = await client.post("/v3/kv/txn", { compare: [...compare], success: [...operations], failure: [] }, act);
-  const { responses = [], succeeded = false } = answer;
-  if (!Array.isArray(responses) || !isJsonObject(answer["header"])) throw notEtcd(act);
+  const { responses = [], succeeded = false, header } = answer;
+  const { revision } = isJsonObject(header) ? header : {};
+  if (!Array.isArray(responses) || typeof revision !== "string") throw notEtcd(act);
   const ranges = responses.filter(isJsonObject).map((one) => one["response_range"]).filter(isJsonObject);
-  return { succeeded: succeeded === true, ranges: ranges.map((range) => keyValues(range["kvs"], act)) };
+  return { revision, succeeded: succeeded === true, ranges: ranges.map((range) => keyValues(range["kvs"], act)) };
 }
 
 function keyValues(kvs: unknown, act: string): readonly KeyValue[] {

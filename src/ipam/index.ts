@@ -6,8 +6,8 @@ export type { EtcdServers, KubernetesServer, NodeStores, StoreChoice } from "./c
 export type { AllocateDecision, AllocateRequest, Hold, NodeIdentity, OfferedRange, Pod } from "./decision.ts";
 export { claimKey, claimOfKey, ownerKeyOf } from "./leases.ts";
 export type {
-  Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease, Slicing,
-  StoreNode, ViewRequest,
+  Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease, Reclaimable,
+  Reclaimed, Slicing, StoreNode, Survey, ViewRequest,
 } from "./leases.ts";
 export { asksForNodeSubnet, familyMeant, withNodeSubnets } from "./node-subnets.ts";
 export type { ClusterChoice, NodeSubnets } from "./node-subnets.ts";
@@ -19,11 +19,12 @@ export { reserve } from "./reserve.ts";
 export { addressId, addressOfId, addressAt, blockAddresses, blockStart, emptyBlock, offsetOf } from "./blocks/block.ts";
 export type { Block } from "./blocks/block.ts";
 export { openBlockLeases } from "./blocks/block-leases.ts";
-export { judge, usualGraceMs } from "./blocks/collection.ts";
-export type { Verdict } from "./blocks/collection.ts";
+export { judge, judgeBlocks, judgeKept, usualGraceMs } from "./blocks/collection.ts";
+export type { BlockVerdict, Evidence, KeptVerdict, Verdict } from "./blocks/collection.ts";
 export { noRoom } from "./blocks/engine.ts";
 export type { BlockChange, BlockEngine, PendingRelease, ReleaseJournal, SeenBlock } from "./blocks/engine.ts";
 export { entryFromJson, entryToJson, keyOf, unreadable, withoutEnd } from "./blocks/entry.ts";
 export type { Entry } from "./blocks/entry.ts";
+export { RecalledBlocks } from "./blocks/recalled.ts";
 export { takeOver } from "./blocks/take-over.ts";
 export type { Fate, Foreign, TakenOver } from "./blocks/take-over.ts";

@@ -107,6 +107,42 @@ export interface Slicing {
   readonly sliceBits: number;
 }
 
+/** All that a store which nodes share keeps in a scope, as it was seen. */
+export interface Survey {
+  readonly leases: readonly ListedLease[];
+  readonly kept: readonly KeptForClaim[];
+  /** Blocks that are a node's, whatever is taken of them. */
+  readonly blocks: readonly OwnedBlock[];
+}
+
+/** An address that nobody has, and that waits for an IPAMClaim without an end. */
+export interface KeptForClaim {
+  readonly address: Address;
+  /** `namespace/name`. */
+  readonly claim: string;
+  readonly version: string;
+}
+
+export interface OwnedBlock {
+  readonly first: Address;
+  readonly node: string;
+}
+
+/** Of a survey, what is known to be nobody's any more. */
+export interface Reclaimable {
+  /** Of whichever node. */
+  readonly leases?: readonly ListedLease[];
+  readonly kept?: readonly KeptForClaim[];
+  /** Their blocks become nobody's, where no lease of them is left. */
+  readonly nodes?: readonly string[];
+}
+
+export interface Reclaimed {
+  readonly addresses: readonly Address[];
+  /** The first address of each block that has become nobody's. */
+  readonly blocks: readonly Address[];
+}
+
 /** Whether the owner of a lease is still there. */
 export type IsValid = (lease: Lease) => boolean;
 
@@ -140,6 +176,10 @@ export interface LeaseStore {
   collect(scope: string, listed: readonly ListedLease[], isValid: IsValid): Promise<readonly Address[]>;
   /** undefined when an ADD could be served, else why not. */
   status(): Promise<string | undefined>;
+  /** All of the scope. Absent, as the next: the store is this node's alone. */
+  survey?(scope: string): Promise<Survey>;
+  /** Gives up what is as it was surveyed, whosever it is: whoever asks knows who is gone. */
+  reclaim?(scope: string, what: Reclaimable): Promise<Reclaimed>;
   /**
    * The number of the slice of these ranges that is this node's in the scope, claimed when it has none. Absent: the
    * store is this node's alone.

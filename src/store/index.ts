@@ -12,6 +12,7 @@ export type { Multiplexer } from "./multiplexer.ts";
 export { removeInterruptedWrites, tidyNowAndThen } from "./private-directory.ts";
 export { listResults, loadResult, refuseLongResultName, removeResult, saveResult } from "./result-cache.ts";
 export type { CachedAttachment, ResultKey } from "./result-cache.ts";
+export { openAbsentNodes } from "./shared/absent-nodes.ts";
 export { openKnownSubnets } from "./shared/known-subnets.ts";
 export { openReleaseJournal } from "./shared/release-journal.ts";
 export { listScratch, loadScratch, removeScratch, saveScratch, setDamagedAside } from "./scratch.ts";

@@ -204,7 +204,7 @@ export function pageOf(items: readonly Json[], query: URLSearchParams, store: Ob
     problem: store.isForgotten(since) ? failure(410, "Expired",
       "The provided continue parameter is too old to display a consistent list result.") : undefined,
     page: items.slice(from, end),
-    next: end < items.length ? { continue: `${end}@${since}` } : {},
+    next: end < items.length ? { continue: `${end}@${since}`, remainingItemCount: items.length - end } : {},
   };
 }
 

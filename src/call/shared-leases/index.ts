@@ -9,6 +9,7 @@ import { openKubeBlocks } from "../../kube/index.ts";
 import { realWorld, withLockIfPossible } from "../../os/index.ts";
 import type { Log } from "../../plugins/index.ts";
 import { openReleaseJournal } from "../../store/index.ts";
+import type { Warm } from "../surroundings.ts";
 
 export type SharedChoice = Exclude<StoreChoice, { readonly type: "files" }>;
 
@@ -20,6 +21,8 @@ export interface SharedOptions {
   readonly log: Pick<Log, "warn" | "debug">;
   /** The caller's environment: a pod's says where its cluster is. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What outlives the call; absent: nothing does. */
+  readonly warm?: Pick<Warm, "engines" | "clusters"> | undefined;
 }
 
 /** Longer than a node that starts needs for all its containers. */
@@ -55,11 +58,22 @@ export function openSharedBlocks(choice: SharedChoice, options: Omit<SharedOptio
 const lockNameMax = 200;
 
 function openEngine(
-  choice: SharedChoice, { node, stores, env }: Pick<SharedOptions, "node" | "stores" | "env">,
+  choice: SharedChoice, { node, stores, env, warm }: Pick<SharedOptions, "node" | "stores" | "env" | "warm">,
 ): BlockEngine {
   if (choice.servers !== undefined && !choice.trusted) throw namesServers(choice.type);
-  return choice.type === "etcd" ? openEtcd(choice.servers ?? stores.etcd, node)
-    : openKubernetes(choice.servers ?? stores.kubernetes, env);
+  const servers = choice.servers ?? stores[choice.type];
+  const open = (): BlockEngine => choice.type === "etcd" ? openEtcd(choice.servers ?? stores.etcd, node)
+    : openKubernetes(choice.servers ?? stores.kubernetes, env, warm?.clusters);
+  return warm === undefined ? open() : warm.engines.of(keyOf(choice, { servers, node, env }), open);
+}
+
+/** Where the service account of a pod is used, its environment says which cluster that is. */
+function keyOf(
+  { type }: SharedChoice,
+  { servers, node, env }: Pick<SharedOptions, "node" | "env"> & { readonly servers: object | undefined },
+): string {
+  const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = env;
+  return JSON.stringify([type, servers, node.name, node.bootId, ...(type === "kubernetes" ? [host, port] : [])]);
 }
 
 function openEtcd(servers: EtcdServers | undefined, node: StoreNode): BlockEngine {
@@ -71,8 +85,12 @@ function openEtcd(servers: EtcdServers | undefined, node: StoreNode): BlockEngin
   );
 }
 
-function openKubernetes(server: KubernetesServer | undefined, env: SharedOptions["env"]): BlockEngine {
-  const engine = openKubeBlocks({ kubeconfig: server?.kubeconfig ?? "", env });
+function openKubernetes(
+  server: KubernetesServer | undefined, env: SharedOptions["env"], clusters: Warm["clusters"],
+): BlockEngine {
+  const { kubeconfig = "" } = server ?? {}, place = { kubeconfig, env };
+  // Connections that a watch of that cluster has open already.
+  const engine = openKubeBlocks({ ...place, connections: clusters?.known(place)?.connections });
   if (engine !== undefined) return engine;
   throw new CniError(
     code.invalidConfig,

@@ -8,12 +8,12 @@ import { bootId } from "../../os/index.ts";
 import { openFileLeases } from "../../store/index.ts";
 import { configurationFiles, isReadable } from "../machine/configuration.ts";
 import { confDirs } from "../machine/directories.ts";
-import type { Remembered } from "../machine/known.ts";
-import { namespaceState, shortId } from "../machine/known.ts";
+import type { Remembered, StateOptions } from "../machine/known.ts";
+import { namespaceState, rememberedAttachments, shortId } from "../machine/known.ts";
 import type { OptionTable } from "../options.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";
 import type { Pool, ScopeOfMachine } from "./pools.ts";
-import { poolsOf, sharedScopes } from "./pools.ts";
+import { poolsOf, poolsOfAttached, sharedScopes } from "./pools.ts";
 
 export const usualDataDirectory = "/var/lib/cni/networks";
 
@@ -40,10 +40,14 @@ interface Places {
   readonly "conf-dir"?: string | undefined;
 }
 
-/** Networks whose reservations nodes share are known by this machine's configurations. */
-export function openReservations(options: Places, machine: Machine): Reservations {
-  const files = fileReservations(options);
-  return { ...files, scopes: [...files.scopes, ...sharedScopes(poolsOfMachine(options), machine)] };
+/**
+ * Networks whose reservations nodes share are known by this machine's configurations, and by containers that have them:
+ * definitions of a cluster stand in no file.
+ */
+export function openReservations(options: Places & StateOptions, machine: Machine): Reservations {
+  const files = fileReservations(options), attached = rememberedAttachments(options, machine.environment);
+  const pools = [...poolsOfMachine(options), ...poolsOfAttached(attached)];
+  return { ...files, scopes: [...files.scopes, ...sharedScopes(pools, machine)] };
 }
 
 export function fileReservations({ "data-dir": dataDir = usualDataDirectory }: Places): Reservations {
@@ -62,7 +66,7 @@ function fileScopes(dataDir: string): readonly ScopeOfMachine[] {
 /** What a network has in files, if anything. */
 export function fileScope(name: string, dataDir = usualDataDirectory): ScopeOfMachine {
   const store = openFileLeases({ dataDir, node: { name: hostname(), bootId: bootId() } });
-  return { scope: name, networks: [name], store, node: "", openAs: () => store };
+  return { scope: name, networks: [name], store, node: "", kubeconfig: "", openAs: () => store };
 }
 
 /** Those of the scopes that a network has; all of them without a name. */

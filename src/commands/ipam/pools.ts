@@ -1,5 +1,5 @@
 /** Networks of this machine that give addresses, as configurations have them. */
-import { confSchema, readConf } from "../../cni/index.ts";
+import { confSchema, parseJsonObject, readConf } from "../../cni/index.ts";
 import { openHandles } from "../../call/index.ts";
 import type { LeaseStore, NodeStores } from "../../ipam/index.ts";
 import { moduleDirectory } from "../../program/index.ts";
@@ -11,6 +11,7 @@ import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import type { Configuration } from "../machine/configuration.ts";
 import { multiplexerIn } from "../machine/configuration.ts";
+import type { Remembered } from "../machine/known.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";
 import { isWhereabouts, whereaboutsIpamIn } from "./whereabouts/ipam.ts";
 
@@ -20,6 +21,8 @@ export interface Pool {
   readonly ipam: JsonObject;
   /** The multiplexer's own keys, where it is one of its networks. */
   readonly settings: JsonObject;
+  /** It is the node's own: then it may name servers. */
+  readonly trusted: boolean;
 }
 
 /** Reservations of one scope, which several networks may share. */
@@ -31,6 +34,8 @@ export interface ScopeOfMachine {
   readonly store: LeaseStore;
   /** What this machine calls itself in it; "" where a store is of one machine alone. */
   readonly node: string;
+  /** The cluster whose nodes have it: a file's path, "" for the service account of the pod that we run in. */
+  readonly kubeconfig: string;
   /** The same store, as another node would open it: nobody changes what is another node's. */
   openAs(node: string): LeaseStore;
 }
@@ -38,7 +43,16 @@ export interface ScopeOfMachine {
 /** Of a network and of all within it; a plugin's are its network's. */
 export function poolsOf(configuration: Configuration): readonly Pool[] {
   const settings = multiplexerIn(configuration) ?? {};
-  return poolsIn(configuration.json, configuration.name).map((pool) => ({ ...pool, settings }));
+  return poolsIn(configuration.json, configuration.name).map((pool) => ({ ...pool, settings, trusted: true }));
+}
+
+/** Of networks that containers have, whoever defined them. */
+export function poolsOfAttached(all: readonly Remembered[]): readonly Pool[] {
+  return all.flatMap(({ networks, settings = {} }) => networks.flatMap(({ attachment: { delegate } }) => {
+    const { confText, network: { name }, trusted } = delegate;
+    return confText === "" ? []
+      : poolsIn(parseJsonObject(confText, `network "${name}"`), name).map((pool) => ({ ...pool, settings, trusted }));
+  }));
 }
 
 /** Those below a configuration of that name. */
@@ -75,11 +89,11 @@ export function sharedScopes(
 }
 
 function sharedScopesOf(
-  { network, ipam, settings }: Pool,
+  { network, ipam, settings, trusted }: Pool,
   { warn, environment: env }: Pick<Output, "warn"> & { readonly environment: ProcessEnvironment },
 ) {
   const written = readConf(confSchema("multiplexer"), settings, { lenient: true }), stores = leaseStoresOf(written);
-  const { choice, scopes } = choiceAndScopes({ network, ipam }, stores);
+  const { choice, scopes } = choiceAndScopes({ network, ipam, trusted }, stores);
   if (choice.type === "files") return [];
   const log = { error: warn, warn, verbose() {}, debug() {} };
   const handles = (node: string) => openHandles({
@@ -90,19 +104,22 @@ function sharedScopesOf(
   return scopes.map((scope) => {
     const opened: ScopeOfMachine = {
       scope, networks: [network], store: own.leases(choice), node: own.modules.node.name,
+      kubeconfig: (choice.type === "kubernetes" ? choice.servers : stores.kubernetes)?.kubeconfig ??
+        stores.kubernetes?.kubeconfig ?? "",
       openAs: (node) => handles(node).leases(choice),
     };
-    return { key: JSON.stringify([choice, stores, scope]), opened };
+    const servers = choice.servers ?? stores[choice.type];
+    return { key: JSON.stringify([choice.type, servers, opened.node, scope]), opened };
   });
 }
 
-function choiceAndScopes({ network, ipam }: Pick<Pool, "network" | "ipam">, { whereabouts }: NodeStores) {
+function choiceAndScopes({ network, ipam, trusted }: Omit<Pool, "settings">, { whereabouts }: NodeStores) {
   if (!isWhereabouts(ipam)) {
     const conf = readConf(hostLocalSchema, { name: network, ipam }, { lenient: true });
-    return { choice: storeOf(conf, { trusted: true }), scopes: [scopeOf(conf, network)] };
+    return { choice: storeOf(conf, { trusted }), scopes: [scopeOf(conf, network)] };
   }
   const own = whereaboutsIpamIn({ network, ipam });
   return own.store === undefined && whereabouts === undefined
     ? { choice: { type: "files" }, scopes: [] } as const
-    : { choice: whereaboutsStoreOf(own, whereabouts, true), scopes: whereaboutsScopesOf(own) };
+    : { choice: whereaboutsStoreOf(own, whereabouts, trusted), scopes: whereaboutsScopesOf(own) };
 }

@@ -6,12 +6,13 @@ import type {
 } from "../leases.ts";
 import { ownerKeyOf } from "../leases.ts";
 import type { Seen, Taking } from "./changes.ts";
-import { conflictsOf, giving, idsOf, isGeneratedName, isTaken, taking, without } from "./changes.ts";
+import { conflictsOf, giving, idsOf, isGeneratedName, isTaken, taking } from "./changes.ts";
 import {
   blockCount, fewBlocks, guessedAmong, guesses, otherBlocks, ownBlocks, unclaimedAmong,
 } from "./choice-of-blocks.ts";
 import type { BlockChange, BlockEngine, PendingRelease, ReleaseJournal, SeenBlock } from "./engine.ts";
 import { noRoom } from "./engine.ts";
+import { reclaim, surveyOf } from "./reclaiming.ts";
 import { claimSlice } from "./slices.ts";
 import type { Found, Shown, Sight } from "./sight.ts";
 import { activeIn, isOwners, namedOf, standing, toListed, viewOf } from "./sight.ts";
@@ -70,6 +71,9 @@ export function openBlockLeases(options: BlockLeasesOptions): LeaseStore {
       });
     },
     status: async () => await engine.status(),
+    survey: async (scope) => surveyOf(await engine.readAll(scope)),
+    reclaim: async (scope, what) => await alone(scope, async () =>
+      await reclaim({ engine, scope, world: options.world }, what)),
     slice: async (scope, slicings) => await alone(scope, async () =>
       await claimSlice({ engine, scope, node: node.name, slicings, world: options.world })),
   };
@@ -90,14 +94,32 @@ class Turn {
   async view(request: ViewRequest): Promise<LeaseView> {
     const { engine, node } = this.#options;
     const keys = keysOf(request.owner);
-    this.#seen.clear();
     const isWide = request.widely === true || (request.yielding ?? 0) > 0;
+    const recalled = isWide ? undefined : this.#recalled(request, keys);
+    if (recalled !== undefined) return recalled;
+    this.#seen.clear();
     this.#keep(isWide ? await engine.readAll(this.#scope)
       : await engine.readFor(this.#scope, { node: node.name, keys }));
     if (isWide) return viewOf(this.#sight(request), standing(this.#sight(request)), undefined);
     await this.#look(namedOf(request, standing(this.#sight(request))));
     const shown = await this.#choose(request), sight = this.#sight(request);
     return viewOf(sight, standing(sight), shown);
+  }
+
+  /**
+   * From what this process remembers, without a read: where the node's own blocks have room, and nothing is asked for
+   * that others may have, or that the owner may have had.
+   */
+  #recalled(request: ViewRequest, keys: readonly string[]): LeaseView | undefined {
+    const { engine, node } = this.#options;
+    if (keys.length > 0 || request.supersedes === true || (request.wanted ?? []).length > 0) return undefined;
+    const blocks = engine.recall?.(this.#scope, node.name);
+    if (blocks === undefined) return undefined;
+    this.#seen.clear();
+    this.#keep(blocks);
+    const sight = this.#sight(request), known = standing(sight), own = ownBlocks(sight, known);
+    const isEnough = known.mine.length + known.stale.length === 0 && own.every((some) => some.length > 0);
+    return isEnough ? viewOf(sight, known, own) : undefined;
   }
 
   async commit({ owner, leases, stale }: CommitRequest): Promise<CommitOutcome> {
@@ -211,10 +233,13 @@ async function releaseOrNote(options: BlockLeasesOptions, pending: PendingReleas
 async function release(options: BlockLeasesOptions, pending: PendingRelease): Promise<readonly Address[]> {
   const { engine, node, world } = options, { scope, owner, holds, ticket } = pending;
   let bare = false;
+  const foundIn = (seen: Seen): readonly Found[] => activeIn(seen.values()).filter(isOwners(owner, node))
+    .filter(({ entry }) => ticket === undefined || entry.ticket === ticket);
   for (let tries = 0; tries < triesMax; tries++) {
-    const seen = toSeen(await engine.readFor(scope, { node: node.name, keys: [] }));
-    const found = activeIn(seen.values()).filter(isOwners(owner, node))
-      .filter(({ entry }) => ticket === undefined || entry.ticket === ticket);
+    const recalled = tries === 0 ? toSeen(engine.recall?.(scope, node.name) ?? []) : noBlocks;
+    const isKnown = foundIn(recalled).length > 0;
+    const seen = isKnown ? recalled : toSeen(await engine.readFor(scope, { node: node.name, keys: [] }));
+    const found = foundIn(seen);
     if (found.length === 0) return [];
     try {
       const changes = giving(seen, found, { owner, holds, nowMs: world.wallMs(), bare });
@@ -229,37 +254,16 @@ async function release(options: BlockLeasesOptions, pending: PendingRelease): Pr
   throw restless(engine, `release the addresses of "${owner.ifName}" of container "${owner.containerId}"`);
 }
 
+const noBlocks: Seen = new Map();
+
 async function collect(
   { engine, node, world }: BlockLeasesOptions,
   scope: string,
   listed: readonly ListedLease[],
   isValid: IsValid,
 ): Promise<readonly Address[]> {
-  const gone = listed.filter((lease) => lease.owner.node === node.name && !isValid(lease));
-  const freed: Address[] = [];
-  for (let from = 0; from < gone.length; from += collectedAtOnce) {
-    const part = new Map(gone.slice(from, from + collectedAtOnce).map((lease) =>
-      [formatAddress(lease.address), lease.version]));
-    for (let tries = 0; ; tries++) {
-      const ids = idsOf(gone.slice(from, from + collectedAtOnce).map(({ address }) => address));
-      const seen = toSeen(await engine.readSome(scope, ids));
-      const found = activeIn(seen.values()).filter((one) => isStillListed(one, part));
-      if (found.length === 0 || await engine.write(scope, without(seen, found))) {
-        freed.push(...found.map(({ address }) => address));
-        break;
-      }
-      if (tries === triesMax) throw restless(engine, "collect addresses");
-      await world.sleep(world.random() * pauseMs);
-    }
-  }
-  return freed;
-}
-
-/** An engine takes so many changes in one step: etcd has 128 operations. */
-const collectedAtOnce = 32;
-
-function isStillListed({ address, entry }: Found, versions: ReadonlyMap<string, string>): boolean {
-  return versions.get(formatAddress(address)) === entry.ticket;
+  const leases = listed.filter((lease) => lease.owner.node === node.name && !isValid(lease));
+  return (await reclaim({ engine, scope, world }, { leases })).addresses;
 }
 
 function toSeen(blocks: readonly SeenBlock[]): Seen {

@@ -159,10 +159,15 @@ export function placing(
   return draft.changes;
 }
 
-/** Takes these entries out of their blocks, as they were seen. */
-export function without(seen: Seen, found: readonly Found[]): readonly BlockChange[] {
+/** Takes these entries out of their blocks, as they were seen. What a container has for a claim stays the claim's. */
+export function dropping(
+  seen: Seen, found: readonly { readonly address: Address; readonly entry: Entry }[], nowMs: number,
+): readonly BlockChange[] {
   const draft = new Draft(seen);
-  for (const { address } of found) draft.change(address, withEntry(undefined));
+  for (const { address, entry } of found) {
+    const claim = entry.state === "active" ? entry.owner.claim : undefined;
+    draft.change(address, withEntry(claim === undefined ? undefined : heldForClaim(claim, nowMs)));
+  }
   return draft.changes;
 }
 

@@ -24,13 +24,22 @@ export interface BlockEngine {
   readonly place: string;
   /** What concerns a node or the owner keys: blocks of the node, and with entries of them. More is no harm. */
   readFor(scope: string, who: Concerned): Promise<readonly SeenBlock[]>;
+  /**
+   * What a read of the node, and changes after it, have left there, as far as this process has made them. It may be
+   * behind. undefined: nothing is known, or it is too old.
+   */
+  recall?(scope: string, node: string): readonly SeenBlock[] | undefined;
   /** Those of these ids that are there. */
   readSome(scope: string, ids: readonly string[]): Promise<readonly SeenBlock[]>;
   readAll(scope: string): Promise<readonly SeenBlock[]>;
   /** All or none; false: something has changed since it was read. After an error it may have been written. */
   write(scope: string, changes: readonly BlockChange[]): Promise<boolean>;
+  /** Nothing of a node's is left: what else is kept of it may go. Absent: nothing is. */
+  forget?(scope: string, node: string): Promise<void>;
   /** undefined when an ADD could be served, else why not. */
   status(): Promise<string | undefined>;
+  /** Drops connections, those in use too. */
+  close?(): void;
 }
 
 export interface Concerned {

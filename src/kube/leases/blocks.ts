@@ -1,12 +1,13 @@
 import { CniError, code, messageOf } from "../../cni/index.ts";
 import type { Block, BlockChange, BlockEngine, SeenBlock } from "../../ipam/index.ts";
-import { addressOfId, entryToJson } from "../../ipam/index.ts";
+import { RecalledBlocks, addressOfId, entryToJson } from "../../ipam/index.ts";
 import type { World } from "../../os/index.ts";
 import { realWorld } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Answer, Errand } from "../client/answer.ts";
 import { objectIn, refusal, saysNotFound, saysNotServed } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
+import type { Connections } from "../client/connection.ts";
 import type { Environment } from "../client/environment.ts";
 import { listAll } from "../objects/list.ts";
 import { openOwnAccess } from "../own-access.ts";
@@ -16,6 +17,8 @@ export interface KubeBlocksOptions {
   /** A file's path; "" for the service account of the pod we run in. */
   readonly kubeconfig: string;
   readonly env: Environment;
+  /** Those that others use as well, and close; absent: its own. */
+  readonly connections?: Connections | undefined;
   readonly world?: World;
   /** For one request with all its tries. */
   readonly limitMs?: number;
@@ -35,22 +38,26 @@ const folder = `/apis/${group}/${version}/${resource}`;
  * @returns undefined when there is neither a kubeconfig nor a pod's environment
  */
 export function openKubeBlocks({ kubeconfig, env, ...options }: KubeBlocksOptions): BlockEngine | undefined {
-  const { world = realWorld, limitMs = usualLimitMs } = options;
-  const access = openOwnAccess({ kubeconfig, env, world, tryTimeoutMs });
+  const { world = realWorld, limitMs = usualLimitMs, connections } = options;
+  const access = openOwnAccess({ kubeconfig, env, world, tryTimeoutMs, connections });
   if (access === undefined) return undefined;
   const { api, place } = access;
-  const objects = new BlockObjects(api, limitMs);
+  const objects = new BlockObjects(api, limitMs), recalled = new RecalledBlocks(() => world.monotonicMs());
   return {
     place,
     async readFor(scope, { node, keys }) {
       const lists = await Promise.all([labels.node(node), ...keys.map(labels.key)].map((label) =>
         objects.list(scope, label)));
+      recalled.read(scope, node, lists[0] ?? []);
       return [...new Map(lists.flat().map((block) => [block.id, block])).values()];
     },
+    recall: (scope, node) => recalled.of(scope, node),
     readSome: async (scope, ids) => await objects.some(scope, ids),
     readAll: async (scope) => await objects.list(scope),
-    write: async (scope, changes) => await writeAll(objects, scope, changes, world),
+    write: async (scope, changes) =>
+      await recalled.writing(scope, async () => await writeAll(objects, scope, changes, world)),
     status: async () => await objects.whyNotReady(),
+    close: () => api.close(),
   };
 }
 
@@ -119,18 +126,24 @@ class BlockObjects {
   }
 }
 
-/** The API has no transactions: what was written before a conflict is taken back. */
+/**
+ * The API has no transactions: what was written before a conflict is taken back.
+ *
+ * @returns the blocks as they are now; undefined: something has changed since it was read
+ */
 async function writeAll(objects: BlockObjects, scope: string, changes: readonly BlockChange[], world: World) {
-  const written: BlockChange[] = [];
+  const written: BlockChange[] = [], now: SeenBlock[] = [];
   try {
     for (const change of changes) {
-      if ((await objects.write(scope, change)) === undefined) {
+      const block = await objects.write(scope, change);
+      if (block === undefined) {
         await takeBack(objects, scope, written, world);
-        return false;
+        return undefined;
       }
       written.push(change);
+      now.push(block);
     }
-    return true;
+    return now;
   } catch (error) {
     // Of what could not be asked nobody knows; of what was refused we do.
     if (written.length > 0 && error instanceof CniError && error.code !== code.tryAgainLater)

@@ -58,3 +58,22 @@ function nonsense(subject: string, field: string, found: unknown, wanted: string
     `Cannot use what the cluster's API gave for ${subject}: ${field} is ${shown}, expected ${wanted}`,
   );
 }
+
+/** By name; one that nobody can read is left out, and told of. */
+export function nodesIn(objects: readonly JsonObject[], log: (line: string) => void): readonly ClusterNode[] {
+  return objects.flatMap((item) => readable(item, log)).sort(byName);
+}
+
+function readable(object: JsonObject, log: (line: string) => void): readonly ClusterNode[] {
+  try {
+    return [parseNode(object)];
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    log(error.message);
+    return [];
+  }
+}
+
+function byName(a: ClusterNode, b: ClusterNode): number {
+  return a.name < b.name ? -1 : 1;
+}

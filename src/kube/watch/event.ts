@@ -6,11 +6,11 @@ import { jsonObjectIn } from "../client/json-object.ts";
 export type WatchEvent =
   | {
     readonly kind: "there" | "gone";
-    /** `namespace/name` */
+    /** `namespace/name`, and `name` of what is in none. */
     readonly key: string;
     readonly uid: string;
     readonly version: string;
-    /** The object as JSON, without `metadata.managedFields`. */
+    /** The object as JSON, without `metadata.managedFields`, or what is kept of it. */
     readonly text: string;
   }
   /** Everything up to that version has been told. */
@@ -19,8 +19,12 @@ export type WatchEvent =
   | { readonly kind: "expired" }
   | { readonly kind: "failed"; readonly problem: string };
 
-/** The event in a line, whatever the line is. */
-export function parseWatchEvent(line: string): WatchEvent {
+/**
+ * The event in a line, whatever the line is.
+ *
+ * @param kept  what of an object is wanted; absent: all
+ */
+export function parseWatchEvent(line: string, kept: (object: JsonObject) => JsonObject = (all) => all): WatchEvent {
   const event = jsonObjectIn(line);
   const { type, object } = event ?? {};
   if (!isJsonObject(object)) return failed(`it holds a line that is no event: ${JSON.stringify(line.slice(0, 80))}`);
@@ -31,12 +35,13 @@ export function parseWatchEvent(line: string): WatchEvent {
   if (type === "BOOKMARK") return { kind: "bookmark", version };
   if (type !== "ADDED" && type !== "MODIFIED" && type !== "DELETED")
     return failed(`it holds an event ${shown(type)}, expected ADDED, MODIFIED, DELETED, BOOKMARK or ERROR`);
-  if (typeof namespace !== "string" || typeof name !== "string" || typeof uid !== "string")
-    return failed(`an object in an event ${shown(type)} of it has no namespace, name or uid`);
-  const { managedFields: _, ...kept } = metadata;
+  if (typeof name !== "string" || typeof uid !== "string")
+    return failed(`an object in an event ${shown(type)} of it has no name or uid`);
+  const { managedFields: _, ...own } = metadata;
   return {
-    kind: type === "DELETED" ? "gone" : "there", key: `${namespace}/${name}`, uid, version,
-    text: type === "DELETED" ? "" : JSON.stringify({ ...object, metadata: kept }),
+    kind: type === "DELETED" ? "gone" : "there", uid, version,
+    key: typeof namespace === "string" ? `${namespace}/${name}` : name,
+    text: type === "DELETED" ? "" : JSON.stringify(kept({ ...object, metadata: own })),
   };
 }
 

@@ -29,6 +29,8 @@ export interface KeptCluster {
 
 /** What a process that serves many calls keeps of clusters. */
 export interface KeptClusters {
+  /** The same, of those that are kept already: nobody begins to watch for it. */
+  known(cluster: ClusterPlace): KeptCluster | undefined;
   /** The cluster that a call's configuration leads to; undefined where there are more than are kept. */
   of(cluster: ClusterPlace): KeptCluster | undefined;
 }
@@ -86,9 +88,9 @@ const socketsMax = 32;
 export function keepClusters(options: KeepOptions): WatchedClusters {
   const kept = new Map<string, OneCluster>();
   return {
+    known: (place) => kept.get(nameOf(place)),
     of(place) {
-      const { kubeconfig, env } = place;
-      const name = kubeconfig || `${env["KUBERNETES_SERVICE_HOST"]}:${env["KUBERNETES_SERVICE_PORT"]}`;
+      const name = nameOf(place);
       const known = kept.get(name);
       if (known !== undefined || kept.size >= clustersMax) return known;
       const opened = new OneCluster(place, options);
@@ -100,6 +102,10 @@ export function keepClusters(options: KeepOptions): WatchedClusters {
       for (const one of kept.values()) one.close();
     },
   };
+}
+
+function nameOf({ kubeconfig, env }: ClusterPlace): string {
+  return kubeconfig || `${env["KUBERNETES_SERVICE_HOST"]}:${env["KUBERNETES_SERVICE_PORT"]}`;
 }
 
 class OneCluster implements KeptCluster {
@@ -165,7 +171,8 @@ class WatchedKind {
   constructor({ world = realWorld, times = watchTimes, limits, ...options }: KindOptions) {
     this.#world = world;
     this.#watched = new Watched({ limits, silenceMs: times.silenceMs, nowMs: world.monotonicMs() });
-    this.#watch = new Watch({ ...options, world, times, watched: this.#watched });
+    const meanwhile = "calls ask the API meanwhile";
+    this.#watch = new Watch({ ...options, world, times, watched: this.#watched, meanwhile });
   }
 
   find({ namespace, name }: PodKey, uid?: string): JsonObject | undefined {

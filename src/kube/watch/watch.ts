@@ -1,5 +1,6 @@
 import { CniError, messageOf } from "../../cni/index.ts";
 import type { World } from "../../os/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
 import type { Access } from "../client/access.ts";
 import { problemIn, toAnswer } from "../client/answer.ts";
 import { askedWaitMs } from "../client/api.ts";
@@ -7,7 +8,7 @@ import type { HttpAnswer, HttpStream } from "../client/connection.ts";
 import { Connection, ConnectionError } from "../client/connection.ts";
 import { parseWatchEvent } from "./event.ts";
 import { Lines } from "./lines.ts";
-import type { Watched } from "./watched.ts";
+import type { Listed, Watched } from "./watched.ts";
 
 export interface WatchTimes {
   /** A watch that says nothing for so long is broken; bookmarks come every minute. */
@@ -37,9 +38,18 @@ export interface WatchOptions {
   readonly userAgent: string;
   readonly world: World;
   readonly times: WatchTimes;
+  /** What people are told after the reason why it cannot be watched: `calls ask the API meanwhile`. */
+  readonly meanwhile: string;
   log(line: string): void;
-  /** Told after each object that came, changed or went, with its `namespace/name`. */
+  /** Told after each object that came, changed or went, with its `namespace/name`; "" after all have been listed. */
   changed?(key: string): void;
+  /**
+   * All that there is, asked for wherever a watch cannot go on; absent: the watch tells of it, in no order, and which
+   * of it is gone nobody knows. A watch that fails is not gone on with then, so that each try lists.
+   */
+  list?(): Promise<Listed>;
+  /** What of an object is kept; absent: all. */
+  kept?(object: JsonObject): JsonObject;
 }
 
 /** After so many failures in a row the API may have other versions than the one to go on from. */
@@ -78,7 +88,7 @@ export class Watch {
   }
 
   async #run(): Promise<void> {
-    const { watched, world, times } = this.#options;
+    const { watched, world, times, list, meanwhile } = this.#options;
     for (let failures = 0, isRefused = false; !this.#isClosed;) {
       this.#begun++;
       const end = await this.#once(isRefused);
@@ -86,17 +96,22 @@ export class Watch {
       if (this.#isClosed) return;
       isRefused = end.isRefused === true;
       failures = end.problem === undefined && end.hasHeard === true ? 0 : failures + 1;
-      if (failures >= failuresMax) watched.forget();
-      if (end.problem !== undefined) this.#tell(`cannot be watched: ${end.problem}; calls ask the API meanwhile`);
+      if (failures >= (list === undefined ? failuresMax : 1)) watched.forget();
+      if (end.problem !== undefined) this.#tell(`cannot be watched: ${end.problem}; ${meanwhile}`);
       const backoffMs = Math.min(times.backoffMaxMs, times.backoffMs * 2 ** failures);
       await this.#pause(Math.max(end.waitMs ?? 0, world.random() * backoffMs));
     }
   }
 
   async #once(refused: boolean): Promise<End> {
-    const { access, times, watched } = this.#options;
+    const { access, times, watched, list, changed } = this.#options;
     let connection: Connection | undefined;
     try {
+      if (list !== undefined && !watched.isWhole) {
+        watched.seed(await list());
+        changed?.("");
+      }
+      if (this.#isClosed) return {};
       const reached = await access();
       const credentials = await reached.credentials({ refused, timeoutMs: times.answerMs });
       connection = new Connection(reached, credentials.certificate);
@@ -116,7 +131,7 @@ export class Watch {
   }
 
   async #follow(stream: HttpStream): Promise<End> {
-    const { watched, times, world, changed } = this.#options, lines = new Lines();
+    const { watched, times, world, changed, kept } = this.#options, lines = new Lines();
     let isSilent = false, hasHeard = false;
     const silence = setTimeout(() => {
       isSilent = true;
@@ -129,7 +144,7 @@ export class Watch {
         silence.refresh();
         watched.heard(world.monotonicMs());
         for (const line of lines.add(chunk)) {
-          const event = parseWatchEvent(line);
+          const event = parseWatchEvent(line, kept);
           watched.apply(event);
           if (event.kind === "expired") return { problem: "what has changed meanwhile is forgotten", hasHeard };
           if (event.kind === "failed") {

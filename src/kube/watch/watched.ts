@@ -5,6 +5,13 @@ import { KeptObjects } from "./kept-objects.ts";
 /** The version from which the API tells of everything that is there, and then of what changes. */
 const fromTheStart = "0";
 
+/** All objects of a kind, as a list had them. */
+export interface Listed {
+  /** The list's, `metadata.resourceVersion`. */
+  readonly version: string;
+  readonly objects: readonly (KeptObject & { readonly key: string })[];
+}
+
 /**
  * What one watch knows, and whether it may be used. Nothing here waits or looks at a clock.
  *
@@ -32,6 +39,16 @@ export class Watched {
     if (this.#version === undefined) this.objects.clear();
     return this.#version ?? fromTheStart;
   }
+
+  /** What a list has shown, and from where a watch goes on. */
+  seed({ version, objects }: Listed): void {
+    this.objects.clear();
+    for (const { key, ...object } of objects) this.objects.set(key, object);
+    this.#version = version;
+  }
+
+  /** Whether all that there is is known, as it was at some time. */
+  get isWhole(): boolean { return this.#version !== undefined; }
 
   opened(nowMs: number): void {
     this.#isOpen = true;

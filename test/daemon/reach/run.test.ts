@@ -12,6 +12,7 @@ import type { Namespace } from "../../../src/kernel/index.ts";
 import type { ClusterNode } from "../../../src/kube/index.ts";
 import { openNodes } from "../../../src/kube/index.ts";
 import { parseNode } from "../../../src/kube/nodes/node.ts";
+import { formatAddress } from "../../../src/net/index.ts";
 import { takeLock } from "../../../src/os/index.ts";
 import type { ApiServer } from "../../helpers/api-server.ts";
 import { startApiServer } from "../../helpers/api-server.ts";
@@ -140,6 +141,7 @@ kernel("hears of nodes from the API, of each change once, also after it was away
     await api.putNode(b);
     await eventually("a node", () => routes().join() === "10.244.2.0/24 192.0.2.2");
     await api.fault({ kind: "403", times: 3 });
+    await api.endWatches();
     await api.putNode(moved);
     await eventually("another address", () => routes().join() === "10.244.2.0/24 192.0.2.22");
     await api.removeNode("b");
@@ -149,12 +151,74 @@ kernel("hears of nodes from the API, of each change once, also after it was away
   assert.match(lines.join(), /Cannot list nodes: .*expected the permission to list nodes/);
 });
 
-kernel("takes the right to list nodes, which the role gives, and no other", async () => {
+/** What is told of the nodes while `work` goes on, as `NAME ADDRESS`. */
+async function followed(work: (told: readonly string[][]) => Promise<void>, lookMs = 60_000): Promise<string> {
+  const lines: string[] = [], seen: string[][] = [], stop = new AbortController();
+  const nodes = openNodes({ kubeconfig: api.kubeconfig, env: {}, lookMs, log: (line) => void lines.push(line) });
+  if (nodes === undefined) throw new Error("there is a kubeconfig");
+  const reading = (async () => {
+    for await (const all of nodes.follow(stop.signal))
+      seen.push(all.map(({ name, addresses }) => [name, ...addresses.map(formatAddress)].join(" ")));
+  })();
+  try {
+    await work(seen);
+  } finally {
+    stop.abort();
+    await reading;
+    nodes.close();
+  }
+  return lines.join("\n");
+}
+
+kernel("hears of each change of nodes as it happens, and nothing of what changes nothing", async () => {
+  await api.putNode(a);
+  await followed(async (seen) => {
+    await eventually("the first", () => seen.at(-1)?.join() === "a 192.0.2.1");
+    const requests = (await api.requests()).length;
+    for (let i = 0; i < 5; i++)
+      await api.put("nodes", { ...nodeObject(a), metadata: { name: "a", annotations: { beat: String(i) } } });
+    await api.putNode(b);
+    await eventually("another", () => seen.at(-1)?.join() === "a 192.0.2.1,b 192.0.2.2");
+    assert.equal([seen.length, (await api.requests()).length], [2, requests]);
+    await api.removeNode("b");
+    await eventually("one less", () => seen.at(-1)?.join() === "a 192.0.2.1");
+  });
+});
+
+kernel("hears of what happened while nobody watched, also where that is forgotten", async () => {
+  await api.putNode(b);
+  await followed(async (seen) => {
+    await eventually("both", () => seen.at(-1)?.length === 2);
+    await api.fault({ kind: "503", times: 2 });
+    await api.endWatches();
+    await api.removeNode("b");
+    await api.compact();
+    await eventually("one", () => seen.at(-1)?.join() === "a 192.0.2.1");
+  }, 200);
+});
+
+kernel("looks at nodes again and again where they may not be watched", async () => {
+  await api.deny({ resource: "nodes", verb: "watch" });
+  try {
+    const lines = await followed(async (seen) => {
+      await eventually("one", () => seen.length === 1);
+      await api.putNode(b);
+      await eventually("both", () => seen.at(-1)?.length === 2);
+      await api.removeNode("b");
+      await eventually("one again", () => seen.at(-1)?.length === 1);
+    }, 50);
+    assert.match(lines, /nodes cannot be watched: .*cannot watch.*they are looked for every 0.05 s at the latest/);
+  } finally {
+    await api.allowAll();
+  }
+});
+
+kernel("takes the rights to list and watch nodes, which the role gives, and no others", async () => {
   const answered = (await api.requests()).filter(({ status }) => status === 200);
   assert.equal([...new Set(answered.map(({ method, path }) => `${method} ${path}`))], ["GET /api/v1/nodes"]);
   const file = join(import.meta.dirname, "..", "..", "..", "deploy", "reach", "rbac.yaml");
   const [role] = parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS());
-  assert.equal(role.rules, [{ apiGroups: [""], resources: ["nodes"], verbs: ["list"] }]);
+  assert.equal(role.rules, [{ apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch"] }]);
 });
 
 kernel("lists as many nodes as there are, and leaves out one that nobody can read", async () => {

@@ -36,7 +36,9 @@ export function rangesOf(...subnets: readonly string[]): readonly RangeSet[] {
   return normaliseRangeSets(subnets.map((subnet) => [{ subnet }]), "1.1.0");
 }
 
-export async function allocate({ store }: PretendNode, owner: Claimant, sets: readonly RangeSet[]): Promise<string[]> {
+export async function allocate(
+  { store }: Pick<PretendNode, "store">, owner: Claimant, sets: readonly RangeSet[],
+): Promise<string[]> {
   const { reserved } = await reserve({ store, scope, network: scope, owner, sets, requested: [], decide: lowestFree });
   return reserved.map(({ address }) => formatAddress(address));
 }

@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import { claiming } from "./claiming.ts";
 import { collecting, sharing } from "./collecting.ts";
 import { racing } from "./racing.ts";
+import { clearing, reclaiming } from "./reclaiming.ts";
 import { holding, remembering } from "./remembering.ts";
 import type { Context, StoreUnderTest } from "./subject.ts";
 import { now } from "./subject.ts";
@@ -33,6 +34,6 @@ export function leaseContract({ title, start, shared, claims = false, steps = 60
   test.after.each(async ({ store }) => await store.close?.());
   for (const add of [taking, releasing, collecting, remembering, holding, racing(steps)]) add(test);
   if (shared) sharing(test);
-  if (claims) claiming(test);
+  if (claims) for (const add of [claiming, reclaiming, clearing]) add(test);
   return test;
 }

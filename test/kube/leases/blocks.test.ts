@@ -42,14 +42,29 @@ async function asked(api: ApiServer, work: () => Promise<unknown>): Promise<read
 }
 
 test("takes one read and one write in the usual case, and as much for a release", async ({ api }) => {
-  const a = nodeOn(api, "a");
-  await allocate(a, who("c0"), small);
+  await allocate(nodeOn(api, "a"), who("c0"), small);
   const pod = { ...who("c1"), pod: { namespace: "shop", name: "web-5d9c7b8f6-x2x4k", uid: "u" } };
-  assert.equal(await asked(api, () => allocate(a, pod, small)), ["GET", "PUT"]);
-  assert.equal(await asked(api, () => a.store.release(scope, pod)), ["GET", "PUT"]);
+  assert.equal(await asked(api, () => allocate(nodeOn(api, "a"), pod, small)), ["GET", "PUT"]);
+  assert.equal(await asked(api, () => nodeOn(api, "a").store.release(scope, pod)), ["GET", "PUT"]);
   // A name that may come back is looked for in blocks of other nodes as well.
   const named = { ...who("c2"), pod: { namespace: "shop", name: "db-0", uid: "u" } };
-  assert.equal(await asked(api, () => allocate(a, named, small)), ["GET", "GET", "PUT"]);
+  assert.equal(await asked(api, () => allocate(nodeOn(api, "a"), named, small)), ["GET", "GET", "PUT"]);
+});
+
+test("takes one write and no read in a process that goes on, and is as exact", async ({ api }) => {
+  const a = nodeOn(api, "a"), again = nodeOn(api, "a"), b = nodeOn(api, "b");
+  await allocate(a, who("c0"), small);
+  assert.equal(await asked(api, () => allocate(a, who("c1"), small)), ["PUT"]);
+  assert.equal(await asked(api, () => a.store.release(scope, who("c1"))), ["PUT"]);
+  assert.equal(await asked(api, () => a.store.release(scope, who("c1"))), ["GET"], "nothing is looked for anew");
+  // What others have written meanwhile is refused, read, and begun again from.
+  assert.equal(await allocate(again, who("c2"), small), ["10.0.0.3"]);
+  assert.equal(await allocate(b, who("b1"), small), ["10.0.0.4"]);
+  assert.equal(await asked(api, () => allocate(a, who("c3"), small)), ["PUT", "GET", "GET", "PUT"]);
+  assert.equal(await linesOf(b), ["10.0.0.2 c0", "10.0.0.3 c2", "10.0.0.4 b1", "10.0.0.5 c3"]);
+  await again.store.release(scope, who("c3"));
+  await a.store.release(scope, who("c2"));
+  assert.equal(await linesOf(b), ["10.0.0.2 c0", "10.0.0.4 b1"]);
 });
 
 test("has one object for each block, which says whose it is and who has what", async ({ api }) => {
@@ -119,7 +134,7 @@ test("says for what an ADD waits while the API is away, and notes what a DEL cou
   const a = nodeOn(api, "a", 500);
   await allocate(a, who("c0"), small);
   await api.fault({ kind: "refuse" });
-  const error = await rejects(allocate(a, who("c1"), small), 11);
+  const error = await rejects(allocate(nodeOn(api, "a", 500), who("c1"), small), 11);
   assert.match(error.message, /Cannot list reservations of "pods"/);
   assert.equal(await a.store.release(scope, who("c0")), []);
   assert.match(a.told.join(), /noted on this node/);

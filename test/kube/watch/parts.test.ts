@@ -41,6 +41,11 @@ for (const type of ["ADDED", "MODIFIED"]) {
       text: JSON.stringify({ spec: { nodeName: "n" }, metadata }) });
   });
 }
+events("of an object without a namespace has its name alone, and what is kept of it", () => {
+  const text = line("ADDED", { metadata: { name: "a", uid: "u1", resourceVersion: "7" }, spec: { podCIDR: "x" } });
+  assert.equal(parseWatchEvent(text, ({ spec }) => ({ spec })),
+    { kind: "there", key: "a", uid: "u1", version: "7", text: '{"spec":{"podCIDR":"x"}}' });
+});
 events("keeps every digit of a long number", () => {
   const event = parseWatchEvent(`{"type":"ADDED","object":{"metadata":${JSON.stringify(metadata)},` +
     '"spec":{"tolerationSeconds":9007199254740993}}}');
@@ -61,7 +66,7 @@ for (const [title, text, problem] of [
   ["an event of no kind that there is", line("RENAMED", { metadata }), 'an event "RENAMED"'],
   ["one without a kind", line(undefined, { metadata }), "without a type"],
   ["an object without a version", line("ADDED", { metadata: { ...metadata, resourceVersion: "" } }), "no version"],
-  ["an object without a name", line("ADDED", { metadata: { ...metadata, name: undefined } }), "no namespace, name"],
+  ["an object without a name", line("ADDED", { metadata: { ...metadata, name: undefined } }), "no name or uid"],
 ] as const) {
   events(`${title} is a failure in words`, () => {
     const event = parseWatchEvent(text);
