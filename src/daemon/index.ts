@@ -4,6 +4,7 @@
  */
 export { Daemon } from "./daemon.ts";
 export type { DaemonOptions } from "./daemon.ts";
+export type { CollectRequest } from "./cluster/collecting.ts";
 export type { HotPlugSettings } from "./cluster/watch.ts";
 export { runDhcpDaemon } from "./dhcp/run.ts";
 export { defaultLimits } from "./limits.ts";

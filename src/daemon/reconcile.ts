@@ -9,6 +9,8 @@ export interface ReconcileOptions {
   readonly stateDirs: readonly string[];
   /** Where reservations are, a directory for every network. */
   readonly dataDirs: readonly string[];
+  /** The node's configuration of a multiplexed network, as it is now. */
+  settingsOf(network: string | undefined): Remains["settings"];
   /** Where executables are looked for. */
   readonly path: readonly string[];
   readonly env: Surroundings["env"];
@@ -38,7 +40,7 @@ export interface Repaired {
  * that come meanwhile are served. What goes wrong is told and counted, and stops nothing.
  */
 export async function reconcile(options: ReconcileOptions, repaired: Repaired): Promise<void> {
-  const { stateDirs, dataDirs, path, queue, log } = options;
+  const { stateDirs, dataDirs, path, queue, log, settingsOf } = options;
   const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -58,10 +60,11 @@ export async function reconcile(options: ReconcileOptions, repaired: Repaired): 
     });
   for (const stateDir of stateDirs) {
     await attempt(`look through ${stateDir}`, async () => {
-      const damaged = remainsIn(stateDir, path).filter(({ damage }) => damage !== undefined);
+      const damaged = remainsIn(stateDir, path, settingsOf).filter(({ damage }) => damage !== undefined);
       await some(damaged, (one) => inTurn(one, `set aside what is damaged of container ${one.containerId}`, () =>
         setDamagedAside(one, options, repaired)));
-      const gone = remainsIn(stateDir, path).filter((one) => whyGone(one) !== undefined && !options.isKept(one));
+      const gone = remainsIn(stateDir, path, settingsOf)
+        .filter((one) => whyGone(one) !== undefined && !options.isKept(one));
       await some(gone, (one) => inTurn(one, `take away what is left of container ${one.containerId}`, () =>
         remove(one, options, repaired)));
     });

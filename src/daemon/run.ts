@@ -1,5 +1,7 @@
 import { openWarm } from "../call/index.ts";
 import { messageOf } from "../cni/index.ts";
+import type { CollectRequest } from "./cluster/collecting.ts";
+import { keepCollecting } from "./cluster/collecting.ts";
 import { Daemon } from "./daemon.ts";
 import { serveHealth } from "./health.ts";
 import type { LogFormat } from "./journal.ts";
@@ -28,9 +30,11 @@ export interface RunOptions {
   readonly watch: WatchSettings | undefined;
   /** Routes to other nodes' pods that are kept while it runs; absent: none. */
   readonly reach: ReachRequest | undefined;
+  /** Addresses that are freed now and then while it runs; absent: none. */
+  readonly collect: CollectRequest | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What is looked through at its start; asked once it listens. */
-  remains(): Pick<ReconcileOptions, "stateDirs" | "dataDirs" | "path" | "isKept">;
+  remains(): Pick<ReconcileOptions, "stateDirs" | "dataDirs" | "path" | "isKept" | "settingsOf">;
   readonly logFormat: LogFormat;
   /** Takes a line, without its end. */
   write(line: string): void;
@@ -43,7 +47,7 @@ export interface RunOptions {
  * @throws CniError when it cannot listen
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
-  const { path, idleMs, health, multus, watch, reach, env, remains, logFormat, write } = options;
+  const { path, idleMs, health, multus, watch, reach, collect, env, remains, logFormat, write } = options;
   const { log, served } = openJournal(logFormat, write);
   const queue = new Queue(defaultLimits);
   const clusters = await watched(watch, { env, queue, log, warm: () => warm });
@@ -53,8 +57,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     metrics?.served(facts);
     served(facts);
   });
-  const stopping = new AbortController();
-  const repaired = { attachments: 0, addresses: 0, setAside: 0, failures: 0 };
+  const stopping = new AbortController(), repaired = { attachments: 0, addresses: 0, setAside: 0, failures: 0 };
   try {
     const daemon = new Daemon({ path, env, idleMs, log, queue, limits: defaultLimits, serve: serveWarm });
     if (health !== undefined) {
@@ -90,8 +93,9 @@ export async function runDaemon(options: RunOptions): Promise<void> {
       ...remains(), env, warm, queue, log, isStopping: () => signals > 0,
     }, repaired), log).then(() => log("looked for what is left of containers that are gone"));
     const reaching = keepRoutes(reach, { host: warm.host, log }, stopping.signal);
+    const collecting = collect && keepCollecting({ ...collect, log, random: Math.random }, stopping.signal);
     await daemon.stopped;
-    await Promise.all([repairing, reaching]);
+    await Promise.all([repairing, reaching, collecting]);
     log("stopped");
   } finally {
     told?.close();

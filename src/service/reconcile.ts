@@ -13,12 +13,15 @@ import { del, knownAttachment, knownAttachments, parseMuxConf, withContainerLock
 import { isIdentifier } from "../net/index.ts";
 import { bootId } from "../os/index.ts";
 import type { JsonObject } from "../schema/index.ts";
+import { isJsonObject } from "../schema/index.ts";
 import { openFileLeases, setDamagedAside } from "../store/index.ts";
 import { muxCommand } from "./multiplexer.ts";
 
 /** A container's attachment, and where it is written down. */
 export interface Remains extends KnownAttachment {
   readonly stateDir: string;
+  /** What the node's configuration says by now; absent: nothing. Networks and names in it do not count. */
+  readonly settings?: JsonObject | undefined;
 }
 
 export interface Repairing extends Surroundings {
@@ -27,11 +30,19 @@ export interface Repairing extends Surroundings {
   readonly path: readonly string[];
 }
 
-/** Every attachment that is written down in a directory, whether its container is there or not. */
-export function remainsIn(stateDir: string, path: readonly string[]): readonly Remains[] {
+/**
+ * Every attachment that is written down in a directory, whether its container is there or not.
+ *
+ * @param settingsOf  the node's configuration of a multiplexed network, as it is now
+ */
+export function remainsIn(
+  stateDir: string, path: readonly string[],
+  settingsOf: (network: string | undefined) => Remains["settings"] = () => undefined,
+): readonly Remains[] {
   if (!existsSync(stateDir)) return [];
   const conf = { cniDir: stateDir, binDir: "", cniVersion: newestVersion, runtimeConfigToAll: false };
-  return knownAttachments(conf, path).map((known) => ({ ...known, stateDir }));
+  return knownAttachments(conf, path).map((known) =>
+    ({ ...known, stateDir, settings: settingsOf(known.multiplexer?.network) }));
 }
 
 /** The container's namespace as its ADD had it; "" where nobody wrote it down. */
@@ -57,13 +68,26 @@ export function whyGone(known: KnownAttachment): string | undefined {
   }
 }
 
-/** What a call about it is configured with: all else is remembered. */
-export function confOf({ multiplexer, networks, stateDir }: Remains, unnamed = "polynic"): JsonObject {
+/** Servers, names and places that a network which is not the node's own does not say itself. */
+const nodeKeys = [
+  "binDir", "dataDirs", "execute", "leaseStores", "moduleDir", "moduleLimits", "nodeIndex", "nodeName", "policyAllow",
+];
+
+/** Of a multiplexer's configuration what is the node's; its cluster counts for stores alone: nobody else is asked. */
+function nodeSettings(conf: JsonObject): JsonObject {
+  const own = Object.fromEntries(nodeKeys.filter((key) => key in conf).map((key) => [key, conf[key]]));
+  const { leaseStores, kubeconfig = "" } = conf, stores = isJsonObject(leaseStores) ? leaseStores : {};
+  return kubeconfig === "" ? own : { ...own, leaseStores: { kubernetes: { kubeconfig }, ...stores } };
+}
+
+/** What a call about it is configured with: what the node says, and all else as it is remembered. */
+export function confOf({ multiplexer, networks, stateDir, settings = {} }: Remains): JsonObject {
   const [first] = networks;
   const texts = networks.map(({ attachment }) => attachment.delegate.confText).filter((text) => text !== "");
   return {
+    ...nodeSettings(settings),
     cniVersion: newestVersion,
-    name: multiplexer?.network ?? first?.attachment.delegate.network.name ?? unnamed,
+    name: multiplexer?.network ?? first?.attachment.delegate.network.name ?? "polynic",
     type: "polynic",
     cniDir: stateDir,
     delegates: texts.map((text) => parseJsonObject(text, "what is remembered of it")),

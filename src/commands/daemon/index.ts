@@ -8,9 +8,10 @@ import { clusterOptions } from "../machine/cluster.ts";
 import { configurationFiles, isReadable, multiplexerIn } from "../machine/configuration.ts";
 import { confDirOption, confDirs, pluginPath, stateDirOption } from "../machine/directories.ts";
 import type { StateOptions } from "../machine/known.ts";
-import { stateDirs } from "../machine/known.ts";
+import { settingsOf, stateDirs } from "../machine/known.ts";
 import { byHand } from "../machine/network-call.ts";
 import type { ProcessEnvironment } from "../output.ts";
+import { collectOptions, collectRequest } from "./collect.ts";
 import { reachOff, reachOptions, reachRequest } from "./reach.ts";
 
 export const defaultSocket = "/run/polynic/polynic.sock";
@@ -32,7 +33,7 @@ export const daemonCommand = command({
       kind: "text", value: "FILE", completes: "file",
       help: "serve Multus's shim there as well, /run/multus/multus.sock; default nowhere",
     },
-    ...stateDirOption, ...dataDirOption, ...reachOptions, ...clusterOptions, ...confDirOption,
+    ...stateDirOption, ...dataDirOption, ...reachOptions, ...collectOptions, ...clusterOptions, ...confDirOption,
     health: {
       kind: "text", value: "ADDRESS:PORT", help: "answer /healthz, /readyz and /metrics there; default nowhere",
     },
@@ -65,6 +66,7 @@ export const daemonCommand = command({
       health: options.health,
       multus: options.multus,
       reach: reachRequest(options, environment, warn),
+      collect: collectRequest(options, environment, warn),
       watch: options.watch || options["hot-plug"]
         ? {
             nodeName: nodeNameOf(options["node-name"], environment),
@@ -76,6 +78,7 @@ export const daemonCommand = command({
         stateDirs: stateDirs(options),
         dataDirs: [options["data-dir"] ?? usualDataDirectory],
         path: pluginPath(environment),
+        settingsOf: settingsOf(options),
         // Whoever has stopped it may want polynic attach --again.
         isKept: ({ multiplexer }) => multiplexer?.network === byHand,
       }),

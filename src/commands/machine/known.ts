@@ -35,14 +35,26 @@ export function stateDirs({ "state-dir": named, "conf-dir": confDir }: StateOpti
   return [...new Set([usualStateDirectory, ...ofConfigurations])];
 }
 
+/** The node's configuration of a multiplexed network, as it is now; of one that is gone, what the first one says. */
+export function settingsOf(
+  { "conf-dir": confDir }: Partial<ConfDirOptions>,
+): (network: string | undefined) => Remains["settings"] {
+  const all = configurationFiles(confDirs({ "conf-dir": confDir })).filter(isReadable)
+    .flatMap(({ configuration }) => {
+      const settings = multiplexerIn(configuration);
+      return settings === undefined ? [] : [{ name: configuration.name, settings }];
+    });
+  return (network) => (all.find(({ name }) => name === network) ?? all[0])?.settings;
+}
+
 /** All of them, by container and interface. */
 export function rememberedAttachments(
   options: StateOptions,
   environment: ProcessEnvironment,
 ): readonly Remembered[] {
-  const path = pluginPath(environment);
+  const path = pluginPath(environment), settings = settingsOf(options);
   return stateDirs(options)
-    .flatMap((stateDir) => remainsIn(stateDir, path).map(toRemembered))
+    .flatMap((stateDir) => remainsIn(stateDir, path, settings).map(toRemembered))
     .sort((a, b) => compare(a.label, b.label) || compare(a.containerId, b.containerId) || compare(a.ifName, b.ifName));
 }
 
