@@ -1,13 +1,11 @@
 import { CniError } from "../../cni/index.ts";
-import type { Inventory } from "../../kube/index.ts";
 import { command } from "../command.ts";
 import { CommandError, requireRoot } from "../errors.ts";
 import type { MergedPool, Outgoing, Target } from "./whereabouts/export-plan.ts";
 import { mergePool, poolObject, reservationChanges, sortScope, targetsOf } from "./whereabouts/export-plan.ts";
-import { moveOptions, moveParameters, openMove } from "./whereabouts/move.ts";
+import type { Move, Moved } from "./whereabouts/move.ts";
+import { moveOptions, moveParameters, runMove } from "./whereabouts/move.ts";
 import { parsePool, resources } from "./whereabouts/objects.ts";
-import type { Snapshot } from "./whereabouts/snapshot.ts";
-import { readSnapshot } from "./whereabouts/snapshot.ts";
 
 export const exportCommand = command({
   about:
@@ -18,34 +16,27 @@ export const exportCommand = command({
   options: moveOptions,
   examples: [{ line: "polynic ipam export whereabouts --dry-run", help: "what whereabouts would be told" }],
   statuses: { 1: "a pool was not written, or an address has no pool to go into" },
-  async run({ options, environment, say, json, table }) {
+  async run({ options, ...machine }) {
     requireRoot("hand reservations over");
-    const isDry = options["dry-run"] ?? false;
-    const { inventory, engine, ofMachine } = await openMove(options, environment);
-    try {
-      const snapshot = await readSnapshot(inventory, ofMachine, options.namespace);
-      const { targets, problems: unplaced } = targetsOf(snapshot), problems = [...snapshot.damaged, ...unplaced];
-      const rows: Row[] = [];
-      for (const scope of new Set(targets.map((target) => target.scope))) {
-        const sorted = sortScope(scope, await engine.readAll(scope), targets);
-        problems.push(...sorted.problems);
-        for (const [target, ours] of sorted.byTarget)
-          rows.push(await hand(target, ours, { snapshot, inventory, isDry }));
-      }
-      problems.push(...rows.flatMap((row) => row.problems.map((one) => `${row.pool}: ${one}`)));
-      if (options.json === true) json({ pools: rows, problems });
-      else if (rows.length === 0 && problems.length === 0)
-        say("no network has its addresses by whereabouts' configuration: there is nothing to hand over");
-      else table({ columns, rows: rows.map(({ pool, scope, written, kept, dropped, state }) =>
+    return await runMove<Row>(options, machine, { move: handOver, columns,
+      nothing: "no network has its addresses by whereabouts' configuration: there is nothing to hand over",
+      cellsOf: ({ pool, scope, written, kept, dropped, state }, isDry) =>
         [pool, scope, String(written.length), String(kept.length), String(dropped.length),
-          { text: words[isDry ? "dry" : "done"][state], style: state === "left" ? "yellow" : "green" }]) });
-      if (options.json !== true) for (const problem of problems) say(problem);
-      return problems.length > 0 ? 1 : 0;
-    } finally {
-      inventory.close();
-    }
+          { text: words[isDry ? "dry" : "done"][state], style: state === "left" ? "yellow" : "green" }] });
   },
 });
+
+async function handOver(move: Move): Promise<Moved<Row>> {
+  const { snapshot, engine } = move, { targets, problems: unplaced } = targetsOf(snapshot);
+  const problems = [...snapshot.damaged, ...unplaced], rows: Row[] = [];
+  for (const scope of new Set(targets.map((target) => target.scope))) {
+    const sorted = sortScope(scope, await engine.readAll(scope), targets);
+    problems.push(...sorted.problems);
+    for (const [target, ours] of sorted.byTarget) rows.push(await hand(target, ours, move));
+  }
+  problems.push(...rows.flatMap((row) => row.problems.map((one) => `${row.pool}: ${one}`)));
+  return { rows, problems, json: { pools: rows, problems } };
+}
 
 const columns = [
   { title: "pool" }, { title: "scope" }, { title: "addresses", isRight: true },
@@ -68,23 +59,17 @@ interface Row {
   readonly problems: readonly string[];
 }
 
-interface Handing {
-  readonly snapshot: Snapshot;
-  readonly inventory: Inventory;
-  readonly isDry: boolean;
-}
-
 /** Whoever else writes a pool does so in a moment. */
 const triesMax = 5;
 
-async function hand(target: Target, ours: readonly Outgoing[], handing: Handing): Promise<Row> {
-  const { snapshot, inventory } = handing;
+async function hand(target: Target, ours: readonly Outgoing[], move: Move): Promise<Row> {
+  const { snapshot, inventory } = move;
   let current = target;
   try {
     for (let tries = 0; tries < triesMax; tries++) {
       const merged = mergePool(current.known, ours, snapshot.pods);
       if (merged.conflicts.length > 0) return toRow(current, merged, "left");
-      const state = await writePool(current, merged, handing);
+      const state = await writePool(current, merged, move);
       if (state !== undefined) return toRow(current, merged, state);
       const object = await inventory.get(resources.pools, { namespace: snapshot.namespace, name: target.name });
       current = { ...target, known: object === undefined ? undefined : parsePool(object) };
@@ -113,7 +98,7 @@ function toRow({ name, scope }: Target, merged: MergedPool, state: Row["state"])
  * @returns undefined: somebody has changed the pool since it was read
  */
 async function writePool(
-  target: Target, merged: MergedPool, { snapshot, inventory, isDry }: Handing,
+  target: Target, merged: MergedPool, { snapshot, inventory, isDry }: Move,
 ): Promise<"written" | "same" | undefined> {
   const object = poolObject(target, merged, snapshot.namespace);
   const { written, removed } = reservationChanges(target, merged, snapshot);

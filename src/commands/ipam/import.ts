@@ -1,5 +1,5 @@
 import { CniError } from "../../cni/index.ts";
-import type { BlockEngine, Entry, TakenOver } from "../../ipam/index.ts";
+import type { Entry, TakenOver } from "../../ipam/index.ts";
 import { addressAt, takeOver } from "../../ipam/index.ts";
 import { formatAddress } from "../../net/index.ts";
 import { randomBytes, realWorld } from "../../os/index.ts";
@@ -8,9 +8,8 @@ import { requireRoot } from "../errors.ts";
 import { fateOf } from "./whereabouts/fates.ts";
 import type { PlannedPool, PoolPlan } from "./whereabouts/import-plan.ts";
 import { elsewhereIn, foreignIn, planPools } from "./whereabouts/import-plan.ts";
-import { moveOptions, moveParameters, openMove } from "./whereabouts/move.ts";
-import type { Snapshot } from "./whereabouts/snapshot.ts";
-import { readSnapshot } from "./whereabouts/snapshot.ts";
+import type { Move, Moved } from "./whereabouts/move.ts";
+import { moveOptions, moveParameters, runMove } from "./whereabouts/move.ts";
 
 export const importCommand = command({
   about:
@@ -24,29 +23,23 @@ export const importCommand = command({
     { line: "polynic ipam import whereabouts --dry-run --kubeconfig ~/.kube/config", help: "what is to be taken over" },
   ],
   statuses: { 1: "a pool was not taken over: two have an address, or an object cannot be read" },
-  async run({ options, environment, say, json, table }) {
+  async run({ options, ...machine }) {
     requireRoot("take reservations over");
-    const isDry = options["dry-run"] ?? false;
-    const { inventory, engine, ofMachine } = await openMove(options, environment);
-    try {
-      const snapshot = await readSnapshot(inventory, ofMachine, options.namespace);
-      const rows: Row[] = [];
-      for (const plan of planPools(snapshot)) rows.push(await take(plan, { snapshot, engine, isDry }));
-      const ofPools = rows.flatMap((row) => row.problems.map((one) => `${row.pool}: ${one}`));
-      const problems = [...snapshot.damaged, ...ofPools];
-      if (options.json === true) json({ pools: rows, damaged: snapshot.damaged });
-      else if (rows.length === 0 && problems.length === 0) say("whereabouts has no pools: nothing is to be taken over");
-      else table({ columns, rows: rows.map(({ pool, scope, taken, held, known, problems }) =>
+    return await runMove<Row>(options, machine, { move: takeOverAll, columns,
+      nothing: "whereabouts has no pools: nothing is to be taken over",
+      cellsOf: ({ pool, scope, taken, held, known, problems }, isDry) =>
         [pool, scope, String(taken.length), String(held.length), String(known.length),
           { text: problems.length > 0 ? "left as it is" : isDry ? "would be taken over" : "taken over",
-            style: problems.length > 0 ? "yellow" : "green" }]) });
-      if (options.json !== true) for (const problem of problems) say(problem);
-      return problems.length > 0 ? 1 : 0;
-    } finally {
-      inventory.close();
-    }
+            style: problems.length > 0 ? "yellow" : "green" }] });
   },
 });
+
+async function takeOverAll(move: Move): Promise<Moved<Row>> {
+  const { snapshot } = move, rows: Row[] = [];
+  for (const plan of planPools(snapshot)) rows.push(await take(plan, move));
+  const ofPools = rows.flatMap((row) => row.problems.map((one) => `${row.pool}: ${one}`));
+  return { rows, problems: [...snapshot.damaged, ...ofPools], json: { pools: rows, damaged: snapshot.damaged } };
+}
 
 const columns = [
   { title: "pool" }, { title: "scope" }, { title: "addresses", isRight: true },
@@ -63,18 +56,12 @@ interface Row {
   readonly problems: readonly string[];
 }
 
-interface Taking {
-  readonly snapshot: Snapshot;
-  readonly engine: BlockEngine;
-  readonly isDry: boolean;
-}
-
-async function take(plan: PoolPlan, taking: Taking): Promise<Row> {
+async function take(plan: PoolPlan, move: Move): Promise<Row> {
   const nothing = { pool: plan.pool.name, scope: "", taken: [], held: [], known: [] };
   if ("problems" in plan) return { ...nothing, problems: plan.problems };
   const { scope } = plan.place;
   try {
-    const { written, known, conflicts } = await takePool(plan, taking);
+    const { written, known, conflicts } = await takePool(plan, move);
     const told = (list: typeof written, state: Entry["state"]) =>
       list.filter(({ entry }) => entry.state === state).map(({ address }) => formatAddress(address));
     return {
@@ -87,7 +74,7 @@ async function take(plan: PoolPlan, taking: Taking): Promise<Row> {
   }
 }
 
-async function takePool(plan: PlannedPool, { snapshot, engine, isDry }: Taking): Promise<TakenOver> {
+async function takePool(plan: PlannedPool, { snapshot, engine, isDry }: Move): Promise<TakenOver> {
   const { place } = plan, { scope } = place, { pods, claims } = snapshot;
   const isElsewhere = elsewhereIn(await engine.readAll(scope), addressAt);
   const ticket = Buffer.from(randomBytes(12)).toString("hex"), nowMs = realWorld.wallMs();
