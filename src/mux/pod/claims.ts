@@ -1,16 +1,16 @@
+import type { NetworkPlugin } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Cluster, IpamClaim, Pod } from "../../kube/index.ts";
 import type { NetworkSelection } from "../../nad/index.ts";
 import type { Log } from "../../plugins/index.ts";
+import { whereaboutsType } from "../../plugins/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
 import type { Begun } from "../attachment/begun.ts";
+import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "../networks/delegate.ts";
 
-/**
- * What a network's addresses are to be kept for, if the selection says.
- *
- * @param network  its CNI name
- */
-export type FindClaim = (selection: NetworkSelection, network: string) => Promise<Delegate["claim"]>;
+/** What a network's addresses are to be kept for, if the selection says. */
+export type FindClaim = (selection: NetworkSelection, network: Delegate["network"]) => Promise<Delegate["claim"]>;
 
 /** The IPAMClaims that one pod's networks refer to. */
 export interface Claims {
@@ -25,13 +25,23 @@ export interface Claims {
 
 type Asking = Pick<Cluster, "getIpamClaim" | "setClaimStatus">;
 
-/** A claim is of the pod's own namespace, as its virtual machine is. */
-export function claimsOf(cluster: Asking, pod: Pick<Pod, "namespace" | "name">, log: Pick<Log, "warn">): Claims {
+interface ClaimParts {
+  readonly cluster: Asking;
+  readonly conf: Pick<MuxConf, "leaseStores">;
+  readonly log: Pick<Log, "warn">;
+}
+
+/**
+ * A claim is of the pod's own namespace, as its virtual machine is. It is read where nodes share the network's
+ * addresses: elsewhere nobody here keeps any for it, and an executed plugin that does reads it itself.
+ */
+export function claimsOf(pod: Pick<Pod, "namespace" | "name">, { cluster, conf, log }: ClaimParts): Claims {
   const known = new Map<string, IpamClaim>();
   return {
-    async find({ ipamClaim: name, ifName }, network) {
+    async find({ ipamClaim: name, ifName }, { name: network, plugins }) {
       if (name === undefined) return undefined;
       const key = `${pod.namespace}/${name}`;
+      if (!plugins.some((plugin) => isShared(plugin, conf))) return { key, addresses: [] };
       const claim = await cluster.getIpamClaim({ namespace: pod.namespace, name });
       if (claim === undefined) throw refused(key, "there is none of this name", "one that is there before its pod");
       refuseOther(key, { claim, network, ifName });
@@ -48,6 +58,13 @@ export function claimsOf(cluster: Asking, pod: Pick<Pod, "namespace" | "name">, 
       }
     },
   };
+}
+
+function isShared({ ipam }: NetworkPlugin, { leaseStores }: ClaimParts["conf"]): boolean {
+  if (!isJsonObject(ipam)) return false;
+  const { type, store } = ipam;
+  return store === undefined ? type === whereaboutsType && leaseStores.whereabouts !== undefined
+    : isJsonObject(store) && store["type"] !== "files";
 }
 
 interface Matching {

@@ -107,7 +107,7 @@ interface AttachmentParts extends Pick<Lookup, "conf" | "devices"> {
 
 function attachmentOf(pod: Pod, parts: AttachmentParts): PodAttachment {
   const { cluster, conf, definitions, devices, log } = parts, warnings: PodEvent[] = [];
-  const ignored = ignoring(parts, warnings), claims = claimsOf(cluster, pod, log);
+  const ignored = ignoring(parts, warnings), claims = claimsOf(pod, parts);
   return {
     ...aroundPlugins(ignored, log),
     delegates: () => networksOfPod(pod, { conf, find: definitions.find, claim: claims.find, devices, ignored }),
@@ -158,7 +158,7 @@ function ignoring({ conf, log }: Pick<AttachmentParts, "conf" | "log">, warnings
 
 function changeOf(pod: Pod, parts: AttachmentParts): PodChange {
   const { cluster, conf, definitions, devices, log } = parts, warnings: PodEvent[] = [];
-  const ignored = ignoring(parts, warnings), claims = claimsOf(cluster, pod, log);
+  const ignored = ignoring(parts, warnings), claims = claimsOf(pod, parts);
   const lookup = { conf, find: definitions.find, claim: claims.find, devices, ignored };
   const selections = (): readonly NetworkSelection[] => selectionsOf(pod, lookup);
   return {

@@ -168,7 +168,7 @@ async function usableDelegate(definition: NetworkDefinition, wish: Wish, lookup:
     lookup.ignored(noDevice(displayName, resourceName), "device");
   const delegate = delegateOf({ definition, ...wish, deviceId }, lookup.conf, (problem) =>
     lookup.ignored(problem, "request"));
-  const claim = wish.selection === undefined ? undefined : await lookup.claim?.(wish.selection, delegate.network.name);
+  const claim = wish.selection === undefined ? undefined : await lookup.claim?.(wish.selection, delegate.network);
   return claim === undefined ? delegate : { ...delegate, claim };
 }
 

@@ -123,7 +123,6 @@ claims("have what the claim says, where the store knows nothing of it", async ()
 
 claims("are refused, with nothing left, where it cannot be kept", async () => {
   await claim("other.net", "other");
-  await claim("local.local", "local");
   await claim("moved.tenant", "tenant", { status: { ips: ["192.0.2.1/24"] } });
   await claim("odd.tenant", "tenant", { status: { ips: ["here"] } });
   await claim("net2.tenant", "tenant", { spec: { network: "tenant", interface: "net2" } });
@@ -160,6 +159,8 @@ claims("ask nothing of a plugin that keeps nothing for it, and write nothing", a
   await enter(pod);
   assert.is(await statusOf("flat.flat"), undefined);
   await leave(pod);
+  const asked = (await api.requests()).filter(({ path }) => path.endsWith("/ipamclaims/flat.flat"));
+  assert.equal(asked, [], "rights that a plugin of others does not need are not needed");
 });
 
 claims("ask for what their role permits, and for all of it", async () => {
