@@ -6,8 +6,8 @@ export type { EtcdServers, KubernetesServer, NodeStores, StoreChoice } from "./c
 export type { AllocateDecision, AllocateRequest, Hold, NodeIdentity, OfferedRange, Pod } from "./decision.ts";
 export { claimKey, claimOfKey, ownerKeyOf } from "./leases.ts";
 export type {
-  Claimant, CommitOutcome, CommitRequest, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease, Reclaimable,
-  Reclaimed, Slicing, StoreNode, Survey, ViewRequest,
+  Claimant, CommitOutcome, CommitRequest, KeptForClaim, Lease, LeaseStore, LeaseTurn, LeaseView, ListedLease, NewLease,
+  Reclaimable, Reclaimed, Slicing, StoreNode, Survey, ViewRequest,
 } from "./leases.ts";
 export { asksForNodeSubnet, familyMeant, withNodeSubnets } from "./node-subnets.ts";
 export type { ClusterChoice, NodeSubnets } from "./node-subnets.ts";

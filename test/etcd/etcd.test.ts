@@ -9,10 +9,10 @@ import type { EtcdServers } from "../../src/ipam/index.ts";
 import { certificates } from "../helpers/api-server-certificates.ts";
 import { rejects } from "../helpers/errors.ts";
 import type { Etcd } from "../helpers/shared/etcd.ts";
-import { hasEtcd, startEtcd } from "../helpers/shared/etcd.ts";
+import { hasEtcd, leaderOf, startEtcd } from "../helpers/shared/etcd.ts";
 import { random } from "../helpers/random.ts";
 import type { PretendNode } from "../helpers/shared/nodes.ts";
-import { Ledger, allocate, linesOf, nodeWith, rangesOf, scope } from "../helpers/shared/nodes.ts";
+import { Ledger, allocate, churn, linesOf, nodeWith, rangesOf, scope } from "../helpers/shared/nodes.ts";
 
 const wide = rangesOf("10.0.0.0/16"), small = rangesOf("10.0.0.0/27");
 let prefixes = 0;
@@ -76,7 +76,7 @@ one("is exact while it is compacted", async ({ etcd, servers }) => {
       await etcd.post("/v3/kv/compaction", { revision: header.revision, physical: true });
     }
   })();
-  await churn(nodes, ledger, 20, any.below);
+  await churn(nodes, { ledger, steps: 20, any, sets: wide });
   isDone = true;
   await compacting;
   assert.equal(await linesOf(nodes[0] as PretendNode), ledger.lines);
@@ -172,7 +172,7 @@ three("never give an address twice while their leader is killed", async ({ etcd,
   const any = random(), ledger = new Ledger(any);
   const nodes = ["a", "b", "c"].map((name) => nodeOn(name, servers));
   const leader = await leaderOf(etcd);
-  await Promise.all([churn(nodes, ledger, 30, any.below), (async () => {
+  await Promise.all([churn(nodes, { ledger, steps: 30, any, sets: wide }), (async () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     etcd.members[leader]?.signal("SIGKILL");
   })()]);
@@ -182,38 +182,6 @@ three("never give an address twice while their leader is killed", async ({ etcd,
   for (const node of nodes) await node.store.collect(scope, [], () => true);
   assert.equal(await linesOf(nodes[0] as PretendNode), ledger.lines, `seed ${any.seed}`);
 });
-
-async function leaderOf(etcd: Etcd): Promise<number> {
-  for (const [index, endpoint] of etcd.endpoints.entries()) {
-    const { header, leader } = await etcd.post("/v3/maintenance/status", {}, endpoint) as
-      { header: { member_id: string }; leader: string };
-    if (header.member_id === leader) return index;
-  }
-  throw new Error("no member leads");
-}
-
-/** Pods come and go on all nodes at once; a call that the engine did not answer in time is made again later. */
-async function churn(nodes: readonly PretendNode[], ledger: Ledger, steps: number, below: (limit: number) => number) {
-  await Promise.all(nodes.map(async (node) => {
-    const pods: string[] = [];
-    for (let step = 0; step < steps; step++) {
-      if (pods.length > 0 && below(3) === 0) {
-        const [container = ""] = pods.splice(below(pods.length), 1);
-        ledger.drop(container);
-        await node.store.release(scope, who(container));
-        continue;
-      }
-      const container = `${node.name}-${step}`;
-      try {
-        ledger.take(await allocate(node, who(container), wide), { node: node.name, container });
-        pods.push(container);
-      } catch (error) {
-        if (!(error instanceof Error) || !("code" in error) || error.code !== 11) throw error;
-        await node.store.release(scope, who(container));
-      }
-    }
-  }));
-}
 
 const tls = suite("etcd with TLS");
 

@@ -18,47 +18,51 @@ nodes.before.each((context) => {
 });
 nodes.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
-function look(context: Context, absent: readonly string[], present: readonly string[] = [], more: object = {}) {
+/** What a look that shows these nodes tells of the others. */
+function look(context: Context, present: readonly string[], more: object = {}, of = cluster) {
   const opened = openAbsentNodes(join(context.directory, "state"), { bootId: "b1", nowMs: () => context.ms, ...more });
-  return Object.fromEntries(opened.note(cluster, { present, absent }));
+  return Object.fromEntries(opened.note(of, present));
 }
 
 nodes("are absent from the first look that has not found them, in whichever process", (context) => {
-  assert.equal(look(context, ["b"]), { b: 0 });
+  assert.equal(look(context, ["a", "b", "c"]), {}, "nobody was seen before");
+  assert.equal(look(context, ["a", "c"]), { b: 0 });
   context.ms = 61_000;
-  assert.equal(look(context, ["b", "c"]), { b: 60_000, c: 0 });
-  assert.equal(look(context, []), {});
-  context.ms = 90_000;
-  assert.equal(look(context, ["c"]), { c: 29_000 }, "of another scope of the cluster");
-  assert.equal(look(context, ["b"]), { b: 89_000 });
+  assert.equal(look(context, ["a"]), { b: 60_000, c: 0 });
+  context.ms = 71_000;
+  assert.equal(look(context, ["a", "c"]), { b: 70_000 });
+  assert.equal(look(context, ["a"]), { b: 70_000, c: 0 }, "what was there again begins anew");
 });
 
-nodes("begin anew when they have been seen, the machine was started, or nobody can read what was noted", (context) => {
-  look(context, ["b", "c"]);
+nodes("begin anew with a start of the machine, and where a time is to come", (context) => {
+  look(context, ["a", "b"]);
+  look(context, ["a"]);
   context.ms = 61_000;
-  assert.equal(look(context, ["c"], ["b"]), { c: 60_000 });
-  assert.equal(look(context, ["b"]), { b: 0 });
-  assert.equal(look(context, ["c"], [], { bootId: "b2" }), { c: 0 });
-  context.ms = 70_000;
-  const odd = JSON.stringify({ bootId: "b1", clusters: { [cluster]: { c: "x" } } });
+  assert.equal(look(context, ["a"]), { b: 60_000 });
+  assert.equal(look(context, ["a"], { bootId: "b2" }), { b: 0 });
+  context.ms = 500;
+  assert.equal(look(context, ["a"], { bootId: "b2" }), { b: 0 });
+  context.ms = 900;
+  assert.equal(look(context, ["a"], { bootId: "b2" }), { b: 400 });
+  for (const _ of [1, 2]) assert.equal(look(context, ["a"], { bootId: "" }), { b: 0 }, "nobody knows which start");
+});
+
+nodes("were never seen where nobody can read what was noted", (context) => {
+  const odd = JSON.stringify({ bootId: "b1", clusters: { [cluster]: ["b"] } });
   for (const text of ["{", "[]", '{"bootId": "b1"}', odd]) {
+    look(context, ["a", "b"]);
     writeFileSync(join(context.directory, "state", "absent-nodes.json"), text);
-    assert.equal(look(context, ["c"]), { c: 0 });
+    assert.equal(Object.keys(look(context, ["a"])).filter((name) => name === "b"), [], text);
   }
-  assert.equal(look(context, ["c"], [], { bootId: "" }), { c: 0 }, "nobody knows which start it is");
-  context.ms = 80_000;
-  assert.equal(look(context, ["c"], [], { bootId: "" }), { c: 0 });
-  context.ms = 50_000;
-  assert.equal(look(context, ["c"], [], { bootId: "" }), { c: 0 }, "a time that is to come");
 });
 
 nodes("are told apart by their cluster, and few enough", (context) => {
-  look(context, ["b"]);
+  look(context, ["a", "b"]);
+  look(context, ["a"]);
   context.ms = 61_000;
-  const opened = openAbsentNodes(join(context.directory, "state"), { bootId: "b1", nowMs: () => context.ms });
-  assert.equal([...opened.note("another", { present: [], absent: ["b"] })], [["b", 0]]);
-  assert.equal(look(context, ["b"]), { b: 60_000 });
-  look(context, Array.from({ length: 8_000 }, (_, i) => `node-${i}.example.com`));
+  assert.equal(look(context, ["a"], {}, "another"), {});
+  assert.equal(look(context, ["a"]), { b: 60_000 });
+  look(context, Array.from({ length: 20_000 }, (_, i) => `node-${i}.somewhere.example.com`));
   assert.ok(statSync(join(context.directory, "state", "absent-nodes.json")).size < 1024 * 1024);
 });
 

@@ -52,8 +52,8 @@ async function findingsIn(
   try {
     const why = await of.store.status();
     const ranges = pools.flatMap(rangesOfPool), listed = await reservations();
-    const outside = pools.length === 0 ? [] : listed.filter(({ lease }) =>
-      !ranges.some((range) => holdsAddress(range, lease.address)));
+    const outside = pools.length === 0 ? [] : listed.filter(({ at }) =>
+      !ranges.some((range) => holdsAddress(range, at)));
     return [
       ...(why === undefined ? [] : [{ network: about, what: why }]),
       ...outside.map(({ network, address, container }) =>

@@ -5,13 +5,16 @@ import { confDirOption, stateDirOption } from "../machine/directories.ts";
 import { rememberedAttachments } from "../machine/known.ts";
 import { jsonOption } from "../options.ts";
 import type { Reservation, Reservations } from "./leases.ts";
-import { dataDirOption, namesOf, openReservations, reservationsOf, toldOf, withNetworks } from "./leases.ts";
+import {
+  dataDirOption, isOfNetwork, namesOf, openReservations, reservationsOf, toldOf, withNetworks,
+} from "./leases.ts";
 import { refuseUnknown } from "./ls.ts";
 
 export const freeCommand = command({
   about:
     "The container keeps the address if it is still there, and somebody else may get it, too: that is refused unless " +
-    "--force says that it is meant, as it is for one of another node.",
+    "--force says that it is meant, as it is for one of another node, or one that is kept for an IPAMClaim. What a " +
+    "container of a claim has is kept for the claim then.",
   parameters: { address: { count: "some", help: "an address that is reserved" } },
   options: {
     network: { kind: "text", help: "where several networks have reserved the address" },
@@ -25,7 +28,7 @@ export const freeCommand = command({
     if (network !== undefined) refuseUnknown([network], namesOf(all), all.dataDir);
     const scope = withNetworks(all, network === undefined ? [] : [network]);
     const listed = await reservationsOf(scope, rememberedAttachments(options, environment));
-    const reservations = listed.filter((one) => network === undefined || one.network === network);
+    const reservations = listed.filter((one) => network === undefined || isOfNetwork(one, [network]));
     // All are looked at before any goes.
     const chosen = words.map((word) => meant(word, reservations, all));
     const inUse = chosen.find(({ state }) => state === "in use");
@@ -39,9 +42,15 @@ export const freeCommand = command({
         `Cannot free ${elsewhere.address}: it is of node "${elsewhere.node ?? ""}", where its container may be; ` +
           "expected polynic ipam free there, or --force",
       );
-    for (const { lease, of, node } of chosen) {
-      const store = node === undefined ? of.store : of.openAs(node);
-      await store.collect(of.scope, [lease], () => false);
+    const kept = chosen.find(({ state }) => state === "kept");
+    if (kept !== undefined && !force)
+      throw new CommandError(
+        `Cannot free ${kept.address}: it is kept for ${kept.container}, expected that to be deleted and polynic ipam ` +
+          "gc, or --force",
+      );
+    for (const { what, of: { store, scope } } of chosen) {
+      if (store.reclaim === undefined) await store.collect(scope, what.leases ?? [], () => false);
+      else await store.reclaim(scope, what);
     }
     const freed = chosen.map(toldOf);
     if (options.json === true) json(freed);

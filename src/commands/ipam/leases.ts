@@ -2,7 +2,8 @@
 import { readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { ListedLease } from "../../ipam/index.ts";
+import type { KeptForClaim, ListedLease, Reclaimable } from "../../ipam/index.ts";
+import type { Address } from "../../net/index.ts";
 import { formatAddress, isIdentifier } from "../../net/index.ts";
 import { bootId } from "../../os/index.ts";
 import { openFileLeases } from "../../store/index.ts";
@@ -66,7 +67,7 @@ function fileScopes(dataDir: string): readonly ScopeOfMachine[] {
 /** What a network has in files, if anything. */
 export function fileScope(name: string, dataDir = usualDataDirectory): ScopeOfMachine {
   const store = openFileLeases({ dataDir, node: { name: hostname(), bootId: bootId() } });
-  return { scope: name, networks: [name], store, node: "", kubeconfig: "", openAs: () => store };
+  return { scope: name, networks: [name], store, node: "", kubeconfig: "" };
 }
 
 /** Those of the scopes that a network has; all of them without a name. */
@@ -101,18 +102,25 @@ export interface Reservation {
   readonly interface: string;
   /**
    * in use: its container is there. gone: it is not, and polynic gc takes the address away. unknown: polynic has not
-   * attached it. elsewhere: it is on another node.
+   * attached it. elsewhere: it is on another node. kept: no container has it, it waits for an IPAMClaim.
    */
-  readonly state: "in use" | "gone" | "unknown" | "elsewhere";
+  readonly state: "in use" | "gone" | "unknown" | "elsewhere" | "kept";
   /** Where nodes share the store: whose it is. */
   readonly node?: string;
-  readonly lease: ListedLease;
+  readonly at: Address;
+  /** As the store has it. */
+  readonly what: Pick<Reclaimable, "leases" | "kept">;
   readonly of: ScopeOfMachine;
 }
 
 /** What people and programs are told of one. */
-export function toldOf({ lease: _, of: __, ...told }: Reservation): Omit<Reservation, "lease" | "of"> {
+export function toldOf({ at: _, what: __, of: ___, ...told }: Reservation): Omit<Reservation, "at" | "what" | "of"> {
   return told;
+}
+
+/** Whether it is of one of the networks; what is kept for a claim is of all that share the scope. */
+export function isOfNetwork({ network, state, of }: Reservation, names: readonly string[]): boolean {
+  return names.includes(network) || (state === "kept" && of.networks.some((one) => names.includes(one)));
 }
 
 /** In the order of scopes and addresses. */
@@ -120,9 +128,20 @@ export async function reservationsOf(
   { scopes }: Reservations,
   known: readonly Remembered[],
 ): Promise<readonly Reservation[]> {
-  const listed = await Promise.all(scopes.map(async (of) =>
-    (await of.store.list(of.scope)).map((lease) => toReservation(of, lease, known))));
+  const listed = await Promise.all(scopes.map(async (of) => {
+    const survey = await of.store.survey?.(of.scope), leases = survey?.leases ?? await of.store.list(of.scope);
+    return [
+      ...leases.map((lease) => toReservation(of, lease, known)),
+      ...(survey?.kept ?? []).map((kept) => toKept(of, kept)),
+    ];
+  }));
   return listed.flat();
+}
+
+function toKept(of: ScopeOfMachine, kept: KeptForClaim): Reservation {
+  const { address: at, claim } = kept;
+  return { network: of.scope, address: formatAddress(at), container: `IPAMClaim ${claim}`, containerId: "",
+    interface: "-", state: "kept", at, what: { kept: [kept] }, of };
 }
 
 function toReservation(of: ScopeOfMachine, lease: ListedLease, known: readonly Remembered[]): Reservation {
@@ -132,7 +151,7 @@ function toReservation(of: ScopeOfMachine, lease: ListedLease, known: readonly R
   const named = pod === undefined ? undefined : join(pod.namespace, pod.name);
   const here = owner === undefined ? "unknown" : namespaceState(owner.netns) === "there" ? "in use" : "gone";
   return {
-    network, containerId, lease, of,
+    network, containerId, of, at: lease.address, what: { leases: [lease] },
     address: formatAddress(lease.address),
     container: owner?.label ?? named ?? shortId(containerId),
     interface: ifName,

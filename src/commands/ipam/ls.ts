@@ -6,13 +6,16 @@ import { nearest } from "../nearest.ts";
 import { jsonOption } from "../options.ts";
 import type { Cell } from "../table.ts";
 import type { Reservation } from "./leases.ts";
-import { dataDirOption, namesOf, openReservations, reservationsOf, toldOf, withNetworks } from "./leases.ts";
+import {
+  dataDirOption, isOfNetwork, namesOf, openReservations, reservationsOf, toldOf, withNetworks,
+} from "./leases.ts";
 
 export const lsCommand = command({
   about:
     "State: in use, the container is there; gone, it is not, and polynic gc takes the address away; unknown, another " +
-    "program has reserved it, or polynic has forgotten it; elsewhere, it is another node's. Networks whose addresses " +
-    "nodes share are found by this machine's configurations.",
+    "program has reserved it, or polynic has forgotten it; elsewhere, it is another node's; kept, no container has " +
+    "it, and it waits for an IPAMClaim. Networks whose addresses nodes share are found by this machine's " +
+    "configurations and containers.",
   parameters: { network: { count: "any", help: "names of networks; default: all that have reservations" } },
   options: { ...dataDirOption, ...confDirOption, ...stateDirOption, ...jsonOption },
   async run({ parameters: { network }, options, environment, say, json, table, warn }) {
@@ -20,7 +23,7 @@ export const lsCommand = command({
     const all = openReservations(options, { environment, warn });
     refuseUnknown(network, namesOf(all), all.dataDir);
     const listed = await reservationsOf(withNetworks(all, network), rememberedAttachments(options, environment));
-    const reservations = listed.filter((one) => network.length === 0 || network.includes(one.network));
+    const reservations = listed.filter((one) => network.length === 0 || isOfNetwork(one, network));
     const isShared = reservations.some(({ node }) => node !== undefined);
     if (options.json === true) json(reservations.map(toldOf));
     else if (reservations.length === 0) say("no address is reserved");
@@ -37,7 +40,7 @@ const columns = [
   { title: "interface" },
   { title: "state" },
 ] as const;
-const colours = { "in use": "green", gone: "yellow", unknown: "dim", elsewhere: "dim" } as const;
+const colours = { "in use": "green", gone: "yellow", unknown: "dim", elsewhere: "dim", kept: "dim" } as const;
 
 function rowOf({ network, address, container, interface: ifName, state }: Reservation): readonly Cell[] {
   return [network, address, container, ifName, { text: state, style: colours[state] }];

@@ -87,13 +87,16 @@ async function nodesGone(
         "nodeName to be the name that the cluster has for it");
     return said;
   }
-  const absent = names.filter((name) => !present.has(name));
   const times = openAbsentNodes(usualStateDir, { bootId: bootId(), nowMs: () => realWorld.monotonicMs() })
-    .note(place, { present: [...present], absent });
-  return new Map([...[...times].map(([name, ms]) => [name, absence(name, ms, nodeGraceMs)] as const), ...said]);
+    .note(place, [...present]);
+  const absent = names.filter((name) => !present.has(name));
+  return new Map([...absent.map((name) => [name, absence(name, times.get(name), nodeGraceMs)] as const), ...said]);
 }
 
-function absence(node: string, absentMs: number, graceMs: number): Evidence {
+/** One that was never seen may be of another cluster that shares the store, or of none. */
+function absence(node: string, absentMs: number | undefined, graceMs: number): Evidence {
+  if (absentMs === undefined)
+    return { isGone: false, reason: `the cluster was never seen to have its node "${node}", which is no evidence` };
   const since = `the cluster has had no node "${node}" for ${Math.floor(absentMs / 1000)} s`;
   return absentMs < graceMs ? { isGone: false, reason: `${since}, less than ${graceMs / 1000} s` }
     : { isGone: true, reason: since };

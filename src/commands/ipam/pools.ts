@@ -36,8 +36,6 @@ export interface ScopeOfMachine {
   readonly node: string;
   /** The cluster whose nodes have it: a file's path, "" for the service account of the pod that we run in. */
   readonly kubeconfig: string;
-  /** The same store, as another node would open it: nobody changes what is another node's. */
-  openAs(node: string): LeaseStore;
 }
 
 /** Of a network and of all within it; a plugin's are its network's. */
@@ -96,17 +94,16 @@ function sharedScopesOf(
   const { choice, scopes } = choiceAndScopes({ network, ipam, trusted }, stores);
   if (choice.type === "files") return [];
   const log = { error: warn, warn, verbose() {}, debug() {} };
-  const handles = (node: string) => openHandles({
+  const own = openHandles({
     netns: "", path: [], execute: [], modules: moduleDirectory, leaseStores: stores, log,
-    moduleSettings: { nodeName: node, nodeIndex: null }, surroundings: { env, tell: (text) => warn(text.trimEnd()) },
+    moduleSettings: { nodeName: written.nodeName ?? "", nodeIndex: null },
+    surroundings: { env, tell: (text) => warn(text.trimEnd()) },
   });
-  const own = handles(written.nodeName ?? "");
   return scopes.map((scope) => {
     const opened: ScopeOfMachine = {
       scope, networks: [network], store: own.leases(choice), node: own.modules.node.name,
       kubeconfig: (choice.type === "kubernetes" ? choice.servers : stores.kubernetes)?.kubeconfig ??
         stores.kubernetes?.kubeconfig ?? "",
-      openAs: (node) => handles(node).leases(choice),
     };
     const servers = choice.servers ?? stores[choice.type];
     return { key: JSON.stringify([choice.type, servers, opened.node, scope]), opened };

@@ -6,33 +6,33 @@ import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 
 /** Some 10,000 names. */
-const fileBytesMax = 1024 * 1024, namesMax = 5_000;
+const fileBytesMax = 2 * 1024 * 1024, namesMax = 10_000;
 
-/** Which nodes a cluster has not, and since when this machine has seen it so. */
+/** Which nodes a cluster had, and since when this machine has not seen them there. */
 export interface AbsentNodes {
   /**
    * Takes down what a look has shown.
    *
    * @param cluster  as messages call it
-   * @returns for how long each of the absent has been so, in milliseconds: 0 with the first look
+   * @param present  the names of all its nodes
+   * @returns for how long each has been absent that the cluster was once seen to have, in milliseconds: 0 with the
+   *   first look that misses it. Of others, which may be of no cluster at all, nothing is said
    */
-  note(cluster: string, seen: SeenNodes): ReadonlyMap<string, number>;
+  note(cluster: string, present: readonly string[]): ReadonlyMap<string, number>;
 }
 
-export interface SeenNodes {
-  readonly present: readonly string[];
-  readonly absent: readonly string[];
-}
+/** By name: null, or since when it is absent, by the time since the machine's start, which no hand sets. */
+type Seen = Readonly<Record<string, number | null>>;
 
-/** Times since the machine's start, which no hand sets: `{"bootId": "...", "clusters": {"...": {"node": 1}}}`. */
+/** `{"bootId": "...", "clusters": {"...": {"node-a": null, "node-b": 1}}}`. */
 interface Noted {
   readonly bootId: string;
-  readonly clusters: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly clusters: Readonly<Record<string, Seen>>;
 }
 
 /**
- * Kept on disk, for processes that look now and then. After a start of the machine, and where the file is damaged, the
- * time begins anew.
+ * Kept on disk, for processes that look now and then. After a start of the machine the time begins anew; where the file
+ * is damaged, nobody was seen.
  *
  * @param stateDir  made when there is something to write
  */
@@ -41,16 +41,16 @@ export function openAbsentNodes(
 ): AbsentNodes {
   const path = join(stateDir, "absent-nodes.json");
   return {
-    note(cluster, { present, absent }) {
+    note(cluster, present) {
       const known = notedIn(path, bootId), before = known.clusters[cluster] ?? {}, now = nowMs();
-      const isThere = new Set(present);
-      const kept = Object.entries(before).filter(([name, sinceMs]) => !isThere.has(name) && sinceMs <= now);
-      const fresh = absent.map((name) => [name, now] as const);
-      // The first look counts; of too many the latest are forgotten, and begin anew.
-      const all = Object.fromEntries([...new Map([...fresh, ...kept])].slice(0, namesMax));
+      const absent = new Map(Object.entries(before).map(([name, sinceMs]) =>
+        [name, sinceMs === null || sinceMs > now ? now : sinceMs]));
+      for (const name of present) absent.delete(name);
+      const there = present.map((name) => [name, null] as const);
+      const all: Seen = Object.fromEntries([...there, ...absent].slice(0, namesMax));
       if (JSON.stringify(all) !== JSON.stringify(before))
         save(path, { bootId, clusters: { ...known.clusters, [cluster]: all } });
-      return new Map(absent.map((name) => [name, now - (all[name] ?? now)]));
+      return new Map([...absent].map(([name, sinceMs]) => [name, now - sinceMs]));
     },
   };
 }
@@ -66,15 +66,15 @@ function save(path: string, noted: Noted): void {
 
 function notedIn(path: string, bootId: string): Noted {
   const json = existsSync(path) ? jsonIn(path) : undefined, clusters = json?.["clusters"];
-  if (bootId === "" || json?.["bootId"] !== bootId || !isJsonObject(clusters)) return { bootId, clusters: {} };
-  const read = Object.entries(clusters).map(([name, nodes]) => [name, timesIn(nodes)] as const);
+  const isOfNow = bootId !== "" && json?.["bootId"] === bootId;
+  const read = Object.entries(isJsonObject(clusters) ? clusters : {})
+    .map(([name, nodes]) => [name, seenIn(nodes, isOfNow)] as const);
   return { bootId, clusters: Object.fromEntries(read) };
 }
 
-function timesIn(json: unknown): Readonly<Record<string, number>> {
-  const entries = Object.entries(isJsonObject(json) ? json : {});
-  // True by the filter.
-  return Object.fromEntries(entries.filter(([, sinceMs]) => typeof sinceMs === "number")) as Record<string, number>;
+function seenIn(json: unknown, isOfNow: boolean): Seen {
+  return Object.fromEntries(Object.entries(isJsonObject(json) ? json : {}).map(([name, sinceMs]) =>
+    [name, isOfNow && typeof sinceMs === "number" ? sinceMs : null]));
 }
 
 function jsonIn(path: string): JsonObject | undefined {

@@ -118,6 +118,9 @@ for (const type of ["kubernetes", ...(hasEtcd ? ["etcd" as const] : [])] as cons
     await node.release(scope, claimed);
     assert.equal(await gc("--dry-run", ...now),
       [`${address} stays: it is kept for IPAMClaim "shop/vm.lan", which is there`]);
+    const words = ["--conf-dir", directory] as const, ls = await typedHere("ipam", "ls", scope, ...words);
+    assert.match(ls.stdout, new RegExp(`${address} +IPAMClaim shop/vm.lan +- +kept`));
+    assert.match((await typedHere("ipam", "free", address, ...words)).stderr, /it is kept for IPAMClaim shop\/vm\.lan/);
     await api.removeNode("c");
     assert.equal((await gc(...now)).length, 1, "the block alone");
     await api.serve("ipamclaims", false);
@@ -130,6 +133,12 @@ for (const type of ["kubernetes", ...(hasEtcd ? ["etcd" as const] : [])] as cons
       [`${address} would be freed: IPAMClaim "shop/vm.lan", which it was kept for, is gone`]);
     assert.equal((await gc()).length, 1);
     assert.equal((await survey(type)).kept, []);
+    await take(type, "b", { ...claimed, containerId: "again" });
+    await storeOf(type, "b").release(scope, { ...claimed, containerId: "again" });
+    const [{ address: kept = "" } = {}] = (await survey(type)).kept.map((one) =>
+      ({ address: formatAddress(one.address) }));
+    assert.is((await typedHere("ipam", "free", kept, "--force", ...words)).status, 0);
+    assert.equal((await survey(type)).kept, []);
     assert.is(await take(type, "a", { ...podOf("next"), claim: "shop/next.lan" }) === "", false);
   });
 
@@ -139,12 +148,23 @@ for (const type of ["kubernetes", ...(hasEtcd ? ["etcd" as const] : [])] as cons
     await api.removeNode("c");
     await api.fault({ kind: "403", match: { method: "GET", path: "/nodes" } });
     assert.equal(await gc("--dry-run", ...now), [`${address} stays: it is of node "c"`]);
+    await gc();
     await api.removeNode("a");
     assert.equal(await gc("--dry-run", ...now), [`${address} stays: it is of node "c"`]);
     const { stderr } = await typedHere("ipam", "gc", scope, "--conf-dir", directory, ...now);
     assert.match(stderr, /has no node "a", which is this one: .*expected nodeName to be the name/);
   });
 }
+
+started("stays where the cluster was never seen to have the node: another one may share the store", async () => {
+  configured("kubernetes");
+  const address = await take("kubernetes", "z", podOf("stranger"));
+  for (const _ of [1, 2])
+    assert.equal(await gc("--dry-run", ...now),
+      [`${address} stays: the cluster was never seen to have its node "z", which is no evidence`,
+        'block of z stays: the cluster was never seen to have its node "z", which is no evidence']);
+  assert.match((await gc("--gone", "z", ...now)).join(), new RegExp(`${address} freed: its node "z" is gone, as`));
+});
 
 if (hasEtcd) started("goes when somebody says that a node is gone, where no cluster tells of any", async () => {
   configured("etcd", "");

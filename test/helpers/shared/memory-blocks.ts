@@ -1,6 +1,7 @@
 /** An engine of blocks in memory: compare-and-swap, with others coming in between, lost answers and cut-off nodes. */
 import { CniError, code } from "../../../src/cni/index.ts";
 import type { BlockChange, BlockEngine, PendingRelease, ReleaseJournal, SeenBlock } from "../../../src/ipam/index.ts";
+import type { RecalledBlocks } from "../../../src/ipam/index.ts";
 import { keyOf } from "../../../src/ipam/index.ts";
 
 /** What all nodes have in common. */
@@ -34,23 +35,33 @@ export class SharedBlocks {
   }
 }
 
-export function openMemoryBlocks(shared: SharedBlocks): BlockEngine {
+/** @param recalled  as processes that go on have it */
+export function openMemoryBlocks(shared: SharedBlocks, recalled?: RecalledBlocks): BlockEngine {
   const blocksNow = async (scope: string): Promise<readonly SeenBlock[]> => {
     await shared.pause();
     return [...shared.of(scope).values()];
   };
   return {
     place: "memory",
-    readFor: async (scope, { node, keys }) => (await blocksNow(scope)).filter((block) =>
-      block.node === node || [...block.entries.values()].some((entry) =>
-        (entry.state === "active" && entry.owner.node === node) || keys.includes(keyOf(entry) ?? ""))),
+    async readFor(scope, { node, keys }) {
+      const found = (await blocksNow(scope)).filter((block) =>
+        block.node === node || [...block.entries.values()].some((entry) =>
+          (entry.state === "active" && entry.owner.node === node) || keys.includes(keyOf(entry) ?? "")));
+      recalled?.read(scope, node, found);
+      return found;
+    },
+    ...(recalled === undefined ? {} : { recall: (scope, node) => recalled.of(scope, node) }),
     readSome: async (scope, ids) => (await blocksNow(scope)).filter(({ id }) => ids.includes(id)),
     readAll: blocksNow,
     async write(scope, changes) {
-      await shared.pause();
-      const isWritten = shared.write(scope, changes);
-      shared.answered();
-      return isWritten;
+      const work = async (): Promise<readonly SeenBlock[] | undefined> => {
+        await shared.pause();
+        const isWritten = shared.write(scope, changes);
+        const now = changes.flatMap(({ after }) => shared.of(scope).get(after.id) ?? []);
+        shared.answered();
+        return isWritten ? now : undefined;
+      };
+      return recalled === undefined ? (await work()) !== undefined : await recalled.writing(scope, work);
     },
     status: async () => undefined,
   };

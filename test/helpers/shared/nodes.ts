@@ -79,3 +79,37 @@ export async function linesOf({ store }: PretendNode): Promise<readonly string[]
   const leases = await store.list(scope);
   return leases.map(({ address, owner }) => `${formatAddress(address)} ${owner.containerId}`).sort();
 }
+
+export interface Churn {
+  readonly ledger: Ledger;
+  /** Of each node. */
+  readonly steps: number;
+  readonly any: Random;
+  readonly sets: readonly RangeSet[];
+}
+
+let churns = 0;
+
+/** Pods come and go on all nodes at once; a call that the engine did not answer in time is made again later. */
+export async function churn(nodes: readonly PretendNode[], { ledger, steps, any, sets }: Churn): Promise<void> {
+  const who = (containerId: string) => ({ containerId, ifName: "eth0" }), churn = ++churns;
+  await Promise.all(nodes.map(async (node) => {
+    const pods: string[] = [];
+    for (let step = 0; step < steps; step++) {
+      if (pods.length > 0 && any.below(3) === 0) {
+        const [container = ""] = pods.splice(any.below(pods.length), 1);
+        ledger.drop(container);
+        await node.store.release(scope, who(container));
+        continue;
+      }
+      const container = `${node.name}-${churn}-${step}`;
+      try {
+        ledger.take(await allocate(node, who(container), sets), { node: node.name, container });
+        pods.push(container);
+      } catch (error) {
+        if (!(error instanceof Error) || !("code" in error) || error.code !== 11) throw error;
+        await node.store.release(scope, who(container));
+      }
+    }
+  }));
+}

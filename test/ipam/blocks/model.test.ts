@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { setImmediate } from "node:timers/promises";
+import { RecalledBlocks } from "../../../src/ipam/index.ts";
 import { realWorld } from "../../../src/os/index.ts";
 import { SharedBlocks, away, openMemoryBlocks } from "../../helpers/shared/memory-blocks.ts";
 import type { Random } from "../../helpers/random.ts";
@@ -23,7 +24,9 @@ function worldOf(any: Random) {
 /** A node whose requests fail as its luck is; `calm` once all is to be well. */
 function unluckyNode(name: string, shared: SharedBlocks, any: Random) {
   const luck = { calm: false };
-  const engine = openMemoryBlocks(shared), write = engine.write.bind(engine);
+  // Some are processes that go on, and remember what they have seen.
+  const recalled = any.once(2) ? new RecalledBlocks(() => performance.now()) : undefined;
+  const engine = openMemoryBlocks(shared, recalled), write = engine.write.bind(engine);
   const node = nodeWith(name, { ...engine, async write(of, changes) {
     if (luck.calm || !any.once(12)) return await write(of, changes);
     // Cut off before it is written, or before the answer comes.
