@@ -41,7 +41,7 @@ export function parseNetworkList(json: JsonObject, subject?: string): NetworkCon
   }
   return {
     name: list.name,
-    cniVersion: chooseVersion(list.cniVersion ?? "", list.cniVersions),
+    cniVersion: chooseVersion(list.cniVersion ?? "", list.cniVersions, subject ?? `network "${list.name}"`),
     plugins: list.plugins ?? [],
     disableCheck: isOn(list.disableCheck),
     disableGC: isOn(list.disableGC),

@@ -73,15 +73,28 @@ export function requireVersion(verb: string, configVersion: string, supported: r
  * The version of a network list: the highest of `cniVersions` and `cniVersion` that is not above 1.1.0, else
  * `cniVersion` as it stands, which then fails where it is used.
  *
+ * @param subject  names the list in messages
  * @throws CniError 6 for an entry that is no version
  */
-export function chooseVersion(cniVersion: string, cniVersions: readonly string[] | undefined): string {
+export function chooseVersion(
+  cniVersion: string, cniVersions: readonly string[] | undefined, subject = "the network list",
+): string {
   if (cniVersions === undefined) return cniVersion;
+  const wrong = cniVersions.findIndex((version) => !isVersion(version));
+  if (wrong >= 0) throw noVersion(subject, `cniVersions[${wrong}]`, cniVersions[wrong] ?? "");
+  if (!isVersion(cniVersion)) throw noVersion(subject, "cniVersion", cniVersion);
   const candidates = [...cniVersions, ...(cniVersion === "" ? [] : [cniVersion])].filter(
     (version) => compareVersions(version, newestVersion) <= 0,
   );
   const [highest] = candidates.sort((a, b) => compareVersions(b, a));
   return highest ?? cniVersion;
+}
+
+function noVersion(subject: string, key: string, text: string): CniError {
+  return new CniError(
+    code.decodingFailure,
+    `Cannot read ${subject}: ${key} is ${JSON.stringify(text.slice(0, shownChars))}, ${expectedVersion}`,
+  );
 }
 
 /** What VERSION prints: one line with its end. */
@@ -94,13 +107,20 @@ export function printAbout(about: string, supported: readonly string[]): string 
   return `${about}\nCNI protocol versions supported: ${listed(supported)}\n`;
 }
 
+const shownChars = 64, expectedVersion = "expected up to three numbers such as 1.1.0";
+const versionPattern = /^(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?$/;
+
+function isVersion(text: string): boolean {
+  return text === "" || versionPattern.test(text);
+}
+
 function parseVersion(text: string): readonly [number, number, number] {
   const version = text === "" ? impliedVersion : text;
-  const match = /^(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?$/.exec(version);
+  const match = versionPattern.exec(version);
   if (match === null) {
     throw new CniError(
       code.decodingFailure,
-      `Cannot read cniVersion ${JSON.stringify(text.slice(0, 64))}: expected up to three numbers such as 1.1.0`,
+      `Cannot read cniVersion ${JSON.stringify(text.slice(0, shownChars))}: ${expectedVersion}`,
     );
   }
   return [Number(match[1]), Number(match[2] ?? 0), Number(match[3] ?? 0)];

@@ -14,7 +14,7 @@ import {
   RTM_NEWADDR,
 } from "../../netlink/index.ts";
 import type { ValueOf } from "../../netlink/index.ts";
-import { described, familyNumber, toIp } from "./ip.ts";
+import { described, familyNumber, toIp, toPrefix } from "./ip.ts";
 import type { LinkNames } from "./link-names.ts";
 import type { Addresses, AddressOptions, LinkAddress } from "../namespace.ts";
 import type { NetlinkSocket } from "../socket.ts";
@@ -82,8 +82,7 @@ function toAddress({ header, attributes }: ValueOf<typeof addressBody>): LinkAdd
   const flags = attributes.flags ?? header.flags;
   return {
     index: header.index,
-    address,
-    prefixBits: header.prefixBits,
+    ...toPrefix(address, header.prefixBits),
     scope: header.scope,
     ...(peer === undefined ? {} : { peer }),
     ...(broadcast === undefined ? {} : { broadcast }),

@@ -1,5 +1,6 @@
-import { formatAddress } from "../../net/index.ts";
+import { bitsOf, formatAddress } from "../../net/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
+import { CodecError } from "../../netlink/index.ts";
 
 // linux/socket.h
 const AF_INET = 2;
@@ -20,6 +21,12 @@ export function toIp(family: number, bytes: Uint8Array | undefined): Address | u
 /** The address that stands for none: what is listed without one. */
 export function unspecified(family: number): Address {
   return family === AF_INET ? { family: 4, bytes: new Uint8Array(4) } : { family: 6, bytes: new Uint8Array(16) };
+}
+
+/** @throws CodecError for more bits than the address has */
+export function toPrefix(address: Address, prefixBits: number): Prefix {
+  if (prefixBits <= bitsOf(address)) return { address, prefixBits };
+  throw new CodecError("decode", "prefix length", `expected at most ${bitsOf(address)}, found ${prefixBits}`);
 }
 
 export function described({ address, prefixBits }: Prefix): string {

@@ -21,7 +21,7 @@ import {
 } from "../../netlink/index.ts";
 import type { ValueOf } from "../../netlink/index.ts";
 import { errnoNumber } from "../../os/index.ts";
-import { described, familyNumber, toIp, unspecified } from "./ip.ts";
+import { described, familyNumber, toIp, toPrefix, unspecified } from "./ip.ts";
 import type { LinkNames } from "./link-names.ts";
 import type { KernelRoute, NewRoute, Routes } from "../namespace.ts";
 import { isErrno, NetlinkError } from "../netlink-error.ts";
@@ -217,7 +217,7 @@ function toRoutes(message: RouteMessage): readonly KernelRoute[] {
   const { family } = header;
   const source = toIp(family, attributes.source);
   const route = {
-    dst: { address: toIp(family, attributes.dst) ?? unspecified(family), prefixBits: header.dstBits },
+    dst: toPrefix(toIp(family, attributes.dst) ?? unspecified(family), header.dstBits),
     ...(source === undefined ? {} : { source }),
     table: tableOf(message),
     ...(attributes.metric === undefined ? {} : { metric: attributes.metric }),

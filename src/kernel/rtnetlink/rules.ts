@@ -10,7 +10,7 @@ import {
   ruleBody,
 } from "../../netlink/index.ts";
 import type { ValueOf } from "../../netlink/index.ts";
-import { described, familyNumber, toIp, unspecified } from "./ip.ts";
+import { described, familyNumber, toIp, toPrefix, unspecified } from "./ip.ts";
 import type { NetlinkSocket } from "../socket.ts";
 
 /** A policy routing rule that leads to a table. What is absent, a packet need not have. */
@@ -130,5 +130,5 @@ function toRule({ header, attributes }: ValueOf<typeof ruleBody>): Rule {
 
 function prefixOf(family: number, bytes: Uint8Array | undefined, prefixBits: number): Prefix | undefined {
   const address = toIp(family, bytes);
-  return address === undefined ? undefined : { address, prefixBits };
+  return address === undefined ? undefined : toPrefix(address, prefixBits);
 }

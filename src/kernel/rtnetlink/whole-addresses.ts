@@ -4,6 +4,7 @@
  */
 import {
   addressBody,
+  CodecError,
   IFA_F_HOMEADDRESS,
   IFA_F_MANAGETEMPADDR,
   IFA_F_MCAUTOJOIN,
@@ -18,7 +19,7 @@ import {
 } from "../../netlink/index.ts";
 import type { Address } from "../../net/index.ts";
 import type { NetlinkSocket } from "../socket.ts";
-import { described, toIp } from "./ip.ts";
+import { described, toIp, toPrefix } from "./ip.ts";
 import type { LinkNames } from "./link-names.ts";
 import { readHex, writtenHex } from "./whole-message.ts";
 
@@ -86,10 +87,11 @@ export function wholeAddressesOf(socket: () => NetlinkSocket, names: LinkNames):
 export function factsOfAddress(whole: WholeAddress): WholeAddressFacts {
   const { header, attributes } = readHex(addressBody, whole);
   const address = toIp(header.family, attributes.local ?? attributes.address);
-  if (address === undefined) throw new TypeError(`an address of family ${header.family}, expected IPv4 or IPv6`);
+  if (address === undefined)
+    throw new CodecError("decode", "address", `expected one of IPv4 or IPv6, found family ${header.family}`);
   const { label, flags = header.flags } = attributes;
   return {
-    address, prefixBits: header.prefixBits, isPermanent: (flags & IFA_F_PERMANENT) !== 0,
+    ...toPrefix(address, header.prefixBits), isPermanent: (flags & IFA_F_PERMANENT) !== 0,
     ...(label === undefined ? {} : { label }),
   };
 }

@@ -16,7 +16,7 @@ import {
 } from "../../netlink/index.ts";
 import type { ValueOf } from "../../netlink/index.ts";
 import type { NetlinkSocket } from "../socket.ts";
-import { described, familyNumber, toIp, unspecified } from "./ip.ts";
+import { described, familyNumber, toIp, toPrefix, unspecified } from "./ip.ts";
 import type { LinkNames } from "./link-names.ts";
 import { readHex, writtenHex } from "./whole-message.ts";
 
@@ -115,12 +115,12 @@ function toWhole({ header, attributes: { cacheInfo, ...attributes } }: RouteMess
 export function factsOfRoute({ message }: WholeRoute): WholeRouteFacts {
   const route = readHex(wholeRouteBody, message), { header, attributes } = route;
   const family = header.family === familyNumber(4) ? 4 : 6;
-  const address = toIp(header.family, attributes.dst) ?? unspecified(header.family);
+  const dst = toPrefix(toIp(header.family, attributes.dst) ?? unspecified(header.family), header.dstBits);
   const source = toIp(header.family, attributes.source);
   const all = attributes.multipath?.map((hop) => ({ index: hop.index, ...hop.attributes })) ?? [attributes];
   return {
-    family, dst: { address, prefixBits: header.dstBits }, table: tableOf(route), protocol: header.protocol,
-    shown: header.dstBits === 0 ? "default" : described({ address, prefixBits: header.dstBits }),
+    family, dst, table: tableOf(route), protocol: header.protocol,
+    shown: header.dstBits === 0 ? "default" : described(dst),
     ...(source === undefined ? {} : { source }),
     hasObject: attributes.nexthopId !== undefined,
     hops: all.flatMap(({ index, gateway, via }) => {
