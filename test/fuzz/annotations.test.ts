@@ -30,7 +30,8 @@ for (const strict of [true, false]) {
   const context = { namespace: "red", strict, subject: 'annotation of pod "red/web"' };
   const refuse = (error: unknown): string | undefined =>
     wrongRefusal(error, { codes: [code.decodingFailure, code.invalidConfig], names: /annotation of pod "red\/web": / });
-  annotations(`in JSON gives networks that can be looked up, or is refused${strict ? "" : " less strictly"}`, () => fuzz({
+  annotations(`in JSON gives networks that can be looked up, or is refused${strict ? "" : " less strictly"}`, () =>
+    fuzz({
     ...jsonInputs(asked), title: `networks annotation${strict ? "" : ", not strict"}`, weight: 2,
     accept: (input) => wrongReading(input.text, parseSelections(input.text, context), strict),
     refuse(error, input) {
@@ -59,8 +60,10 @@ function wrongSelection(selection: NetworkSelection, strict: boolean): string | 
   const { name, namespace, ifName, ips, mac, portMappings = [], defaultRoute = [] } = selection;
   if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return `has the name ${JSON.stringify(name)}`;
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace)) return `has the namespace ${JSON.stringify(namespace)}`;
-  if (ifName !== undefined && interfaceNameProblem(ifName) !== undefined) return `has the interface ${JSON.stringify(ifName)}`;
-  if (ips?.length === 0 || !(ips ?? []).every((ip) => isAddress(ip.replace(/\/\d+$/, "")))) return `has ips ${String(ips)}`;
+  if (ifName !== undefined && interfaceNameProblem(ifName) !== undefined)
+    return `has the interface ${JSON.stringify(ifName)}`;
+  if (ips?.length === 0 || !(ips ?? []).every((ip) => isAddress(ip.replace(/\/\d+$/, ""))))
+    return `has ips ${String(ips)}`;
   if (!defaultRoute.every(isAddress)) return `has default-route ${String(defaultRoute)}`;
   if (mac !== undefined && !/^[0-9a-f]{2}([:.-]?[0-9a-f]{2})+$/i.test(mac)) return `has mac ${mac}`;
   const port = portMappings.find(({ hostPort, containerPort }) => ![hostPort, containerPort].every((one) =>
@@ -69,7 +72,9 @@ function wrongSelection(selection: NetworkSelection, strict: boolean): string | 
 }
 
 /** Everything that is wrong, told at once: at least what the first refusal says. */
-function wrongProblems(text: string, context: { readonly namespace: string; readonly strict: boolean }): string | undefined {
+function wrongProblems(
+  text: string, context: { readonly namespace: string; readonly strict: boolean },
+): string | undefined {
   const { problems, selections, indexes } = readSelections(text, context);
   if (problems.length === 0) return "is refused, and has no problem";
   return selections.length === indexes.length ? undefined : "gives selections of no element";
@@ -96,7 +101,8 @@ definitions("gives a configuration with a name, or is refused", () => fuzz({
     const { namespace, name, config, displayName } = parseDefinition(objectIn(text));
     if (displayName !== `${namespace}/${name}` || name === "" || namespace === "") return "has no name";
     if (config === undefined) return undefined;
-    const named = Object.entries(config).some(([key, value]) => key.toLowerCase() === "name" && value !== "" && value !== null);
+    const named = Object.entries(config).some(([key, value]) => key.toLowerCase() === "name" && value !== ""
+      && value !== null);
     return named ? undefined : "has a configuration without a name";
   },
   refuse: (error, input) => input.paths === undefined && error instanceof SyntaxError ? undefined : (
@@ -109,7 +115,8 @@ function changedDefinition({ text }: JsonInput, random: Random): JsonInput {
   const { value, paths } = changedJson(JSON.parse(text), random), object = objectIn(text), { spec } = object;
   const config = isJsonObject(spec) ? String(spec["config"]) : "";
   if (random.once(3)) return { text: JSON.stringify(value), paths };
-  const inner = random.once(2) ? changedText(config, random) : JSON.stringify(changedJson(JSON.parse(config), random).value);
+  const inner = random.once(2)
+    ? changedText(config, random) : JSON.stringify(changedJson(JSON.parse(config), random).value);
   return { text: JSON.stringify({ ...object, spec: { config: inner } }), paths: [["spec", "config"]] };
 }
 
@@ -119,7 +126,8 @@ function objectIn(text: string): JsonObject {
 }
 
 const pod = { metadata: { name: "web", namespace: "blue", uid: "u-1", resourceVersion: "5", managedFields: [{ a: 1 }],
-  annotations: { "k8s.v1.cni.cncf.io/networks": "storage", "kubernetes.io/config.source": "file" } }, spec: { a: [1] } };
+  annotations: { "k8s.v1.cni.cncf.io/networks": "storage", "kubernetes.io/config.source": "file" } },
+  spec: { a: [1] } };
 
 const objects = suite("an object of the API");
 objects("is the pod that was asked for, or refused", () => fuzz({
@@ -127,7 +135,8 @@ objects("is the pod that was asked for, or refused", () => fuzz({
   accept({ text }) {
     const { uid, annotations } = parsePod(objectIn(text), { namespace: "blue", name: "web" });
     if (typeof uid !== "string" || uid === "") return "has no uid";
-    return Object.values(annotations).every((one) => typeof one === "string") ? undefined : "has an annotation that is none";
+    return Object.values(annotations).every((one) => typeof one === "string")
+      ? undefined : "has an annotation that is none";
   },
   refuse: (error, input) => input.paths === undefined && error instanceof SyntaxError ? undefined : (
     wrongRefusal(error, { codes: [code.cluster], names: new RegExp(told({ namespace: "blue", name: "web" })) })),

@@ -5,7 +5,8 @@ import * as assert from "uvu/assert";
 import type { OpenHandles } from "../../src/call/index.ts";
 import { openHandles } from "../../src/call/index.ts";
 import {
-  CniError, code, parseArgBoolean, parseArgPairs, parseArgs, parseEnvironment, parseResult, requireCommand, splitArgPairs,
+  CniError, code, parseArgBoolean, parseArgPairs, parseArgs, parseEnvironment, parseResult, requireCommand,
+  splitArgPairs,
 } from "../../src/cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../../src/net/index.ts";
 import type { PluginConf } from "../../src/plugins/index.ts";
@@ -22,7 +23,8 @@ import { multiplexerConfs, pluginConfs, result } from "./seeds.ts";
 
 const variables = {
   CNI_COMMAND: "ADD", CNI_CONTAINERID: "pod-1", CNI_NETNS: "/run/netns/missing", CNI_IFNAME: "eth0",
-  CNI_ARGS: "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web;IP=10.1.2.3", CNI_PATH: "/opt/cni/bin:/usr/lib/cni",
+  CNI_ARGS: "IgnoreUnknown=1;K8S_POD_NAMESPACE=blue;K8S_POD_NAME=web;IP=10.1.2.3",
+  CNI_PATH: "/opt/cni/bin:/usr/lib/cni",
 };
 const verbs = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"];
 
@@ -34,7 +36,8 @@ environment("is one with well-formed names, or refused", () => fuzz({
     if (verb === "VERSION" || verb === "STATUS" || verb === "GC") return undefined;
     if (!isIdentifier(read.containerId)) return `has the container id ${JSON.stringify(read.containerId)}`;
     if (!isInterfaceName(read.ifName)) return `has the interface name ${JSON.stringify(read.ifName)}`;
-    if (read.path.length === 0 || read.path.includes("")) return read.path.length === 0 && env["CNI_PATH"]?.includes(":")
+    if (read.path.length === 0 || read.path.includes(""))
+      return read.path.length === 0 && env["CNI_PATH"]?.includes(":")
       ? undefined : `has the path ${JSON.stringify(read.path)}`;
     return verb !== "DEL" && read.netns === "" ? "has no namespace" : undefined;
   },
@@ -59,7 +62,8 @@ environment("has arguments that are pairs, or is refused", () => fuzz({
 environment.run();
 
 function textsIn(value: unknown): Readonly<Record<string, string>> {
-  const entries = Object.entries(Object(value)).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  const entries = Object.entries(Object(value)).filter((entry): entry is [string, string] =>
+    typeof entry[1] === "string");
   return Object.fromEntries(entries.map(([key, text]) => [key, text.replace(/\0.*$/s, "")]));
 }
 
@@ -124,7 +128,8 @@ calls.before(() => {
 calls("is answered with a result or an error of a code, and the call after it as well", () => fuzz<WholeCall>({
   title: "whole call", weight: 0.5,
   seeds: [
-    ...pluginConfs().flatMap((conf) => ["STATUS", "VERSION", "DEL"].map((verb) => call(String(conf["type"]), verb, conf))),
+    ...pluginConfs().flatMap((conf) =>
+      ["STATUS", "VERSION", "DEL"].map((verb) => call(String(conf["type"]), verb, conf))),
     ...multiplexerConfs().slice(0, 3).map((conf) => call("polynic", "VERSION", conf)),
   ].filter(({ name, env }) => env["CNI_COMMAND"] === "VERSION" && (builtIn.has(name) || name === "polynic")),
   change: changedCall,
@@ -147,7 +152,8 @@ function call(name: string, verb: string, conf: object): WholeCall {
 }
 
 function changedCall({ name, env, stdin }: WholeCall, random: Random): WholeCall {
-  const verb = { ...env, CNI_COMMAND: random.pick(["ADD", "DEL", "DEL", "CHECK", "GC", "STATUS", "STATUS", "VERSION"]) };
+  const verb = { ...env,
+    CNI_COMMAND: random.pick(["ADD", "DEL", "DEL", "CHECK", "GC", "STATUS", "STATUS", "VERSION"]) };
   const changedEnv = random.once(4) ? textsIn(changedJson(verb, random).value) : verb;
   const conf = random.once(4) ? { ...JSON.parse(stdin), prevResult: result } : JSON.parse(stdin);
   const text = random.once(8) ? changedText(stdin, random) : JSON.stringify(changedJson(conf, random, [conf]).value);
@@ -155,7 +161,8 @@ function changedCall({ name, env, stdin }: WholeCall, random: Random): WholeCall
 }
 
 function wrongAnswer(verb: string, json: unknown): string | undefined {
-  if (verb === "VERSION") return isJsonObject(json) && Array.isArray(json["supportedVersions"]) ? undefined : "no versions";
+  if (verb === "VERSION")
+    return isJsonObject(json) && Array.isArray(json["supportedVersions"]) ? undefined : "no versions";
   if (verb !== "ADD") return json === undefined ? undefined : `says something: ${JSON.stringify(json).slice(0, 80)}`;
   parseResult(json, "");
   return undefined;

@@ -57,18 +57,21 @@ networks("is a list of plugins with types, or refused", () => fuzz({
     if (untyped !== undefined) return `has a plugin of type ${JSON.stringify(untyped["type"])}`;
     return plugins.map((plugin, index) => {
       const { plugins: written = [] } = objectOf(input), before: unknown = Array.isArray(written) ? written[index] : {};
-      return dropped(Object.fromEntries(Object.entries(Object(before)).filter(([key]) => !/^type$/i.test(key))), plugin);
+      return dropped(Object.fromEntries(Object.entries(Object(before)).filter(([key]) => !/^type$/i.test(key))),
+        plugin);
     }).find((problem) => problem !== undefined);
   },
   refuse: (error, input) => input.paths === undefined && error instanceof SyntaxError ? undefined : (
-    wrongRefusalOfKey(error, input, { codes: [code.decodingFailure, code.invalidConfig], names: /x\.conflist|cniVersion/ })),
+    wrongRefusalOfKey(error, input,
+      { codes: [code.decodingFailure, code.invalidConfig], names: /x\.conflist|cniVersion/ })),
 }));
 networks("is a plugin with a name, or refused", () => fuzz({
   ...jsonInputs(pluginConfs()), title: "single plugin",
   accept(input) {
     const { name, plugins: [plugin] } = parseSinglePlugin(objectOf(input), "x.conf");
     parseNetworkPlugin(objectOf(input), "x.conf");
-    return typeof name === "string" && name !== "" && typeof plugin?.type === "string" ? undefined : "has no name or type";
+    return typeof name === "string" && name !== "" && typeof plugin?.type === "string"
+      ? undefined : "has no name or type";
   },
   refuse: (error, input) => input.paths === undefined && error instanceof SyntaxError ? undefined : (
     wrongRefusalOfKey(error, input, { codes: [code.invalidConfig], names: /x\.conf/ })),
@@ -83,14 +86,18 @@ networks("is a delegate that no multiplexer is in, or refused", () => fuzz({
     return isJsonObject(JSON.parse(confText)) ? undefined : "keeps a text that is no configuration";
   },
   refuse: (error, input) => input.paths === undefined && error instanceof SyntaxError ? undefined : (
-    wrongRefusal(error, { codes: [code.decodingFailure, code.invalidConfig], names: /delegates\[0\]|name|cniVersion/ })),
+    wrongRefusal(error,
+      { codes: [code.decodingFailure, code.invalidConfig], names: /delegates\[0\]|name|cniVersion/ })),
 }));
 for (const verb of ["ADD", "DEL"]) networks(`is the multiplexer's own for ${verb}, or refused`, () => fuzz({
   ...jsonInputs(multiplexerConfs()), title: `multiplexer's configuration, ${verb}`,
   accept(input) {
-    const raw = objectOf(input), { cniVersion, delegates, log, cluster } = parseMuxConf(raw, { invokedAs: "polynic", verb });
-    if (typeof cniVersion !== "string" || !delegates.every((one) => isJsonObject(one))) return "has no version or delegates";
-    const isText = [log.file, log.level, cluster.kubeconfig, cluster.multusNamespace].every((one) => typeof one === "string");
+    const raw = objectOf(input),
+      { cniVersion, delegates, log, cluster } = parseMuxConf(raw, { invokedAs: "polynic", verb });
+    if (typeof cniVersion !== "string" || !delegates.every((one) => isJsonObject(one)))
+      return "has no version or delegates";
+    const isText = [log.file, log.level, cluster.kubeconfig, cluster.multusNamespace].every((one) =>
+      typeof one === "string");
     if (!isText) return "has a text that is none";
     const canonical = Object.keys(raw).every((key) => key === "type" || !/[A-Z]{3}/.test(key));
     // What counts is the last spelling of a key, which the schema does not know: as it is written here it must fit.

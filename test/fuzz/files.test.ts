@@ -38,7 +38,8 @@ const written = (name: string, content: string | Uint8Array): string => {
   writeFileSync(path, content);
   return path;
 };
-const bytes = (...texts: readonly string[]): readonly Uint8Array[] => texts.map((text) => new TextEncoder().encode(text));
+const bytes = (...texts: readonly string[]): readonly Uint8Array[] =>
+  texts.map((text) => new TextEncoder().encode(text));
 const areAddresses = (list: readonly Address[]): boolean => (
   list.every((one) => formatAddress(parseAddress(formatAddress(one))) === formatAddress(one)));
 
@@ -55,8 +56,10 @@ leases("hold an owner whatever is in them", () => fuzz({
     const { containerId, ifName } = lease.owner;
     // One that is cut short keeps its address taken, for somebody.
     if (typeof containerId !== "string" || typeof ifName !== "string") return "has no owner";
-    if (ifName !== "" && !new TextDecoder().decode(content).includes("\r\n")) return "has an interface of its own making";
-    return containerId.length > 5 && /^pod-1\r\neth0$/.test(new TextDecoder().decode(content)) ? "has another owner" : undefined;
+    if (ifName !== "" && !new TextDecoder().decode(content).includes("\r\n"))
+      return "has an interface of its own making";
+    return containerId.length > 5 && /^pod-1\r\neth0$/.test(new TextDecoder().decode(content))
+      ? "has another owner" : undefined;
   },
   refuse: refusesNothing,
 }).catch(onlyAccepted));
@@ -75,7 +78,8 @@ leases("hold addresses that are held, line by line", () => fuzz({
   accept(text) {
     const found = readHolds(written("holds", text), 0);
     if (found.length === 0) throw new RangeError("none");
-    const wrong = found.find((one) => !areAddresses([one.address]) || !(one.untilMs > 0) || typeof one.ownerKey !== "string");
+    const wrong = found.find((one) => !areAddresses([one.address]) || !(one.untilMs > 0)
+      || typeof one.ownerKey !== "string");
     return wrong === undefined ? undefined : `holds ${JSON.stringify(wrong)}`;
   },
   refuse: (error) => error instanceof RangeError ? undefined : refusesNothing(error),
@@ -153,7 +157,8 @@ kept("as a scratch file gives networks to delete, or is refused and can be set a
   refuse(error) {
     // It is of another attachment.
     if (error instanceof RangeError) return undefined;
-    const wrong = wrongRefusal(error, { codes: [code.decodingFailure, code.invalidConfig], names: /scratch file|name/ });
+    const wrong = wrongRefusal(error,
+      { codes: [code.decodingFailure, code.invalidConfig], names: /scratch file|name/ });
     if (wrong !== undefined || !/Cannot read the scratch file \//.test(String(error))) return wrong;
     return setDamagedAside(directory, key) === undefined ? "is refused and cannot be set aside" : undefined;
   },
@@ -172,7 +177,8 @@ kept("as a cached result is an attachment, or refused", () => {
       const all = [...listResults(directory), ...listResults(directory, "pod-1")], one = loadResult(directory, name);
       if (one === undefined) return "is nothing";
       const wrong = [...all, one].find(({ networkName, containerId, ifName, netns, confText, cniArgs }) => (
-        !isIdentifier(networkName) || !isIdentifier(containerId) || !isInterfaceName(ifName) || typeof netns !== "string"
+        !isIdentifier(networkName) || !isIdentifier(containerId) || !isInterfaceName(ifName)
+          || typeof netns !== "string"
           || typeof confText !== "string" || !cniArgs.flat().every((word) => typeof word === "string")));
       return wrong === undefined ? undefined : `gives ${JSON.stringify(wrong)}`;
     },
@@ -217,7 +223,8 @@ others("is what installing has changed, or refused", () => fuzz({
     const names = [...state.made.map(({ name }) => name), ...state.moved.flatMap(({ from, to }) => [from, to])];
     const outside = names.find((name) => name.startsWith("/") || name.split("/").includes("..") || name === "");
     if (outside !== undefined) return `names ${JSON.stringify(outside)}, which is elsewhere`;
-    const missing = ["conf", "bin", "primary", "units"].find((area) => typeof Reflect.get(state.directories, area) !== "string");
+    const missing = ["conf", "bin", "primary", "units"].find((area) =>
+      typeof Reflect.get(state.directories, area) !== "string");
     return missing === undefined ? undefined : `has no directory ${missing}`;
   },
   refuse: (error) => error instanceof CommandError && /^Cannot read \S+install\.json: /.test(error.message)

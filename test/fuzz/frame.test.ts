@@ -48,7 +48,8 @@ frame("has nothing against a parser that refuses what it cannot take", async () 
   assert.ok(acceptedCount > 200 && refusedCount > 200, `${acceptedCount} accepted, ${refusedCount} refused`);
 });
 for (const [title, subject, finding] of [
-  ["an error that is none of ours", planted((json) => void json.ipam.ranges[0][0].subnet.length), /bug of ours: TypeError/],
+  ["an error that is none of ours", planted((json) => void json.ipam.ranges[0][0].subnet.length),
+    /bug of ours: TypeError/],
   ["a refusal with another code", planted((json) => {
     if (json?.mtu !== 1500) throw new CniError(code.cluster, "Cannot read stdin: mtu");
   }), /is refused with code 120/],
@@ -92,13 +93,15 @@ const mutation = suite("changes of inputs");
 mutation("are the same for the same seed, and seldom none", () => {
   const texts = (seed: number): readonly string[] => {
     const own = random(seed);
-    return Array.from({ length: 300 }, () => JSON.stringify([changedJson(value, own).value, changedText("10.0.0.0/8", own),
+    return Array.from({ length: 300 }, () =>
+      JSON.stringify([changedJson(value, own).value, changedText("10.0.0.0/8", own),
       [...changedBytes(Uint8Array.of(1, 2, 3), own)]]));
   };
   assert.equal(texts(7), texts(7));
   assert.not.equal(texts(7), texts(8));
   assert.ok(new Set(texts(7)).size > 290);
-  assert.is(JSON.stringify(value), '{"name":"lan","ipam":{"type":"x","ranges":[[{"subnet":"10.0.0.0/8"}]]},"mtu":1500}');
+  assert.is(JSON.stringify(value),
+    '{"name":"lan","ipam":{"type":"x","ranges":[[{"subnet":"10.0.0.0/8"}]]},"mtu":1500}');
 });
 mutation("of JSON reach every node, and tell which", () => {
   const own = random(9), reached = new Set<string>();

@@ -174,7 +174,8 @@ export function wrongRefusal(error: unknown, { codes, names }: Refusals): string
   const { code: number, message, details = "" } = toCniError(error);
   const told = `${number} ${JSON.stringify(message.slice(0, 300))}`;
   if (number === code.internal) return `ends as a bug of ours: ${error instanceof Error ? error.stack : String(error)}`;
-  if (codes !== undefined && !codes.includes(number)) return `is refused with code ${told}, expected ${codes.join(", ")}`;
+  if (codes !== undefined && !codes.includes(number))
+    return `is refused with code ${told}, expected ${codes.join(", ")}`;
   return names.test(message) || names.test(details) ? undefined : `is refused without a name of it: ${told}`;
 }
 

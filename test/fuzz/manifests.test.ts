@@ -33,7 +33,8 @@ async function lint(name: string, text: string): Promise<Linted> {
   const lineCount = text.split("\n").length + 1;
   for (const finding of findings) {
     const line = findingLine(finding);
-    const isPlaced = finding.line >= 1 && finding.line <= lineCount && finding.column >= 1 && Number.isInteger(finding.column);
+    const isPlaced = finding.line >= 1 && finding.line <= lineCount && finding.column >= 1
+      && Number.isInteger(finding.column);
     if (!isPlaced || /[\n\0]/.test(line) || finding.message === "")
       throw new RangeError(`a finding without a place or words: ${JSON.stringify(line)}`);
   }
@@ -62,8 +63,12 @@ const refuse = (error: unknown): string | undefined => (
 const definitionOf = (config: unknown): object => ({ apiVersion: "k8s.cni.cncf.io/v1",
   kind: "NetworkAttachmentDefinition", metadata: { name: "lan", namespace: "blue" },
   spec: { config: JSON.stringify(config) } });
-const podOf = (networks: unknown): object => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "blue",
-  annotations: { "k8s.v1.cni.cncf.io/networks": typeof networks === "string" ? networks : JSON.stringify(networks) } } });
+const podOf = (networks: unknown): object => ({ apiVersion: "v1", kind: "Pod", metadata: {
+  name: "web", namespace: "blue",
+  annotations: {
+    "k8s.v1.cni.cncf.io/networks": typeof networks === "string" ? networks : JSON.stringify(networks),
+  },
+} });
 /** Neither inside of itself, nor what stands behind another plugin alone. */
 const isAlone = (conf: object): boolean => !/"(polynic|multus)"/.test(JSON.stringify(conf))
   && !/^\{"type":"(portmap|firewall|tuning|bandwidth|sbr|vrf)"/.test(JSON.stringify(conf));
@@ -128,7 +133,8 @@ manifests("is YAML whose values can be printed, or has errors with places", () =
   title: "YAML",
   async accept(text) {
     const documents = await parseYamlDocuments(text), errors = documents.flatMap((one) => one.errors);
-    if (errors.some(({ line, column, message }) => !(line >= 1) || !(column >= 1) || message === "")) return "has an error nowhere";
+    if (errors.some(({ line, column, message }) => !(line >= 1) || !(column >= 1) || message === ""))
+      return "has an error nowhere";
     if (errors.length > 0) throw new Found();
     for (const { value } of documents) JSON.stringify(value);
     return undefined;

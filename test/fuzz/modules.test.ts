@@ -76,7 +76,8 @@ const kinds: readonly Answers[] = [
     },
   },
   {
-    title: "merged result", seeds: [{ result }, { result: { ...result, ips: [...result.ips, { address: "10.9.9.2/24" }] } },
+    title: "merged result",
+      seeds: [{ result }, { result: { ...result, ips: [...result.ips, { address: "10.9.9.2/24" }] } },
       { result: { ips: [] } }],
     wrong(text) {
       const merged = checkMerge("sticky", readAnswer("sticky", text), inputs);
@@ -96,9 +97,11 @@ const kinds: readonly Answers[] = [
     },
   },
 ];
-for (const { title, seeds, wrong } of kinds) answers(`is a decision within what was offered, or refused: ${title}`, () =>
-  fuzz<JsonInput>({ ...jsonInputs(seeds), title: `${title} of a module`, accept: ({ text }) => wrong(text),
-    refuse: refusedByShape }));
+for (const { title, seeds, wrong } of kinds) {
+  answers(`is a decision within what was offered, or refused: ${title}`, () => fuzz<JsonInput>({
+    ...jsonInputs(seeds), title: `${title} of a module`, accept: ({ text }) => wrong(text), refuse: refusedByShape,
+  }));
+}
 answers.run();
 
 const metadata = { abi: 1, kind: "ipam", name: "sticky", version: "1.0.0", description: "Keeps addresses",
@@ -113,10 +116,13 @@ modules("says of itself what is known, or is refused", () => fuzz({
     const { abi, kind, name, version, ops, budget = {} } = parseMetadata(new TextEncoder().encode(text));
     if (abi !== 1 || !["ipam", "merge", "policy"].includes(kind)) return "is of no kind";
     if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name) || /\s/.test(version)) return `is called ${name} ${version}`;
-    if (!ops.every((op) => ["allocate", "release", "check", "merge", "review"].includes(op))) return `has ops ${ops.join()}`;
-    return Object.values(budget).every((limit) => Number.isSafeInteger(limit) && Number(limit) > 0) ? undefined : "has a budget";
+    if (!ops.every((op) => ["allocate", "release", "check", "merge", "review"].includes(op)))
+      return `has ops ${ops.join()}`;
+    return Object.values(budget).every((limit) => Number.isSafeInteger(limit) && Number(limit) > 0)
+      ? undefined : "has a budget";
   },
-  refuse: (error) => error instanceof MetadataError && /^\w*.*metadata/.test(error.message) && error.message.length < 2000
+  refuse: (error) => error instanceof MetadataError && /^\w*.*metadata/.test(error.message)
+    && error.message.length < 2000
     ? undefined : `is refused with ${String(error)}`,
 }));
 modules("is code that was looked over and can be metered, or refused", () => fuzz({

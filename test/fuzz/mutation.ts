@@ -16,7 +16,8 @@ export interface ChangedJson {
 /** What has been somebody's mistake once: of a type, a size or a spelling that nobody expects there. */
 const strangers: readonly unknown[] = [
   null, true, false, 0, -0, 1, -1, 1.5, 1e300, -(2 ** 31), 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53, 65535, 65536, 4095,
-  "", " ", "0", "1", "-1", "true", "null", "../x", "/", "a/b", "a\0b", "a\nb", "\u00e4", "\u{1f600}", "\ud800", "\u202e",
+  "", " ", "0", "1", "-1", "true", "null", "../x", "/", "a/b", "a\0b", "a\nb", "\u00e4", "\u{1f600}", "\ud800",
+  "\u202e",
   "x".repeat(16), "9".repeat(300), "x".repeat(2000), "__proto__", "constructor", "%s", "a;b=c", "$(id)", "10.0.0.1",
   "10.0.0.0/8", "10.0.0.5/33", "::", "::/0", "fd00::1/64", "::ffff:10.0.0.1", "02:00:00:00:00:01", "1.1.0", "7.0.0",
   [], [[]], [null], {}, { a: 1 }, [{}], Array.from({ length: 70 }, () => "x"),

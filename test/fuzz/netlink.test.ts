@@ -41,7 +41,8 @@ interface Question {
 const v0 = 10, v1 = 11;
 
 const isNumber = (value: unknown): boolean => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-const isIp = (value: any): boolean => value.bytes.length === (value.family === 4 ? 4 : 16) && formatAddress(value) !== "";
+const isIp = (value: any): boolean => value.bytes.length === (value.family === 4 ? 4 : 16)
+  && formatAddress(value) !== "";
 const isPrefix = ({ address, prefixBits }: any): boolean => isIp(address) && isNumber(prefixBits)
   && prefixBits <= 8 * address.bytes.length;
 
@@ -82,7 +83,8 @@ const questions: readonly Question[] = [
     ask: ({ nftables }) => [nftables.exists({ family: "ip", table: "t", chain: "c" })],
     wrong: (found) => typeof found !== "boolean" },
   { title: "connections", protocol: NETLINK_NETFILTER, headerBytes: 4,
-    ask: ({ conntrack }) => [conntrack.deleteByOriginalPorts({ family: 4, protocol: 17, destinationPorts: new Set([53]) })],
+    ask: ({ conntrack }) =>
+      [conntrack.deleteByOriginalPorts({ family: 4, protocol: 17, destinationPorts: new Set([53]) })],
     wrong: (count) => !isNumber(count) },
 ];
 
@@ -168,7 +170,8 @@ for (const question of questions) {
         const wrong = Array.isArray(found) ? found.find((entry) => question.wrong(entry)) : found;
         return wrong === undefined ? undefined : `gives ${String(wrong)}`;
       },
-      refuse: (error) => wrongRefusal(error, { codes: [code.kernel], names: /Cannot (?:list|get|find|read|decode|delete)/ })
+      refuse: (error) =>
+        wrongRefusal(error, { codes: [code.kernel], names: /Cannot (?:list|get|find|read|decode|delete)/ })
         ?? (toCniError(error).message.length < 500 ? undefined : "says too much"),
     });
   });

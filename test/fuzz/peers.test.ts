@@ -54,7 +54,8 @@ dhcp("is in a datagram that is whole, or is none", () => fuzz({
   accept(bytes) {
     const found = decodeDatagram(bytes);
     if (found === undefined) throw new DhcpError("none");
-    return found.payload.length <= bytes.length - 28 && found.sourcePort <= 65535 ? undefined : "has more than there is";
+    return found.payload.length <= bytes.length - 28 && found.sourcePort <= 65535
+      ? undefined : "has more than there is";
   },
   refuse,
 }));
@@ -71,7 +72,8 @@ rpc("to the daemon is a call whose parts are texts, or refused", () => {
     accept(bytes) {
       const { calls } = rpcServer().push(bytes);
       if (calls.length === 0) throw new DhcpError("none");
-      const wrong = calls.find(({ method, seq, request: asked }) => typeof method !== "string" || typeof seq !== "number"
+      const wrong = calls.find(({ method, seq, request: asked }) => typeof method !== "string"
+        || typeof seq !== "number"
         || Object.values(asked).some((one) => typeof one !== "string"));
       return wrong === undefined ? undefined : `gives ${JSON.stringify(wrong)}`;
     },
@@ -93,7 +95,8 @@ rpc("from the daemon is a result or an error, or refused", () => {
       if (answer === undefined) throw new DhcpError("none");
       if (typeof answer.error !== "string") return "has an error that is no text";
       const { ips = [], routes = [] } = answer.result ?? {};
-      return [...ips.map(({ address }) => address), ...routes.map(({ dst }) => dst)].every((one) => /^[\da-f.:]+\/\d+$/.test(one))
+      return [...ips.map(({ address }) => address), ...routes.map(({ dst }) => dst)].every((one) =>
+        /^[\da-f.:]+\/\d+$/.test(one))
         ? undefined : `gives ${JSON.stringify(answer.result)}`;
     },
     refuse,
@@ -109,7 +112,8 @@ shim("is whole, or refused", () => fuzz({
   ...byteInputs([Uint8Array.from(Buffer.concat([head, env, stdin]))]), title: "call of the shim",
   accept(bytes) {
     const reader = new CallReader(), half = bytes.length >> 1;
-    const call = [bytes.subarray(0, half), bytes.subarray(half)].map((part) => reader.add(Buffer.from(part))).find(Boolean);
+    const call = [bytes.subarray(0, half), bytes.subarray(half)].map((part) =>
+      reader.add(Buffer.from(part))).find(Boolean);
     if (call === undefined) throw new MessageError("none");
     const texts = [call.name, call.programVersion, call.stdin, ...Object.values(call.env)];
     return texts.every((one) => typeof one === "string") ? undefined : "has a part that is no text";

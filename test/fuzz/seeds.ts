@@ -33,7 +33,8 @@ export function pluginConfs(lists: readonly JsonObject[] = networkLists()): read
 export function multiplexerConfs(): readonly JsonObject[] {
   const rich = {
     type: "polynic", clusterNetwork: "10-bridge", defaultNetworks: ["blue"], kubeconfig: "/etc/kubeconfig",
-    confDir: "/etc/cni/net.d", binDir: "/opt/cni/bin", logLevel: "debug", logToStderr: false, logFile: "/var/log/polynic",
+    confDir: "/etc/cni/net.d", binDir: "/opt/cni/bin", logLevel: "debug", logToStderr: false,
+    logFile: "/var/log/polynic",
     logOptions: { maxAge: 5, maxSize: 100, maxBackups: 5, compress: true }, namespaceIsolation: true,
     globalNamespaces: "default,kube-system", systemNamespaces: ["kube-system"], multusNamespace: "kube-system",
     readinessindicatorfile: "/run/ready", retryDeleteOnError: true, interfaceNames: { blue: "lan0" },

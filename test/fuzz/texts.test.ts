@@ -19,7 +19,8 @@ import { parseRule, ruleText } from "../../src/plugins/packet-rules/iptables-rul
 import { fuzz, jsonInputs, textInputs, wrongRefusal } from "./frame.ts";
 
 const refuseAddress = (error: unknown): string | undefined => (
-  error instanceof AddressError && error.message.includes("Cannot read") ? undefined : `is refused with ${String(error)}`);
+  error instanceof AddressError && error.message.includes("Cannot read")
+    ? undefined : `is refused with ${String(error)}`);
 
 const addresses = suite("an address");
 addresses("is what Node takes for one, or refused", () => fuzz({
@@ -30,10 +31,12 @@ addresses("is what Node takes for one, or refused", () => fuzz({
     if (isIP(text) === 0 || text.includes("%")) return "is none for Node";
     return formatAddress(parseAddress(written)) === written && isIP(written) > 0 ? undefined : `is written ${written}`;
   },
-  refuse: (error, text) => refuseAddress(error) ?? (isIP(text) > 0 && !text.includes("%") ? "is one for Node" : undefined),
+  refuse: (error, text) => refuseAddress(error)
+    ?? (isIP(text) > 0 && !text.includes("%") ? "is one for Node" : undefined),
 }));
 addresses("with a length is a prefix, or refused", () => fuzz({
-  ...textInputs(["10.1.2.3/24", "0.0.0.0/0", "fd00::1/64", "::/0", "::ffff:10.1.2.3/120", "10.0.0.1/032"]), title: "prefix",
+  ...textInputs(["10.1.2.3/24", "0.0.0.0/0", "fd00::1/64", "::/0", "::ffff:10.1.2.3/120", "10.0.0.1/032"]),
+    title: "prefix",
   weight: 2,
   accept(text) {
     const prefix = parsePrefix(text), written = formatPrefix(prefix), bits = prefix.prefixBits;
@@ -95,7 +98,8 @@ files("is flannel's subnet.env, or refused", () => fuzz({
   refuse: (error) => wrongRefusal(error, { codes: [code.decodingFailure], names: /subnet\.env: .*FLANNEL_/ }),
 }));
 files("is a resolv.conf of words", () => fuzz({
-  ...textInputs(["nameserver 10.0.0.1\nsearch a.example b.example\ndomain c\noptions ndots:2\n# x\n"]), title: "resolv.conf",
+  ...textInputs(["nameserver 10.0.0.1\nsearch a.example b.example\ndomain c\noptions ndots:2\n# x\n"]),
+    title: "resolv.conf",
   accept(text) {
     const { nameservers = [], search = [], options = [], domain = "x" } = parseResolvConf(text);
     if (nameservers.length === 0) throw new RangeError("none");
@@ -105,7 +109,8 @@ files("is a resolv.conf of words", () => fuzz({
   refuse: (error) => error instanceof RangeError ? undefined : String(error),
 }));
 files("is a runtime's TOML, of which texts are read", () => fuzz({
-  ...textInputs(['[plugins."io.containerd.grpc.v1.cri".cni]\n  bin_dir = "/opt/cni/bin" # x\n  conf_dir = \'/etc/cni\'\n',
+  ...textInputs([
+    '[plugins."io.containerd.grpc.v1.cri".cni]\n  bin_dir = "/opt/cni/bin" # x\n  conf_dir = \'/etc/cni\'\n',
     '[crio.network]\nplugin_dirs = [\n  "/a",\n  "/b",\n]\nversion = 2\n']),
   title: "TOML",
   accept(text) {

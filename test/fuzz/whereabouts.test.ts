@@ -41,7 +41,8 @@ confs("has pools that lie in their prefixes, without what is excluded, or is ref
         const isInside = contains(subnet, first) && contains(subnet, last) && compareAddresses(first, last) <= 0;
         if (!isInside) return `has ${formatAddress(first)}-${formatAddress(last)} of ${formatPrefix(subnet)}`;
         const edges = [formatAddress(subnet.address), formatAddress(lastOf(subnet))];
-        if (edges.includes(formatAddress(first)) || edges.includes(formatAddress(last))) return "gives an edge of its prefix";
+        if (edges.includes(formatAddress(first)) || edges.includes(formatAddress(last)))
+          return "gives an edge of its prefix";
         if (excluded.includes(formatAddress(first))) return `gives the excluded ${formatAddress(first)}`;
       }
     }
@@ -83,7 +84,8 @@ objects("that is a reservation has an owner, or is damaged", () => fuzz({
   title: "OverlappingRangeIPReservation",
   accept(input) {
     const { name, podRef, containerId, ifName, claim } = parseReservation(objectOf(input));
-    if (![podRef, containerId, ifName, claim].every((one) => typeof one === "string")) return "has an owner that is no text";
+    if (![podRef, containerId, ifName, claim].every((one) => typeof one === "string"))
+      return "has an owner that is no text";
     for (const prefix of ["", "lan"]) {
       const address = addressOfReservation(name, prefix);
       if (address !== undefined && addressOfReservation(reservationName(prefix, address), prefix) === undefined)
@@ -100,7 +102,8 @@ objects("that has slices gives those that can be read", () => fuzz({
   accept(input) {
     const slices = slicesIn(objectOf(input));
     if (slices.length === 0) throw new DamagedObject("IPPool: none");
-    return slices.every(({ node, slice, range }) => node !== "" && formatPrefix(slice) !== "" && formatPrefix(range) !== "")
+    return slices.every(({ node, slice, range }) => node !== "" && formatPrefix(slice) !== ""
+      && formatPrefix(range) !== "")
       ? undefined : "has a slice of nobody";
   },
   refuse,
