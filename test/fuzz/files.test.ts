@@ -223,7 +223,7 @@ others("is what installing has changed, or refused", () => fuzz({
     const names = [...state.made.map(({ name }) => name), ...state.moved.flatMap(({ from, to }) => [from, to])];
     const outside = names.find((name) => name.startsWith("/") || name.split("/").includes("..") || name === "");
     if (outside !== undefined) return `names ${JSON.stringify(outside)}, which is elsewhere`;
-    const missing = ["conf", "bin", "primary", "units"].find((area) =>
+    const missing = ["conf", "bin", "primary"].find((area) =>
       typeof Reflect.get(state.directories, area) !== "string");
     return missing === undefined ? undefined : `has no directory ${missing}`;
   },

@@ -68,14 +68,17 @@ export function readState(path: string, files: NodeFiles): InstallState | undefi
   };
   if (version !== formatVersion)
     return refuse(`its version is ${JSON.stringify(version)}, this polynic writes ${formatVersion}`);
-  if (!isJsonObject(directories) || !Object.values(directories).every((directory) => typeof directory === "string"))
-    return refuse("directories is no object of paths");
+  if (!isJsonObject(directories) || !requiredAreas.every((area) => typeof directories[area] === "string"))
+    return refuse(`directories does not say where ${requiredAreas.join(", ")} are`);
   if (!isList(made, ["area", "name"]) || !isList(moved, ["area", "from", "to", "why"]))
     return refuse("made or moved has an entry that is not understood");
   if (told !== undefined && typeof told !== "string") return refuse("told is no text");
   // Every key that the types have has been seen to hold text, in a file of our own version.
   return { directories, made, moved, told } as unknown as InstallState;
 }
+
+/** Of those that came later an old record does not speak. */
+const requiredAreas: readonly Area[] = ["conf", "bin", "primary"];
 
 function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
   try {
