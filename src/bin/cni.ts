@@ -28,11 +28,18 @@ const daemonWords = dhcpDaemonWords();
 
 if (daemonWords !== undefined) runForPerson(daemonWords);
 else if ((process.env["CNI_COMMAND"] ?? "") === "") answerPerson();
-else void answerRuntime().then(({ status, stdout }) => end(status, stdout));
+else void answerRuntime();
 
-async function answerRuntime(): ReturnType<typeof serve> {
-  const call = { name, env: process.env, get stdin() { return readStdin(); } };
-  return await serve(call, { tell: writeError, unanswered: unanswered() });
+/** An ADD whose answer nobody takes has failed, and what fails leaves nothing: it is deleted again. */
+async function answerRuntime(): Promise<never> {
+  let text: string | undefined;
+  const call = { name, env: process.env, get stdin() { return (text ??= readStdin()); } };
+  const options = { tell: writeError, unanswered: unanswered() };
+  const { status, stdout } = await serve(call, options);
+  if (stdout === "" || writeAnswer(stdout)) exitProcess(status);
+  if (status === 0 && process.env["CNI_COMMAND"] === "ADD")
+    await serve({ name, env: { ...process.env, CNI_COMMAND: "DEL" }, stdin: call.stdin }, options);
+  exitProcess(1);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Why a command that a person typed ends: what leaves it as an error, in words, and the exit status. */
-import { CniError, messageOf } from "../cni/index.ts";
-import { AddressError } from "../net/index.ts";
+import { toCniError } from "../call/index.ts";
+import { CniError, code as cniCode, messageOf } from "../cni/index.ts";
 
 /** What was typed cannot be understood: exit status 2. */
 export class UsageError extends Error {
@@ -22,11 +22,10 @@ export function requireRoot(act: string): void {
   throw new CommandError(`Cannot ${act}: that is for root, expected to be run with sudo or as root`);
 }
 
-const forPeople = [UsageError, CommandError, AddressError, CniError] as const;
-
-/** Whether an error is one a person can act upon; anything else is our own bug. */
+/** Whether an error is one a person can act upon; anything else is our own bug, as it is where a runtime asks. */
 export function isForPeople(error: unknown): boolean {
-  return forPeople.some((kind) => error instanceof kind) || isSystemError(error);
+  return error instanceof UsageError || error instanceof CommandError || error instanceof CniError
+    || toCniError(error).code !== cniCode.internal;
 }
 
 /** What a person can act upon is told in a line; of our own bugs the stack is wanted. */

@@ -136,7 +136,8 @@ export function openIptables(options: IptablesOptions): Iptables {
       const [, chain, target] =
         /Chain '([^']+)' does not exist|Couldn't load target [`']([^']+)'/.exec(ended.stderr) ?? [];
       const absent = chain ?? target;
-      const rule = absent === undefined ? rules[lineOf(ended) - 1] : rules.find((one) => one.endsWith(` -j ${absent}`));
+      const rule = absent === undefined ? rules[lineOf(ended) - 1]
+        : rules.find((one) => one.endsWith(` -j ${absent}`) || one.startsWith(`${absent} `));
       if ((ended.status === 1 || absent !== undefined) && rule !== undefined) return rule;
       throw refusal(ended, `check table "${table}"`, lines);
     },

@@ -7,7 +7,7 @@ import { multiplexerOf } from "./attachment/cached.ts";
 import type { FailedDetachment } from "./attachment/detach.ts";
 import { detachNetworks, keepForLater } from "./attachment/detach.ts";
 import type { KnownNetwork } from "./attachment/known.ts";
-import { knownAttachment, knownOrPlanned } from "./attachment/known.ts";
+import { interfacesOfOthers, knownAttachment, knownOrPlanned } from "./attachment/known.ts";
 import { withPods } from "./cluster.ts";
 import type { MuxCommand } from "./command.ts";
 import { withHandles } from "./command.ts";
@@ -53,7 +53,10 @@ export async function del(command: MuxCommand): Promise<void> {
   );
 }
 
-/** Nothing is written down: most often because all is deleted already, as runtimes say DEL more than once. */
+/**
+ * Nothing is written down: most often because all is deleted already, as runtimes say DEL more than once, or because
+ * the ADD failed. Then what has the names that would be its networks' is another's.
+ */
 async function guessedNetworks(command: MuxCommand, { log }: Handles): Promise<readonly KnownNetwork[]> {
   const { conf, attachment } = command;
   const args = splitArgPairs(attachment.args);
@@ -64,7 +67,10 @@ async function guessedNetworks(command: MuxCommand, { log }: Handles): Promise<r
       { adding: false },
       async (pods) => (await remembered(pods, args, log)) ?? (await resolveDelegates(conf, pods?.find)),
     );
-    return planAttachments(delegates, attachment, conf, args).map((planned) => knownOrPlanned(planned, conf));
+    const taken = interfacesOfOthers(attachment, conf);
+    return planAttachments(delegates, attachment, conf, args)
+      .filter(({ ifName }) => !taken.has(ifName))
+      .map((planned) => knownOrPlanned(planned, conf));
   } catch (error) {
     log.warn(
       `${toCniError(error).message}; nothing is known of container ${attachment.containerId} otherwise, so nothing ` +

@@ -2,7 +2,7 @@
  * The standard streams by plain system calls: Node's stream objects for them cost more to load than a network takes to
  * add.
  */
-import { readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { CniError, code, messageOf } from "../cni/index.ts";
 
 /** Kubernetes objects end at 1.5 MiB; no configuration comes near this. */
@@ -16,14 +16,32 @@ const pauseMs = 1;
  * @throws CniError 5 when it cannot be read, or is longer than 16 MiB
  */
 export function readStdin(): string {
+  return readAll(0, "stdin");
+}
+
+/**
+ * The same of a file that a person names, which may be a pipe that a shell has put there, or a device without end.
+ *
+ * @throws CniError 5 as `readStdin`, or the system's error when it cannot be opened
+ */
+export function readNamedFile(path: string): string {
+  const fd = openSync(path, "r");
+  try {
+    return readAll(fd, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAll(fd: number, name: string): string {
   const chunks: Buffer[] = [];
   for (let totalBytes = 0; ; ) {
     const chunk = Buffer.allocUnsafe(chunkBytes);
-    const bytes = patiently(() => readSync(0, chunk), "read stdin");
+    const bytes = patiently(() => readSync(fd, chunk), `read ${name}`);
     if (bytes === 0) return Buffer.concat(chunks).toString();
     totalBytes += bytes;
     if (totalBytes > inputBytesMax)
-      throw new CniError(code.ioFailure, `Cannot read stdin: it is longer than ${inputBytesMax} bytes`);
+      throw new CniError(code.ioFailure, `Cannot read ${name}: it is longer than ${inputBytesMax} bytes`);
     chunks.push(chunk.subarray(0, bytes));
   }
 }

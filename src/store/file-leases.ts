@@ -1,5 +1,4 @@
-import { accessSync, constants, existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import type { HeldAddress, LeaseStore, StoreNode } from "../ipam/index.ts";
 import type { Lock } from "../os/index.ts";
@@ -8,6 +7,7 @@ import { readLeases } from "./lease-file.ts";
 import type { NetworkPaths } from "./network-directory.ts";
 import { NetworkDirectory, networkPaths } from "./network-directory.ts";
 import { collect, commit, release, toListed, view } from "./network-leases.ts";
+import { whyNotWritable } from "./private-directory.ts";
 
 export interface FileLeasesOptions {
   /** Holds one directory for every network; made when missing. */
@@ -82,16 +82,5 @@ async function lockNetwork({ directory }: NetworkPaths, timeoutMs: number): Prom
     if (cause instanceof LockError) throw new CniError(code.tryAgainLater, cause.message, { cause });
     const errno = errnoOf(cause);
     throw new CniError(code.ioFailure, `Cannot lock ${path}: ${errno ?? String(cause)}`, { cause });
-  }
-}
-
-/** Directories that are missing would be made: their first existing parent counts. */
-function whyNotWritable(dataDir: string): string | undefined {
-  if (!existsSync(dataDir) && dirname(dataDir) !== dataDir) return whyNotWritable(dirname(dataDir));
-  try {
-    accessSync(dataDir, constants.W_OK | constants.X_OK);
-    return undefined;
-  } catch (cause) {
-    return `${dataDir} is not writable: ${errnoOf(cause) ?? "unknown error"}`;
   }
 }

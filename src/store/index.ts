@@ -9,7 +9,7 @@ export type { DeviceInfoKey } from "./device-info.ts";
 export { refuseDataDir } from "./data-dir.ts";
 export { openFileLeases } from "./file-leases.ts";
 export type { Multiplexer } from "./multiplexer.ts";
-export { removeInterruptedWrites, tidyNowAndThen } from "./private-directory.ts";
+export { removeInterruptedWrites, tidyNowAndThen, whyNotWritable } from "./private-directory.ts";
 export { listResults, loadResult, refuseLongResultName, removeResult, saveResult } from "./result-cache.ts";
 export type { CachedAttachment, ResultKey } from "./result-cache.ts";
 export { openAbsentNodes } from "./shared/absent-nodes.ts";

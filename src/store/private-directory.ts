@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import type { World } from "../os/index.ts";
 import { errnoOf, makeDirectory, realWorld, removeStaleTemporaries, writeWholeFile } from "../os/index.ts";
@@ -52,5 +52,17 @@ function writeMakingDirectory(directory: string, path: string, content: string):
     if (errnoOf(error) !== "ENOENT") throw error;
     makeDirectory(directory, 0o700);
     writeWholeFile(path, content);
+  }
+}
+
+/** Why nothing can be written below a directory. What is missing would be made: the nearest that is there counts. */
+export function whyNotWritable(directory: string): string | undefined {
+  if (!existsSync(directory) && dirname(directory) !== directory) return whyNotWritable(dirname(directory));
+  try {
+    if (!statSync(directory).isDirectory()) return `${directory} is no directory`;
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (cause) {
+    return `${directory} is not writable: ${errnoOf(cause) ?? "unknown error"}`;
   }
 }

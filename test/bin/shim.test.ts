@@ -128,6 +128,19 @@ if (tree.hasShim) {
     });
     assert.equal(tree.oneShots(), []);
   });
+  for (const [what, to] of [["a full disk", "> /dev/full"], ["a reader that is gone", "| sleep 0"]] as const)
+    served(`has the one-shot form delete what was added when the answer meets ${what}`, async () => {
+      // The reader ends before the daemon answers.
+      const manner = (status: number): Manner => (socket) => void setTimeout(() =>
+        socket.end(`begun\nanswer ${status} 2 0\n{}`), to.startsWith("|") ? 2000 : 0);
+      const bridge = join(tree.directory, "bin", "bridge");
+      const run = () => tree.run({ file: "bash", args: ["-c", `"$0" ${to}; exit "\${PIPESTATUS[0]}"`, bridge] });
+      await with_(manner(0), async () => assert.is((await run()).status, 1));
+      assert.equal(tree.oneShots(), [{ words: "bridge for DEL", stdin: "{}" }]);
+      // An ADD that failed has nothing to delete.
+      await with_(manner(1), async () => assert.is((await run()).status, 1));
+      assert.equal(tree.oneShots(), []);
+    });
   served("says who it is, where it is and what it was given", async () => {
     const reader = new CallReader();
     let heard: ReturnType<CallReader["add"]>;

@@ -9,6 +9,7 @@ import { runTyped } from "../../src/commands/frame.ts";
 import { rows as realRows } from "../../src/commands/index.ts";
 import { jsonOption } from "../../src/commands/options.ts";
 import { ClosedOutput } from "../../src/commands/output.ts";
+import { SystemCallError } from "../../src/os/index.ts";
 
 const systemError = Object.assign(new Error("EACCES: permission denied, open '/etc/x'"),
   { code: "EACCES", syscall: "open", path: "/etc/x" });
@@ -60,6 +61,7 @@ const failures: Readonly<Record<string, unknown>> = {
   words: new CommandError("Cannot do it: it is done, expected something else"),
   cni: new CniError(7, "Cannot use it", { details: "more" }),
   system: systemError,
+  kernel: new SystemCallError('start "/usr/sbin/nft"', 11),
   bug: new TypeError("undefined is not a function"),
   closed: new ClosedOutput("gone"),
 };
@@ -110,6 +112,8 @@ for (const [title, words, status, out, error] of [
     "polynic fail: Cannot do it: it is done, expected something else\n"],
   ["tells an error of a plugin with its code", ["fail", "cni"], 1, "",
     "polynic fail: Cannot use it (code 7)\n  more\n"],
+  ["tells what the system refused in a line", ["fail", "kernel"], 1, "",
+    "polynic fail: Cannot start \"/usr/sbin/nft\": kernel said EAGAIN (Resource temporarily unavailable)\n"],
   ["shows the stack of a bug", ["fail", "bug"], 1, "", /^polynic fail: TypeError: undefined is not a function\n +at /],
   ["ends without a word when whoever reads is gone", ["fail", "closed"], 1, "", ""],
 ] as const) {

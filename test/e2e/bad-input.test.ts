@@ -190,7 +190,7 @@ exhausted("a full range is an error that names it, and everything is undone", ()
     world.remove();
   }
 });
-exhausted("an answer nobody can take is one line on stderr, and DEL works", () => {
+exhausted("an answer nobody can take is one line on stderr and leaves nothing, and DEL works", () => {
   const world = makeWorld();
   try {
     makeUplink(world);
@@ -199,6 +199,7 @@ exhausted("an answer nobody can take is one line on stderr, and DEL works", () =
     const { status, stderr } = call(world, multiplexed("ADD", conf, { file }));
     assert.is(status, 1);
     assert.match(stderr, /^Cannot write to stdout: .*ENOSPC.*\n$/);
+    assert.equal(leftovers(world), []);
     succeed(world, multiplexed("DEL", conf));
     assert.equal(leftovers(world), []);
   } finally {

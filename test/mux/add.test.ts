@@ -225,6 +225,20 @@ adding("gives a second multiplexed network of a container names that are free, a
   assert.equal([[...bench.interfaces], left()], [[], []]);
 });
 
+adding("leaves another multiplexed network its interfaces at DEL of one that is not attached", async () => {
+  await add(bench.command(two));
+  const kept = [[...bench.interfaces], left()];
+  await del(bench.command(more, { ifName: "eth1", verb: "DEL" }));
+  assert.equal([[...bench.interfaces], left()], kept, "its ADD failed");
+  await del(bench.command(two, { verb: "DEL" }));
+  await add(bench.command(more, { ifName: "eth1" }));
+  assert.equal([...bench.interfaces], ["eth1", "net1", "net2"]);
+  await del(bench.command(two, { verb: "DEL" }));
+  assert.equal([...bench.interfaces], ["eth1", "net1", "net2"], "it was deleted before");
+  await del(bench.command(more, { ifName: "eth1", verb: "DEL" }));
+  assert.equal([[...bench.interfaces], left()], [[], []]);
+});
+
 adding("names interfaces past the runtime's own, whatever that is", async () => {
   await add(bench.command(three, { ifName: "net1" }));
   assert.equal([...bench.interfaces], ["net1", "net2", "net3"]);

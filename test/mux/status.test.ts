@@ -54,9 +54,9 @@ const unready: readonly (readonly [string, () => object, number, RegExp])[] = [
   ["a route that is none", () => bridge(hostLocal({ routes: [{ dst: "default" }] })), 7, /default/],
   ["a resolvConf that is not there", () => bridge(hostLocal({ resolvConf: join(directory, "none") })), 5, /none/],
   ["a dataDir that cannot be one", () => {
-    writeFileSync(join(directory, "file"), "");
+    writeFileSync(join(directory, "file"), "", { mode: 0o755 });
     return bridge(hostLocal({ dataDir: join(directory, "file", "ipam") }));
-  }, 50, /\/file/],
+  }, 50, /\/file is no directory/],
   ["a static address that is none", () => bridge({ type: "static", addresses: [{ address: "10.1.0.300/24" }] }), 7,
     /10\.1\.0\.300\/24/],
   ["an IPAM plugin that is not there", () => bridge({ type: "whereabouts" }), 112, /whereabouts/],
@@ -94,6 +94,8 @@ const hopeless: readonly (readonly [string, () => object, number, RegExp])[] = [
   ["ipvlan first, without addresses", () => ({ type: "ipvlan", master: "up0" }), 7, /"ipvlan" first in network "blue"/],
   ["ipvlan first, without a type of IPAM", () => ({ type: "ipvlan", master: "up0", IPAM: { type: "" } }), 7, /first/],
   ["dummy without addresses", () => ({ type: "dummy" }), 7, /it has no ipam\.type/],
+  ["two plugins that each make the interface", () => behindBridge({ type: "ptp", ipam: hostLocal() }), 7,
+    /"ptp" behind plugin "bridge" in network "blue": each makes the interface/],
   ["a VRF that no link can be called", () => behindBridge({ type: "vrf", vrfname: "a/b" }), 7, /vrfname "a\/b"/],
   ["a VRF with NUL in its name", () => behindBridge({ type: "vrf", vrfname: "a\0b" }), 7, /vrfname "a\\?u?0000b"/],
   ["a burst that holds no byte", () => behindBridge({ type: "bandwidth", ingressRate: 8e6, ingressBurst: 1 }), 7,
@@ -151,6 +153,29 @@ status("is not ready with a plugin first that works on what one before it has ma
   assert.match(said.msg ?? "", /"portmap" first in network "blue"/);
   const behind = { plugins: [bridge(hostLocal()), { type: "portmap", backend: "nftables" }] };
   assert.equal(await ask(delegate(behind, "1.0.0")), { status: 0 });
+});
+
+status("is not ready with a cniDir in which nothing can be written, or names that no interface can have", async () => {
+  const good = delegate(bridge(hostLocal()), "1.0.0"), netns = makeNetns(), readOnly = join(directory, "read-only");
+  const add = { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0", CNI_NETNS: netns.path };
+  writeFileSync(join(directory, "file"), "", { mode: 0o755 });
+  mkdirSync(readOnly);
+  shell("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", readOnly);
+  for (const [more, code, says] of [
+    [{ cniDir: join(directory, "file") }, 50, /^Cannot write down what is attached in cniDir .*\/file is no directory/],
+    [{ cniDir: join(directory, "file", "x") }, 50, /\/file is no directory, expected a directory/],
+    [{ cniDir: join(readOnly, "x") }, 50, /\/read-only is not writable: EROFS/],
+    [{ interfaceNames: { blue: "a/b" } }, 7, /^Cannot use interface name "a\/b" for network "blue"/],
+    [{ interfaceNames: { blue: "x".repeat(16) } }, 7, /it is longer than 15 bytes/],
+  ] as const) {
+    const said = await ask({ ...good, ...more });
+    assert.equal([said.status, said.code], [1, code], JSON.stringify(said));
+    assert.match(said.msg ?? "", says);
+    assert.is((await ask({ ...good, ...more }, "polynic", add)).status, 1);
+  }
+  shell("umount", readOnly);
+  netns.remove();
+  assert.equal(await ask({ ...good, interfaceNames: { blue: "lan0" } }), { status: 0 });
 });
 
 status("is not ready with a version that a plugin does not speak", async () => {

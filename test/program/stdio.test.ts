@@ -1,9 +1,13 @@
 // src/program/stdio.ts: streams that whoever started us made non-blocking are waited for all the same.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { readNamedFile } from "../../src/program/index.ts";
+import { throws } from "../helpers/errors.ts";
 
 const source = join(import.meta.dirname, "..", "..", "src");
 const entry = join(source, "bin", "cni.ts");
@@ -46,3 +50,17 @@ test("stdout that is full is waited for", async () => {
   assert.equal([ran.status, JSON.parse(ran.stdout).code], [1, 6]);
 });
 test.run();
+
+const named = suite("readNamedFile");
+named("reads a pipe that a shell has put there to its end", () => {
+  const directory = mkdtempSync(join(tmpdir(), "polynic-stdio-")), pipe = join(directory, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  spawn("sh", ["-c", 'echo one > "$0"', pipe], { stdio: "ignore" });
+  assert.is(readNamedFile(pipe), "one\n");
+  rmSync(directory, { recursive: true });
+});
+named("stops at what does not end", () => {
+  assert.is(throws(() => readNamedFile("/dev/zero"), 5).message,
+    "Cannot read /dev/zero: it is longer than 16777216 bytes");
+});
+named.run();

@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ANSWER(name, text): what VERSION says, for every name there is; PROGRAM_VERSION. Made by scripts/shim/build.mjs. */
@@ -256,6 +257,22 @@ static int wait_until_begun(int fd) {
   }
 }
 
+static void on_broken_pipe(int nothing) {
+  (void)nothing;
+}
+
+/* An ADD whose answer nobody takes has failed, and what fails leaves nothing: the one-shot form deletes it. */
+static void take_back(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    int nowhere = open("/dev/null", O_WRONLY);
+    if (nowhere >= 0) dup2(nowhere, 1);
+    setenv("CNI_COMMAND", "DEL", 1);
+    run_one_shot();
+  }
+  while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR);
+}
+
 /* Prints the answer and exits with its status. Nothing of it is printed before all of it is here. */
 static void print_answer(int fd) {
   for (;;) {
@@ -268,7 +285,9 @@ static void print_answer(int fd) {
     while (answer_bytes < out + err)
       if (!receive(fd)) return;
     write_all(2, answer + out, err);
-    exit(write_all(1, answer, out) ? status : 1);
+    if (write_all(1, answer, out)) exit(status);
+    if (status == 0 && strcmp(getenv("CNI_COMMAND"), "ADD") == 0) take_back();
+    exit(1);
   }
 }
 
@@ -286,6 +305,8 @@ int main(int count, char **values, char **variables) {
   int begun = wait_until_begun(fd);
   if (begun == 0) run_one_shot();
   set_patience(fd, silent_seconds_after_begun);
+  /* A reader that is gone is an error of write, see take_back; programs that are executed do not inherit a handler. */
+  signal(SIGPIPE, on_broken_pipe);
   if (begun > 0) print_answer(fd);
   fail(11, "Cannot tell what became of this call: the polynic daemon began it and did not answer",
     "expected the same call again, or DEL");

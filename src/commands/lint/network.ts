@@ -67,22 +67,18 @@ export function checkPlugins(
         "interface",
     );
   }
-  for (const [index, { type }] of network.plugins.entries())
-    if (makers.has(type) && network.plugins.slice(0, index).some((before) => makers.has(before.type)))
+  const makes = ({ type }: NetworkPlugin): boolean => builtIn.get(type)?.makesInterface === true;
+  for (const [index, plugin] of network.plugins.entries())
+    if (makes(plugin) && network.plugins.slice(0, index).some(makes))
       report(
         "error",
         spot.at("plugins", index).at("type"),
-        `it is "${type}", which makes the interface that one before it has made: expected it first, and alone`,
+        `it is "${plugin.type}", which makes the interface that one before it has made: expected it first, and alone`,
       );
   network.plugins.forEach((plugin, index) =>
     checkPlugin(plugin, network, { ...context, spot: json === undefined ? spot : spot.at("plugins", index) }),
   );
 }
-
-/** Each makes the one interface that the runtime has named. */
-const makers = new Set([
-  "bridge", "dummy", "host-device", "ipvlan", "macvlan", "ptp", "tap", "vlan", "vxlan",
-]);
 
 /** What `work` gives; an error of ADD's is reported where it points to, and the answer is undefined. */
 export function refused<T>(config: JsonObject, spot: Spot, report: Report, work: () => T): T | undefined {

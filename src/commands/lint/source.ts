@@ -1,10 +1,10 @@
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { CniError, code, jsonDepthMax, messageOf } from "../../cni/index.ts";
 import type { YamlDocument } from "../../kube/index.ts";
 import { parseYamlDocuments } from "../../kube/index.ts";
 import { findJsonProblem, jsonProblemText, lineAndColumn } from "../../nad/index.ts";
-import { readStdin } from "../../program/index.ts";
+import { readNamedFile, readStdin } from "../../program/index.ts";
 import type { Level, Report } from "./finding.ts";
 import type { Spot } from "./spot.ts";
 import { fixed, spotOf } from "./spot.ts";
@@ -107,7 +107,7 @@ function readText(file: string): string {
     const { size } = statSync(file);
     if (size > fileBytesMax)
       throw new CniError(code.ioFailure, `Cannot read ${file}: it has ${size} bytes, expected at most ${fileBytesMax}`);
-    return readFileSync(file, "utf8");
+    return readNamedFile(file);
   });
 }
 

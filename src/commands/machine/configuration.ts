@@ -1,10 +1,11 @@
 /** The network configurations of this machine, as a runtime finds them. */
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
 import { CniError, messageOf, parseJsonObject, parseNetworkList, parseSinglePlugin } from "../../cni/index.ts";
 import type { NetworkConf } from "../../cni/index.ts";
 import { multiplexerTypes } from "../../mux/index.ts";
 import { naming } from "../../os/index.ts";
+import { readNamedFile } from "../../program/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { CommandError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
@@ -48,7 +49,7 @@ export function isReadable(
 /** @throws CniError when it cannot be read as a network */
 export function readConfiguration(path: string): Configuration {
   const file = resolve(path);
-  return { file, ...networkOf(parseJsonObject(naming(file, () => readFileSync(file, "utf8")), file), file) };
+  return { file, ...networkOf(parseJsonObject(naming(file, () => readNamedFile(file)), file), file) };
 }
 
 /** @param subject  what it is called in messages */
@@ -89,6 +90,8 @@ function missing(word: string, files: readonly ConfigurationFile[], directories:
 
 function attempt(path: string): Configuration | CniError {
   try {
+    // A pipe that stands there would be waited for.
+    if (!statSync(path).isFile()) throw new Error("it is no regular file");
     return readConfiguration(path);
   } catch (error) {
     return error instanceof CniError ? error : new CniError(5, `Cannot read ${path}: ${messageOf(error)}`);

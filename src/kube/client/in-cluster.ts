@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../../cni/index.ts";
+import { readBoundedText } from "../../os/index.ts";
 import type { Access } from "./access.ts";
 import type { Environment } from "./environment.ts";
+import { credentialBytesMax } from "./settings.ts";
 import { tokenIn } from "./token.ts";
 
 /** Where the kubelet puts a pod's service account. */
@@ -28,7 +29,7 @@ export function inClusterAccess(env: Environment, directory: string): Access {
         `KUBERNETES_SERVICE_PORT ${JSON.stringify(port)}, expected an address and a port`,
     );
   }
-  const authority = readFrom(join(directory, "ca.crt"), (path) => readFileSync(path, "utf8"));
+  const authority = readFrom(join(directory, "ca.crt"), (path) => readBoundedText(path, credentialBytesMax));
   const ownCredentials = () => ({ authorization: `Bearer ${readFrom(join(directory, "token"), tokenIn)}` });
   return {
     source: `service account ${JSON.stringify(directory)}`,

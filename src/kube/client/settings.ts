@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { CniError, code } from "../../cni/index.ts";
+import { CniError, code, messageOf } from "../../cni/index.ts";
+import { readBoundedText } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 
@@ -18,6 +18,9 @@ const openKeys: ReadonlySet<string> = new Set([
   "proxy-url",
   "insecure-skip-tls-verify",
 ]);
+
+/** A bundle of all public authorities has 250 KiB, a token or a key a few. */
+export const credentialBytesMax = 4 * 1024 * 1024;
 
 /**
  * An object of a settings file with the way to it, so that a refused value is told by file and key. null and "" count
@@ -107,9 +110,10 @@ export class Settings {
 
   readFile(key: string, path: string): string {
     try {
-      return readFileSync(path, "utf8");
+      return readBoundedText(path, credentialBytesMax);
     } catch (cause) {
-      throw this.refusal(`${this.pathTo(key)} names ${path}, which cannot be read: ${String(cause)}`, "a file", cause);
+      const fact = `${this.pathTo(key)} names ${path}, which cannot be read: ${messageOf(cause)}`;
+      throw this.refusal(fact, "a file", cause);
     }
   }
 

@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
 import { messageOf } from "../../cni/index.ts";
+import { readBoundedText } from "../../os/index.ts";
 import type { Settings } from "./settings.ts";
+import { credentialBytesMax } from "./settings.ts";
 
 /**
  * The token a file holds.
@@ -8,7 +9,7 @@ import type { Settings } from "./settings.ts";
  * @throws Error when it cannot be read or holds none
  */
 export function tokenIn(path: string): string {
-  return checkedToken(readFileSync(path, "utf8"));
+  return checkedToken(readBoundedText(path, credentialBytesMax));
 }
 
 /** A token in a header must be printable; a wrong file is told before it is sent anywhere. */

@@ -113,13 +113,24 @@ export async function statusOfNetwork(network: NetworkAttachment, context: Statu
 
 /**
  * @throws CniError 112 when it is not there, 1 when it does not speak the network's version, 7 when it needs one before
- *   it and is the first
+ *   it and is the first, or makes the interface that one before it has made
  */
 function usablePlugin({ delegate: { network } }: NetworkAttachment, index: number, handles: Handles): Plugin {
   const type = network.plugins[index]?.type ?? "";
   const plugin = handles.plugin(type);
   requireVersion("ADD", network.cniVersion, plugin.versions);
-  if (index > 0 || !isChained(plugin, network.plugins[index] ?? {})) return plugin;
+  const isChainedHere = isChained(plugin, network.plugins[index] ?? {});
+  const maker = plugin.makesInterface === true && !isChainedHere
+    ? network.plugins.slice(0, index).find((before) => handles.plugin(before.type).makesInterface === true)
+    : undefined;
+  if (maker !== undefined) {
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use plugin "${type}" behind plugin "${maker.type}" in network "${network.name}": each makes the ` +
+        "interface that the runtime has named, expected one of them",
+    );
+  }
+  if (index > 0 || !isChainedHere) return plugin;
   throw new CniError(
     code.invalidConfig,
     `Cannot use plugin "${type}" first in network "${network.name}": it works on what a plugin before it has made, ` +

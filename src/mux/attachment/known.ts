@@ -103,6 +103,17 @@ export function knownOrPlanned(attachment: NetworkAttachment, { cniDir }: Pick<M
   }
 }
 
+/** Interfaces of a container that its other multiplexed networks have: not those of the one that is asked about. */
+export function interfacesOfOthers(
+  { containerId, ifName }: Attachment,
+  { cniDir, name }: Pick<MuxConf, "cniDir" | "name">,
+): ReadonlySet<string> {
+  const others = listResults(cniDir, containerId).filter(
+    ({ multiplexer: by }) => by !== undefined && (by.network !== name || by.ifName !== ifName),
+  );
+  return new Set(others.map((entry) => entry.ifName));
+}
+
 /** What a scratch file says. */
 interface Noted {
   readonly multiplexer?: Multiplexer | undefined;

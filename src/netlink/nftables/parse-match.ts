@@ -106,7 +106,7 @@ function parseMeta(reader: WordReader): RulePart {
 function parseMetaKey(reader: WordReader, key: "iifname" | "oifname" | "mark"): RulePart {
   if (key === "mark") return parseMark(reader, mark);
   const build = { iifname, oifname }[key];
-  return build(reader.operator(), ...reader.values((text) => text));
+  return build(reader.operator(), ...reader.values(parseName));
 }
 
 function parseCt(reader: WordReader): RulePart {
@@ -117,6 +117,12 @@ function parseCt(reader: WordReader): RulePart {
   }
 }
 
+/** A backslash makes nft take an asterisk for itself. */
+function parseName(text: string): string {
+  if (text.includes("\\")) throw refusal(text, "a name without a backslash");
+  return text;
+}
+
 /** `mark 0x1`, `mark and 0xff == 0x1`, `mark & 0xff == 0x1`. */
 function parseMark(reader: WordReader, build: typeof mark): RulePart {
   const mask = reader.take("&") || reader.take("and") ? parseNumber(reader.word("a mask"), 0xffffffff) : undefined;
@@ -125,6 +131,7 @@ function parseMark(reader: WordReader, build: typeof mark): RulePart {
 
 function parseAddresses(text: string, family: 4 | 6): Prefix | Span<Address> {
   const [from = "", to] = text.split("-", 2);
+  if (/\/0\d/.test(text)) throw refusal(text, "a decimal prefix length");
   const value = inWord(text, () => to !== undefined ? { from: parseAddress(from), to: parseAddress(to) }
     : text.includes("/") ? parsePrefix(text) : parseAddress(text));
   const addresses = "from" in value ? [value.from, value.to] : ["address" in value ? value.address : value];
@@ -154,8 +161,9 @@ function parseProtocol(text: string): number {
   return named === undefined ? parseNumber(text, 0xff) : transportProtocol[named];
 }
 
+/** A number that starts with 0 is octal to nft, as in a prefix. */
 function parseNumber(text: string, max: number): number {
-  const value = /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(text) ? Number(text) : Number.NaN;
+  const value = /^(0x[0-9a-f]{1,8}|0|[1-9]\d{0,9})$/i.test(text) ? Number(text) : Number.NaN;
   if (!(value <= max)) throw refusal(text, `a number from 0 to ${max}`);
   return value;
 }

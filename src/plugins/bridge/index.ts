@@ -63,6 +63,7 @@ export interface BridgePlan {
 
 export const bridge = definePlugin<BridgeConf, BridgePlan>({
   type: "bridge",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("bridge"),
   ipam: "optional",

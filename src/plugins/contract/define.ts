@@ -73,6 +73,8 @@ export interface PluginDefinition<Conf extends object, Plan = undefined> {
   readonly versions: readonly string[];
   readonly schema: ConfSchema<Conf>;
   readonly ipam: IpamUse;
+  /** It makes the one interface that the runtime has named: no network has two such. */
+  readonly makesInterface?: true;
   /** It works on what a plugin before it has made, and can be no network's first. */
   readonly isChained?: true;
   /** The same where its configuration has no `ipam.type`: addresses are then those of the plugin before it. */
@@ -106,6 +108,7 @@ export function definePlugin<Conf extends object, Plan = undefined>(
     callOf(ipam, request, readConf(schema, request.conf, { lenient: true })));
   return {
     type, versions, ipam,
+    ...(definition.makesInterface === true ? { makesInterface: true } : {}),
     ...(definition.isChained === true ? { isChained: true } : {}),
     ...(definition.isChainedWithoutIpam === true ? { isChainedWithoutIpam: true } : {}),
     ...(definition.releasesOverLink === true ? { releasesOverLink: true } : {}),

@@ -176,6 +176,8 @@ export interface Plugin {
   readonly versions: readonly string[];
   /** Absent: nobody knows, as of an executable. */
   readonly ipam?: IpamUse;
+  /** It makes the one interface that the runtime has named: no network has two such. */
+  readonly makesInterface?: true;
   /** It works on what a plugin before it has made, and can be no network's first. */
   readonly isChained?: true;
   /** The same where its configuration has no `ipam.type`: addresses are then those of the plugin before it. */

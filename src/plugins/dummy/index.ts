@@ -14,6 +14,7 @@ import { deleteInterface } from "../interface/delete.ts";
 
 export const dummy = definePlugin<object>({
   type: "dummy",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("dummy"),
   ipam: "required",

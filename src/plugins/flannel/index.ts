@@ -24,6 +24,7 @@ import { parseSubnetEnv } from "./subnet-env.ts";
 
 export const flannel: Plugin = {
   type: "flannel",
+  makesInterface: true,
   versions: allVersions,
   ipam: "none",
 

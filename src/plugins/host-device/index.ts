@@ -25,6 +25,7 @@ import { findMoved, moveIn, moveOut } from "./move.ts";
 export function hostDeviceIn(sysfs: string): Plugin {
   return definePlugin<HostDeviceConf, SelectedDevice>({
     type: "host-device",
+    makesInterface: true,
     versions: allVersions,
     schema: confSchema("host-device"),
     ipam: "optional",

@@ -25,6 +25,7 @@ export type IpvlanConf = Confs["ipvlan"];
 
 export const ipvlan = definePlugin<IpvlanConf, IpvlanMode>({
   type: "ipvlan",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("ipvlan"),
   ipam: "optional",

@@ -30,6 +30,7 @@ interface MacvlanPlan extends Pick<NewLink, "mac"> {
 
 export const macvlan = definePlugin<MacvlanConf, MacvlanPlan>({
   type: "macvlan",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("macvlan"),
   ipam: "optional",

@@ -240,14 +240,14 @@ export async function deletePortmapRules(handles: NatHandles, family: 4 | 6, own
   }
 }
 
-/** The first rule of the container that is not there, as text; undefined when all are. */
+/** The first rule on the way to the container that is not there, as text; undefined when all are. */
 export async function missingPortmapRule(
   { iptables }: NatHandles,
   address: Prefix,
   forwarding: PortForwarding,
 ): Promise<string | undefined> {
   const table = { family: address.address.family, table: "nat" }, chain = containerChain(forwarding);
-  const rules = containerRules(address, forwarding);
+  const rules = [...sharedRules(forwarding), ...containerRules(address, forwarding)];
   return await missingRule(iptables, table, rules, (saved, all) => unclearRules(saved, all, chain));
 }
 

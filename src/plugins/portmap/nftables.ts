@@ -188,7 +188,10 @@ function ownedBy(owner: Owner): (rule: NftRule) => boolean {
   return ({ comment, mark }) => comment === owner.containerId && (mark === undefined || mark === own);
 }
 
-/** Which chain has fewer of the container's rules than there should be, in words; undefined when none has. */
+/**
+ * Which chain has fewer of the container's rules than there should be, or does not lead to them, in words; undefined
+ * when none.
+ */
 export function missingPortmapRules(
   nftables: Nftables,
   address: Prefix,
@@ -205,7 +208,16 @@ export function missingPortmapRules(
     if (count < wanted[name])
       return `chain "${family} ${table} ${name}" has ${count} rules for it, expected ${wanted[name]}`;
   }
-  return undefined;
+  return wanted.hostports === 0 ? undefined : missingWay(nftables, family);
+}
+
+/** What a packet goes through before it meets a container's rules. */
+const ways = [...hooks.map((hook) => [hook, "hostports_all"] as const), ["hostports_all", "hostports"] as const];
+
+function missingWay(nftables: Nftables, family: FamilyName): string | undefined {
+  const chain = chainsOf(family);
+  const lost = ways.find(([from, to]) => nftables.rules(chain(from))?.some(({ jump }) => jump === to) !== true);
+  return lost && `chain "${family} ${table} ${lost[0]}" has no rule that leads to "${lost[1]}"`;
 }
 
 function countRules(nftables: Nftables, chain: ChainName, owner: Owner): number {

@@ -40,6 +40,7 @@ const containerIndex = 1;
 
 export const ptp = definePlugin({
   type: "ptp",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("ptp"),
   ipam: "required",

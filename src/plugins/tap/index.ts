@@ -25,6 +25,7 @@ const mtuLimits = { min: 68, max: 65521 };
 
 export const tap = definePlugin<Confs["tap"], TapPlan>({
   type: "tap",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("tap"),
   ipam: "optional",

@@ -21,6 +21,7 @@ import {
 
 export const vlan = definePlugin({
   type: "vlan",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("vlan"),
   ipam: "required",

@@ -39,6 +39,7 @@ const containerIndex = 2;
 
 export const vxlan = definePlugin<VxlanConf, VxlanPlan>({
   type: "vxlan",
+  makesInterface: true,
   versions: allVersions,
   schema: confSchema("vxlan"),
   ipam: "optional",

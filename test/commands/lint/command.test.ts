@@ -47,6 +47,8 @@ for (const [title, words, files, status, stdout, stderr, input = wrong] of [
   ["has not checked what cannot be read", ["none.yaml"], {}, 2,
     "0 files (no networks): 0 errors, 0 warnings, 1 not readable\n",
     /^polynic lint: Cannot read none\.yaml: /],
+  ["has not read what does not end", ["/dev/zero"], {}, 2, /1 not readable\n$/,
+    "polynic lint: Cannot read /dev/zero: it is longer than 16777216 bytes\n"],
   ["has not checked what a failed command left", ["-"], {}, 2,
     "1 file (no networks): 0 errors, 0 warnings, 1 not readable\n",
     "polynic lint: Cannot check stdin: it is empty, expected a manifest or a CNI configuration\n", ""],

@@ -52,6 +52,7 @@ const launcher = `#!/bin/sh
 directory=\${0%/bin/../lib/polynic/launcher}
 number=$$
 cat > "$directory/runs/$number.stdin"
+[ "$CNI_COMMAND" != DEL ] || set -- "$@" "for DEL"
 echo "$*" > "$directory/runs/$number.words"
 echo one-shot
 `;

@@ -1,4 +1,5 @@
 // Where the API is and who we are: kubeconfigs in both languages, service accounts, and everything wrong with them.
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +115,9 @@ const parts: readonly [string, KubeconfigRequest, string][] = [
   ["with an authority whose file is missing", { cluster: { "certificate-authority-data": undefined,
     "certificate-authority": "/nowhere/ca.crt" } },
     'clusters["local"].cluster.certificate-authority names /nowhere/ca.crt, which cannot be read'],
+  ["with an authority that does not end", { cluster: { "certificate-authority-data": undefined,
+    "certificate-authority": "/dev/zero" } },
+    'clusters["local"].cluster.certificate-authority names /dev/zero, which cannot be read: it is no regular file'],
   ["with an authority that is not to be used", { cluster: { "insecure-skip-tls-verify": true } },
     'clusters["local"].cluster has a certificate-authority and insecure-skip-tls-verify, expected one of the two'],
   ["with a flag that is a text", { cluster: { "insecure-skip-tls-verify": "yes" } },
@@ -123,8 +127,8 @@ const parts: readonly [string, KubeconfigRequest, string][] = [
       'https://'],
   ["with a tokenFile that is missing", { user: { tokenFile: "/nowhere/token" } },
     'users["multus"].user.tokenFile names /nowhere/token: ENOENT'],
-  ["with a tokenFile that is empty", { user: { tokenFile: "/dev/null" } },
-    'users["multus"].user.tokenFile names /dev/null: there is no token in it, expected a file that holds a token'],
+  ["with a tokenFile that does not end", { user: { tokenFile: "/dev/zero" } },
+    'users["multus"].user.tokenFile names /dev/zero: it is no regular file, expected a file that holds a token'],
   ["with half a client certificate",
     { user: { "client-key-data": Buffer.from("-----BEGIN EC PRIVATE KEY-----").toString("base64") } },
     'users["multus"].user.client-certificate is missing, expected the certificate of client-key'],
@@ -151,6 +155,18 @@ for (const [title, request, fact] of parts) {
     assert.ok(message.startsWith(`Cannot use kubeconfig "${kubeconfig}": ${fact}`), message);
   });
 }
+
+refused("with a tokenFile that is empty, or a pipe that nobody writes, is refused by file and key", async () => {
+  const empty = join(folder, "empty-token"), pipe = join(folder, "pipe");
+  writeFileSync(empty, "");
+  execFileSync("mkfifo", [pipe]);
+  for (const [tokenFile, fact] of [[empty, "there is no token in it"], [pipe, "it is no regular file"]] as const) {
+    const kubeconfig = api.writeKubeconfig({ user: { tokenFile } });
+    const { message } = await rejects(uidWith({ kubeconfig }), code.invalidConfig);
+    assert.is(message, `Cannot use kubeconfig "${kubeconfig}": users["multus"].user.tokenFile names ${tokenFile}: ` +
+      `${fact}, expected a file that holds a token`);
+  }
+});
 
 const texts: readonly [string, string, string][] = [
   ["that is empty", "", "it holds no object, expected a kubeconfig in YAML or JSON"],

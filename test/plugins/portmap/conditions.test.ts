@@ -50,6 +50,8 @@ conditions("conditions that only nft knows are the rules that nft makes of them"
     ["limit rate 10/second", "limit rate over 5/minute"],
     ["ip saddr . tcp dport { 10.0.0.1 . 80, 10.0.0.2 . 81 }", "ip6 saddr . tcp dport { 2001:db8::1 . 80 }"],
     ["ip saddr @friends", "ip6 saddr != @friends"], ["log prefix \"a;b # {\"", "meta skuid 0 counter"],
+    ["dccp type reset", "dccp type { close, reset }"], ["iifname \"br\\*\"", "oifname br\\*"],
+    ["tcp dport 010", "meta mark 010"], ["ip saddr 10.0.0.0/010", "ip6 saddr != 2001:db8::/040"],
     ["tcp flags & (syn|ack) == syn", "ip6 dscp ef"], ["tcp dport >= 1024", "th dport 1-5 udp length > 8"],
   ] as const;
   for (const [four, six] of table) {
@@ -119,6 +121,19 @@ conditions("without the nft program, conditions that it would be needed for are 
   await add(["iifname", "eth0"]);
   await context.unwind();
   context.close();
+  for (const family of ["ip", "ip6"]) run("nft", `delete table ${family} cni_hostport`);
+});
+
+conditions("CHECK misses what leads to the container's rules, by chain", async () => {
+  for (const family of ["ip", "ip6"]) for (const [chain, to] of [["prerouting", "hostports_all"],
+    ["output", "hostports_all"], ["hostports_all", "hostports"]]) {
+    await call(portmap, "add", { conf, prevResult });
+    await call(portmap, "check", { conf, prevResult });
+    run("nft", `flush chain ${family} cni_hostport ${chain}`);
+    const error = await rejects(call(portmap, "check", { conf, prevResult }), 111);
+    assert.match(error.message, `: chain "${family} cni_hostport ${chain}" has no rule that leads to "${to}"`);
+    await call(portmap, "del", { conf });
+  }
   for (const family of ["ip", "ip6"]) run("nft", `delete table ${family} cni_hostport`);
 });
 

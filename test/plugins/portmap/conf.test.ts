@@ -92,6 +92,7 @@ for (const [words, found] of [
   [["ip", "saddr", "vmap", "{1.2.3.4:drop}"], "vmap"], [["meta mark set 1"], "set"],
   [["ip", "daddr", "set", "::1"], "set"],
   [["add", "@friends", "{ip saddr}"], "add"], [["dup", "to", "192.0.2.1"], "dup"],
+  [["reset", "tcp", "option", "maxseg"], "reset"], [["iifname", '"br\\"'], '"'], [["iifname", "br\\x"], "\\"],
 ] as const) {
   stray(`${JSON.stringify(words)}: refused, naming key and word`, () => {
     for (const key of ["conditionsV4", "conditionsV6"] as const) {
@@ -105,6 +106,8 @@ for (const [words, found] of [
 for (const words of [
   ["iif", "lo"], ["log", "prefix", '"a;', '#', '{"'], ["iifname", '"set"'], ["ip", "saddr", "@friends-set"],
   ["tcp", "flags", "&", "(syn|ack)", "==", "syn"], ["ip", "saddr", "{10.0.0.1,", "10.0.0.2}", "tcp", "dport", "{80}"],
+  ["dccp", "type", "reset"], ["dccp", "type", "{", "close,", "reset", "}"],
+  ["iifname", '"br\\*"'], ["iifname", "br\\*"],
 ]) {
   stray(`${words.join(" ")}: taken`, () => assert.is(strayWord(words), undefined));
 }

@@ -175,6 +175,23 @@ rules("what an administrator removed from the shared chains comes back, once", a
   assert.equal(containerLines(), []);
 });
 
+rules("iptables: CHECK misses each shared rule on the way to the container, by name", async () => {
+  await call(portmap, "add", { conf, prevResult });
+  for (const [tool, address, chain] of [
+    ["iptables", "10.0.0.2", "PREROUTING"], ["iptables", "10.0.0.2", "OUTPUT"], ["iptables", "10.0.0.2", "POSTROUTING"],
+    ["iptables", "10.0.0.2", "CNI-HOSTPORT-MASQ"], ["iptables", "10.0.0.2", "CNI-HOSTPORT-SETMARK"],
+    ["ip6tables", "2001:db8::2", "PREROUTING"],
+  ] as const) {
+    run(tool, "-t", "nat", "-D", chain, "1");
+    const error = await rejects(call(portmap, "check", { conf, prevResult }), 111);
+    assert.match(error.message, `Cannot find the port mappings of container "1234" to ${address}: ${chain} `);
+    assert.match(error.message, / is not in table nat$/);
+    await call(portmap, "add", { conf, prevResult });
+    await call(portmap, "check", { conf, prevResult });
+  }
+  await call(portmap, "del", { conf });
+});
+
 rules("foreign rules stay, also in the entry chain", async () => {
   run("iptables", "-t", "nat", "-A", "CNI-HOSTPORT-DNAT", "-p", "tcp", "-m", "comment", "--comment", `not "ours"`, "-j",
     "RETURN");
