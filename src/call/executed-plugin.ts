@@ -2,7 +2,7 @@ import type { Result } from "../cni/index.ts";
 import { CniError, allVersions, code, knowsVerb, parseJson, parseResult, toWireResult } from "../cni/index.ts";
 import { isJsonObject } from "../schema/index.ts";
 import { quoted, runExecutable } from "../exec/index.ts";
-import { isLeftoverOfNetns } from "../kernel/index.ts";
+import { leftoverOfNetns } from "../kernel/index.ts";
 import type { GcRequest, Log, Plugin, PluginRequest, StepRequest } from "../plugins/index.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -58,9 +58,10 @@ export function executedPlugin(type: string, file: string, surroundings: Surroun
  */
 function withoutLeftover(request: PluginRequest, log: Log): PluginRequest {
   const { attachment } = request, { netns } = attachment;
-  if (netns === "" || !isLeftoverOfNetns(netns)) return request;
+  const leftover = netns === "" ? undefined : leftoverOfNetns(netns);
+  if (leftover === undefined) return request;
   const { type } = request.conf;
-  log.warn(`network namespace "${netns}" is gone: an ordinary file is there, which plugin "${type}" is not given`);
+  log.warn(`network namespace "${netns}" is gone: ${leftover} is there, which plugin "${type}" is not given`);
   return { ...request, attachment: { ...attachment, netns: "" } };
 }
 

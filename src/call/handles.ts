@@ -5,7 +5,7 @@ import {
 } from "../exec/index.ts";
 import type { ClusterChoice, LeaseStore, NodeStores, NodeSubnets, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
-import { openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
+import { leftoverOfNetns, openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin, PluginConf } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy, whereaboutsOf, whereaboutsType } from "../plugins/index.ts";
@@ -76,8 +76,10 @@ export function openHandles(options: HandlesOptions): OpenHandles {
   const container = once(() => keep(openNamespace(netns, { aside })));
   const present = once(() => {
     const namespace = container.known() ?? openNamespaceIfPresent(netns, { aside });
-    if (namespace === undefined && netns !== "" && existsSync(netns))
-      log.warn(`network namespace "${netns}" is gone: an ordinary file is there; what was in it needs no deleting`);
+    if (namespace === undefined && netns !== "" && existsSync(netns)) {
+      const leftover = leftoverOfNetns(netns) ?? "something else";
+      log.warn(`network namespace "${netns}" is gone: ${leftover} is there; what was in it needs no deleting`);
+    }
     return namespace === undefined || opened.includes(namespace) ? namespace : keep(namespace);
   });
   const iptables = once(() =>

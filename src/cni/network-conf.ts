@@ -1,5 +1,5 @@
 import type { JsonObject } from "../schema/index.ts";
-import { isJsonObject } from "../schema/index.ts";
+import { foldedKey, isJsonObject } from "../schema/index.ts";
 import type { ConfParts } from "./conf.ts";
 import { confSchema, readConf } from "./conf.ts";
 import { CniError, code } from "./errors.ts";
@@ -130,8 +130,8 @@ export function requestConf(parts: RequestParts): RequestConf {
       : { "cni.dev/valid-attachments": validAttachments, "cni.dev/attachments": validAttachments }),
   };
   // Other spellings of an injected key would be the same key to a plugin that reads them in any case.
-  const injectedNames = new Set(Object.keys(injected).map((key) => key.toLowerCase()));
-  const own = Object.entries(plugin).filter(([key]) => !injectedNames.has(key.toLowerCase()));
+  const injectedNames = new Set(Object.keys(injected).map(foldedKey));
+  const own = Object.entries(plugin).filter(([key]) => !injectedNames.has(foldedKey(key)));
   // `type` is the plugin's own, name and cniVersion are injected.
   return { ...Object.fromEntries(own), ...injected } as RequestConf;
 }

@@ -39,26 +39,26 @@ export function openOwnNetns(): Netns {
   return { path: "", fd: openSync(ownPath, "r") };
 }
 
-/** @throws NetnsError when nothing is there, or nothing but the file it was mounted on (`gone`), or another kind */
+/** @throws NetnsError when nothing is there, or nothing that is a namespace (`gone`), or it cannot be looked at */
 export function openNetns(path: string): Netns {
   try {
-    if (!isNamespaceFile(path)) {
-      // A file is what a namespace was mounted on: with the mount it is gone.
-      const gone = statSync(path).isFile();
-      throw new NetnsError(path, "it is an ordinary file, expected a namespace (nsfs)", { gone });
-    }
+    const other = kindOfOther(path);
+    if (other !== undefined)
+      throw new NetnsError(path, `it is ${other}, expected a namespace (nsfs)`, { gone: true });
     return { path, fd: openSync(path, "r") };
   } catch (error) {
     if (error instanceof NetnsError) throw error;
     // Node's file errors carry the errno's name as `code`.
     const { code } = error as NodeJS.ErrnoException;
-    // ESRCH: /proc/PID/ns/net of a process that ended a moment ago.
-    if (code === "ENOENT" || code === "ESRCH") {
+    if (nothing.has(code ?? "")) {
       throw new NetnsError(path, "nothing is there", { gone: true, cause: error });
     }
     throw new NetnsError(path, `the system said ${code}`, { gone: false, cause: error });
   }
 }
+
+/** ESRCH: /proc/PID/ns/net of a process that ended a moment ago. */
+const nothing: ReadonlySet<string> = new Set(["ENOENT", "ESRCH", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
 
 /** A namespace that lasts as long as it is open. */
 export function openNewNetns(host: Netns): Netns {
@@ -70,14 +70,25 @@ export function openNewNetns(host: Netns): Netns {
   }
 }
 
-/** Whether an ordinary file is there, what a namespace was mounted on: with the mount it is gone. */
-export function isLeftoverOfNetns(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true && !isNamespaceFile(path);
+/**
+ * What is there in place of a namespace, in words, most often the file that it was mounted on: with the mount it is
+ * gone. Undefined where a namespace is, or nothing.
+ */
+export function leftoverOfNetns(path: string): string | undefined {
+  try {
+    return kindOfOther(path);
+  } catch {
+    return undefined; // what is wrong there is told by whoever opens it
+  }
 }
 
-function isNamespaceFile(path: string): boolean {
+function kindOfOther(path: string): string | undefined {
   const { type } = statfsSync(path);
-  return type === NSFS_MAGIC || type === PROC_SUPER_MAGIC;
+  if (type === NSFS_MAGIC || type === PROC_SUPER_MAGIC) return undefined;
+  const facts = statSync(path);
+  if (facts.isFile()) return "an ordinary file";
+  if (facts.isDirectory()) return "a directory";
+  return facts.isFIFO() ? "a pipe" : facts.isSocket() ? "a socket" : "a device";
 }
 
 export function closeNetns(netns: Netns): void {
@@ -97,9 +108,9 @@ export function inNetns<T>(container: Netns, host: Netns, work: () => T extends 
     enterNetworkNamespace(container.fd);
   } catch (error) {
     // setns says EINVAL to namespaces of other kinds, and EPERM to whoever is not root.
-    const isForbidden = error instanceof SystemCallError && error.errnoName === "EPERM";
-    const expected = isForbidden ? "to be run as root" : "a network namespace";
-    throw new NetnsError(container.path, `it cannot be entered, expected ${expected}`, { gone: false, cause: error });
+    const errno = error instanceof SystemCallError ? error.errnoName : "";
+    const problem = `it cannot be entered, expected ${errno === "EPERM" ? "to be run as root" : "a network namespace"}`;
+    throw new NetnsError(container.path, problem, { gone: errno === "EINVAL", cause: error });
   }
   try {
     return work();

@@ -16,6 +16,14 @@ export function fold(value: unknown, table: KeyTable): unknown {
   return Object.fromEntries(entries.map(([key, entry]) => [key, foldAny(entry, table.values)]));
 }
 
+/**
+ * What two spellings of one key have in common to who reads keys in any case. Go's encoding/json, which most plugins
+ * are read by, takes the long s (U+017F) for an s, and the Kelvin sign for a k, as it is in lower case anyhow.
+ */
+export function foldedKey(key: string): string {
+  return key.toLowerCase().replaceAll("\u017f", "s");
+}
+
 function foldAny(value: unknown, table: KeyTable | undefined): unknown {
   return table === undefined ? value : fold(value, table);
 }
@@ -28,7 +36,7 @@ function foldObject(
   const folded: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
     const entry = value[key];
-    const name = names[key.toLowerCase()];
+    const name = names[foldedKey(key)];
     if (name === undefined) {
       if (table.values !== undefined && entry !== null) define(folded, key, fold(entry, table.values));
       else if (table.open === true) define(folded, key, entry);

@@ -3,7 +3,7 @@
  * any case, refusals put into words.
  */
 export { compileSchema } from "./compile.ts";
-export { fold } from "./folding.ts";
+export { fold, foldedKey } from "./folding.ts";
 export { explain, short, stepsOf } from "./message.ts";
 export { isJsonObject } from "./json-object.ts";
 export type { JsonObject } from "./json-object.ts";

@@ -12,6 +12,7 @@ for (const [title, raw, conf] of [
   ["takes keys in any case at every level", '{"NAME":"a","Ipam":{"TYPE":"x"},"dns":{"NameServers":["1.1.1.1"]}}',
     { name: "a", ipam: { type: "x" }, dns: { nameservers: ["1.1.1.1"] } }],
   ["lets the last scalar of several spellings win", '{"type":"a","TYPE":"b","Type":"c"}', { type: "c" }],
+  ["takes a long s and a Kelvin sign as Go does", '{"dn\u017f":{"\u017fearch":["a"]}}', { dns: { search: ["a"] } }],
   ["lets the last list of several spellings win", '{"dns":{"search":["a","b"],"SEARCH":["c"]}}',
     { dns: { search: ["c"] } }],
   ["merges objects of several spellings", '{"dns":{"domain":"a","search":["s"]},"DNS":{"DOMAIN":"b"}}',

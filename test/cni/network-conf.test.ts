@@ -117,6 +117,8 @@ request("overwrites name and version and leaves the rest alone", () => {
     { ...bridge, name: "blue", cniVersion: "1.0.0" });
   assert.equal(requestConf({ network, plugin: { type: "x", NAME: "old", CniVersion: "0.1.0" } }),
     { type: "x", name: "blue", cniVersion: "1.0.0" });
+  assert.equal(requestConf({ network, plugin: { type: "x", "cniVer\u017fion": "0.1.0" } }),
+    { type: "x", name: "blue", cniVersion: "1.0.0" }, "Go takes a long s for an s");
   assert.is(requestConf({ network: { name: "a", cniVersion: "" },
     plugin: { type: "x", cniVersion: "0.4.0" } }).cniVersion, "");
 });

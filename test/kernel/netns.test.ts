@@ -1,6 +1,7 @@
 import { statSync, writeFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { closeNetns, inNetns, isOwnNetns, NetnsError, openNetns, openOwnNetns } from "../../src/kernel/netns.ts";
+import { openNamespaceIfPresent } from "../../src/kernel/index.ts";
 import { attempt, kernelSuite, makeNetns, run } from "../helpers/netns.ts";
 
 const ownInode = (): bigint => statSync("/proc/thread-self/ns/net", { bigint: true }).ino;
@@ -89,8 +90,20 @@ open("refuses an ordinary file, on which a namespace was mounted that is gone", 
   writeFileSync("/run/netns/leftover", "");
   const problem = problemOf("/run/netns/leftover");
   assert.is(problem.gone, true);
-  assert.is(problemOf("/run/netns").gone, false);
   assert.match(problem.message, 'Cannot open network namespace "/run/netns/leftover": it is an ordinary file');
+});
+
+open("says gone where something else is than a namespace, and what", () => {
+  run("mkfifo", "/run/netns/pipe");
+  run("ln", "-s", "/run/netns/endless", "/run/netns/endless");
+  for (const [path, problem] of [["/run/netns", "it is a directory"], ["/run/netns/pipe", "it is a pipe"],
+    ["/dev/null", "it is a device"], ["/run/netns/leftover/deeper", "nothing is there"],
+    ["/run/netns/endless", "nothing is there"]] as const) {
+    const { gone, message } = problemOf(path);
+    assert.is(gone, true, path);
+    assert.match(message, `Cannot open network namespace "${path}": ${problem}`);
+  }
+  assert.is(openNamespaceIfPresent("/proc/self/ns/uts"), undefined);
 });
 
 open("says gone after the namespace was removed", () => {

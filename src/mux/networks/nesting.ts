@@ -1,7 +1,7 @@
 import type { NetworkPlugin } from "../../cni/index.ts";
 import { builtIn, givesNoAddresses } from "../../plugins/index.ts";
 import { multiplexerNames } from "../../program/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
+import { foldedKey, isJsonObject } from "../../schema/index.ts";
 
 /** Types that lead back to us, or to a Multus. */
 export const multiplexerTypes: ReadonlySet<string> = new Set([...multiplexerNames, "multus-shim"]);
@@ -74,7 +74,7 @@ function typesBelow(plugin: object, lowerKey: string): readonly string[] {
 
 /** Of every spelling of a key: readers do not agree on which of two counts. */
 function valuesOf(value: object, lowerKey: string): readonly unknown[] {
-  return entriesOf(value).filter(([key]) => key.toLowerCase() === lowerKey).map(([, inner]) => inner);
+  return entriesOf(value).filter(([key]) => foldedKey(key) === lowerKey).map(([, inner]) => inner);
 }
 
 interface Found {
@@ -92,7 +92,7 @@ function find(value: unknown, path: string, isMeant: (lowerKey: string, value: u
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, inner] of entriesOf(value)) {
     const at = Array.isArray(value) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
-    if (!Array.isArray(value) && isMeant(key.toLowerCase(), inner)) return { path: at, value: inner };
+    if (!Array.isArray(value) && isMeant(foldedKey(key), inner)) return { path: at, value: inner };
     const found = find(inner, at, isMeant);
     if (found !== undefined) return found;
   }

@@ -47,7 +47,7 @@ export const ptp = definePlugin({
 
   read({ conf }) {
     refuseMtu(conf.mtu);
-    return parseMasqueradeBackend(conf.ipMasqBackend);
+    return conf.ipMasq === true ? parseMasqueradeBackend(conf.ipMasqBackend) : undefined;
   },
 
   async add({ attachment, conf, network, plan: backend, ipam }, context) {

@@ -12,6 +12,8 @@ for (const [where, plugin] of [
   ["as the delegate of a delegate",
     { type: "flannel", delegate: { type: "flannel", delegate: { type: "multus.before", ...keys } } }],
   ["under another spelling of the key", { type: "flannel", Delegate: { Type: "multus.before", ...keys } }],
+  ["by a long s, which Go takes for an s", { type: "multus.before", "delegate\u017f": [{ type: "bridge" }] }],
+  ["by a Kelvin sign, which Go takes for a k", { type: "multus.before", "clusterNetwor\u212a": "x" }],
   ["as the IPAM of a delegate", { type: "flannel", delegate: { type: "bridge", ipam: { type: "before", ...keys } } }],
 ] as const) {
   nesting(`is refused ${where}`, () => {

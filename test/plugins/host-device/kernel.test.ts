@@ -222,16 +222,18 @@ kernel("an alternative name longer than 15 bytes names the device, which returns
   assert.is(linkOf("dev0").address, mac);
 });
 
-kernel("an ordinary file in the namespace's place: the addresses are released, and it is a warning", async () => {
-  const warnings: string[] = [];
-  const log = { error() {}, verbose() {}, debug() {}, warn: (line: string) => void warnings.push(line) };
-  run("touch", "/run/netns/leftover");
-  reservations.add("test-container/eth0");
-  const one = driven({ ipam }, { netns: "/run/netns/leftover", log });
-  await del(one);
-  assert.is(reservations.size, 0);
-  assert.match(warnings.join(), /network namespace "\/run\/netns\/leftover" is gone: an ordinary file is there/);
-  assert.is((await rejects(add(one), code.invalidNetns)).message.includes("ordinary file"), true);
-});
+for (const [what, make] of [["an ordinary file", "touch"], ["a directory", "mkdir"], ["a pipe", "mkfifo"]] as const)
+  kernel(`${what} in the namespace's place: the addresses are released, and it is a warning`, async () => {
+    const warnings: string[] = [];
+    const log = { error() {}, verbose() {}, debug() {}, warn: (line: string) => void warnings.push(line) };
+    run(make, "/run/netns/leftover");
+    reservations.add("test-container/eth0");
+    const one = driven({ ipam }, { netns: "/run/netns/leftover", log });
+    await del(one);
+    assert.is(reservations.size, 0);
+    assert.match(warnings.join(), `network namespace "/run/netns/leftover" is gone: ${what} is there`);
+    assert.match((await rejects(add(one), code.invalidNetns)).message, `"/run/netns/leftover": it is ${what}`);
+    run("rm", "-r", "/run/netns/leftover");
+  });
 
 kernel.run();

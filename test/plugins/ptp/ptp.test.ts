@@ -98,7 +98,7 @@ for (const [name, conf, number, message] of [
   ["no IPAM", { ipam: undefined }, code.invalidConfig, /no ipam.type/],
   ["an address without a gateway", { ipam: { type: "test", addresses: [{ address: "10.1.2.5/24" }] } },
     code.invalidConfig, /10\.1\.2\.5\/24: it has no gateway/],
-  ["an unknown backend", { ipMasqBackend: "pf" }, code.invalidConfig, /ipMasqBackend/],
+  ["an unknown backend", { ipMasq: true, ipMasqBackend: "pf" }, code.invalidConfig, /ipMasqBackend/],
 ] as const) {
   kernel(`refuses ${name}`, async () => {
     const before = kernelState(netns);
@@ -107,6 +107,13 @@ for (const [name, conf, number, message] of [
     assert.is(reservations.size, 0);
   });
 }
+
+kernel("ipMasqBackend is nobody's business without ipMasq", async () => {
+  const one = driven({ ipMasqBackend: "" });
+  await add(one);
+  await del(one);
+  await rejects(add(driven({ ipMasq: true, ipMasqBackend: "" })), code.invalidConfig);
+});
 
 kernel("CHECK sees a route that is gone", async () => {
   const one = driven(), prevResult = await add(one);
