@@ -27,7 +27,8 @@ export function stepsOf({ before, after }: BlockChange, keys: Keys): Steps {
     if (was === is) continue;
     const id = addressId(addressAt(after, offset));
     steps.compare.push(unchanged(keys.entry(id), stamp?.entries.get(offset)));
-    const old = indexesOf(was, id, keys), fresh = indexesOf(is, id, keys);
+    // What is in a block of its own node is found by the block.
+    const old = indexesOf(was, id, keys), fresh = indexesOf(is, id, keys, after.node);
     steps.operations.push(...old.filter((key) => !fresh.includes(key)).map(remove),
       ...fresh.filter((key) => !old.includes(key)).map((key) => put(key, "")));
     steps.operations.push(is === undefined || is.state === "unreadable"
@@ -63,12 +64,16 @@ function blockSteps({ compare, operations }: Steps, { before, after }: BlockChan
   operations.push(node === "" ? remove(keys.block(id)) : put(keys.block(id), JSON.stringify({ node, cursors })));
 }
 
-/** Where an entry is found without reading all. */
-function indexesOf(entry: Entry | undefined, id: string, keys: Keys): readonly string[] {
+/**
+ * Where an entry is found without reading all.
+ *
+ * @param besides  the node whose it is anyhow
+ */
+function indexesOf(entry: Entry | undefined, id: string, keys: Keys, besides?: string): readonly string[] {
   if (entry === undefined) return [];
   const key = keyOf(entry);
   return [
-    ...(entry.state === "active" ? [keys.nodeEntry(entry.owner.node, id)] : []),
+    ...(entry.state === "active" && entry.owner.node !== besides ? [keys.nodeEntry(entry.owner.node, id)] : []),
     ...(key === undefined ? [] : [keys.ownerKeyEntry(key, id)]),
   ];
 }

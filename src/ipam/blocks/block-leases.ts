@@ -61,8 +61,7 @@ export function openBlockLeases(options: BlockLeasesOptions): LeaseStore {
     async list(scope, owner) {
       const blocks = owner === undefined
         ? await engine.readAll(scope) : await engine.readFor(scope, { node: node.name, keys: [] });
-      const found = activeIn(blocks);
-      return (owner === undefined ? found : found.filter(isOwners(owner, node))).map(toListed);
+      return activeIn(blocks, owner === undefined ? undefined : isOwners(owner, node)).map(toListed);
     },
     async collect(scope, listed, isValid) {
       return await alone(scope, async () => {
@@ -233,7 +232,7 @@ async function releaseOrNote(options: BlockLeasesOptions, pending: PendingReleas
 async function release(options: BlockLeasesOptions, pending: PendingRelease): Promise<readonly Address[]> {
   const { engine, node, world } = options, { scope, owner, holds, ticket } = pending;
   let bare = false;
-  const foundIn = (seen: Seen): readonly Found[] => activeIn(seen.values()).filter(isOwners(owner, node))
+  const foundIn = (seen: Seen): readonly Found[] => activeIn(seen.values(), isOwners(owner, node))
     .filter(({ entry }) => ticket === undefined || entry.ticket === ticket);
   for (let tries = 0; tries < triesMax; tries++) {
     const recalled = tries === 0 ? toSeen(engine.recall?.(scope, node.name) ?? []) : noBlocks;

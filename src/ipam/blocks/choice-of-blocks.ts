@@ -3,7 +3,7 @@ import { addressToInteger } from "../../net/index.ts";
 import type { Block } from "./block.ts";
 import { addressId, blockAddresses, blockStart, emptyBlock, integerAddress, offsetsIn } from "./block.ts";
 import type { Sight, Shown, Standing } from "./sight.ts";
-import { freeOf } from "./sight.ts";
+import { hasFree } from "./sight.ts";
 
 /** A scope of up to so many blocks is looked at as a whole when a node needs another one. */
 export const fewBlocks = 16n;
@@ -13,7 +13,7 @@ const candidatesMax = 32;
 /** Blocks of the node itself with free addresses, for each span; [] where it has none. */
 export function ownBlocks(sight: Sight, standing: Standing): readonly (readonly Block[])[] {
   const own = [...sight.blocks.values()].filter((block) => block.node === sight.node.name);
-  return sight.request.spans.map((_, index) => own.filter((block) => freeOf(block, sight, standing, index).length > 0));
+  return sight.request.spans.map((_, index) => own.filter((block) => hasFree(block, sight, standing, index)));
 }
 
 /**
@@ -46,7 +46,7 @@ export function otherBlocks(sight: Sight, standing: Standing, own: NonNullable<S
     if (known.length > 0) return known;
     const candidates = unclaimed(sight, standing, span, index);
     if (candidates.length > 0) return [pick(candidates, random)];
-    const borrowed = [...sight.blocks.values()].filter((block) => freeOf(block, sight, standing, index).length > 0);
+    const borrowed = [...sight.blocks.values()].filter((block) => hasFree(block, sight, standing, index));
     return borrowed.length > 0 ? [pick(borrowed, random)] : [];
   });
 }
@@ -57,7 +57,7 @@ export function unclaimedAmong(ids: readonly string[], sight: Sight, standing: S
   if (span === undefined) return [];
   return [...new Set(ids)].flatMap((id) => {
     const first = blockOfId(span, id), block = sight.blocks.get(id) ?? (first && emptyBlock(first));
-    return block !== undefined && block.node === "" && freeOf(block, sight, standing, index).length > 0 ? [block] : [];
+    return block !== undefined && block.node === "" && hasFree(block, sight, standing, index) ? [block] : [];
   });
 }
 
@@ -66,7 +66,7 @@ function unclaimed(sight: Sight, standing: Standing, span: Span, index: number):
   // Blocks that are claimed are passed over, so that there are at most as many steps as there are blocks to be seen.
   for (let number = 0n; number < count && found.length < candidatesMax; number++) {
     const first = blockNumber(span, number), block = sight.blocks.get(addressId(first)) ?? emptyBlock(first);
-    if (block.node === "" && freeOf(block, sight, standing, index).length > 0) found.push(block);
+    if (block.node === "" && hasFree(block, sight, standing, index)) found.push(block);
   }
   return found;
 }

@@ -1,5 +1,7 @@
 import type { Address, Span, TakenView } from "../../net/index.ts";
-import { AddressList, addressToInteger, compareAddresses, formatAddress, writeModuleAddress } from "../../net/index.ts";
+import {
+  AddressList, addressToInteger, compareAddresses, formatAddress, sameAddress, writeModuleAddress,
+} from "../../net/index.ts";
 import type { Claimant, LeaseView, ListedLease, StoreNode, ViewRequest } from "../leases.ts";
 import { ownerKeyOf } from "../leases.ts";
 import type { HeldAddress } from "../views.ts";
@@ -7,7 +9,7 @@ import { sortHolds, takenViews } from "../views.ts";
 import { spanHolds } from "../ranges.ts";
 import type { Block } from "./block.ts";
 import { addressAt, addressId, blockStart, offsetOf, offsetsIn } from "./block.ts";
-import type { ActiveEntry, Entry } from "./entry.ts";
+import type { ActiveEntry, Entry, HeldEntry } from "./entry.ts";
 import { withoutEnd } from "./entry.ts";
 
 /** What one claimant sees of the blocks of a scope that have been read. */
@@ -25,17 +27,22 @@ export interface Found {
   readonly entry: ActiveEntry;
 }
 
-export function activeIn(blocks: Iterable<Block>): readonly Found[] {
-  return [...blocks].flatMap((block) =>
-    [...block.entries].flatMap(([offset, entry]) =>
-      entry.state === "active" ? [{ address: addressAt(block, offset), entry }] : [],
-    ),
-  );
+/** What tells reservations from others; places are made of those alone that are wanted. */
+type IsWanted = (found: Pick<Found, "entry">) => boolean;
+
+/** A node has hundreds, and a claimant two. */
+export function activeIn(blocks: Iterable<Block>, isWanted: IsWanted = () => true): readonly Found[] {
+  const found: Found[] = [];
+  for (const block of blocks)
+    for (const [offset, entry] of block.entries)
+      if (entry.state === "active" && isWanted({ entry })) found.push({ address: addressAt(block, offset), entry });
+  return found;
 }
 
-export function isOwners({ containerId, ifName }: Claimant, node: StoreNode): (found: Found) => boolean {
+export function isOwners({ containerId, ifName }: Claimant, node: StoreNode): IsWanted {
+  const own = containerId.trim();
   return ({ entry: { owner } }) =>
-    owner.node === node.name && owner.containerId === containerId.trim() && isInterface(owner.ifName, ifName);
+    owner.containerId === own && owner.node === node.name && isInterface(owner.ifName, ifName);
 }
 
 /** Entries of other programs may hold a container id alone: any interface of it will do. */
@@ -44,14 +51,14 @@ function isInterface(held: string, ifName: string): boolean {
 }
 
 /** What an earlier container of the same pod has for the interface. */
-function isOfEarlierContainer({ containerId, ifName, pod }: Claimant, node: StoreNode): (found: Found) => boolean {
+function isOfEarlierContainer({ containerId, ifName, pod }: Claimant, node: StoreNode): IsWanted {
   return ({ entry: { owner } }) =>
     owner.node === node.name && owner.ifName === ifName && owner.containerId !== containerId.trim() &&
     pod !== undefined && pod.uid !== "" && owner.pod?.uid === pod.uid;
 }
 
 /** What another container has for the same IPAMClaim, wherever it is: a virtual machine moves, or its node is gone. */
-function isOfOthersForClaim(claimant: Claimant, node: StoreNode): (found: Found) => boolean {
+function isOfOthersForClaim(claimant: Claimant, node: StoreNode): IsWanted {
   const isOwn = isOwners(claimant, node);
   return (found) => claimant.claim !== undefined && found.entry.owner.claim === claimant.claim && !isOwn(found);
 }
@@ -62,9 +69,11 @@ export function toListed({ address, entry }: Found): ListedLease {
 
 /** Holds that are not over, oldest first. */
 export function holdsIn(blocks: Iterable<Block>, nowMs: number): readonly HeldAddress[] {
-  return [...blocks]
-    .flatMap((block) => [...block.entries].flatMap(([offset, entry]) =>
-      entry.state === "held" && entry.untilMs > nowMs ? [{ entry, address: addressAt(block, offset) }] : []))
+  const found: { readonly entry: HeldEntry; readonly address: Address }[] = [];
+  for (const block of blocks)
+    for (const [offset, entry] of block.entries)
+      if (entry.state === "held" && entry.untilMs > nowMs) found.push({ entry, address: addressAt(block, offset) });
+  return found
     .sort((a, b) => a.entry.atMs - b.entry.atMs || compareAddresses(a.address, b.address))
     .map(({ entry, address }) => ({ address, ownerKey: entry.key, untilMs: entry.untilMs }));
 }
@@ -77,7 +86,8 @@ interface Freedom {
 
 function isFree(entry: Entry | undefined, address: Address, { others, stale }: Freedom): boolean {
   switch (entry?.state) {
-    case "active": return stale.has(formatAddress(address));
+    // Texts take longer than all else here.
+    case "active": return stale.size > 0 && stale.has(formatAddress(address));
     case "held": return !others.has(formatAddress(address));
     case "unreadable": return false;
     default: return true;
@@ -86,12 +96,13 @@ function isFree(entry: Entry | undefined, address: Address, { others, stale }: F
 
 /** What the claimant has, what waits for it, and what it may not have. */
 export function standing({ node, nowMs, request, blocks }: Sight) {
-  const active = activeIn(blocks.values()), mine = active.filter(isOwners(request.owner, node));
+  const mine = activeIn(blocks.values(), isOwners(request.owner, node));
   const isOfOldBoot = ({ entry }: Found): boolean => entry.owner.bootId !== "" && entry.owner.bootId !== node.bootId;
   const isOld = request.supersedes === true ? () => true : isOfOldBoot;
   const superseded = [
-    ...(request.supersedes === true ? active.filter(isOfEarlierContainer(request.owner, node)) : []),
-    ...active.filter(isOfOthersForClaim(request.owner, node)),
+    ...(request.supersedes === true ? activeIn(blocks.values(), isOfEarlierContainer(request.owner, node)) : []),
+    ...(request.owner.claim === undefined ? []
+      : activeIn(blocks.values(), isOfOthersForClaim(request.owner, node))),
   ];
   const ownerKey = ownerKeyOf(request.owner);
   const holds = holdsIn(blocks.values(), nowMs), isEndless = ({ untilMs }: HeldAddress) => untilMs === withoutEnd;
@@ -119,18 +130,27 @@ function leftFor(ownerKey: string, blocks: Iterable<Block>): readonly Address[] 
   return left.filter(({ atMs }) => atMs === latestMs).map(({ address }) => address);
 }
 
-/** The addresses of a block that are free in one span, in order. */
-export function freeOf(block: Block, sight: Sight, standing: Standing, index: number): readonly Address[] {
+/**
+ * The addresses of a block that are free in one span, in order.
+ *
+ * @param most  how many are wanted
+ */
+export function freeOf(
+  block: Block, sight: Sight, standing: Standing, index: number, most = Infinity,
+): readonly Address[] {
   const span = sight.request.spans[index], reserved = sight.request.reserved[index] ?? [];
   if (span === undefined) return [];
   const { from, to } = offsetsIn(block.first, span), free: Address[] = [];
-  const kept = new Set(reserved.map(formatAddress));
-  for (let offset = from; offset <= to; offset++) {
+  const kept = new Set(reserved.filter((one) => sameAddress(blockStart(one), block.first)).map(offsetOf));
+  for (let offset = from; offset <= to && free.length < most; offset++) {
     const address = addressAt(block, offset);
-    if (!isFree(block.entries.get(offset), address, standing.freedom)) continue;
-    if (!kept.has(formatAddress(address))) free.push(address);
+    if (!kept.has(offset) && isFree(block.entries.get(offset), address, standing.freedom)) free.push(address);
   }
   return free;
+}
+
+export function hasFree(block: Block, sight: Sight, standing: Standing, index: number): boolean {
+  return freeOf(block, sight, standing, index, 1).length > 0;
 }
 
 /** Blocks, span by span, of which free addresses are shown; undefined: of all there are. */
