@@ -3,10 +3,10 @@ import { uptime } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { CniError, code } from "../../cni/index.ts";
 import { LockError, removeIfPresent, takeLock, writeWholeFile } from "../../os/index.ts";
+import { listen } from "../listen.ts";
 import { openLeaseFiles } from "./lease-files.ts";
 import type { LeaseSettings } from "./leases.ts";
 import { Leases } from "./leases.ts";
-import { listenForPlugins } from "./listen.ts";
 import { serveRpc } from "./rpc-connection.ts";
 
 export interface DhcpDaemonOptions extends LeaseSettings {
@@ -45,7 +45,8 @@ export async function runDhcpDaemon(options: DhcpDaemonOptions): Promise<void> {
   try {
     // Before anybody asks: what was leased is not leased anew.
     const count = leases.resume();
-    const listening = await listenForPlugins(server, { path, env });
+    // Who can connect has addresses leased in any namespace: root and, as systemd's unit has it, root's group.
+    const listening = await listen(server, { path, env, isShared: true });
     try {
       if (pidFile !== undefined) writeWholeFile(pidFile, `${process.pid}\n`, { mode: 0o644 });
       log(`serving DHCP at ${listening.where}, ${count} leases are gone on with`);
