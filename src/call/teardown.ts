@@ -1,3 +1,4 @@
+import { giveWay } from "../os/index.ts";
 import type { Teardown } from "../plugins/index.ts";
 import type { GatheredLink } from "./link-gathering.ts";
 import { deleteGathered } from "./link-gathering.ts";
@@ -43,5 +44,6 @@ async function runAll(steps: readonly GatheredStep[]): Promise<void> {
     } catch (error) {
       failures.push({ what, error });
     }
+    await giveWay();
   }
 }

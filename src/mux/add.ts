@@ -1,6 +1,7 @@
 import { problemOf, toCniError, withContext, withUndoProblems, undoSteps } from "../call/index.ts";
 import type { Result, WireResult } from "../cni/index.ts";
 import { CniError, code, toWireResult } from "../cni/index.ts";
+import { giveWay } from "../os/index.ts";
 import type { Handles } from "../plugins/index.ts";
 import type { Multiplexer, Scratch, ScratchKey } from "../store/index.ts";
 import { refuseLongResultName, removeResult, removeScratch, saveScratch } from "../store/index.ts";
@@ -96,7 +97,10 @@ async function attach(command: MuxCommand, adding: Adding): Promise<WireResult> 
       };
       const earlier = saveScratch(conf.cniDir, runtime, noted);
       try {
-        for (const one of planned) await begin(one, begun, { handles, pod, conf, multiplexer });
+        for (const one of planned) {
+          await begin(one, begun, { handles, pod, conf, multiplexer });
+          await giveWay();
+        }
         const version = conf.answerVersion || (attachments[0]?.delegate.network.cniVersion ?? conf.cniVersion);
         const result = toWireResult(await answer(begun, command, handles), version);
         await pod?.attached(begun);

@@ -39,7 +39,7 @@ export {
 } from "./network-calls.ts";
 export { whenReadable } from "./readable.ts";
 export { onPool } from "./pool.ts";
-export { inOrder } from "./in-order.ts";
+export { giveWay, inOrder } from "./turns.ts";
 export { readOwnFile, refuseForeignDirectory } from "./own-file.ts";
 export { ProgramError, findProgram, runProgram } from "./process.ts";
 export {

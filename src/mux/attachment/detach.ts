@@ -1,6 +1,7 @@
 import type { FailedStep } from "../../call/index.ts";
 import { teardownGroup, withContext } from "../../call/index.ts";
 import type { CniError } from "../../cni/index.ts";
+import { giveWay } from "../../os/index.ts";
 import type { Handles } from "../../plugins/index.ts";
 import type { Multiplexer } from "../../store/index.ts";
 import { removeResult } from "../../store/index.ts";
@@ -36,6 +37,7 @@ export async function detachNetworks(
     if (damage !== undefined)
       handles.log.warn(`${damage.message}; ${describe(attachment)} is deleted without it`);
     await delNetwork(attachment, prevResultOf(network), { handles, teardown: group.for(failures), failures });
+    await giveWay();
   }
   await group.finish();
   return attempts.flatMap(({ network, failures }) => {
