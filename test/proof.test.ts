@@ -42,8 +42,8 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
     "commands/daemon/reach", "commands/machine/cluster", "kube/nodes/follow", "kube/nodes/list",
   ],
   "test/daemon/hot-plug.test.ts": ["mux/change/change", "service/change"],
-  "test/daemon/observed.test.ts": ["daemon/journal", "daemon/metrics", "wasm/call/observer"],
-  "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/listen", "daemon/peer", "daemon/run"],
+  "test/daemon/monitor/observed.test.ts": ["daemon/monitor/journal", "daemon/monitor/metrics", "wasm/call/observer"],
+  "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/peer", "daemon/refusal", "daemon/run"],
   "test/commands/dhcp-daemon.test.ts": ["commands/dhcp-daemon/duration", "commands/dhcp-daemon/index"],
   "test/dhcp/rpc.test.ts": ["dhcp/rpc-result"],
   "test/dhcp/gob.test.ts": ["dhcp/gob-reader", "dhcp/gob-writer"],
@@ -59,7 +59,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/kernel/links.test.ts": ["kernel/namespace-handle"],
   "test/kernel/netns.test.ts": ["os/network-calls"],
   "test/kernel/socket.test.ts": ["kernel/answer", "kernel/netlink-error", "kernel/time", "kernel/transport"],
-  "test/kube/cluster.test.ts": ["os/in-order", "os/pool", "os/world"],
+  "test/kube/cluster.test.ts": ["os/pool", "os/world"],
   "test/mux/add.test.ts": [
     "mux/check", "mux/command", "mux/del", "mux/placeholder", "mux/networks/args", "mux/networks/network-attachment",
   ],
@@ -88,7 +88,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   ],
   "test/plugins/dhcp/dhcp.test.ts": [
     "daemon/dhcp/container-link", "daemon/dhcp/held-lease", "daemon/dhcp/lease-files", "daemon/dhcp/leases",
-    "daemon/dhcp/listen", "daemon/dhcp/rpc-connection", "daemon/dhcp/run", "exec/dhcp-daemon", "exec/late-dhcp-daemon",
+    "daemon/dhcp/rpc-connection", "daemon/dhcp/run", "exec/dhcp-daemon", "exec/late-dhcp-daemon",
   ],
   "test/plugins/host-local/host-local.test.ts": ["ipam/leases", "ipam/reserve", "ipam/views"],
   "test/plugins/tuning/tuning.test.ts": ["plugins/interface/chained", "store/attachment-files"],

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
-import { CniError, code, newestVersion, printError } from "../cni/index.ts";
 import { insideVariable } from "../exec/index.ts";
 import type { Answer } from "../service/index.ts";
 import type { Limits } from "./limits.ts";
 import type { ShimCall } from "./message.ts";
 import { aliveLine, answerBytes, begunLine, CallReader, declinedLine, MessageError } from "./message.ts";
 import type { Place, Queue } from "./queue.ts";
+import { inTime, notServed } from "./refusal.ts";
 
 /** What connections share. */
 export interface Desk {
@@ -97,12 +97,11 @@ export class Connection {
 
   async #work(call: ShimCall): Promise<void> {
     if (this.#isClosed || !(await this.#begin())) return this.#letGo();
-    const { workMs } = this.#desk.limits;
-    const limit = setTimeout(() => this.#answer(tooLong(workMs)), workMs);
-    const answer = await this.#desk.serve(call);
-    clearTimeout(limit);
+    const work = this.#desk.serve(call);
+    const answer = await inTime(work, this.#desk.limits.workMs);
+    if (!this.#isClosed) this.#answer(answer);
+    await work;
     if (this.#isClosed) this.#letGo();
-    else if (this.#isBegun()) this.#answer(answer);
   }
 
   /** The line that decides: once it is written the call is ours, and if it cannot be written it never is. */
@@ -124,7 +123,7 @@ export class Connection {
   #refuse(why: string): void {
     clearTimeout(this.#limit);
     this.#socket.write(begunLine);
-    this.#answer(tryAgain(`Cannot serve the call: ${why}`));
+    this.#answer(notServed(why));
   }
 
   #end(why: string): void {
@@ -152,13 +151,4 @@ export class Connection {
 /** Calls about no container wait for nobody but those of their kind. */
 function containerOf({ env }: ShimCall): string {
   return env["CNI_CONTAINERID"] || `no container: ${env["CNI_COMMAND"] ?? ""}`;
-}
-
-function tooLong(ms: number): Answer {
-  return tryAgain(`Cannot tell what becomes of the call: it has been worked on for ${ms} ms and is not done`);
-}
-
-function tryAgain(problem: string): Answer {
-  const error = new CniError(code.tryAgainLater, `${problem}, expected the same call again later`);
-  return { status: 1, stdout: printError(error, newestVersion), stderr: "" };
 }

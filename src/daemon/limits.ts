@@ -12,6 +12,8 @@ export interface Limits {
   readonly readMs: number;
   /** One call at work; its caller is then told to try again later, while the work goes on to its end. */
   readonly workMs: number;
+  /** The same until it is given up: work without an end must not keep its container's next call waiting for ever. */
+  readonly lostMs: number;
   /** Between two signs of life to those who wait; a shim waits for three of them, see shim.c. */
   readonly aliveMs: number;
 }
@@ -26,5 +28,7 @@ export const defaultLimits: Limits = {
   readMs: 10_000,
   // Runtimes give up on a sandbox after two to four minutes, and one plugin executable may take four.
   workMs: 300_000,
+  // Three such executables. Whatever is still at it then, the container's lock keeps apart from the next call.
+  lostMs: 720_000,
   aliveMs: 1000,
 };

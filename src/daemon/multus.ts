@@ -8,13 +8,14 @@ import type { Socket } from "node:net";
 import { toCniError } from "../call/index.ts";
 import { CniError, code, newestVersion, parseJsonObject, parseResult, printError, toWireResult } from "../cni/index.ts";
 import type { Answer, ServedCall } from "../service/index.ts";
+import type { Limits } from "./limits.ts";
 import { isAllowedPeer } from "./peer.ts";
 import type { Queue } from "./queue.ts";
+import { inTime } from "./refusal.ts";
 
 export interface MultusOptions {
   readonly queue: Queue;
-  /** From a connection to its whole request. */
-  readonly readMs: number;
+  readonly limits: Pick<Limits, "readMs" | "workMs">;
   /** Never rejects. */
   serve(call: ServedCall): Promise<Answer>;
   log(line: string): void;
@@ -24,7 +25,7 @@ export interface MultusOptions {
 const bodyBytesMax = 26 * 1024 * 1024;
 
 export function multusServer(options: MultusOptions): Server {
-  const { readMs, log } = options;
+  const { limits: { readMs }, log } = options;
   const server = createServer({ requestTimeout: readMs, headersTimeout: readMs }, (request, response) => {
     answer(request, response, options).catch((error: unknown) => {
       log(`Multus's shim is not answered: ${String(error)}`);
@@ -82,10 +83,16 @@ function callIn(body: string): ServedCall {
 }
 
 /** In turn with everything else of that container; a shim that goes away while it waits is not served. */
-async function served(call: ServedCall, response: ServerResponse, { queue, serve }: MultusOptions): Promise<Answer> {
+async function served(
+  call: ServedCall, response: ServerResponse, { queue, limits: { workMs }, serve }: MultusOptions,
+): Promise<Answer> {
   return await new Promise((resolve, reject) => {
-    const place = queue.add(call.env["CNI_CONTAINERID"] || `no container: ${call.env["CNI_COMMAND"] ?? ""}`,
-      async () => resolve(await serve(call)));
+    const begin = async (): Promise<void> => {
+      const work = serve(call);
+      resolve(await inTime(work, workMs));
+      await work;
+    };
+    const place = queue.add(call.env["CNI_CONTAINERID"] || `no container: ${call.env["CNI_COMMAND"] ?? ""}`, begin);
     if (place === undefined)
       reject(new CniError(code.tryAgainLater, `Cannot serve the call: ${queue.waiting} calls wait already`));
     response.once("close", () => place?.leave());

@@ -2,22 +2,23 @@ import { openWarm } from "../call/index.ts";
 import { messageOf } from "../cni/index.ts";
 import type { CollectRequest } from "./cluster/collecting.ts";
 import { keepCollecting } from "./cluster/collecting.ts";
+import type { WatchParts, WatchSettings } from "./cluster/watch.ts";
 import { Daemon } from "./daemon.ts";
-import { serveHealth } from "./health.ts";
-import type { LogFormat } from "./journal.ts";
-import { openJournal } from "./journal.ts";
 import { defaultLimits } from "./limits.ts";
 import type { Listening } from "./listen.ts";
 import { listen } from "./listen.ts";
-import type { Metrics } from "./metrics.ts";
+import { serveHealth } from "./monitor/health.ts";
+import { watchHeldUp } from "./monitor/held-up.ts";
+import type { LogFormat } from "./monitor/journal.ts";
+import { openJournal } from "./monitor/journal.ts";
+import type { Metrics, MetricsSources } from "./monitor/metrics.ts";
+import { observedServe } from "./monitor/observed.ts";
 import { multusServer } from "./multus.ts";
-import { observedServe } from "./observed.ts";
 import { Queue } from "./queue.ts";
 import type { ReachOptions, ReachRequest } from "./reach/index.ts";
 import { keepReach } from "./reach/index.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import { reconcile } from "./reconcile.ts";
-import type { WatchParts, WatchSettings } from "./cluster/watch.ts";
 
 export interface RunOptions {
   readonly path: string;
@@ -47,33 +48,28 @@ export interface RunOptions {
  * @throws CniError when it cannot listen
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
-  const { path, idleMs, health, multus, watch, reach, collect, env, remains, logFormat, write } = options;
+  const { path, idleMs, multus, watch, reach, collect, env, remains, logFormat, write } = options;
   const { log, served } = openJournal(logFormat, write);
   const queue = new Queue(defaultLimits);
   const clusters = await watched(watch, { env, queue, log, warm: () => warm });
   const warm = openWarm({ clusters });
-  let told: { close(): void } | undefined, multusListening: Listening | undefined, metrics: Metrics | undefined;
-  const serveWarm = observedServe(warm, (facts) => {
+  const closing: (() => void)[] = [() => warm.close(), () => reach?.close(), () => clusters?.close()];
+  let metrics: Metrics | undefined;
+  const serve = observedServe(warm, (facts) => {
     metrics?.served(facts);
     served(facts);
   });
   const stopping = new AbortController(), repaired = { attachments: 0, addresses: 0, setAside: 0, failures: 0 };
   try {
-    const daemon = new Daemon({ path, env, idleMs, log, queue, limits: defaultLimits, serve: serveWarm });
-    if (health !== undefined) {
-      const { openMetrics } = await import("./metrics.ts");
-      metrics = openMetrics({ daemon, repaired, watched: clusters?.facts });
-      told = await serveHealth(health, {
-        get isReady() { return daemon.isReady; },
-        get running() { return daemon.running; },
-        get waiting() { return daemon.waiting; },
-        metrics: metrics.page,
-      });
-    }
+    const daemon = new Daemon({ path, env, idleMs, log, queue, limits: defaultLimits, serve });
+    metrics = await told(options.health, { daemon, repaired, watched: clusters?.facts }, closing);
+    closing.push(watchHeldUp({ log, daemon, measured: (seconds) => metrics?.heldUp(seconds) }));
+    let multusListening: Listening | undefined;
     if (multus !== undefined) {
-      const { readMs } = defaultLimits;
       // What systemd passes on is our own shims'.
-      multusListening = await listen(multusServer({ queue, readMs, serve: serveWarm, log }), { path: multus, env: {} });
+      multusListening = await listen(multusServer({ queue, limits: defaultLimits, serve, log }),
+        { path: multus, env: {} });
+      closing.push(multusListening.close);
       log(`serving Multus's shim at ${multusListening.where}`);
     }
     let signals = 0;
@@ -98,13 +94,26 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     await Promise.all([repairing, reaching, collecting]);
     log("stopped");
   } finally {
-    told?.close();
-    metrics?.close();
-    multusListening?.close();
-    clusters?.close();
-    reach?.close();
-    warm.close();
+    for (const close of closing.toReversed()) close();
   }
+}
+
+/** Answers for monitors at an address, where there is one. */
+async function told(
+  address: string | undefined, sources: MetricsSources & { readonly daemon: Daemon }, closing: (() => void)[],
+): Promise<Metrics | undefined> {
+  if (address === undefined) return undefined;
+  const { daemon } = sources, { openMetrics } = await import("./monitor/metrics.ts");
+  const metrics = openMetrics(sources);
+  closing.push(metrics.close);
+  const { close } = await serveHealth(address, {
+    get isReady() { return daemon.isReady; },
+    get running() { return daemon.running; },
+    get waiting() { return daemon.waiting; },
+    metrics: metrics.page,
+  });
+  closing.push(close);
+  return metrics;
 }
 
 /** Never rejects. */

@@ -44,10 +44,10 @@ export interface ServeOptions {
   /** Names the call in the text of its error; absent: nothing does. */
   readonly request?: string;
   /** Told of the call once there is an answer. */
-  observe?(facts: CallFacts): void;
+  answered?(facts: CallFacts): void;
   /** Rejects when the call can have no answer any more, with the error that is then the answer. */
   readonly unanswered?: Promise<never>;
-  /** Of calls to the multiplexer. */
+  /** Looks on while a call to the multiplexer is served. */
   readonly observer?: Observer | undefined;
 }
 
@@ -70,7 +70,7 @@ export interface CallFacts {
  * Never rejects: every failure is an answer.
  */
 export async function serve(
-  call: ServedCall, { warm, tell, request, observe, unanswered, observer }: ServeOptions = {},
+  call: ServedCall, { warm, tell, request, answered, unanswered, observer }: ServeOptions = {},
 ): Promise<Answer> {
   let cniVersion: string = newestVersion, network = "", stderr = "";
   const surroundings = { env: call.env, tell: tell ?? ((text) => { stderr += text; }) };
@@ -82,13 +82,13 @@ export async function serve(
   const facts = { verb: call.env["CNI_COMMAND"] ?? "", plugin: call.name };
   try {
     const stdout = await (unanswered === undefined ? work : Promise.race([work, unanswered]));
-    observe?.({ ...facts, network, code: 0, problem: undefined });
+    answered?.({ ...facts, network, code: 0, problem: undefined });
     return { status: 0, stdout, stderr };
   } catch (thrown) {
     const error = toCniError(thrown);
     const bug = bugIn(error);
     if (bug !== undefined) surroundings.tell(`${bug.stack ?? bug.message}\n`);
-    observe?.({ ...facts, network, code: error.code, problem: error.message });
+    answered?.({ ...facts, network, code: error.code, problem: error.message });
     return { status: 1, stdout: printError(named(error, request), cniVersion), stderr };
   }
 }

@@ -172,7 +172,7 @@ faults("leaves a call from another network namespace to the one-shot form, in th
     await daemon.kill();
   }, 1);
 });
-faults("serves a call among a thousand connections that say nothing, half a call or nonsense", async () => {
+faults("serves a call among a thousand connections that say nothing, half a call, nonsense or too much", async () => {
   await inWorld(async (world, [first], conf) => {
     assert.ok(first);
     const daemon = await startDaemon(world);
@@ -181,8 +181,9 @@ faults("serves a call among a thousand connections that say nothing, half a call
     const strangers: Socket[] = [];
     for (let i = 0; i < 1000; i++) {
       const socket = connect(socketOf(world)).on("error", () => undefined);
-      if (i % 3 === 1) socket.write(half);
-      if (i % 3 === 2) socket.write("GET /healthz HTTP/1.1\r\n\r\n".repeat(40));
+      if (i % 4 === 1) socket.write(half);
+      if (i % 4 === 2) socket.write("GET /healthz HTTP/1.1\r\n\r\n".repeat(40));
+      if (i % 4 === 3) socket.write("polynic 1 0.1.0 bridge a b c d 0 99999999\n");
       strangers.push(socket);
     }
     for (const verb of ["ADD", "DEL"]) {

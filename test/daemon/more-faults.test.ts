@@ -42,32 +42,36 @@ async function inWorld(
 }
 
 const faults = kernelSuite("a daemon", import.meta.url);
-faults("on a disk that is full tells so, leaves nothing, and goes on once there is room", async () => {
-  await inWorld(async (world, ask) => {
-    const daemon = await startDaemon(world), filler = join(world.directory, "cni", "results", ".filler");
-    const before = settled(world);
-    let errno: unknown;
-    try {
-      writeFileSync(filler, Buffer.alloc(1024 * 1024));
-    } catch (error) {
-      errno = (error as NodeJS.ErrnoException).code;
-    }
-    assert.is(errno, "ENOSPC");
-    const { status, json } = call(world, ask("ADD"));
-    assert.equal([status, json.code], [1, 5], json.msg);
-    assert.match(json.msg, /ENOSPC/);
-    succeed(world, ask("DEL"));
-    rmSync(filler);
-    assert.equal(changes(before, settled(world)), []);
-    for (const verb of ["ADD", "DEL"]) succeed(world, ask(verb));
-    await daemon.kill();
-  }, ({ directory }) => {
-    const small = join(directory, "cni");
-    mkdirSync(small);
-    run("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small);
-    return () => void run("umount", "--lazy", small);
+for (const [what, folder, place] of [
+  ["what it is about to do", "cni", join("cni", "results")], ["addresses", "networks", join("networks", ".polynic")],
+] as const) {
+  faults(`whose disk for ${what} is full tells so, leaves nothing, and goes on once there is room`, async () => {
+    await inWorld(async (world, ask) => {
+      const daemon = await startDaemon(world), filler = join(world.directory, place, ".filler");
+      const before = settled(world);
+      let errno: unknown;
+      try {
+        writeFileSync(filler, Buffer.alloc(1024 * 1024));
+      } catch (error) {
+        errno = (error as NodeJS.ErrnoException).code;
+      }
+      assert.is(errno, "ENOSPC");
+      const { status, json } = call(world, ask("ADD"));
+      assert.equal([status, json.code], [1, 5], json.msg);
+      assert.match(json.msg, /ENOSPC/);
+      succeed(world, ask("DEL"));
+      rmSync(filler);
+      assert.equal(changes(before, settled(world)), []);
+      for (const verb of ["ADD", "DEL"]) succeed(world, ask(verb));
+      await daemon.kill();
+    }, ({ directory }) => {
+      const small = join(directory, folder);
+      mkdirSync(small);
+      run("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small);
+      return () => void run("umount", "--lazy", small);
+    });
   });
-});
+}
 faults("whose clock jumps by hours, back and forth, serves as before", async () => {
   await inWorld(async (world, ask) => {
     const script = join(world.directory, "jumping.cjs");

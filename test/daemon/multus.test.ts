@@ -11,12 +11,12 @@ import type { Answer, ServedCall } from "../../src/service/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "polynic-multus-")), socketPath = join(directory, "multus.sock");
 const calls: ServedCall[] = [];
-let next: Answer = { status: 0, stdout: "", stderr: "" };
+let next: Answer | Promise<Answer> = { status: 0, stdout: "", stderr: "" };
 const server = multusServer({
-  queue: new Queue({ running: 4, waiting: 4 }), readMs: 5000, log: () => undefined,
+  queue: new Queue({ running: 4, waiting: 4 }), limits: { readMs: 5000, workMs: 50 }, log: () => undefined,
   serve: async (call) => {
     calls.push(call);
-    return next;
+    return await next;
   },
 });
 
@@ -92,8 +92,22 @@ shim("is told when an ADD has no result", async () => {
   assert.equal([status, typeof JSON.parse(body).msg], [400, "string"]);
 });
 shim("gets a CNI error as 400, whole and with its own code", async () => {
-  next = { status: 1, stderr: "", stdout: '{"cniVersion":"1.0.0","code":50,"msg":"not ready"}\n' };
-  assert.equal(await ask("POST", "/cni", recorded("STATUS")), { status: 400, body: next.stdout });
+  const stdout = '{"cniVersion":"1.0.0","code":50,"msg":"not ready"}\n';
+  next = { status: 1, stderr: "", stdout };
+  assert.equal(await ask("POST", "/cni", recorded("STATUS")), { status: 400, body: stdout });
+});
+shim("is told to try again when its call takes too long, and its next one waits for the end of that", async () => {
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  next = promise;
+  const { status, body } = await ask("POST", "/cni", recorded("DEL"));
+  assert.equal([status, JSON.parse(body).code], [400, 11]);
+  assert.match(body, /it has been worked on for 50 ms and is not done/);
+  const second = ask("POST", "/cni", recorded("DEL"));
+  await ask("GET", "/healthz");
+  assert.is(calls.length, 1);
+  resolve({ status: 0, stdout: "", stderr: "" });
+  assert.is((await second).status, 200);
+  assert.is(calls.length, 2);
 });
 for (const [what, body] of [
   ["no JSON", "{"], ["another document", "[]"], ["no environment", '{"config":"e30="}'],

@@ -1,4 +1,4 @@
-import { printable } from "../cni/index.ts";
+import { printable } from "../../cni/index.ts";
 import type { ServedFacts } from "./observed.ts";
 
 export type LogFormat = "text" | "json";

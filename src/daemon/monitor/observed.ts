@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { Warm } from "../call/index.ts";
-import type { Answer, CallFacts, ServedCall } from "../service/index.ts";
-import { serve } from "../service/index.ts";
+import type { Warm } from "../../call/index.ts";
+import type { Answer, CallFacts, ServedCall } from "../../service/index.ts";
+import { serve } from "../../service/index.ts";
+import { defaultLimits } from "../limits.ts";
+import { noEnd } from "../refusal.ts";
 
 /** One call that was served, for whoever counts or logs. */
 export interface ServedFacts extends CallFacts {
@@ -19,18 +21,28 @@ export interface Trace {
   readonly parentId: string;
 }
 
-/** Serves calls as `serve` does, each under a name of its own, and tells of each once it is answered. */
+/**
+ * Serves calls as `serve` does, each under a name of its own, and tells of each once it is answered, or given up.
+ *
+ * @param lostMs  see `Limits`
+ */
 export function observedServe(
-  warm: Warm, observe: (facts: ServedFacts) => void,
+  warm: Warm, served: (facts: ServedFacts) => void, lostMs = defaultLimits.lostMs,
 ): (call: ServedCall) => Promise<Answer> {
   return async (call) => {
     const request = randomUUID().slice(0, requestChars), begin = process.hrtime.bigint();
-    const tell = (facts: CallFacts): void => {
+    const answered = (facts: CallFacts): void => {
       const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifName = "", TRACEPARENT } = call.env;
       const seconds = Number(process.hrtime.bigint() - begin) / 1e9;
-      observe({ ...facts, request, containerId, ifName, trace: traceOf(TRACEPARENT), seconds });
+      served({ ...facts, request, containerId, ifName, trace: traceOf(TRACEPARENT), seconds });
     };
-    return await serve(call, { warm, request, observe: tell });
+    const { promise: unanswered, reject } = Promise.withResolvers<never>();
+    const limit = setTimeout(() => reject(noEnd(lostMs)), lostMs);
+    try {
+      return await serve(call, { warm, request, answered, unanswered });
+    } finally {
+      clearTimeout(limit);
+    }
   };
 }
 

@@ -1,9 +1,9 @@
 /** What a monitor asks of a daemon, in Prometheus' words. Loaded late: prom-client takes its time. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { WatchFacts } from "../kube/index.ts";
-import { observeModules } from "../wasm/index.ts";
+import type { WatchFacts } from "../../kube/index.ts";
+import { observeModules } from "../../wasm/index.ts";
 import type { ServedFacts } from "./observed.ts";
-import type { Repaired } from "./reconcile.ts";
+import type { Repaired } from "../reconcile.ts";
 
 export interface MetricsSources {
   readonly daemon: { readonly running: number; readonly waiting: number; readonly connections: number };
@@ -14,6 +14,8 @@ export interface MetricsSources {
 
 export interface Metrics {
   served(facts: ServedFacts): void;
+  /** The longest that nothing could be served, of a second. */
+  heldUp(seconds: number): void;
   page(): Promise<{ readonly type: string; readonly body: string }>;
   close(): void;
 }
@@ -22,6 +24,7 @@ export interface Metrics {
 const namesMax = 100;
 /** From a warm call to the longest one is waited for. */
 const secondsBuckets = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300];
+const heldUpBuckets = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30];
 const moduleSecondsBuckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5];
 const fuelBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 
@@ -60,6 +63,10 @@ export function openMetrics({ daemon, repaired, watched }: MetricsSources): Metr
     name: "polynic_module_fuel", help: "Instructions that calls of WASM modules took, at most.", labelNames: ["module"],
     buckets: fuelBuckets, registers,
   });
+  const heldUp = new Histogram({
+    name: "polynic_held_up_seconds", help: "Of each second, the longest that nothing could be served.",
+    buckets: heldUpBuckets, registers,
+  });
   const stop = observeModules((name, { milliseconds, fuelUsed }, isFailed) => {
     const module = modules(name);
     moduleSeconds.observe({ module, outcome: isFailed ? "failed" : "ok" }, milliseconds / 1000);
@@ -70,6 +77,7 @@ export function openMetrics({ daemon, repaired, watched }: MetricsSources): Metr
       const outcome = outcomes(code === 0 ? "ok" : `code ${code}`);
       requests.observe({ verb: knownVerbs.has(verb) ? verb : "other", network: networks(network), outcome }, seconds);
     },
+    heldUp: (seconds) => heldUp.observe(seconds),
     page: async () => ({ type: registry.contentType, body: await registry.metrics() }),
     close: stop,
   };

@@ -1,9 +1,9 @@
-// src/daemon/health.ts: what a kubelet or a monitor asks.
+// src/daemon/monitor/health.ts: what a kubelet or a monitor asks.
 import { connect } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { serveHealth } from "../../src/daemon/health.ts";
-import { rejects } from "../helpers/errors.ts";
+import { serveHealth } from "../../../src/daemon/monitor/health.ts";
+import { rejects } from "../../helpers/errors.ts";
 
 const state = { isReady: true, running: 2, waiting: 1 };
 

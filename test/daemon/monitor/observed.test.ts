@@ -1,17 +1,19 @@
-// Metrics, log and trace of a daemon: src/daemon/{observed,journal,metrics}.ts.
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// Metrics, log and trace of a daemon, and calls without an end: src/daemon/monitor/{observed,journal,metrics}.ts.
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openJournal } from "../../src/daemon/journal.ts";
-import { openMetrics } from "../../src/daemon/metrics.ts";
-import type { ServedFacts } from "../../src/daemon/observed.ts";
-import { traceOf } from "../../src/daemon/observed.ts";
-import { startDaemon, toDaemon } from "../helpers/daemon/process.ts";
-import { kernelSuite } from "../helpers/netns.ts";
-import { call, makeWorld, succeed } from "../helpers/runtime.ts";
-import { multiplexed } from "../helpers/three-networks.ts";
+import { openWarm } from "../../../src/call/index.ts";
+import { openJournal } from "../../../src/daemon/monitor/journal.ts";
+import { openMetrics } from "../../../src/daemon/monitor/metrics.ts";
+import type { ServedFacts } from "../../../src/daemon/monitor/observed.ts";
+import { observedServe, traceOf } from "../../../src/daemon/monitor/observed.ts";
+import { startDaemon, toDaemon } from "../../helpers/daemon/process.ts";
+import { kernelSuite } from "../../helpers/netns.ts";
+import { call, makeWorld, succeed } from "../../helpers/runtime.ts";
+import { multiplexed } from "../../helpers/three-networks.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736", parentId = "00f067aa0ba902b7";
 const facts: ServedFacts = { verb: "ADD", plugin: "polynic", network: "pods", code: 0, problem: undefined,
@@ -54,11 +56,12 @@ journal.run();
 
 const metrics = suite("metrics");
 metrics("count calls by verb, network and outcome, and no more names than they hold", async () => {
-  const { served, page, close } = openMetrics({ daemon: { running: 3, waiting: 2, connections: 5 },
+  const { served, heldUp, page, close } = openMetrics({ daemon: { running: 3, waiting: 2, connections: 5 },
     repaired: { attachments: 4, addresses: 0, setAside: 1, failures: 0 } });
   try {
     for (const one of [facts, facts, failed, { ...facts, verb: "NONSENSE" }]) served(one);
     for (let i = 0; i < 500; i++) served({ ...facts, network: `net-${i}`, code: 1000 + i });
+    for (const seconds of [0.001, 0.03, 2]) heldUp(seconds);
     const { type, body } = await page();
     assert.match(type, /^text\/plain/);
     const count = (labels: string): RegExp => new RegExp(`^polynic_request_seconds_count\\{${labels}\\} `, "m");
@@ -69,6 +72,8 @@ metrics("count calls by verb, network and outcome, and no more names than they h
     assert.is(new Set(body.match(/network="[^"]+"/g)).size, 101);
     assert.match(body, /^polynic_requests_in_flight 3$/m);
     assert.match(body, /^polynic_requests_waiting 2$/m);
+    assert.match(body, /^polynic_held_up_seconds_bucket\{le="0.05"\} 2$/m);
+    assert.match(body, /^polynic_held_up_seconds_count 3$/m);
     assert.match(body, /^polynic_repaired_total\{what="attachments"\} 4$/m);
     assert.is((await page()).body.includes('what="attachments"} 4'), true);
   } finally {
@@ -76,6 +81,32 @@ metrics("count calls by verb, network and outcome, and no more names than they h
   }
 });
 metrics.run();
+
+const endless = suite("a call without an end");
+endless("is given up, told to its caller and to whoever counts, each under its name", async () => {
+  const warm = openWarm(), told: ServedFacts[] = [];
+  const directory = mkdtempSync(join(tmpdir(), "polynic-endless-"));
+  try {
+    // Waits for a file that nobody makes, for much longer.
+    const conf = { cniVersion: "1.1.0", name: "pods", type: "polynic", cniDir: directory, logToStderr: false,
+      readinessindicatorfile: join(directory, "ready"), delegates: [{ name: "odd", type: "bridge" }] };
+    const { status, stdout } = await observedServe(warm, (one) => { told.push(one); }, 20)({
+      name: "polynic", stdin: JSON.stringify(conf), env: { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1",
+        CNI_NETNS: "/run/netns/none", CNI_IFNAME: "eth0", CNI_PATH: directory },
+    });
+    const { code, msg } = JSON.parse(stdout);
+    assert.equal([status, code], [1, 11]);
+    assert.is(msg, "Cannot tell what becomes of the call: it has been worked on for 20 ms and is not done, expected " +
+      `the same call again later (request ${told[0]?.request})`);
+    assert.equal(told.map(({ verb, network, code }) => [verb, network, code]), [["ADD", "pods", 11]]);
+  } finally {
+    // Its work goes on, comes to an end by this, and is nobody's by then.
+    writeFileSync(join(directory, "ready"), "");
+    warm.close();
+    process.once("exit", () => rmSync(directory, { recursive: true }));
+  }
+});
+endless.run();
 
 const daemon = kernelSuite("a daemon that is watched", import.meta.url);
 daemon("tells of its calls and modules, names each in its error, and hands a trace on", async () => {

@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { createServer } from "node:http";
-import { CniError, code, messageOf } from "../cni/index.ts";
+import { CniError, code, messageOf } from "../../cni/index.ts";
 
 /** What is told about a daemon. */
 export interface Health {
