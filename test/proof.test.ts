@@ -35,6 +35,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
     "commands/check/index", "commands/gc/index", "commands/status/index", "commands/machine/configuration",
     "commands/machine/directories", "commands/machine/known", "commands/machine/network-call",
   ],
+  "test/commands/plan/pod.test.ts": ["service/foreseen"],
   "test/commands/trace.test.ts": ["commands/steps/handles", "commands/steps/namespace", "commands/steps/tools"],
   "test/bin/shim.test.ts": ["commands/daemon/index"],
   "test/daemon/collecting.test.ts": ["commands/daemon/collect"],

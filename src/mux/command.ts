@@ -1,4 +1,5 @@
 import type { OpenHandles, Warm } from "../call/index.ts";
+import type { Cluster } from "../kube/index.ts";
 import type { Attachment, ValidAttachment } from "../plugins/index.ts";
 import type { MuxConf } from "./conf.ts";
 
@@ -15,6 +16,8 @@ export interface MuxCommand {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absent: each command asks by itself. */
   readonly clusters?: Warm["clusters"] | undefined;
+  /** What stands for the cluster, whatever the configuration says of one. */
+  readonly cluster?: Cluster | undefined;
   /** Handles for one container's namespace, opened at first use. */
   openHandles(netns: string): OpenHandles;
   /** Runs `work` while no other command works on that container. */

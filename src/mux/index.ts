@@ -8,6 +8,7 @@ export { add } from "./add.ts";
 export { changeNetworks } from "./change/change.ts";
 export type { ChangeOutcome } from "./change/change.ts";
 export { check } from "./check.ts";
+export { networksOfAdd } from "./cluster.ts";
 export type { MuxCommand } from "./command.ts";
 export type { MuxConf } from "./conf.ts";
 export { leaseStoresOf, parseMuxConf } from "./conf.ts";

@@ -1,5 +1,6 @@
 /** One call served: by the multiplexer, or by one plugin alone. */
 export { changeRunning } from "./change.ts";
+export { foreseenNetworks } from "./foreseen.ts";
 export { serve } from "./serve.ts";
 export type { Answer, CallFacts, ServedCall } from "./serve.ts";
 export { confOf, netnsOf, releaseEarlierBoots, remainsIn, removeRemains, setAside, whyGone } from "./reconcile.ts";

@@ -53,6 +53,7 @@ export function muxCommand(parts: CommandParts): MuxCommand {
     env: surroundings.env,
     version,
     clusters: warm?.clusters,
+    cluster: observer?.cluster,
     openHandles: (netns) => {
       const opened = openHandles({
         netns,

@@ -42,15 +42,17 @@ export interface PodsOptions {
   readonly reserveMs?: number;
   /** What this process keeps of the cluster between commands. */
   readonly kept: KeptCluster | undefined;
+  /** Stands for the cluster: nothing is opened. */
+  readonly instead?: Cluster | undefined;
 }
 
 /**
  * Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be
  * used.
  */
-export function openPods({ conf, env, version, log, kept, ...times }: PodsOptions): Pods {
+export function openPods({ conf, env, version, log, kept, instead, ...times }: PodsOptions): Pods {
   const { kubeconfig } = conf.cluster;
-  const cluster = openCluster({ kubeconfig, env, version, kept, ...times });
+  const cluster = instead ?? openCluster({ kubeconfig, env, version, kept, ...times });
   if (cluster === undefined)
     throw new CniError(
       code.invalidConfig,
