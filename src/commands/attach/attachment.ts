@@ -10,6 +10,8 @@ import { byHand, callNetwork, multiplexerOf } from "../machine/network-call.ts";
 import type { OptionTable } from "../options.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";
 import type { Table } from "../table.ts";
+import type { OvsPort } from "./ovs.ts";
+import { makeOvsPort, ovsPortIn, ovsPortsOf, removeOvsPort } from "./ovs.ts";
 import type { NetworkRequest } from "./request.ts";
 import { requireCapability } from "./request.ts";
 import type { Target } from "./target.ts";
@@ -80,23 +82,39 @@ export async function attachTo(
     );
   const portMappings = given.publish.map(portMapping);
   const names = freeNames(target, given.known);
-  const done: { readonly call: Parameters<typeof callNetwork>[0]; readonly attached: Attached }[] = [];
+  const done: { readonly call: PortedCall; readonly attached: Attached }[] = [];
   for (const request of requests) {
     if (portMappings.length > 0) requireCapability(request.configuration, "portMappings");
     const call = addCall(target, request, { portMappings, ifName: given.interface ?? names.next().value ?? "", given });
-    const path = pluginPath(caller.environment);
+    const path = pluginPath(caller.environment), port = ovsPortIn(request.configuration.json);
     try {
-      const result = (await callNetwork({ ...call, path }, caller)) ?? {};
+      const result = await attachWithPort({ ...call, path, port }, caller);
       const { name: container, containerId } = target;
       const networks = [request.configuration.name];
       const attached = { container, containerId, interface: call.ifName, networks, result };
-      done.push({ call: { ...call, path }, attached });
+      done.push({ call: { ...call, path, port }, attached });
     } catch (error) {
-      for (const { call } of done.reverse()) await callNetwork({ ...call, verb: "DEL" }, caller);
+      for (const { call } of done.reverse()) {
+        await callNetwork({ ...call, verb: "DEL" }, caller);
+        if (call.port !== undefined) await removeOvsPort(call.port, caller.environment);
+      }
       throw error;
     }
   }
   return done.map(({ attached }) => attached);
+}
+
+type PortedCall = Parameters<typeof callNetwork>[0] & { readonly port: OvsPort | undefined };
+
+/** An ADD with the port of Open vSwitch that it takes. */
+async function attachWithPort({ port, ...call }: PortedCall, caller: Caller): Promise<JsonObject> {
+  if (port !== undefined) await makeOvsPort(port, caller.environment);
+  try {
+    return (await callNetwork(call, caller)) ?? {};
+  } catch (error) {
+    if (port !== undefined) await removeOvsPort(port, caller.environment);
+    throw error;
+  }
 }
 
 function addCall(
@@ -153,7 +171,9 @@ export async function attachAgain(
     const conf = { ...confOf(one), runtimeConfig };
     const call = { conf, containerId, ifName: one.ifName, args, path };
     await callNetwork({ ...call, verb: "DEL", netns: one.netns.startsWith("/proc/") ? "" : one.netns }, caller);
-    const result = (await callNetwork({ ...call, verb: "ADD", netns }, caller)) ?? {};
+    const [port] = ovsPortsOf(one);
+    if (port !== undefined) await removeOvsPort(port, caller.environment);
+    const result = await attachWithPort({ ...call, verb: "ADD", netns, port }, caller);
     const networks = one.networks.map(({ attachment }) => attachment.delegate.displayName);
     attached.push({ container, containerId, interface: one.ifName, networks, result });
   }

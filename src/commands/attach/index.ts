@@ -22,9 +22,10 @@ export const attachCommand = command({
     "container by its name or id; netns:, pid:, docker:, podman: or containerd: before it where several have the " +
     "name.\n\n" +
     "NETWORK is the name of a configuration or its file, or made of a link of this machine: bridge:br0 (made when it " +
-    "is missing), macvlan:eth1, ipvlan:eth1, vlan:eth1, phys:eth1 (moved into the container), or the link's name " +
-    "alone. Behind it may stand an address, as 10.0.0.5/24@10.0.0.1 with a gateway, dhcp, or 0/0 for none; and a " +
-    "MAC address, @VLAN, or both in one word.\n\n" +
+    "is missing), ovs:ovsbr0 (the same of Open vSwitch), macvlan:eth1, ipvlan:eth1, vlan:eth1, phys:eth1 (moved into " +
+    "the container), or the link's name alone, of which one that begins with ovs is Open vSwitch's. Behind it may " +
+    "stand an address, as 10.0.0.5/24@10.0.0.1 with a gateway, dhcp, or 0/0 for none; and a MAC address, @VLAN, or " +
+    "both in one word.\n\n" +
     "All of them or none. What was attached is remembered: polynic detach TARGET needs nothing else.",
   parameters: {
     target: { count: "one", completes: "container", help: "the container" },

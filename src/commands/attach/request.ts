@@ -5,6 +5,7 @@ import { isInterfaceName, linkNameProblem } from "../../net/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Configuration } from "../machine/configuration.ts";
 import { configurationFiles, findConfiguration, isReadable, networkOf } from "../machine/configuration.ts";
+import { newOvsPort, ovsArgs } from "./ovs.ts";
 
 /** A network a container is to have, and what it asks of it. */
 export interface NetworkRequest {
@@ -46,9 +47,9 @@ export function toRequest(words: Words, directories: readonly string[]): Network
   const configuration = isConfiguration(words.network, directories)
     ? findConfiguration(words.network, directories)
     : madeOf(words, directories);
-  const isMade = configuration.file === undefined;
+  const isMade = configuration.file === undefined, hasMac = "args" in configuration.json;
   const runtimeConfig = {
-    ...(words.mac === undefined ? {} : { mac: words.mac }),
+    ...(words.mac === undefined || (isMade && hasMac) ? {} : { mac: words.mac }),
     ...(words.address === undefined || isMade ? {} : { ips: [words.address.replace(/@.*/, "")] }),
   };
   for (const name of Object.keys(runtimeConfig)) requireCapability(configuration, name);
@@ -73,7 +74,7 @@ function isConfiguration(word: string, directories: readonly string[]): boolean 
     .some(({ configuration }) => configuration.name === word);
 }
 
-const shortForms = ["bridge", "macvlan", "ipvlan", "vlan", "phys"] as const;
+const shortForms = ["bridge", "macvlan", "ipvlan", "vlan", "phys", "ovs"] as const;
 type ShortForm = (typeof shortForms)[number];
 
 /** `macvlan:eth1`, or a word alone: a link of this machine, or a bridge that is to be made. */
@@ -85,15 +86,20 @@ function madeOf(words: Words, directories: readonly string[]): Configuration {
   const form = named ?? (linkNameProblem(parent) === undefined ? formOf(parent) : undefined);
   if (form === undefined) return findConfiguration(words.network, directories);
   const name = `${form}-${parent}`;
-  const json = { cniVersion: "1.0.0", name, plugins: [pluginOf(form, parent, words)] };
+  const json = { cniVersion: "1.0.0", name, ...(form === "ovs" ? ovsOf(parent, words)
+    : { plugins: [pluginOf(form, parent, words)] }) };
   return { file: undefined, ...networkOf(json, name) };
 }
 
-/** As pipework does: a bridge is joined, any other link is shared by macvlan, and br0 is made when it is missing. */
+/**
+ * As pipework does: a bridge is joined, Open vSwitch's by its name, any other link is shared by macvlan, and br0 is
+ * made when it is missing.
+ */
 function formOf(link: string): ShortForm | undefined {
   const host = openOwnNamespace();
   try {
     const found = host.links.find(link);
+    if (found?.info?.kind !== "bridge" && link.startsWith("ovs") && isInterfaceName(link)) return "ovs";
     if (found === undefined) return link.startsWith("br") && isInterfaceName(link) ? "bridge" : undefined;
     return found.info?.kind === "bridge" ? "bridge" : "macvlan";
   } finally {
@@ -101,11 +107,24 @@ function formOf(link: string): ShortForm | undefined {
   }
 }
 
-function pluginOf(form: ShortForm, parent: string, { network, address, mac, vlan }: Words): JsonObject {
+/** The container's end of the port that is to be made. */
+function ovsOf(bridge: string, { network, address, mac, vlan }: Words): JsonObject {
+  if (!isInterfaceName(bridge))
+    throw new UsageError(`Cannot use ${network}: a bridge's name has 1 to 15 bytes without "/", ":" or white space`);
+  const port = newOvsPort(bridge, { ...(vlan === undefined ? {} : { vlan }), ...(mac === undefined ? {} : { mac }) });
+  const ipam = ipamOf(address);
+  return {
+    args: ovsArgs(port),
+    plugins: [{ type: "host-device", device: port.device, ...(ipam === undefined ? {} : { ipam }) }],
+  };
+}
+
+function pluginOf(form: Exclude<ShortForm, "ovs">, parent: string, { network, address, mac, vlan }: Words): JsonObject {
   const ipam = ipamOf(address);
   const common = {
     ...(ipam === undefined ? {} : { ipam }),
-    ...(mac === undefined || form === "ipvlan" ? {} : { capabilities: { mac: true } }),
+    // The two whose links have the MAC address of what is there take none.
+    ...(mac === undefined || form === "ipvlan" || form === "phys" ? {} : { capabilities: { mac: true } }),
   };
   if (vlan !== undefined && form !== "bridge" && form !== "vlan")
     throw new UsageError(

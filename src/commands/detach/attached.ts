@@ -1,5 +1,6 @@
 /** Detaching what was attached by hand: what `polynic detach` and `polynic network disconnect` share. */
 import { CniError } from "../../cni/index.ts";
+import { ovsPortsOf, removeOvsPort } from "../attach/ovs.ts";
 import { findTarget } from "../attach/target.ts";
 import { CommandError } from "../errors.ts";
 import { pluginPath } from "../machine/directories.ts";
@@ -23,22 +24,23 @@ interface Detached {
  * Detaches each and tells of it; the others go all the same when one cannot.
  *
  * @param netns  the container's, where it is there
- * @throws CniError the first, when all have been tried
+ * @throws CniError or CommandError the first, when all have been tried
  */
 export async function detachAll(
   chosen: readonly Remembered[],
   netns: string | undefined,
   { isJson, caller }: { readonly isJson: boolean; readonly caller: Caller },
 ): Promise<void> {
-  const path = pluginPath(caller.environment), detached: Detached[] = [], problems: CniError[] = [];
+  const path = pluginPath(caller.environment), detached: Detached[] = [], problems: Error[] = [];
   for (const one of new Set(chosen)) {
     const { containerId, ifName, multiplexer, label } = one;
     const call = { conf: confOf(one), containerId, ifName, args: multiplexer?.args ?? "", path };
     try {
       await callNetwork({ ...call, verb: "DEL", netns: netns ?? safe(one.netns) }, caller);
+      for (const port of ovsPortsOf(one)) await removeOvsPort(port, caller.environment);
       detached.push({ container: label, containerId, interface: ifName, networks: networksOf(one) });
     } catch (error) {
-      if (!(error instanceof CniError)) throw error;
+      if (!(error instanceof CniError || error instanceof CommandError)) throw error;
       problems.push(error);
     }
   }

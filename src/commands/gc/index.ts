@@ -3,8 +3,9 @@
  * it has a list of those that are there; this one goes by the network namespace, which no container gets back.
  */
 import { CniError } from "../../cni/index.ts";
+import { ovsPortsOf, removeOvsPort } from "../attach/ovs.ts";
 import { command } from "../command.ts";
-import { requireRoot } from "../errors.ts";
+import { CommandError, requireRoot } from "../errors.ts";
 import { confDirOption, pluginPath, stateDirOption } from "../machine/directories.ts";
 import type { Remembered } from "../machine/known.ts";
 import { chosen, rememberedAttachments } from "../machine/known.ts";
@@ -78,8 +79,11 @@ async function remove(
   try {
     const tell = (text: string): void => warn(text.trimEnd());
     const isRemoved = await removeRemains(one, isGone, { env, tell, path: pluginPath(env) });
-    return isRemoved ? { ...known, state: "removed" } : undefined;
+    if (!isRemoved) return undefined;
+    for (const port of ovsPortsOf(one)) await removeOvsPort(port, env);
+    return { ...known, state: "removed" };
   } catch (error) {
+    if (error instanceof CommandError) return { ...known, state: "failed", why: error.message };
     if (!(error instanceof CniError)) throw error;
     return { ...known, state: "failed", code: error.code, why: error.message };
   }
