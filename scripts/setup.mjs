@@ -45,6 +45,8 @@ const sets = {
   runtime: { containerd: "containerd", runc: "runc", busybox: "busybox-static" },
   /** Another one, which names firewall and tuning in each of its own networks. */
   podman: { podman: "podman", conmon: "conmon" },
+  /** Of `npm run test:runtimes` alone. */
+  docker: { dockerd: "docker.io" },
   /** A firewall daemon with the bus it is asked over. */
   firewalld: { "firewall-cmd": "firewalld", "dbus-daemon": "dbus-daemon" },
   /** Keeps leases that several nodes share. */
