@@ -206,7 +206,9 @@ for (const [title, prepare, words, says] of [
 ] as const) {
   switched(`leaves nothing where ${title}`, async () => {
     prepare();
-    const { status, stderr } = await here("attach", "web", ...words);
+    // The machine may have the real one.
+    const PATH = existsSync("/run/ovs/ovs-vsctl") ? env.PATH : "/run/ovs";
+    const { status, stderr } = await typedWith({ ...process.env, PATH }, ["attach", "web", ...words]);
     assert.is(status, 1);
     assert.match(stderr, says);
     assert.equal([inside("web"), linksHere(), ports()], [[], [], []]);

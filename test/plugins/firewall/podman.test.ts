@@ -8,7 +8,8 @@ import { run, until } from "../../helpers/netns.ts";
 import type { Podman } from "../../runtimes/podman.ts";
 import { answers, asks, enterPodmanBox, inside, leftovers, podmanPrograms, reaches } from "../../runtimes/podman.ts";
 
-const podmanSuite = boxSuite("podman's own networks", import.meta.url, { programs: podmanPrograms, needs: ["nft_nat"] });
+const podmanSuite = boxSuite("podman's own networks", import.meta.url,
+  { programs: podmanPrograms, needs: ["nft_nat"] });
 
 let podman: Podman;
 podmanSuite.before(() => {
