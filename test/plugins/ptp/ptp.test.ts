@@ -49,8 +49,8 @@ for (const cniVersion of allVersions) {
         "default via 10.1.2.1"]);
     assert.ok(ipJson("-6 route show", netns).map(dst).includes("2001:db8:1:0:1::/66 via 2001:db8:1:0:1::1")
       || ipJson("-6 route show", netns).map(dst).includes("2001:db8:1::/66 via 2001:db8:1:0:1::1"));
-    assert.equal(outside.addr_info.filter((info: any) => info.scope === "global").map((info: any) => `${info.local}/${info.prefixlen}`),
-      ["10.1.2.1/32", "2001:db8:1:0:1::1/128"]);
+    assert.equal(outside.addr_info.filter((info: any) => info.scope === "global")
+      .map((info: any) => `${info.local}/${info.prefixlen}`), ["10.1.2.1/32", "2001:db8:1:0:1::1/128"]);
     assert.equal(ipJson("-4 route show 10.1.2.5").map((route) => [route.dev, route.scope]), [[name, "host"]]);
     pings("10.1.2.1");
     pings("2001:db8:1:0:1::1");
