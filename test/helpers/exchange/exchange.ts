@@ -14,6 +14,8 @@ export type Release = "1.1" | "1.9";
 export interface Exchanged {
   readonly title: string;
   readonly plugins: (world: World, release: Release) => NetworkConf["plugins"];
+  /** What stands in the world before. */
+  readonly prepare?: (world: World) => void;
   /** Releases of the reference that have it; all unless given. */
   readonly only?: Release;
   /** Plugins whose CHECK in the reference fails on what the reference itself has made, by their types. */
@@ -38,6 +40,7 @@ export function exchanges(rows: readonly Exchanged[]): readonly {
 export function exchange(row: Exchanged, release: Release, directory: string): void {
   const world = makeWorld();
   try {
+    row.prepare?.(world);
     const network = { cniVersion: release === "1.1" ? "1.0.0" : "1.1.0", name: "net1",
       plugins: row.plugins(world, release) };
     const ours: Side = { name: "ours", directory: join(builtDist(), "bin") };
