@@ -1,16 +1,16 @@
 // src/plugins/bandwidth: token buckets at a veth's host end and at the link its packets are led to, as tc(8) lists them.
 import * as assert from "uvu/assert";
 import type { Result } from "../../../src/cni/index.ts";
-import { code } from "../../../src/cni/index.ts";
+import { code, versionsFrom } from "../../../src/cni/index.ts";
 import { bandwidth, turnName, unfinishedName } from "../../../src/plugins/bandwidth/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, check, del, gc } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
-import { attempt, ipJson, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
+import { attempt, ipJson, kernelSuite, makeNetns, run, until } from "../../helpers/netns.ts";
 
-const kernel = kernelSuite("bandwidth", import.meta.url);
+const kernel = kernelSuite("bandwidth", import.meta.url, { needs: ["macvlan"] });
 
 let netns: TestNetns;
 kernel.before.each(() => {
@@ -55,36 +55,59 @@ for (const cniVersion of ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]) {
   });
 }
 
-kernel("limits one direction alone", async () => {
-  await add(driven({ ingressRate: 8, ingressBurst: 8 }));
-  assert.ok(tbf("host0") !== undefined && !ipJson("link show").some((each) => each.ifname === turn));
-  run("tc", "qdisc", "del", "dev", "host0", "root");
-  await add(driven({ egressRate: 8, egressBurst: 8 }));
-  assert.ok(tbf("host0") === undefined && tbf(turn) !== undefined);
-});
+for (const cniVersion of versionsFrom("0.3.0")) {
+  kernel(`limits one direction alone, cniVersion ${cniVersion}`, async () => {
+    const inwards = await add(driven({ ingressRate: 8, ingressBurst: 8 }, { cniVersion }));
+    assert.equal(inwards, given("host0"));
+    assert.ok(tbf("host0") !== undefined && !ipJson("link show").some((each) => each.ifname === turn));
+    run("tc", "qdisc", "del", "dev", "host0", "root");
+    const outwards = await add(driven({ egressRate: 8, egressBurst: 8 }, { cniVersion }));
+    assert.is(outwards.interfaces.at(-1)?.name, turn);
+    assert.ok(tbf("host0") === undefined && tbf(turn) !== undefined);
+  });
 
-kernel("takes the runtime's limits, in any spelling, and none", async () => {
-  await add(driven({ runtimeConfig: { bandWidth: both } }));
-  assert.is(tbf("host0")?.rate, 1);
-  assert.equal(await add(driven({})), given("host0"));
-});
+  kernel(`takes the runtime's limits, in any spelling, its own first, and none, cniVersion ${cniVersion}`, async () => {
+    const runtimeConfig = { bandWidth: both };
+    await rejects(add(driven({ ingressBurst: 8, runtimeConfig }, { cniVersion })), code.invalidConfig);
+    assert.is(tbf("host0"), undefined);
+    await add(driven({ runtimeConfig }, { cniVersion }));
+    assert.is(tbf("host0")?.rate, 1);
+    await del(driven({ runtimeConfig }, { cniVersion }));
+    for (const place of ["root", "ingress"]) run("tc", "qdisc", "del", "dev", "host0", place);
+    await add(driven({ ingressRate: 24, ingressBurst: 16, runtimeConfig }, { cniVersion }));
+    assert.is(tbf("host0")?.rate, 3);
+    assert.equal(await add(driven({}, { cniVersion })), given("host0"));
+  });
 
-kernel("finds the host's end among several, and answers with its own link last", async () => {
-  run("ip", "link", "add", "other0", "type", "veth", "peer", "other1");
-  const prevResult = given("other0", "host0", "other1");
-  const { interfaces } = await add(driven(both, { prevResult }));
-  assert.equal([interfaces.length, interfaces.at(-1)?.name, tbf("other0")], [5, turn, undefined]);
-});
+  kernel(`finds the host's end among several, its own link is the last, cniVersion ${cniVersion}`, async () => {
+    run("ip", "link", "add", "other0", "type", "veth", "peer", "other1");
+    const prevResult = given("other0", "host0", "other1");
+    const { interfaces } = await add(driven(both, { prevResult, cniVersion }));
+    assert.equal([interfaces.length, interfaces.at(-1)?.name, tbf("other0")], [5, turn, undefined]);
+  });
+}
 
-kernel("limits what really passes", async () => {
-  run("ip", "addr", "add", "10.1.2.1/24", "dev", "host0");
+kernel("limits what really passes, of the one container alone", async () => {
+  // Two containers on one bridge, as two of a network are.
+  const other = makeNetns();
+  run("ip", "link", "add", "br0", "type", "bridge");
+  run("ip", "addr", "add", "10.1.2.1/24", "dev", "br0");
+  run("ip", "link", "add", "host1", "type", "veth", "peer", "name", "eth0", "netns", other.name);
+  for (const name of ["host0", "host1"]) run("ip", "link", "set", name, "master", "br0", "up");
+  run("ip", "link", "set", "br0", "up");
   netns.exec("ip", "addr", "add", "10.1.2.3/24", "dev", "eth0");
+  other.exec("ip", "addr", "add", "10.1.2.4/24", "dev", "eth0");
+  other.exec("ip", "link", "set", "eth0", "up");
   await add(driven({ ingressRate: 8000, ingressBurst: 800, egressRate: 8000, egressBurst: 800 }));
   // Ten packets of 500 bytes in one go: the bucket holds one byte in five of the first, and drops what cannot wait.
-  attempt("ping", "-c", "10", "-i", "0.01", "-s", "500", "-W", "1", "10.1.2.3");
+  const answered = (address: string): number => Number(/(\d+) received/.exec(
+    attempt("ping", "-c", "10", "-i", "0.01", "-s", "500", "-W", "1", address).stdout)?.[1]);
+  assert.ok(answered("10.1.2.3") < 10);
   const [{ drops = 0 } = {}] = JSON.parse(run("tc", "-j", "-s", "qdisc", "show", "dev",
     "host0")).filter(({ kind }: any) => kind === "tbf");
   assert.ok(drops > 0, `${drops} packets were dropped`);
+  await until("all ten by the other", () => answered("10.1.2.4") === 10);
+  other.remove();
 });
 
 for (const [name, conf, more, message] of [
@@ -104,11 +127,13 @@ for (const [name, conf, more, message] of [
   });
 }
 
-kernel("refuses an interface that is no veth", async () => {
-  netns.exec("ip", "link", "add", "br5", "type", "bridge");
-  assert.match((await rejects(add(driven(both, { ifName: "br5" })), code.invalidConfig)).message,
-    /its kind is bridge, expected a veth/);
-});
+for (const kind of ["bridge", "macvlan"]) {
+  kernel(`refuses an interface that is no veth: ${kind}`, async () => {
+    netns.exec("ip", "link", "add", "link", "eth0", "name", "own5", "type", kind);
+    assert.match((await rejects(add(driven(both, { ifName: "own5" })), code.invalidConfig)).message,
+      new RegExp(`its kind is ${kind}, expected a veth`));
+  });
+}
 
 kernel("CHECK sees a limit that is another, gone, or led nowhere", async () => {
   const one = driven(), prevResult = await add(one);

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Result } from "../../../src/cni/index.ts";
-import { allVersions, code, compareVersions } from "../../../src/cni/index.ts";
+import { allVersions, code, compareVersions, toWireResult } from "../../../src/cni/index.ts";
 import { ipvlan, masterOf } from "../../../src/plugins/ipvlan/index.ts";
 import { rejects, throws } from "../../helpers/errors.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
@@ -68,6 +68,9 @@ for (const cniVersion of allVersions) {
       assert.equal(globals(made), ["10.1.2.3/24", "2001:db8::2/64"]);
       assert.equal(result.ips.map((ip) => ip.interface), [0, 0]);
       assert.is(ipJson("-4 route show default", netns)[0].gateway, "10.1.2.1");
+      // Nor do the first two versions tell of interfaces.
+      assert.is(JSON.stringify(toWireResult(result, cniVersion)).includes(made.address),
+        compareVersions(cniVersion, "0.3.0") >= 0);
       for (const name of ["ipv4/conf/eth0/arp_notify", "ipv6/conf/eth0/ndisc_notify"])
         assert.is(netns.exec("cat", `/proc/sys/net/${name}`), "1\n");
       if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult: result });

@@ -62,13 +62,17 @@ for (const cniVersion of allVersions) {
   });
 }
 
-for (const ipMasqBackend of ["iptables", "nftables", undefined]) {
-  kernel(`masquerades with backend ${ipMasqBackend ?? "of its choice"}, and stops`, async () => {
-    const one = driven({ ipMasq: true, ipMasqBackend });
+const masquerading = allVersions.flatMap((cniVersion) => (
+  (["iptables", "nftables", undefined] as const).map((ipMasqBackend) => ({ cniVersion, ipMasqBackend }))));
+for (const { cniVersion, ipMasqBackend } of masquerading) {
+  const backend = ipMasqBackend ?? "of its choice";
+  kernel(`masquerades with backend ${backend}, is checked, and stops, cniVersion ${cniVersion}`, async () => {
+    const one = driven({ ipMasq: true, ipMasqBackend }, { cniVersion });
     const rules = () => run("nft", "list", "ruleset").split("\n").filter((line) => line.includes("10.1.2.5"));
     assert.equal(rules(), []);
     const prevResult = await add(one);
     assert.ok(rules().length > 0);
+    if (compareVersions(cniVersion, "0.4.0") >= 0) await check({ ...one, prevResult });
     await del({ ...one, prevResult });
     assert.equal(rules(), []);
   });
@@ -87,9 +91,11 @@ for (const [what, dns, expected] of [
   ["kept where the configuration has none", undefined, { domain: "leased" }],
   ["replaced by name servers", { nameservers: ["1.1.1.1"] }, { nameservers: ["1.1.1.1"] }],
   ["replaced by a domain", { domain: "own" }, { domain: "own" }],
-    ["replaced by a search list", { search: ["s"] }, { search: ["s"] }],
+  ["replaced by a search list", { search: ["s"] }, { search: ["s"] }],
   ["replaced by options", { options: ["o"] }, { options: ["o"] }],
-    ["replaced by an empty list", { nameservers: [] }, { nameservers: [] }],
+  ["replaced by an empty list", { nameservers: [] }, { nameservers: [] }],
+  ["replaced by empty lists of all kinds", { nameservers: [], search: [], options: [] },
+    { nameservers: [], search: [], options: [] }],
 ] as const) {
   kernel(`IPAM's dns is ${what}`, async () => assert.equal((await add(driven({ dns }))).dns, expected));
 }

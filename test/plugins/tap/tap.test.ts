@@ -5,7 +5,7 @@ import { tap } from "../../../src/plugins/tap/index.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { failures, kernelState } from "../../helpers/failing-handles.ts";
 import type { Driven } from "../../helpers/handles.ts";
-import { add, check, del, reservations } from "../../helpers/handles.ts";
+import { add, check, del, reservations, status } from "../../helpers/handles.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { ipJson, kernelSuite, makeNetns } from "../../helpers/netns.ts";
 
@@ -100,6 +100,12 @@ kernel("refuses a second interface of the name, and leaves the first", async () 
   assert.match((await rejects(add(driven({}, { containerId: "other" })), code.invalidConfig)).message,
     /has one of that name already/);
   assert.is(link().ifindex, ifindex);
+});
+
+kernel("STATUS asks IPAM, where there is one", async () => {
+  await status(driven());
+  await status(driven({ ipam: undefined }));
+  await rejects(status(driven({ ipam: { type: "nobody" } })), code.executable);
 });
 
 kernel("DEL needs no namespace and no readable configuration", async () => {

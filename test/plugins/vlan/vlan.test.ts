@@ -91,11 +91,25 @@ for (const cniVersion of allVersions) {
   }
 }
 
-kernel("the MTU is the master's where none is asked for", async () => {
-  run("ip", "link", "set", "up0", "mtu", "1200");
-  await add(driven({ mtu: 0 }));
-  assert.is(ipJson("link show eth0", netns)[0].mtu, 1200);
-});
+const places = allVersions.flatMap((cniVersion) => (
+  [false, true].map((linkInContainer) => ({ cniVersion, linkInContainer }))));
+for (const { cniVersion, linkInContainer } of places) {
+  const where = `cniVersion ${cniVersion}, linkInContainer ${linkInContainer}`;
+  kernel(`the MTU is the master's where none is asked for, and no larger, ${where}`, async () => {
+    const words = ["ip", "link", "set", "up0", "mtu", "1200"] as const;
+    if (linkInContainer) netns.exec(...words);
+    else run(...words);
+    const one = driven({ mtu: 0, linkInContainer }, { cniVersion });
+    await add(one);
+    assert.is(ipJson("link show eth0", netns)[0].mtu, 1200);
+    await del(one);
+    for (const [mtu, message] of [[1300, /mtu 1300: master "up0" has 1200/], [-100, /mtu is -100/]] as const) {
+      const refused = driven({ mtu, linkInContainer }, { cniVersion });
+      assert.match((await rejects(add(refused), code.invalidConfig)).message, message);
+    }
+    assert.equal([names(netns).includes("eth0"), reservations.size], [false, 0]);
+  });
+}
 
 for (const [name, conf, message] of [
   ["an MTU above the master's", { mtu: 1600 }, /mtu 1600: master "up0" has 1500/],

@@ -78,6 +78,19 @@ kernel("addresses and routes of the interface go along, and no others", async ()
     .map((info: any) => info.local).sort(), ["10.0.1.2", "2001:db8:1::2"]);
 });
 
+for (const keeps of ["0", "1"]) {
+  kernel(`an IPv6 route with a source finds its address in place, keep_addr_on_down ${keeps}`, async () => {
+    netns.exec("sysctl", "-q", "-w", `net.ipv6.conf.net1.keep_addr_on_down=${keeps}`);
+    ip("addr", "add", "2001:db8:1::2/64", "dev", "net1", "nodad");
+    // Duplicates are looked for anew when the master changes.
+    ip("-6", "route", "add", "2001:db9::/64", "via", "2001:db8:1::1", "dev", "net1", "src", "2001:db8:1::2");
+    await add(driven());
+    const [moved] = ipJson("-6 route show table 1 2001:db9::/64", netns);
+    assert.equal([moved?.gateway, moved?.prefsrc], ["2001:db8:1::1", "2001:db8:1::2"]);
+    assert.equal(ipJson("-6 route show 2001:db9::/64", netns), []);
+  });
+}
+
 kernel("two interfaces share a VRF, which goes with the last of them", async () => {
   await add(driven());
   await add(driven({}, { ifName: "net2" }));
@@ -87,6 +100,29 @@ kernel("two interfaces share a VRF, which goes with the last of them", async () 
   await del(driven({}, { ifName: "net2" }));
   assert.not.ok(links().some((link) => link.ifname === "blue"));
 });
+
+const globals = (name: string): string[] => ipJson(`addr show ${name}`, netns)[0].addr_info
+  .filter(({ scope }: any) => scope === "global").map(({ local, prefixlen }: any) => `${local}/${prefixlen}`);
+
+for (const [what, own] of [["of one network", ["10.0.1.2/24", "10.0.1.3/24", "2001:db8::2/64", "2001:db8::3/64"]],
+  ["that are the same", ["10.0.1.2/24", "10.0.1.2/24", "2001:db8::2/64", "2001:db8::2/64"]]] as const) {
+  for (const second of ["blue", "red"]) {
+    // One VRF cannot have an address twice on two of its interfaces and still find the way back.
+    if (second === "blue" && what === "that are the same") continue;
+    kernel(`two interfaces with addresses ${what} keep them, the second one in VRF ${second}`, async () => {
+      for (const [index, address] of own.entries())
+        ip("addr", "add", address, "dev", `net${index % 2 + 1}`, ...(address.includes(":") ? ["nodad"] : []));
+      await add(driven());
+      await add(driven({ vrfname: second }, { ifName: "net2" }));
+      assert.equal([globals("net1"), globals("net2")], [[own[0], own[2]], [own[1], own[3]]]);
+      assert.equal([tableOf("blue"), tableOf(second)], [1, second === "blue" ? 1 : 2]);
+      for (const [name, table] of [["net1", 1], ["net2", tableOf(second)]] as const) {
+        for (const family of ["-4", "-6"])
+          assert.ok(ipJson(`${family} route show table ${table} dev ${name}`, netns).length > 0, `${family} ${name}`);
+      }
+    });
+  }
+}
 
 kernel("two VRFs have tables of their own, unless told otherwise, and may hold one address each", async () => {
   for (const name of ["net1", "net2"]) ip("addr", "add", "10.0.1.2/24", "dev", name);
