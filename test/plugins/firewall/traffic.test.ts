@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { firewall } from "../../../src/plugins/firewall/index.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, del } from "../../helpers/handles.ts";
+import { hasLegacyIptables, useLegacyIptables } from "../../helpers/legacy/iptables.ts";
 import type { TestNetns } from "../../helpers/netns.ts";
 import { attempt, kernelSuite, makeNetns, run } from "../../helpers/netns.ts";
 
@@ -43,11 +44,14 @@ const driven = (conf: object, { netns, bridge, address }: Container): Driven => 
 const reaches = ({ netns }: Container, { address }: Container, seconds = "20"): boolean =>
   attempt("ip", "netns", "exec", netns.name, "ping", "-c", "1", "-W", seconds, address).status === 0;
 
-for (const backend of ["iptables", "nftables"]) {
+const tools = ["iptables", "nftables", ...(hasLegacyIptables("firewall's traffic") ? ["iptables-legacy"] : [])];
+for (const tool of tools) {
   for (const ingressPolicy of ["open", "same-bridge", "isolated"]) {
-    traffic(`${backend}, ${ingressPolicy}`, async () => {
+    traffic(`${tool}, ${ingressPolicy}`, async () => {
       const [foo1, foo2, bar] = containers;
       assert.ok(foo1 && foo2 && bar);
+      const restore = tool === "iptables-legacy" ? useLegacyIptables() : () => {};
+      const backend = tool === "nftables" ? tool : "iptables";
       // Frames on one bridge pass the rules too, where the kernel has been told so.
       const bridged = attempt("sysctl", "-w", "net.bridge.bridge-nf-call-iptables=1").status === 0;
       if (backend === "iptables") run("iptables", "-P", "FORWARD", "DROP");
@@ -59,6 +63,7 @@ for (const backend of ["iptables", "nftables"]) {
       assert.is(reaches(foo1, foo2, apart ? "1" : "20"), !apart);
       for (const one of containers) await del(driven({ backend, ingressPolicy }, one));
       if (backend === "iptables") assert.not.ok(reaches(foo1, bar, "1"), "after DEL");
+      restore();
       run("nft", "flush", "ruleset");
     });
   }
