@@ -73,9 +73,9 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     return namespace;
   };
   const host = once(() => options.warm?.host ?? keep(openOwnNamespace()));
-  const container = once(() => keep(openNamespace(netns, { aside })));
+  const container = once(() => keep(openNamespace(netns, { aside, home: host.value() })));
   const present = once(() => {
-    const namespace = container.known() ?? openNamespaceIfPresent(netns, { aside });
+    const namespace = container.known() ?? openNamespaceIfPresent(netns, { aside, home: host.value() });
     if (namespace === undefined && netns !== "" && existsSync(netns)) {
       const leftover = leftoverOfNetns(netns) ?? "something else";
       log.warn(`network namespace "${netns}" is gone: ${leftover} is there; what was in it needs no deleting`);

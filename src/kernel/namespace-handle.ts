@@ -24,6 +24,11 @@ export interface NamespaceOptions {
   readonly aside?: boolean;
 }
 
+export interface OtherNamespaceOptions extends NamespaceOptions {
+  /** The namespace this process runs in, which stays open for longer; absent: it is looked up. */
+  readonly home?: Pick<Namespace, "path" | "fd"> | undefined;
+}
+
 /** The namespace this process runs in. */
 export function openOwnNamespace(options: NamespaceOptions = {}): Namespace {
   const own = openOwnNetns();
@@ -35,22 +40,23 @@ export function openOwnNamespace(options: NamespaceOptions = {}): Namespace {
  *
  * @throws NetnsError when nothing is there (`gone`), or something that is no network namespace
  */
-export function openNamespace(path: string, options: NamespaceOptions = {}): Namespace {
+export function openNamespace(path: string, options: OtherNamespaceOptions = {}): Namespace {
   const netns = openNetns(path);
-  const own = openOwnNetns();
+  const own = options.home ?? openOwnNetns();
   const close = (): void => {
     closeNetns(netns);
-    closeNetns(own);
+    if (options.home === undefined) closeNetns(own);
   };
   const inside: Inside = (work) => inNetns(netns, own, work);
   try {
-    // Only entering tells a network namespace from others.
-    inside(() => undefined);
+    // Only entering tells a network namespace from others. Who opens one has something to ask of its links, of which
+    // there are few.
+    const first = inside(() => NetlinkSocket.open(NETLINK_ROUTE, { isWide: false }));
+    return namespaceHandle(netns, inside, close, { ...options, first });
   } catch (error) {
     close();
     throw error;
   }
-  return namespaceHandle(netns, inside, close, options);
 }
 
 /** A new one, empty but for `lo`, which is gone with all in it once it is closed. */
@@ -63,7 +69,7 @@ export function openNewNamespace(options: NamespaceOptions = {}): Namespace {
 }
 
 /** The namespace at a path, or undefined when the path is empty or nothing is there any more, as a DEL may find it. */
-export function openNamespaceIfPresent(path: string, options: NamespaceOptions = {}): Namespace | undefined {
+export function openNamespaceIfPresent(path: string, options: OtherNamespaceOptions = {}): Namespace | undefined {
   if (path === "") return undefined;
   try {
     return openNamespace(path, options);
@@ -74,9 +80,10 @@ export function openNamespaceIfPresent(path: string, options: NamespaceOptions =
 }
 
 function namespaceHandle(
-  netns: Netns, enter: Inside, closeDescriptors: () => void, { aside = false }: NamespaceOptions,
+  netns: Netns, enter: Inside, closeDescriptors: () => void,
+  { aside = false, first }: NamespaceOptions & { readonly first?: NetlinkSocket },
 ): Namespace {
-  const sockets = new Map<number, NetlinkSocket>();
+  const sockets = new Map<number, NetlinkSocket>(first === undefined ? [] : [[NETLINK_ROUTE, first]]);
   let closed = false;
 
   /** The number of a closed descriptor may be that of another namespace by now. */

@@ -260,4 +260,8 @@ export interface Sysctl {
   /** Without the final newline. */
   get(name: string): string;
   set(name: string, value: string): void;
+  /** Sets it and returns what it was. */
+  swap(name: string, value: string): string;
+  /** Sets those that this namespace has and lets us: a family may be off in it, and /proc/sys read-only. */
+  setPossible(settings: Readonly<Record<string, string>>): void;
 }

@@ -19,7 +19,7 @@ import { NetlinkError } from "./netlink-error.ts";
 import { realTime } from "./time.ts";
 import type { Time } from "./time.ts";
 import { openTransport, sendQueueBytes } from "./transport.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport, TransportOptions } from "./transport.ts";
 
 /** One request: what it is called in errors, and its message. NLM_F_REQUEST is added to the flags. */
 export interface Request<H, A> {
@@ -50,8 +50,9 @@ export class NetlinkSocket {
   }
 
   /** In the namespace the calling thread is in at this moment; it remembers that one. */
-  static open(protocol: number): NetlinkSocket {
-    return new NetlinkSocket(named(`open a netlink socket of protocol ${protocol}`, () => openTransport(protocol)));
+  static open(protocol: number, options: TransportOptions = {}): NetlinkSocket {
+    return new NetlinkSocket(
+      named(`open a netlink socket of protocol ${protocol}`, () => openTransport(protocol, options)));
   }
 
   close(): void {

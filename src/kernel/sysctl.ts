@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { SystemCallError } from "../os/index.ts";
 import type { Sysctl } from "./namespace.ts";
 import type { Inside } from "./netns.ts";
@@ -9,7 +9,34 @@ export function sysctlIn(inside: Inside): Sysctl {
     get: (name) => told("read", name, () => (
       inside(() => readFileSync(pathOf(name), "utf8").replace(/\n$/u, "")))),
     set: (name, value) => told("write", name, () => inside(() => writeFileSync(pathOf(name), value))),
+    swap: (name, value) => told("write", name, () => inside(() => swapped(pathOf(name), value))),
+    setPossible: (settings) => inside(() => {
+      for (const [name, value] of Object.entries(settings)) trySet(pathOf(name), value);
+    }),
   };
+}
+
+/** More than any has to say; those that are lists of ports have the longest values. */
+const valueBytesMax = 64 * 1024;
+
+/** One opening for both. The kernel takes a value as a whole, from the beginning of the file. */
+function swapped(path: string, value: string): string {
+  const fd = openSync(path, "r+");
+  try {
+    const bytes = Buffer.allocUnsafe(valueBytesMax), length = readSync(fd, bytes, 0, bytes.length, 0);
+    writeSync(fd, value, 0);
+    return bytes.toString("utf8", 0, length).replace(/\n$/u, "");
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function trySet(path: string, value: string): void {
+  try {
+    writeFileSync(path, value);
+  } catch {
+    // It is not there, or cannot be written.
+  }
 }
 
 /** What Node says of a file that is open does not name it. */

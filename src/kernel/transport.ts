@@ -38,14 +38,19 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 
+export interface TransportOptions {
+  /** Has room for long transactions and for hundreds of answers; true when absent. */
+  readonly isWide?: boolean;
+}
+
 /** A netlink socket in the namespace the calling thread is in at this moment. */
-export function openTransport(protocol: number): Transport {
+export function openTransport(protocol: number, { isWide = true }: TransportOptions = {}): Transport {
   const fd = socket(AF_NETLINK, protocol);
   try {
     setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
     setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
     setSocketOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
-    widenQueues(fd);
+    if (isWide) widenQueues(fd);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -58,7 +63,7 @@ export function openTransport(protocol: number): Transport {
   };
 }
 
-/** Room for a long transaction and its answers; the default of 208 KiB is too little for hundreds of rules. */
+/** The default of 208 KiB is too little for hundreds of rules. */
 function widenQueues(fd: number): void {
   try {
     setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, sendQueueBytes);

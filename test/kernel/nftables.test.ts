@@ -317,6 +317,20 @@ rules("are those of the chain alone, in order, with the handles and comments nft
   assert.equal(listed.map(({ comment }) => comment), ["zeroth", "first", undefined]);
 });
 
+rules("by chain are those of the whole table, each chain's in order; chains without any are absent", () => {
+  const table = { family: "ip", table: "t" } as const;
+  assert.equal(open().rulesByChain(table), new Map());
+  run("nft", "add table ip t; add chain ip t c; add chain ip t empty; add chain ip t other; add table ip u; " +
+    "add chain ip u c; add table ip6 t; add chain ip6 t c");
+  assert.equal(open().rulesByChain(table), new Map());
+  run("nft", 'add rule ip t other jump empty comment "o"; add rule ip u c drop; add rule ip6 t c drop; ' +
+    'add rule ip t c tcp dport 80 accept comment "first"; add rule ip t c drop');
+  const nftables = open(), listed = nftables.rulesByChain(table);
+  assert.equal([...listed.keys()].sort(), ["c", "other"]);
+  for (const chain of ["c", "other"]) assert.equal(listed.get(chain), nftables.rules({ ...table, chain }), chain);
+  assert.equal(listed.get("other")?.map(({ jump }) => jump), ["empty"]);
+});
+
 rules("are all there when they fill many datagrams", () => {
   run("nft", "-f", scriptFile(`add table ip t\nadd chain ip t ` +
     `c\n${Array.from({ length: 3000 }, (_, i) => `add rule ip t c tcp dport ${i} accept comment "${i}"`).join("\n")}`));

@@ -30,6 +30,30 @@ sysctl("says ENOENT for a missing one, and stays in its namespace", () => {
   assert.is(own(), "0\n");
 });
 
+sysctl("swap sets one and tells what it was, and neither where it cannot", () => {
+  const netns = makeNetns(), container = openNamespace(netns.path);
+  openOwnNamespace().sysctl.set(forward, "0");
+  container.sysctl.set(forward, "1");
+  assert.is(container.sysctl.swap(forward, "0"), "1");
+  assert.is(netns.exec("cat", `/proc/sys/${forward}`), "0\n");
+  const ports = "net/ipv4/ip_local_reserved_ports", odd = Array.from({ length: 2000 }, (_, i) => 2 * i + 1).join(",");
+  container.sysctl.set(ports, odd);
+  assert.is(container.sysctl.swap(ports, "8080"), odd);
+  assert.is(container.sysctl.get(ports), "8080");
+  for (const [name, value, errno] of [["net/ipv4/conf/none/rp_filter", "0", "ENOENT"], [forward, "abc", "EINVAL"],
+    ["net/ipv4/conf", "1", "EISDIR"]] as const)
+    assert.match(throws(() => container.sysctl.swap(name, value), errno).message, `Cannot write sysctl "${name}"`);
+  assert.equal([container.sysctl.get(forward), own()], ["0", "0\n"]);
+});
+
+sysctl("setPossible sets those that are there, and passes over the others", () => {
+  const netns = makeNetns(), container = openNamespace(netns.path);
+  openOwnNamespace().sysctl.set(forward, "0");
+  container.sysctl.setPossible({ "net/ipv4/conf/none/rp_filter": "1", [forward]: "1", "net/ipv4/conf": "1" });
+  assert.equal([container.sysctl.get(forward), own()], ["1", "0\n"]);
+  assert.throws(() => container.sysctl.setPossible({ "../../etc/passwd": "1" }), /Cannot use sysctl/);
+});
+
 sysctl("names the sysctl that the kernel says something of", () => {
   const host = openOwnNamespace();
   for (const [work, message] of [

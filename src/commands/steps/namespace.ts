@@ -123,8 +123,15 @@ function changeWords(place: RequestPlace): Readonly<Record<string, Words>> {
     "bridgeVlans.add": ([index, vlan]) => vlanWords("add", name(index), vlan, place),
     "bridgeVlans.delete": ([index, id]) => vlanWords("delete", name(index), { id }, place),
     "sysctl.set": ([key, value]) => sysctlWords(key, value, place),
+    "sysctl.swap": ([key, value]) => sysctlWords(key, value, place),
+    "sysctl.setPossible": ([settings]) => joined(Object.entries<string>(settings).map(([key, value]) => (
+      sysctlWords(key, value, place)))),
   };
   return table;
+}
+
+function joined(all: readonly RequestWords[]): RequestWords {
+  return { what: all.map(({ what }) => what).join(", "), commands: all.flatMap(({ commands }) => commands) };
 }
 
 /** A transaction is a step with all that it changes; one that finds everything as it should be is a look. */
@@ -145,6 +152,9 @@ function recordedNftables(nftables: Nftables, { where, recorder, listRules }: Na
     rules: (chain) => recorder.step(
       () => ({ kind: "look", where, what: `look at nftables chain ${chain.family} ${chain.table} ${chain.chain}` }),
       () => nftables.rules(chain)),
+    rulesByChain: (table) => recorder.step(
+      () => ({ kind: "look", where, what: `look at nftables table ${table.family} ${table.table}` }),
+      () => nftables.rulesByChain(table)),
     exists: (chain) => recorder.step(
       () => ({ kind: "look", where, what: `look for nftables chain ${chain.family} ${chain.table} ${chain.chain}` }),
       () => nftables.exists(chain)),

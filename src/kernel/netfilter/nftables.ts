@@ -38,6 +38,8 @@ export interface Nftables {
   update(plan: () => readonly NftChange[]): Promise<void>;
   /** The rules of a chain in order; undefined when the table or chain is missing. */
   rules(chain: ChainName): readonly NftRule[] | undefined;
+  /** The rules of a whole table by their chains, each in order; a chain without any is absent, as is no table. */
+  rulesByChain(table: Omit<ChainName, "chain">): ReadonlyMap<string, readonly NftRule[]>;
   /** The same rules by what they do, which takes longer to read. */
   wholeRules(chain: ChainName): readonly WholeNftRule[] | undefined;
   exists(chain: ChainName): boolean;
@@ -74,6 +76,7 @@ export function openNftables(socket: () => NetlinkSocket, slow: SlowRequests, ti
     commit: (changes) => commit(slow, changes),
     update: (plan) => one(() => update(socket, slow, plan, time)),
     rules: (chain) => rules(socket(), chain),
+    rulesByChain: (table) => rulesByChain(socket(), table),
     wholeRules: (chain) => wholeRules(socket(), chain),
     exists: (chain) => chainExists(socket(), chain),
     usable: () => usable(socket),
@@ -115,8 +118,25 @@ function currentGeneration(socket: NetlinkSocket): number {
 
 /** A dump does not tell a missing chain from an empty one, so an empty list is looked at twice. */
 function rules(socket: NetlinkSocket, chain: ChainName): readonly NftRule[] | undefined {
-  const listed = socket.dump(listing(chain), nft.listedRuleBody, ({ attributes }) => toRule(chain, attributes));
+  // Kernels before 3.16 ignore the filter of a dump, and the comparison costs nothing.
+  const listed = socket.dump(listing(chain), nft.listedRuleBody, ({ attributes }) => (
+    attributes.table === chain.table && attributes.chain === chain.chain ? toRule(attributes) : undefined));
   return listed.length > 0 || chainExists(socket, chain) ? listed : undefined;
+}
+
+function rulesByChain(
+  socket: NetlinkSocket, table: Omit<ChainName, "chain">,
+): ReadonlyMap<string, readonly NftRule[]> {
+  const byChain = new Map<string, NftRule[]>();
+  socket.dump(listing(table), nft.listedRuleBody, ({ attributes }) => {
+    const { chain } = attributes, rule = attributes.table === table.table ? toRule(attributes) : undefined;
+    if (chain === undefined || rule === undefined) return undefined;
+    const known = byChain.get(chain);
+    if (known === undefined) byChain.set(chain, [rule]);
+    else known.push(rule);
+    return undefined;
+  });
+  return byChain;
 }
 
 function wholeRules(socket: NetlinkSocket, chain: ChainName): readonly WholeNftRule[] | undefined {
@@ -128,18 +148,19 @@ function wholeRules(socket: NetlinkSocket, chain: ChainName): readonly WholeNftR
   return listed.length > 0 || chainExists(socket, chain) ? listed : undefined;
 }
 
-function listing(chain: ChainName) {
+/** Of a chain, or of a whole table. */
+function listing({ family, table, chain }: Omit<ChainName, "chain"> & { readonly chain?: string }) {
+  const whose = chain === undefined ? `table "${family} ${table}"` : nft.chainText({ family, table, chain });
   return {
-    operation: `list the rules of ${nft.chainText(chain)}`,
-    type: nft.nftMessage.getRule, body: nft.listedRuleBody, header: { family: nft.nfproto[chain.family] },
-    attributes: { table: chain.table, chain: chain.chain },
+    operation: `list the rules of ${whose}`,
+    type: nft.nftMessage.getRule, body: nft.listedRuleBody, header: { family: nft.nfproto[family] },
+    attributes: { table, chain },
   };
 }
 
-/** Kernels before 3.16 ignore the filter of a dump, and the comparison costs nothing. */
-function toRule({ table, chain }: ChainName, listed: ValueOf<typeof nft.listedRuleAttrs>): NftRule | undefined {
+function toRule(listed: ValueOf<typeof nft.listedRuleAttrs>): NftRule | undefined {
   const { handle, userdata } = listed;
-  if (listed.table !== table || listed.chain !== chain || handle === undefined) return undefined;
+  if (handle === undefined) return undefined;
   const targets = listed.expressions?.list?.map(({ data }) =>
     data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain,
   );

@@ -93,18 +93,20 @@ export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
   return links;
 }
 
-/** What making the link has no word for is set afterwards; should that fail, the link goes again. */
+/** What making the link has no word for is set afterwards, by its name; should that fail, the link goes again. */
 function addTunLink(
   links: Links, { socket, inside, names }: Omit<LinksOptions, "slow">, link: NewLink, settings: TunSettings,
 ): void {
   const { name, info: _info, parent: _parent, parentNamespace: _namespace, ...changes } = link;
   addTun(inside, name, settings);
   if (Object.keys(changes).length === 0) return;
-  const { index } = links.get(name);
   try {
-    links.set(index, changes);
+    socket().execute({
+      operation: `change link "${name}"${shownChanges(changes, names)}`, type: RTM_SETLINK, body: linkBody,
+      header: flagChanges(changes), attributes: { ...changeAttributes(changes), name },
+    });
   } catch (error) {
-    socket().execute(linkDeletion(index, names));
+    socket().execute(linkDeletion(links.get(name).index, names));
     throw error;
   }
 }
@@ -174,17 +176,25 @@ function newLinkAttributes(socket: () => NetlinkSocket, link: NewLink): LinkAttr
   };
 }
 
-/** The number by which the socket's namespace knows another; given out by the kernel on first use. */
+/** The number by which the socket's namespace knows another; given out on first use. */
 function netnsId(socket: () => NetlinkSocket, namespace: Namespace): number {
   const known = knownId(socket, namespace);
   if (known !== undefined) return known;
-  try {
-    socket().execute({ ...idRequest(namespace), type: RTM_NEWNSID, attributes: { id: noId, fd: namespace.fd } });
-  } catch (error) {
-    // Somebody else was faster.
-    if (!isErrno(error, "EEXIST")) throw error;
-  }
+  // A new namespace knows no other yet.
+  if (giveId(socket, namespace, firstId)) return firstId;
+  giveId(socket, namespace, noId);
   return knownId(socket, namespace) ?? noId;
+}
+
+/** @returns false when the number is another's, or somebody else was faster */
+function giveId(socket: () => NetlinkSocket, namespace: Namespace, id: number): boolean {
+  try {
+    socket().execute({ ...idRequest(namespace), type: RTM_NEWNSID, attributes: { id, fd: namespace.fd } });
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
 }
 
 function knownId(socket: () => NetlinkSocket, namespace: Pick<Namespace, "path" | "fd">): number | undefined {
@@ -197,8 +207,8 @@ function idRequest({ path, fd }: Pick<Namespace, "path" | "fd">) {
   return { operation, type: RTM_GETNSID, body: netnsIdBody, header: {}, attributes: { fd } };
 }
 
-/** NETNSA_NSID_NOT_ASSIGNED (linux/net_namespace.h). */
-const noId = -1;
+/** NETNSA_NSID_NOT_ASSIGNED (linux/net_namespace.h): asked for, the kernel chooses. */
+const noId = -1, firstId = 0;
 
 function shown(link: number | string, names: LinkNames): string {
   return typeof link === "string" ? `link "${link}"` : names.shown(link);

@@ -33,13 +33,22 @@ type RouteRequest = Request<RouteMessage["header"], RouteMessage["attributes"]>;
 /** The routes of the namespace a socket was opened in. */
 export function routesOf(socket: () => NetlinkSocket, names: LinkNames): Routes {
   const shown: Shown = (route) => shownRoute(route, names);
+  /** Of the routes of one link that stand alone: what they were read from, by which they can be deleted. */
+  const messages = new WeakMap<KernelRoute, RouteMessage>();
+  const known = (message: RouteMessage, index: number | undefined): readonly KernelRoute[] => {
+    const routes = toRoutes(message), { multipath, nexthopId } = message.attributes;
+    const [route] = routes;
+    const isAlone = multipath === undefined && nexthopId === undefined;
+    if (index !== undefined && isAlone && route !== undefined) messages.set(route, message);
+    return routes;
+  };
   return {
     list(family, { index, table } = {}) {
       try {
         return socket().dump(
           listRequest(family, { index, table }),
           routeBody,
-          (message) => (table === undefined && tableOf(message) === RT_TABLE_LOCAL ? undefined : toRoutes(message)),
+          (message) => (table === undefined && tableOf(message) === RT_TABLE_LOCAL ? undefined : known(message, index)),
         ).flat().filter((route) => index === undefined || route.index === index);
       } catch (error) {
         // A table is made with its first route.
@@ -63,11 +72,16 @@ export function routesOf(socket: () => NetlinkSocket, names: LinkNames): Routes 
       socket().execute({ operation, type: RTM_DELROUTE, body, header: loose, attributes });
     },
 
-    deleteListed: (route) => deleteListed(socket(), route, shown),
+    deleteListed(route) {
+      const message = messages.get(route);
+      if (message === undefined) return deleteListed(socket(), route, shown);
+      socket().execute(deletion(`delete route ${shown(route)}`, message, hopOf(message, route)));
+    },
     lookup: (to) => lookup(socket(), to),
   };
 }
 
+/** Looks for the route once more: the kernel may have it as one of several next hops. */
 function deleteListed(socket: NetlinkSocket, route: KernelRoute, shown: Shown): void {
   const operation = `delete route ${shown(route)}`;
   const { dst: { address: { family } }, index, table } = route;

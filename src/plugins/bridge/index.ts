@@ -197,22 +197,11 @@ const containerIndex = 2;
  */
 function setAnnouncing(container: Namespace, ifName: string, detectDuplicates: boolean): void {
   const ipv6 = `net/ipv6/conf/${ifName}`;
-  const settings: readonly (readonly [string, string])[] = [
-    ...(detectDuplicates
-      ? ([
-          [`${ipv6}/enhanced_dad`, "1"],
-          [`${ipv6}/accept_dad`, "1"],
-        ] as const)
-      : ([[`${ipv6}/accept_dad`, "0"]] as const)),
-    [`net/ipv4/conf/${ifName}/arp_notify`, "1"],
-  ];
-  for (const [name, value] of settings) {
-    try {
-      container.sysctl.set(name, value);
-    } catch {
-      // Not there in this namespace.
-    }
-  }
+  container.sysctl.setPossible({
+    ...(detectDuplicates ? { [`${ipv6}/enhanced_dad`]: "1" } : {}),
+    [`${ipv6}/accept_dad`]: detectDuplicates ? "1" : "0",
+    [`net/ipv4/conf/${ifName}/arp_notify`]: "1",
+  });
 }
 
 function hostEntry({ name, mac }: Link): Interface {

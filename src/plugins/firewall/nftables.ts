@@ -14,6 +14,7 @@ import type { ValidAttachment } from "../contract/plugin.ts";
 import type { RuleOwner } from "../packet-rules/attachment-comment.ts";
 import { attachmentComment, ownRules, staleRules } from "../packet-rules/attachment-comment.ts";
 import { fixedChain } from "../packet-rules/fixed-chain.ts";
+import { tableView } from "../packet-rules/table-view.ts";
 import type { Allowance } from "./conf.ts";
 
 const family = "inet", table = "cni_firewall";
@@ -24,18 +25,18 @@ const stage1 = named("CNI-ISOLATION-STAGE-1"), stage2 = named("CNI-ISOLATION-STA
 const filterPriority = 0;
 
 export async function letThrough(nftables: Nftables, allowance: Allowance): Promise<void> {
-  await nftables.update(() => setup(nftables, allowance));
+  await nftables.update(() => setup(tableView(nftables, { family, table }), allowance));
 }
 
 /** The transaction that makes the objects, drops the attachment's earlier rules and adds those for its addresses. */
-export function setup(nftables: Pick<Nftables, "rules">, allowance: Allowance): readonly NftChange[] {
-  const { addresses, adminChain } = allowance;
+export function setup(nftables: Pick<Nftables, "rules" | "exists">, allowance: Allowance): readonly NftChange[] {
+  const { addresses, adminChain, ingress } = allowance;
   const comment = attachmentComment(allowance);
   const listed = nftables.rules(own), led = nftables.rules(admins), operators = named(adminChain);
   return [
     { do: "add table", family, table, comment: "CNI firewall" },
-    ...[own, admins, stage1, stage2, operators].filter((chain) => nftables.rules(chain) === undefined)
-      .map((chain) => ({ do: "add chain", ...chain }) as const),
+    ...[own, admins, stage1, operators, ...(ingress === undefined ? [] : [stage2])]
+      .filter((chain) => !nftables.exists(chain)).map((chain) => ({ do: "add chain", ...chain }) as const),
     ...fixedChain(
       forward,
       nftables.rules(forward),

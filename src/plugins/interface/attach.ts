@@ -67,13 +67,9 @@ export function containerEntry({ name, mac }: Link, { netns }: Pick<Attachment, 
   return { name, ...(mac === undefined ? {} : { mac }), sandbox: netns };
 }
 
-/** Without these settings (a family that is off) neighbours learn by asking. */
+/** Without these settings neighbours learn by asking. */
 function announceAddresses(container: Namespace, ifName: string): void {
-  for (const name of [`net/ipv4/conf/${ifName}/arp_notify`, `net/ipv6/conf/${ifName}/ndisc_notify`]) {
-    try {
-      container.sysctl.set(name, "1");
-    } catch {
-      // The family is off in this namespace.
-    }
-  }
+  container.sysctl.setPossible({
+    [`net/ipv4/conf/${ifName}/arp_notify`]: "1", [`net/ipv6/conf/${ifName}/ndisc_notify`]: "1",
+  });
 }

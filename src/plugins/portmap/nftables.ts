@@ -95,10 +95,13 @@ export function portmapSetup(
   const filled = (name: string, rules: readonly FixedRule[], base?: BaseChain) =>
     fixedChain(chain(name), nftables.rules(chain(name)), rules, base);
   const made = (name: string, base?: BaseChain) => madeChain(nftables, chain(name), base);
+  const all = nftables.rules(chain("hostports_all"));
+  // A chain that a rule jumps to is there.
+  const isJumpedTo = (name: string): boolean => all?.some(({ jump }) => jump === name) === true;
   return [
     { do: "add table", family, table, comment: tableComment },
-    ...["hostports", "hostip_hostports"].flatMap((name) => made(name)),
-    ...filled("hostports_all", [jumpTo("hostip_hostports"), jumpTo("hostports")]),
+    ...["hostports", "hostip_hostports"].filter((name) => !isJumpedTo(name)).flatMap((name) => made(name)),
+    ...fixedChain(chain("hostports_all"), all, [jumpTo("hostip_hostports"), jumpTo("hostports")]),
     ...(entries.length === 0 ? [] : hooks).flatMap((hook) =>
       filled(hook, entries, { type: "nat", hook, priority: natPriority }),
     ),

@@ -49,9 +49,11 @@ export const tuning = definePlugin({
   },
 
   async add({ attachment, network, plan, prevResult }, context) {
-    const { container, undo } = context;
     refuseUnlisted(plan, context);
     const result = chainedResult(prevResult, "tuning", network), isLeft = Object.keys(plan.link).length === 0;
+    // As podman's networks have it: the container's namespace is not even opened.
+    if (isLeft && plan.sysctls.length === 0) return result;
+    const { container, undo } = context;
     const link = isLeft ? undefined : container.links.get(attachment.ifName);
     if (plan.mac !== undefined && link?.mac !== undefined) refuseUnfitMac(plan.mac, bytesOfMac(link.mac));
     for (const one of plan.sysctls) setSysctl(container, one, undo);
@@ -124,8 +126,7 @@ function dataDirOf({ dataDir = "" }: { readonly dataDir?: string }, trusted: boo
 
 function setSysctl(container: Namespace, { key, file, value }: SysctlSetting, undo: AddContext["undo"]): void {
   try {
-    const before = container.sysctl.get(file);
-    container.sysctl.set(file, value);
+    const before = container.sysctl.swap(file, value);
     undo.add(`set sysctl ${key} back`, () => container.sysctl.set(file, before));
   } catch (error) {
     const [, is, expected] = sysctlRefusals.find(([errno]) => hasErrno(error, errno)) ?? [];

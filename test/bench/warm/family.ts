@@ -136,7 +136,7 @@ interface Watched {
 /** Watches the two doors to the kernel that plugins have: netlink sockets and files below /proc/sys. */
 function watchKernel(): Watched {
   let taken = 0n;
-  const timed = <T>(work: () => T): T => {
+  const timed: Timed = (work) => {
     const begin = process.hrtime.bigint();
     const end = (): void => { taken += process.hrtime.bigint() - begin; };
     const value = work();
@@ -145,22 +145,51 @@ function watchKernel(): Watched {
     else end();
     return value;
   };
-  const { open } = NetlinkSocket, { writeFileSync } = fs;
-  NetlinkSocket.open = (protocol) => new NetlinkSocket(timedTransport(openTransport(protocol), timed));
-  fs.writeFileSync = (path, ...rest) => (String(path).startsWith("/proc/sys/")
-    ? timed(() => writeFileSync(path, ...rest)) : writeFileSync(path, ...rest));
-  syncBuiltinESMExports();
+  const { open } = NetlinkSocket, files = timedSysctls(timed);
+  NetlinkSocket.open = (protocol, options) => (
+    new NetlinkSocket(timedTransport(openTransport(protocol, options), timed)));
   return {
     takenMs: () => Number(taken) / 1e6,
     restore() {
       NetlinkSocket.open = open;
-      fs.writeFileSync = writeFileSync;
+      files.restore();
+    },
+  };
+}
+
+/** Whole writes, and what is done with descriptors in between. */
+function timedSysctls(timed: Timed): { restore(): void } {
+  const before = { ...fs }, { writeFileSync, openSync, closeSync, readSync, writeSync } = before;
+  const isSysctl = (path: unknown): boolean => String(path).startsWith("/proc/sys/"), descriptors = new Set<number>();
+  const ofDescriptor = <A extends readonly unknown[], T>(work: (fd: number, ...rest: A) => T) => (
+    (fd: number, ...rest: A): T => (descriptors.has(fd) ? timed(() => work(fd, ...rest)) : work(fd, ...rest)));
+  fs.writeFileSync = (path, ...rest) => (isSysctl(path)
+    ? timed(() => writeFileSync(path, ...rest)) : writeFileSync(path, ...rest));
+  fs.openSync = (path, ...rest) => {
+    if (!isSysctl(path)) return openSync(path, ...rest);
+    const fd = timed(() => openSync(path, ...rest));
+    descriptors.add(fd);
+    return fd;
+  };
+  fs.closeSync = (fd) => {
+    ofDescriptor(closeSync)(fd);
+    descriptors.delete(fd);
+  };
+  // Both have several signatures, of which each call is handed on as it came.
+  fs.readSync = ofDescriptor(readSync as (...all: any[]) => number) as typeof fs.readSync;
+  fs.writeSync = ofDescriptor(writeSync as (...all: any[]) => number) as typeof fs.writeSync;
+  syncBuiltinESMExports();
+  return {
+    restore() {
+      Object.assign(fs, { writeFileSync, openSync, closeSync, readSync, writeSync });
       syncBuiltinESMExports();
     },
   };
 }
 
-function timedTransport(transport: Transport, timed: <T>(work: () => T) => T): Transport {
+type Timed = <T>(work: () => T) => T;
+
+function timedTransport(transport: Transport, timed: Timed): Transport {
   return {
     send: (bytes, count) => timed(() => transport.send(bytes, count)),
     sendAside: (bytes) => timed(() => transport.sendAside(bytes)),

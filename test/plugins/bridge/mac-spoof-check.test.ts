@@ -29,6 +29,7 @@ function failing(...where: readonly ("read" | "jump" | "chains")[]): Nftables {
     update: async (plan) => await commit(plan()),
     rules: ({ chain }) => chain === "PREROUTING" && where.includes("read") ? fail("read")
       : [{ handle: 1n, comment: "macspoofchk-abc-eth0" }],
+    rulesByChain: () => new Map(),
     wholeRules: () => [],
     exists: () => true,
     usable: () => true,

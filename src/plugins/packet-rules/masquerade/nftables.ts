@@ -9,6 +9,7 @@ import { nft } from "../../../netlink/index.ts";
 import type { ValidAttachment } from "../../contract/plugin.ts";
 import { attachmentComment, ownRules, staleRules } from "../attachment-comment.ts";
 import { fixedChain } from "../fixed-chain.ts";
+import { tableView } from "../table-view.ts";
 import type { Masquerade } from "./masquerade.ts";
 
 type Owner = Omit<Masquerade, "addresses">;
@@ -19,7 +20,7 @@ const checks: ChainName = { family, table, chain: "masq_checks" };
 const postrouting: ChainName = { family, table, chain: "postrouting" };
 
 export async function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): Promise<void> {
-  await nftables.update(() => masqueradeSetup(nftables, masquerade));
+  await nftables.update(() => masqueradeSetup(tableView(nftables, { family, table }), masquerade));
 }
 
 export async function deleteMasqueradeRules(nftables: Nftables, owner: Owner): Promise<void> {
