@@ -7,7 +7,8 @@ import { handlesWith } from "../../call/index.ts";
 import type { Result } from "../../cni/index.ts";
 import { CniError, code, toWireResult } from "../../cni/index.ts";
 import { findExecutable } from "../../exec/index.ts";
-import type { Namespace, Nftables } from "../../kernel/index.ts";
+import type { Namespace, Nftables, NftRule } from "../../kernel/index.ts";
+import type { ChainName } from "../../netlink/index.ts";
 import type { Plugin } from "../../plugins/index.ts";
 import type { Recorder } from "../steps/step.ts";
 import type { RuleMarks } from "./rules.ts";
@@ -57,16 +58,21 @@ export function plannedHandles(opened: OpenHandles, options: InsteadOptions): Op
 
 /** With the marks of rules, which no tool prints and thus none has copied. */
 function markedHost(host: Namespace, marks: RuleMarks): Namespace {
+  const withMarks = (chain: ChainName, rules: readonly NftRule[]): readonly NftRule[] => {
+    const known = marks.get(chainKey(chain));
+    return known?.length !== rules.length ? rules : rules.map((rule, index) => {
+      const mark = rule.mark ?? known[index];
+      return mark === undefined ? rule : { ...rule, mark };
+    });
+  };
   const marked: Nftables = {
     ...host.nftables,
     rules(chain) {
-      const rules = host.nftables.rules(chain), known = marks.get(chainKey(chain));
-      if (rules === undefined || known?.length !== rules.length) return rules;
-      return rules.map((rule, index) => {
-        const mark = rule.mark ?? known[index];
-        return mark === undefined ? rule : { ...rule, mark };
-      });
+      const rules = host.nftables.rules(chain);
+      return rules === undefined ? undefined : withMarks(chain, rules);
     },
+    rulesByChain: (table) => new Map([...host.nftables.rulesByChain(table)].map(([chain, rules]) => (
+      [chain, withMarks({ ...table, chain }, rules)] as const))),
   };
   return Object.create(host, { nftables: { value: marked, configurable: true } }) as Namespace;
 }
