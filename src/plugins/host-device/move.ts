@@ -61,7 +61,8 @@ export interface MovedIn {
 
 /**
  * The container's link that is the device: of the interface's name, or, where the container has renamed it, with an
- * alias that only a moved link has, and the device's name there or its MAC.
+ * alias that only a moved link has, and its MAC or the device's name there. The MAC comes first: the container may give
+ * a link of its own the same alias.
  */
 export function findMoved(links: Links, { attachment, selector, prevResult }: MovedIn): Link | undefined {
   const named = links.find(attachment.ifName);
@@ -69,9 +70,9 @@ export function findMoved(links: Links, { attachment, selector, prevResult }: Mo
   const { ifName, netns } = attachment;
   const entry = prevResult?.interfaces.find(({ name, sandbox }) => name === ifName && sandbox === netns);
   const mac = selector?.by === "hwaddr" ? selector.mac : entry?.mac?.toLowerCase();
-  const renamed = links.list().filter(isMoved).find((link) => (
-    (selector?.by === "device" && link.alias === selector.name) || (mac !== undefined && link.mac === mac)));
-  return renamed ?? named;
+  const moved = links.list().filter(isMoved);
+  return moved.find((link) => mac !== undefined && link.mac === mac)
+    ?? moved.find(({ alias }) => selector?.by === "device" && alias === selector.name) ?? named;
 }
 
 function isMoved({ alias = "" }: Link): boolean {

@@ -196,6 +196,16 @@ for (const [title, conf, withResult] of [
   });
 }
 
+kernel("a renamed device is told by its MAC from a link that the container has given its alias", async () => {
+  const one = driven({}), result = await add(one);
+  netns.exec("ip", "link", "add", "other0", "type", "veth", "peer", "name", "other1");
+  netns.exec("ip", "link", "set", "other0", "alias", "dev0");
+  netns.exec("ip", "link", "set", "eth0", "down");
+  netns.exec("ip", "link", "set", "eth0", "name", "lan0");
+  await del({ ...one, prevResult: result });
+  assert.equal([names(netns).sort(), linkOf("dev0").address], [["lo", "other0", "other1"], mac]);
+});
+
 kernel("DEL says so when the device cannot be found any more, and not when it is back", async () => {
   const warnings: string[] = [];
   const log = { error() {}, verbose() {}, debug() {}, warn: (line: string) => void warnings.push(line) };
