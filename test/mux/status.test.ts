@@ -97,6 +97,8 @@ const hopeless: readonly (readonly [string, () => object, number, RegExp])[] = [
   ["two plugins that each make the interface", () => behindBridge({ type: "ptp", ipam: hostLocal() }), 7,
     /"ptp" behind plugin "bridge" in network "blue": each makes the interface/],
   ["a VRF that no link can be called", () => behindBridge({ type: "vrf", vrfname: "a/b" }), 7, /vrfname "a\/b"/],
+  ["a VRF with the name of every container's loopback", () => behindBridge({ type: "vrf", vrfname: "lo" }), 7,
+    /vrfname "lo"/],
   ["a VRF with NUL in its name", () => behindBridge({ type: "vrf", vrfname: "a\0b" }), 7, /vrfname "a\\?u?0000b"/],
   ["a burst that holds no byte", () => behindBridge({ type: "bandwidth", ingressRate: 8e6, ingressBurst: 1 }), 7,
     /ingressBurst is 1 bits/],

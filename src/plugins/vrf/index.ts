@@ -29,7 +29,8 @@ export const vrf = definePlugin({
 
   read({ conf: { vrfname }, attachment: { ifName } }) {
     const problem = interfaceNameProblem(vrfname)
-      ?? (vrfname === ifName ? "the interface itself has that name, expected another" : undefined);
+      ?? (vrfname === ifName ? "the interface itself has that name, expected another" : undefined)
+      ?? (vrfname === "lo" ? "the loopback interface has that name, expected another" : undefined);
     if (problem !== undefined)
       throw new CniError(code.invalidConfig, `Cannot use vrfname ${JSON.stringify(vrfname)}: ${problem}`);
     return undefined;
