@@ -46,7 +46,8 @@ async function take(
   } catch (error) {
     throw new CniError(
       error instanceof LockError ? code.tryAgainLater : code.ioFailure,
-      `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${messageOf(error)}`,
+      `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${messageOf(error)}` +
+        (process.geteuid?.() === 0 ? "" : ", expected to be run as root"),
       { cause: error },
     );
   }

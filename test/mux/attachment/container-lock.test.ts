@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { code } from "../../../src/cni/index.ts";
 import { withContainerLock } from "../../../src/mux/attachment/container-lock.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { until } from "../../helpers/netns.ts";
@@ -115,4 +116,14 @@ lock("whose file cannot be made ends in 5", async () => {
   const failing = withContainerLock({ cniDir, containerId: "c1" }, async () => assert.unreachable());
   assert.match((await rejects(failing, 5)).message, /^Cannot work on container c1, its lock .*ENOTDIR/);
 });
+(process.geteuid?.() === 0 ? lock : lock.skip)("tells who is not root what would be right", async () => {
+  process.seteuid?.(65534);
+  try {
+    const error = await rejects(withContainerLock({ cniDir, containerId: "c1" }, async () => {}), code.ioFailure);
+    assert.match(error.message, /lock-\d+ cannot be had: EACCES: .*, expected to be run as root$/);
+  } finally {
+    process.seteuid?.(0);
+  }
+});
+
 lock.run();
