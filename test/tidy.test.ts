@@ -15,7 +15,7 @@ const width = suite("width");
 const columns = 120;
 
 /** Lines wider than that, in each area. */
-const widerLines: Readonly<Record<string, number>> = { src: 0, test: 76, scripts: 3, "wasm-plugins": 0 };
+const widerLines: Readonly<Record<string, number>> = { src: 0, test: 58, scripts: 3, "wasm-plugins": 0 };
 
 for (const area of areas) {
   const most = widerLines[area] ?? 0;

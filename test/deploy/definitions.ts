@@ -19,11 +19,25 @@ export const vectors: readonly Vector[] = [
   { title: "an empty config", config: "", answer: 201 },
   { title: "a single plugin", config: "{\"cniVersion\":\"0.3.1\",\"type\":\"macvlan\",\"master\":\"eth1\"}",
     answer: 201 },
-  { title: "a list", config: "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"macvlan\",\"master\":\"eth1\",\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.0.0.0/24\"}]]}},{\"type\":\"tuning\"}]}", answer: 201 },
+  { title: "a list",
+    config: "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"macvlan\",\"master\":\"eth1\"," +
+      "\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.0.0.0/24\"}]]}},{\"type\":\"tuni" +
+      "ng\"}]}",
+    answer: 201 },
   { title: "a list over several lines",
-    config: "{\n  \"cniVersion\": \"1.0.0\",\n  \"name\": \"n\",\n  \"plugins\": [\n    {\n      \"type\": \"macvlan\",\n      \"master\": \"eth1\",\n      \"ipam\": {\n        \"type\": \"host-local\",\n        \"ranges\": [\n          [\n            {\n              \"subnet\": \"10.0.0.0/24\"\n            }\n          ]\n        ]\n      }\n    },\n    {\n      \"type\": \"tuning\"\n    }\n  ]\n}\n", answer: 201 },
+    config: "{\n  \"cniVersion\": \"1.0.0\",\n  \"name\": \"n\",\n  \"plugins\": [\n    {\n      \"type\": \"" +
+      "macvlan\",\n      \"master\": \"eth1\",\n      \"ipam\": {\n        \"type\": \"host-local\",\n " +
+      "       \"ranges\": [\n          [\n            {\n              \"subnet\": \"10.0.0.0/24\"\n   " +
+      "         }\n          ]\n        ]\n      }\n    },\n    {\n      \"type\": \"tuning\"\n    }\n " +
+      " ]\n}\n",
+    answer: 201 },
   { title: "a list over several lines with tabs and carriage returns",
-    config: "{\r\n\t\"cniVersion\": \"1.0.0\",\r\n\t\"name\": \"n\",\r\n\t\"plugins\": [\r\n\t\t{\r\n\t\t\t\"type\": \"macvlan\",\r\n\t\t\t\"master\": \"eth1\",\r\n\t\t\t\"ipam\": {\r\n\t\t\t\t\"type\": \"host-local\",\r\n\t\t\t\t\"ranges\": [\r\n\t\t\t\t\t[\r\n\t\t\t\t\t\t{\r\n\t\t\t\t\t\t\t\"subnet\": \"10.0.0.0/24\"\r\n\t\t\t\t\t\t}\r\n\t\t\t\t\t]\r\n\t\t\t\t]\r\n\t\t\t}\r\n\t\t},\r\n\t\t{\r\n\t\t\t\"type\": \"tuning\"\r\n\t\t}\r\n\t]\r\n}", answer: 201 },
+    config: "{\r\n\t\"cniVersion\": \"1.0.0\",\r\n\t\"name\": \"n\",\r\n\t\"plugins\": [\r\n\t\t{\r\n\t\t\t\"" +
+      "type\": \"macvlan\",\r\n\t\t\t\"master\": \"eth1\",\r\n\t\t\t\"ipam\": {\r\n\t\t\t\t\"type\": \"" +
+      "host-local\",\r\n\t\t\t\t\"ranges\": [\r\n\t\t\t\t\t[\r\n\t\t\t\t\t\t{\r\n\t\t\t\t\t\t\t\"subnet" +
+      "\": \"10.0.0.0/24\"\r\n\t\t\t\t\t\t}\r\n\t\t\t\t\t]\r\n\t\t\t\t]\r\n\t\t\t}\r\n\t\t},\r\n\t\t{\r" +
+      "\n\t\t\t\"type\": \"tuning\"\r\n\t\t}\r\n\t]\r\n}",
+    answer: 201 },
   { title: "white space around it", config: " \n\t{ \"type\" : \"macvlan\" } \r\n ", answer: 201 },
   { title: "no cniVersion", config: "{\"type\":\"macvlan\"}", answer: 201 },
   { title: "an empty cniVersion", config: "{\"cniVersion\":\"\",\"type\":\"macvlan\"}", answer: 201 },
@@ -35,9 +49,13 @@ export const vectors: readonly Vector[] = [
   { title: "the type after a nested object", config: "{\"ipam\":{\"type\":\"static\"},\"type\":\"macvlan\"}",
     answer: 201 },
   { title: "versions inside a delegate",
-    config: "{\"cniVersion\":\"0.3.1\",\"type\":\"multus\",\"delegates\":[{\"cniVersion\":\"0.4.0\",\"name\":\"a\",\"type\":\"bridge\"}]}", answer: 201 },
+    config: "{\"cniVersion\":\"0.3.1\",\"type\":\"multus\",\"delegates\":[{\"cniVersion\":\"0.4.0\",\"name\":" +
+      "\"a\",\"type\":\"bridge\"}]}",
+    answer: 201 },
   { title: "cniVersions besides",
-    config: "{\"cniVersion\":\"0.3.1\",\"cniVersions\":[\"0.3.1\",\"1.0.0\"],\"name\":\"n\",\"plugins\":[{\"type\":\"bridge\"}]}", answer: 201 },
+    config: "{\"cniVersion\":\"0.3.1\",\"cniVersions\":[\"0.3.1\",\"1.0.0\"],\"name\":\"n\",\"plugins\":[{\"t" +
+      "ype\":\"bridge\"}]}",
+    answer: 201 },
   { title: "text that quotes a configuration",
     config: "{\"type\":\"webhook\",\"template\":\"{\\\"cniVersion\\\": 5, \\\"type\\\": 1}\"}", answer: 201 },
   { title: "letters beyond ASCII, and a DEL character",
@@ -84,7 +102,9 @@ export const vectors: readonly Vector[] = [
   { title: "a cniVersion of words", config: "{\n  \"cniVersion\": \"latest\",\n  \"type\": \"macvlan\"\n}",
     answer: ["has \"cniVersion\": \"latest\", expected a version as \"1.0.0\""] },
   { title: "a bad cniVersion after a good one",
-    config: "{\"cniVersion\":\"0.3.1\",\"type\":\"multus\",\"delegates\":[{\"cniVersion\":\"0.4.x\",\"type\":\"bridge\"}]}", answer: ["has \"cniVersion\":\"0.4.x\", expected a version as \"1.0.0\""] },
+    config: "{\"cniVersion\":\"0.3.1\",\"type\":\"multus\",\"delegates\":[{\"cniVersion\":\"0.4.x\",\"type\":" +
+      "\"bridge\"}]}",
+    answer: ["has \"cniVersion\":\"0.4.x\", expected a version as \"1.0.0\""] },
   { title: "a config that is an object", spec: { config: { type: "macvlan" } },
     answer: ["spec.config in body must be of type string: \"object\""] },
   { title: "one character too long", config: ofLength(262145),

@@ -30,8 +30,8 @@ function permitted(directory: string): readonly string[] {
 function asked({ method, path, query }: LoggedRequest): string {
   const parts = /^\/(?:api|apis\/([^/]+))\/v1(?:\/namespaces\/[^/]+)?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
   const [, group = "", resource = "", name, subresource] = parts.exec(path) ?? [];
-  const verb = { GET: query.includes("watch=true") ? "watch" : name === undefined ? "list" : "get", PUT: "update", POST: "create", PATCH: "patch",
-    DELETE: "delete" }[method] ?? method;
+  const reading = query.includes("watch=true") ? "watch" : name === undefined ? "list" : "get";
+  const verb = { GET: reading, PUT: "update", POST: "create", PATCH: "patch", DELETE: "delete" }[method] ?? method;
   return `${verb} ${group}/${subresource === undefined ? resource : `${resource}/${subresource}`}`;
 }
 

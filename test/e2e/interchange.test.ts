@@ -243,7 +243,10 @@ const ownMark = /^\/host\/links\/[^/]+\/ifalias "made by polynic"$/;
  * What newer releases do, and we with them, but 1.1 does not: reservations only root can read, a transmit queue at the
  * container's end of a veth, these sysctls, no alias left on a device that is back on the host, no table made by a DEL.
  */
-const sinceThen = /^\/container\/links\/eth0\/txqlen |ipv6\/conf\/eth0\/(keep_addr_on_down|ndisc_notify):|^\/host\/links\/uplink0\/ifalias |^\/host\/firewall: table ip6 nat \{/;
+const sinceThen = new RegExp([
+  "^/container/links/eth0/txqlen ", "ipv6/conf/eth0/(keep_addr_on_down|ndisc_notify):",
+  "^/host/links/uplink0/ifalias ", "^/host/firewall: table ip6 nat \\{",
+].join("|"));
 
 /** Without an empty `dns`, which older releases print and newer ones leave out. */
 function result({ stdout }: Answer, world: World): unknown {

@@ -246,8 +246,12 @@ function whyForbidden(user: string, method: string, { resource, namespace, name,
       kind: resource.plural });
 }
 
+const placePattern = new RegExp(
+  "^(?:/api/v1|/apis/([^/]+)/(v1(?:alpha1)?))(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+))?(?:/(status))?$",
+);
+
 function placeOf(path: string): Place | undefined {
-  const match = /^(?:\/api\/v1|\/apis\/([^/]+)\/(v1(?:alpha1)?))(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/(status))?$/.exec(path);
+  const match = placePattern.exec(path);
   if (match === null) return undefined;
   const [, group = "", version = "v1", namespace = "", plural = "", name = "",
     subresource = ""] = match.map((part) => part === undefined ? part : decodeURIComponent(part));

@@ -108,7 +108,9 @@ export function openBench(): Bench {
 
 /** A plugin that has every call seen, and an interface that is a name. */
 function recordingPlugin(type: string, { seen, interfaces, answers, withoutEffect, namespace }:
-  Pick<Bench, "interfaces" | "answers" | "withoutEffect"> & { seen: (verb: string, type: string, request: SeenCall["request"]) => void; namespace: Namespace }): Plugin {
+  Pick<Bench, "interfaces" | "answers" | "withoutEffect"> & {
+    seen: (verb: string, type: string, request: SeenCall["request"]) => void; namespace: Namespace;
+  }): Plugin {
   return {
     type,
     versions: allVersions,

@@ -205,7 +205,11 @@ export function alike(text: string, { container, directory }: World): string {
 const fixedMacs = new Set(["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"]);
 
 /** Numbers the kernel gives out, timers, and what carrier and duplicate address detection still change after an ADD. */
-const volatile = /^(ifindex|link_index|link_netnsid|valid_life_time|preferred_life_time|expires|operstate|tentative|state|root_.*|bridge_id|designated_.*|.*timer|topology_change.*|port_.*|no|id|netns-?immutable|parentbus)$/;
+const volatile = new RegExp(`^(${[
+  "ifindex", "link_index", "link_netnsid", "valid_life_time", "preferred_life_time", "expires", "operstate", "tentative",
+  "state", "root_.*", "bridge_id", "designated_.*", ".*timer", "topology_change.*", "port_.*", "no", "id",
+  "netns-?immutable", "parentbus",
+].join("|")})$`);
 const kept = new Set(["UP", "PROMISC", "NOARP", "ALLMULTI"]);
 
 // One shell for all questions: a process costs more than its answer.

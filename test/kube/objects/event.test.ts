@@ -73,7 +73,8 @@ events("is recorded once when the answer to it was lost", async () => {
 events("a refusal is told, not thrown", async () => {
   await api.deny({ resource: "events", verb: "create" });
   assert.match(await cluster.recordEvent(pod, added) ?? "",
-    /^Cannot record event AddedInterface of pod "blue\/web": the cluster's API said 403 .*expected the permission to create events in namespace "blue"$/);
+    new RegExp(`^Cannot record event AddedInterface of pod "blue/web": the cluster's API said 403 .*` +
+      'expected the permission to create events in namespace "blue"$'));
 });
 
 events("an API that cannot be reached holds nobody up for more than three seconds", async () => {

@@ -44,7 +44,8 @@ function ipv4Rules(match: string, to: number, snat: readonly string[] = ["-s 10.
 
 const port = (protocol: string, number: number) => `-p ${protocol} -m ${protocol} --dport ${number}`;
 const entries = [
-  String.raw`CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"test\" id: \"1234\"" -m multiport --dports 8080,8081,8083,8084,8085,8086 -j ${chain}`,
+  String.raw`CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"test\" id: \"1234\"" -m multiport ` +
+    `--dports 8080,8081,8083,8084,8085,8086 -j ${chain}`,
   String.raw`CNI-HOSTPORT-DNAT -p udp -m comment --comment "dnat name: \"test\" id: \"1234\"" -m multiport --dports 8080,8082 -j ${chain}`,
 ];
 
