@@ -73,7 +73,7 @@ function readDocument(
   placeOf: (offset: number) => YamlPosition,
 ): YamlDocument {
   const errors = [
-    ...document.errors.map(({ message, pos: [offset] }) => ({
+    ...document.errors.filter(({ message }) => !closeComment.test(message)).map(({ message, pos: [offset] }) => ({
       message: overflow.test(message) ? tooDeep : message,
       ...placeOf(offset),
     })),
@@ -117,6 +117,9 @@ function repeatedKeys(document: Document.Parsed): readonly number[] {
 }
 
 const mergeKey = "<<";
+
+/** YAML 1.2 wants white space before a comment, 6.6; go-yaml does not, and the package reads on as if it were there. */
+const closeComment = /^Comments must be separated from other tokens by white space/;
 
 /** The package recurses, and hands on what the engine says when that is too much. */
 const overflow = /^Maximum call stack/;

@@ -60,6 +60,19 @@ for (const [title, text, value] of [
   });
 }
 
+for (const [where, text, value] of [
+  ["quotes", "a: \"{}\"# no space\nb: 1\n", { a: "{}", b: 1 }],
+  ["brackets", "a: [x]# no space\nb: 1\n", { a: ["x"], b: 1 }],
+  ["braces", "a: {b: 1}# no space\nc: 1\n", { a: { b: 1 }, c: 1 }],
+  ["a block's mark", "a: |# no space\n  x\n", { a: "x\n" }],
+  ["a comma", "a: [x,# no space\n  y]\n", { a: ["x", "y"] }],
+] as const) {
+  documents(`takes a comment right behind ${where}`, async () => {
+    const [found, ...others] = await parseYamlDocuments(text);
+    assert.equal([found?.errors, found?.value, others], [[], value, []]);
+  });
+}
+
 for (const [title, text] of [
   ["a document's mark in quotes", "a: '{\n---\n}'\n"],
   ["a quote that never ends", "a: 'b\nc: d\n"],
