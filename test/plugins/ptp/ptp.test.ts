@@ -62,8 +62,11 @@ for (const cniVersion of allVersions) {
   });
 }
 
-const masquerading = allVersions.flatMap((cniVersion) => (
-  (["iptables", "nftables", undefined] as const).map((ipMasqBackend) => ({ cniVersion, ipMasqBackend }))));
+const backends = ["iptables", "nftables", undefined] as const;
+/** Each version with a backend, and the newest with all. */
+const masquerading = allVersions.flatMap((cniVersion, index) => (
+  (cniVersion === allVersions.at(-1) ? backends : [backends[index % backends.length]])
+    .map((ipMasqBackend) => ({ cniVersion, ipMasqBackend }))));
 for (const { cniVersion, ipMasqBackend } of masquerading) {
   const backend = ipMasqBackend ?? "of its choice";
   kernel(`masquerades with backend ${backend}, is checked, and stops, cniVersion ${cniVersion}`, async () => {
