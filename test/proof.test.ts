@@ -9,7 +9,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/bin/cni.test.ts": ["program/layout", "program/names", "program/version", "os/descriptor"],
   "test/call/node-subnets.test.ts": [
     "commands/machine/node-ranges", "ipam/node-subnets", "kube/nodes/node", "kube/nodes/nodes",
-    "plugins/host-local/node-ranges", "store/shared/known-subnets",
+    "plugins/host-local/node-ranges", "store/shared/json-file", "store/shared/known-subnets",
   ],
   "test/call/shared-leases.test.ts": ["call/late-leases", "store/shared/release-journal"],
   "test/cni/args.test.ts": ["cni/errors"],

@@ -1,6 +1,7 @@
 /** Why a command that a person typed ends: what leaves it as an error, in words, and the exit status. */
 import { toCniError } from "../call/index.ts";
 import { CniError, code as cniCode, messageOf } from "../cni/index.ts";
+import { needsRoot } from "../os/index.ts";
 
 /** What was typed cannot be understood: exit status 2. */
 export class UsageError extends Error {
@@ -72,11 +73,6 @@ function isSystemError(error: unknown): error is SystemError {
     "syscall" in error &&
     typeof error.syscall === "string"
   );
-}
-
-/** As root neither happens short of a security module or a read-only mark, and then the words tell enough. */
-function needsRoot(code: string): boolean {
-  return (code === "EACCES" || code === "EPERM") && process.geteuid?.() !== 0;
 }
 
 /** System calls that do not say to everybody what they do. */

@@ -43,3 +43,8 @@ export function naming<T>(path: string, work: () => T): T {
     throw error;
   }
 }
+
+/** As root neither happens short of a security module or a read-only mark, and then the words tell enough. */
+export function needsRoot(errno: string | undefined): boolean {
+  return (errno === "EACCES" || errno === "EPERM") && process.geteuid?.() !== 0;
+}

@@ -5,7 +5,7 @@
 export { bootId } from "./boot-id.ts";
 export { readBoundedText } from "./bounded-text.ts";
 export { closeOnExec, peerCredentials } from "./descriptor.ts";
-export { errnoName, errnoNumber, errnoOf, naming } from "./errno.ts";
+export { errnoName, errnoNumber, errnoOf, naming, needsRoot } from "./errno.ts";
 export {
   AF_NETLINK,
   SOL_SOCKET,

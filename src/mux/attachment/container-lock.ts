@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../../cni/index.ts";
 import type { Lock } from "../../os/index.ts";
-import { LockError, takeLock } from "../../os/index.ts";
+import { errnoOf, LockError, needsRoot, takeLock } from "../../os/index.ts";
 
 /**
  * Containers share this many locks: a lock file can stay for ever, and removing one would race with whoever waits for
@@ -47,7 +47,7 @@ async function take(
     throw new CniError(
       error instanceof LockError ? code.tryAgainLater : code.ioFailure,
       `Cannot work on container ${containerId}, its lock ${path} cannot be had: ${messageOf(error)}` +
-        (process.geteuid?.() === 0 ? "" : ", expected to be run as root"),
+        (needsRoot(errnoOf(error)) ? ", expected to be run as root" : ""),
       { cause: error },
     );
   }

@@ -22,7 +22,7 @@ import type { Prefix } from "../../net/index.ts";
 import { isGlobalUnicast, parsePrefix } from "../../net/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { Attachment, DelContext } from "../contract/plugin.ts";
-import { throwAll } from "../contract/several-errors.ts";
+import { allDone } from "../contract/several-errors.ts";
 import type { FirewallBackend } from "../packet-rules/backend.ts";
 import {
   gcMasquerade,
@@ -164,11 +164,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
 
   async gc({ network, validAttachments }, handles) {
     if (validAttachments === undefined) return;
-    const ended = await Promise.allSettled([
-      gcMasquerade(handles, network, validAttachments),
-      collectSpoofChecks(handles.host),
-    ]);
-    throwAll(ended.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason));
+    await allDone([gcMasquerade(handles, network, validAttachments), collectSpoofChecks(handles.host)]);
   },
 });
 

@@ -19,7 +19,7 @@ import type {
   StepRequest,
   ValidAttachment,
 } from "./plugin.ts";
-import { throwAll } from "./several-errors.ts";
+import { allDone } from "./several-errors.ts";
 
 /** One call of a plugin with its configuration read. */
 export interface Call<Conf> {
@@ -143,11 +143,10 @@ export function definePlugin<Conf extends object, Plan = undefined>(
       const call = lenient(request);
       const { prevResult, validAttachments } = request;
       // Both are asked: what one cannot collect must not keep the other from it.
-      const ended = await Promise.allSettled([
+      await allDone([
         call.ipamType === undefined ? undefined : collectAddresses(call.ipamType, request, handles),
         definition.gc?.({ ...call, prevResult, validAttachments }, handles),
       ]);
-      throwAll(ended.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason));
     },
   };
 }

@@ -1,9 +1,7 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { CniError, code, messageOf } from "../../cni/index.ts";
-import { makeDirectory, readText, writeWholeFile } from "../../os/index.ts";
-import type { JsonObject } from "../../schema/index.ts";
+import { join } from "node:path";
 import { isJsonObject } from "../../schema/index.ts";
+import { readJsonFile, writeJsonFile } from "./json-file.ts";
 
 /** Some 10,000 names. */
 const fileBytesMax = 2 * 1024 * 1024, namesMax = 10_000;
@@ -49,23 +47,14 @@ export function openAbsentNodes(
       const there = present.map((name) => [name, null] as const);
       const all: Seen = Object.fromEntries([...there, ...absent].slice(0, namesMax));
       if (JSON.stringify(all) !== JSON.stringify(before))
-        save(path, { bootId, clusters: { ...known.clusters, [cluster]: all } });
+        writeJsonFile(path, { bootId, clusters: { ...known.clusters, [cluster]: all } } satisfies Noted);
       return new Map([...absent].map(([name, sinceMs]) => [name, now - sinceMs]));
     },
   };
 }
 
-function save(path: string, noted: Noted): void {
-  try {
-    makeDirectory(dirname(path), 0o700);
-    writeWholeFile(path, `${JSON.stringify(noted)}\n`);
-  } catch (error) {
-    throw new CniError(code.ioFailure, `Cannot write ${path}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
 function notedIn(path: string, bootId: string): Noted {
-  const json = existsSync(path) ? jsonIn(path) : undefined, clusters = json?.["clusters"];
+  const json = existsSync(path) ? readJsonFile(path, fileBytesMax) : undefined, clusters = json?.["clusters"];
   const isOfNow = bootId !== "" && json?.["bootId"] === bootId;
   const read = Object.entries(isJsonObject(clusters) ? clusters : {})
     .map(([name, nodes]) => [name, seenIn(nodes, isOfNow)] as const);
@@ -75,13 +64,4 @@ function notedIn(path: string, bootId: string): Noted {
 function seenIn(json: unknown, isOfNow: boolean): Seen {
   return Object.fromEntries(Object.entries(isJsonObject(json) ? json : {}).map(([name, sinceMs]) =>
     [name, isOfNow && typeof sinceMs === "number" ? sinceMs : null]));
-}
-
-function jsonIn(path: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(readText(path, fileBytesMax));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

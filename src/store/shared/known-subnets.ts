@@ -1,11 +1,8 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { CniError, code, messageOf } from "../../cni/index.ts";
+import { join } from "node:path";
 import type { NodeSubnets } from "../../ipam/index.ts";
 import { formatPrefix, parsePrefix } from "../../net/index.ts";
-import { makeDirectory, readText, writeWholeFile } from "../../os/index.ts";
-import type { JsonObject } from "../../schema/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
+import { readJsonFile, writeJsonFile } from "./json-file.ts";
 
 /** A node's name and two prefixes. */
 const fileBytesMax = 4096;
@@ -38,30 +35,16 @@ export function openKnownSubnets(stateDir: string): KnownSubnets {
       const json = { node, podCIDRs: subnets.map(formatPrefix) }, known = load(node);
       if (known !== undefined && JSON.stringify(known.subnets.map(formatPrefix)) === JSON.stringify(json.podCIDRs))
         return;
-      try {
-        makeDirectory(dirname(path), 0o700);
-        writeWholeFile(path, `${JSON.stringify(json)}\n`);
-      } catch (error) {
-        throw new CniError(code.ioFailure, `Cannot write ${path}: ${messageOf(error)}`, { cause: error });
-      }
+      writeJsonFile(path, json);
     },
   };
 }
 
 function subnetsIn(path: string): NodeSubnets | undefined {
-  const { node, podCIDRs } = jsonIn(path) ?? {};
+  const { node, podCIDRs } = readJsonFile(path, fileBytesMax) ?? {};
   if (typeof node !== "string" || !Array.isArray(podCIDRs)) return undefined;
   try {
     return { node, subnets: podCIDRs.map((text) => parsePrefix(String(text))) };
-  } catch {
-    return undefined;
-  }
-}
-
-function jsonIn(path: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(readText(path, fileBytesMax));
-    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { CniError, code, messageOf } from "../../cni/index.ts";
 import type { Hold, PendingRelease, ReleaseJournal } from "../../ipam/index.ts";
 import { addressOf, formatAddress } from "../../net/index.ts";
-import { makeDirectory, randomBytes, readText, removeIfPresent, writeWholeFile } from "../../os/index.ts";
+import { makeDirectory, randomBytes, removeIfPresent, writeWholeFile } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
+import { readJsonFile } from "./json-file.ts";
 
 /** A release with all its holds. */
 const fileBytesMax = 64 * 1024;
@@ -57,7 +58,7 @@ function toJson({ scope, owner, holds, ticket }: PendingRelease, engine: string)
 
 /** undefined for another engine's, and for what is none. */
 function releaseIn(path: string, engine: string): PendingRelease | undefined {
-  const json = jsonIn(path);
+  const json = readJsonFile(path, fileBytesMax);
   const { scope, owner, holds, ticket } = json ?? {};
   if (json?.["engine"] !== engine || typeof scope !== "string" || !isJsonObject(owner)) return undefined;
   const { containerId, ifName, pod, network, claim } = owner;
@@ -80,16 +81,6 @@ function holdIn(json: unknown): readonly Hold[] {
   const { address: text, seconds } = isJsonObject(json) ? json : {};
   const address = typeof text === "string" ? addressOf(text) : undefined;
   return address === undefined || typeof seconds !== "number" ? [] : [{ address, seconds }];
-}
-
-function jsonIn(path: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(readText(path, fileBytesMax));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    // Released by another process meanwhile, or no file of ours.
-    return undefined;
-  }
 }
 
 function told<T>(act: string, path: string, work: () => T): T {
