@@ -47,11 +47,14 @@ const sets = {
   podman: { podman: "podman", conmon: "conmon" },
   /** Of `npm run test:runtimes` alone. */
   docker: { dockerd: "docker.io" },
+  buildah: { buildah: "buildah" },
+  dnsname: { "/usr/lib/cni/dnsname": "golang-github-containernetworking-plugin-dnsname" },
   /** A firewall daemon with the bus it is asked over. */
   firewalld: { "firewall-cmd": "firewalld", "dbus-daemon": "dbus-daemon" },
   /** Keeps leases that several nodes share. */
   etcd: { etcd: "etcd-server" },
   /** Shells that complete polynic's words, and the strictest reader of manual pages. */
+  bash: { "/usr/share/bash-completion/bash_completion": "bash-completion" },
   zsh: { zsh: "zsh" },
   fish: { fish: "fish" },
   manuals: { mandoc: "mandoc" },

@@ -21,9 +21,9 @@ const slowFirst = ["e2e/", "deploy/", "commands/", "plugins/", "wasm/"];
 
 installPrograms([
   "node", "judges", "certificates", "reference", "kernel", "runtime", "podman", "firewalld", "dnsmasq", "dhcpd", "kea",
-  "etcd", "zsh", "fish", "manuals",
+  "etcd", "bash", "zsh", "fish", "manuals",
   // What only the long form of the suites with real runtimes takes.
-  ...(process.env.POLYNIC_RUNTIMES === "long" ? ["docker"] : []),
+  ...(process.env.POLYNIC_RUNTIMES === "long" ? ["docker", "buildah", "dnsname"] : []),
 ]);
 installPackages();
 fetchNewerPlugins();

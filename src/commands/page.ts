@@ -12,10 +12,10 @@ Answers go to stdout, everything else to stderr; tables have colours in a termin
 it cannot be done, or the answer is no, 2 what was typed is not understood. \`--json\`, where there is one, prints one
 JSON document.
 
-\`source <(polynic completion bash)\` has bash complete commands, options, their values, and the names of networks and
-containers. So does zsh and, by \`polynic completion fish | source\`, fish. \`man polynic-attach\` is found where the
-tree's \`bin\` is on \`PATH\`. Packages take both from \`dist/share\`, which has them as shells and \`man\` look for
-them.
+\`polynic install --shell\` puts completion for bash, zsh and fish and a manual page for each command where this machine
+looks for them. For one shell alone \`source <(polynic completion bash)\` has bash complete commands, options, their
+values, and the names of networks and containers; so does zsh and, by \`polynic completion fish | source\`, fish. \`man
+polynic-attach\` is also found where the tree's \`bin\` is on \`PATH\`. Packages take both from \`dist/share\`.
 
 `;
 
@@ -33,7 +33,7 @@ function anchorOf(name: string): string {
 function section({ name, summary, command }: NamedCommand): string {
   const { about, parameters, options, examples = [], statuses } = command;
   const given = Object.entries(parameters).map(
-    ([key, { help, value }]) => `| \`${value ?? key.toUpperCase()}\` | ${cell(help)} |`,
+    ([key, { help, value }]) => `| \`${cell(value ?? key.toUpperCase())}\` | ${cell(help)} |`,
   );
   const said = Object.entries(statuses ?? {}).map(([status, text]) => `${status} ${text}`).join(", ");
   return [
@@ -41,13 +41,17 @@ function section({ name, summary, command }: NamedCommand): string {
     "",
     `    ${synopsis(name, parameters, options)}`,
     "",
-    `${summary[0]?.toUpperCase()}${summary.slice(1)}.${about === undefined ? "" : ` ${about.replaceAll("\n", " ")}`}`,
-    "",
+    ...paragraphs(`${summary[0]?.toUpperCase()}${summary.slice(1)}.${about === undefined ? "" : ` ${about}`}`),
     ...table([...given, ...optionRows(options)]),
     ...(said === "" ? [] : [`Exit status: ${said}.`, ""]),
     ...examples.flatMap(({ line, help }) => [`    ${line}${" ".repeat(Math.max(2, 60 - line.length))}# ${help}`]),
     ...(examples.length === 0 ? [] : [""]),
   ].join("\n");
+}
+
+/** Each in a line of its own. */
+function paragraphs(text: string): readonly string[] {
+  return text.split("\n\n").flatMap((one) => [one.replaceAll("\n", " "), ""]);
 }
 
 function optionRows(options: OptionTable): readonly string[] {

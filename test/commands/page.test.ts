@@ -26,4 +26,11 @@ page("has every command, its options and what its exit status means", async () =
   }
 });
 
+page("has paragraphs where help has them, and rows of two cells each", async () => {
+  const text = commandsPage(await allCommands(rows, "polynic"));
+  assert.match(text, /several have the name\.\n\nNETWORK is the name/);
+  for (const row of text.split("\n").filter((line) => line.startsWith("| ")))
+    assert.is(row.replaceAll("\\|", "").split("|").length, 4, row);
+});
+
 page.run();

@@ -99,7 +99,8 @@ export function enterBox(plugins: readonly string[]): Box {
   };
 }
 
-function layOver(path: string): void {
+/** What is written there from now on is the node's alone, and ends with it. */
+export function layOver(path: string): void {
   const layer = join(directory, "layers", path);
   for (const part of ["upper", "work"]) mkdirSync(join(layer, part), { recursive: true });
   run("mount", "-t", "overlay", "overlay", "-o",

@@ -43,11 +43,18 @@ const placeOptions = {
   "cni-conf-dir": { kind: "text", value: "DIR", help: "the runtime's configuration directory", section: multus },
   "cni-bin-dir": { kind: "text", value: "DIR", help: "the runtime's plugin directory", section: multus },
   "dry-run": { kind: "switch", help: "print what would be done, and do nothing" },
+  prefix: {
+    kind: "text", value: "DIR", completes: "directory", help: "with --shell: below which share/ is; default /usr",
+  },
   ...jsonOption,
 } as const satisfies OptionTable;
 
 export const installOptions: OptionTable = {
   ...placeOptions,
+  shell: {
+    kind: "switch",
+    help: "only completion for bash, zsh and fish, and the manual pages, where this machine looks for them",
+  },
   daemon: {
     kind: "switch",
     help:
@@ -171,6 +178,7 @@ export const installOptions: OptionTable = {
 
 export const uninstallOptions: OptionTable = {
   ...placeOptions,
+  shell: { kind: "switch", help: "only what install --shell has brought; without it that goes, too" },
   check: { kind: "switch", help: "do nothing; exit status 1 when something would have to be removed" },
   stay: { kind: "switch", help: "do not exit when it is done; for a DaemonSet, which would start it again and again" },
 };

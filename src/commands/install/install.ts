@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { treeDirectory } from "../../program/index.ts";
 import { command } from "../command.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import type { Output } from "../output.ts";
+import type { Output, ProcessEnvironment } from "../output.ts";
 import { apply } from "./node/apply.ts";
 import { nodeFiles as files } from "./node/files.ts";
 import type { Flags } from "./flags.ts";
@@ -16,6 +16,7 @@ import { seenBelow } from "./node/place.ts";
 import { PrimaryError } from "./configuration/primary.ts";
 import type { InstallRequest } from "./request.ts";
 import { installRequest } from "./request.ts";
+import { installShell, refuseNodeOptions } from "./shell/shell.ts";
 import { lockName } from "./node/state.ts";
 import { tellPlan } from "./told.ts";
 import { treeOf } from "./node/tree.ts";
@@ -36,10 +37,17 @@ export const installCommand = command({
   examples: [
     { line: "polynic install --dry-run", help: "what would be done, with the text of new files" },
     { line: "polynic install --kubeconfig /etc/kubernetes/cni.conf", help: "with rights of its own towards the API" },
+    { line: "polynic install --shell", help: "completion and manual pages for whoever works on this machine" },
   ],
   statuses: { 1: "cannot be done, or with --check: something would have to be done" },
   async run({ options, environment, ...output }) {
     const flags = flagsOf(options);
+    if (flags.isOn("shell")) {
+      refuseNodeOptions(options);
+      return await shellOnly(flags, environment, output);
+    }
+    if (flags.text("prefix") !== undefined)
+      throw new UsageError("Cannot use --prefix without --shell: it says where completion and manual pages go");
     const waitMs = waitOf(flags);
     const request = installRequest(flags, { tree: () => treeOf(treeDirectory), env: environment, files });
     const plan = () => readyPlan(request, flags);
@@ -62,6 +70,13 @@ export const installCommand = command({
     return 0;
   },
 });
+
+async function shellOnly(flags: Flags, environment: ProcessEnvironment, output: Output): Promise<0 | 1> {
+  const made = await installShell(flags, { files, environment });
+  const isDry = flags.isOn("dry-run") || flags.isOn("check");
+  tellPlan(made, { output, isDry, json: flags.isOn("json"), nothing: "nothing to do" });
+  return flags.isOn("check") && made.steps.length > 0 ? 1 : 0;
+}
 
 /** A node is kept as it should be whether anybody reads what is said of it or not. */
 function tolerantly({ say }: Output): (line: string) => void {

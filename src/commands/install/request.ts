@@ -133,7 +133,7 @@ function places(flags: Flags, files: NodeFiles): { readonly conf: Place; readonl
   };
 }
 
-function rootOf(flags: Flags): string {
+export function rootOf(flags: Flags): string {
   const root = flags.text("root") ?? "/";
   if (!isAbsolute(root)) throw new UsageError(`Cannot use --root ${root}: expected an absolute path`);
   return join(root, "/") === "/" ? "/" : root.replace(/\/+$/, "");

@@ -50,7 +50,7 @@ export function giveBackSteps(
     made.every(({ area, name }) => area !== move.area || name !== move.from) &&
     !isForeignLink(files, move.area, from);
   if (files.kind(from) === undefined || isOver) return { steps: [renameStep(to, from)], notes: [] };
-  if (files.kind(from) === "file" && files.read(from) === files.read(to))
+  if (files.kind(from) === "file" && files.kind(to) === "file" && files.digest(from) === files.digest(to))
     return { steps: removeStep(files, to), notes: [] };
   return { steps: [], notes: [`${to} is left where it is: ${from} has been written again since`] };
 }

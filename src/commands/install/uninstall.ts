@@ -3,9 +3,11 @@ import { dirname, join } from "node:path";
 import { command } from "../command.ts";
 import { apply } from "./node/apply.ts";
 import { nodeFiles as files } from "./node/files.ts";
+import type { Flags } from "./flags.ts";
 import { flagsOf, uninstallOptions } from "./flags.ts";
 import { underLock } from "./node/lock.ts";
 import { uninstallRequest } from "./request.ts";
+import { refuseNodeOptions, uninstallShell } from "./shell/shell.ts";
 import { lockName } from "./node/state.ts";
 import { tellPlan } from "./told.ts";
 import type { UninstallPlan } from "./uninstall-plan.ts";
@@ -15,22 +17,33 @@ import { planUninstall } from "./uninstall-plan.ts";
 const aliveMs = 1 << 30;
 
 export const uninstallCommand = command({
-  about: "Files that made way for ours get their names back; what somebody else has written since stays as it is.",
+  about:
+    "Files that made way for ours get their names back; what somebody else has written since stays as it is. " +
+    "Completion and manual pages of polynic install --shell go, too.",
   parameters: {},
   options: uninstallOptions,
   examples: [{ line: "polynic uninstall --dry-run", help: "what would be removed and given back" }],
   statuses: { 1: "cannot be done, or with --check: something would have to be removed" },
   async run({ options, ...output }) {
     const flags = flagsOf(options);
-    const request = uninstallRequest(flags, files);
-    const plan = () => planUninstall(request, files);
     const isDry = flags.isOn("dry-run") || flags.isOn("check");
-    const made = isDry ? plan() : await carriedOut(join(request.conf.seen, lockName), plan);
+    if (flags.isOn("shell")) refuseNodeOptions(options);
+    const node = flags.isOn("shell") ? undefined : await fromNode(flags, isDry);
+    const shell = await uninstallShell(flags, files);
+    const made = {
+      steps: [...(node?.steps ?? []), ...shell.steps], notes: [...(node?.notes ?? []), ...shell.notes],
+    };
     tellPlan(made, { output, isDry, json: flags.isOn("json"), nothing: "nothing to remove" });
     if (flags.isOn("stay") && !isDry) await signalled();
     return flags.isOn("check") && made.steps.length > 0 ? 1 : 0;
   },
 });
+
+async function fromNode(flags: Flags, isDry: boolean): Promise<UninstallPlan> {
+  const request = uninstallRequest(flags, files);
+  const plan = () => planUninstall(request, files);
+  return isDry ? plan() : await carriedOut(join(request.conf.seen, lockName), plan);
+}
 
 /** The lock goes with everything else; without its directory there is nobody to be kept away. */
 async function carriedOut(lockPath: string, plan: () => UninstallPlan): Promise<UninstallPlan> {

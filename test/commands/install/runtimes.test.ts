@@ -31,6 +31,20 @@ const containerdFile = "etc/containerd/config.toml";
 
 const toml = suite("parseTomlTexts");
 
+toml("finds the end of a list outside of its texts, and takes a header as it is written", () => {
+  const tables = parseTomlTexts('[ a."b]".c ] # x\n[[list]] \ndirs = ["/a]", # "no"\n  "/b",\n]\n' +
+    'q = "a\\"b"\n[]\n[x] y\nz = \'c\'\n');
+  assert.equal([...tables], [["list", new Map([["dirs", ["/a]", "/b"]], ["q", ['a\\"b']], ["z", ["c"]]])]]);
+});
+
+toml("takes as long as a text is long, whatever it is", () => {
+  const long = 2_000_000;
+  for (const text of [
+    `[${" ".repeat(long)}x`, `[x${" ".repeat(long)}y`, `[x]${"]".repeat(long)}y`, `a = ${" ".repeat(long)}\ry`,
+    `a = ${'"\\'.repeat(long)}`, `a = [\n${'"b",\n'.repeat(long / 4)}`, `a = ${"'b' ".repeat(long / 4)}`,
+  ]) assert.ok(parseTomlTexts(text).size <= 1);
+});
+
 toml("reads tables, texts and lists of texts, and no comment", () => {
   assert.equal(parseTomlTexts(newContainerd).get("plugins.'io.containerd.cri.v1.runtime'.cni"), new Map([
     ["bin_dirs", ["/usr/libexec/cni", "/opt/cni/bin"]], ["conf_dir", ["/etc/cni/other.d"]]]));

@@ -67,7 +67,7 @@ export function wantedFiles(
 
 /** A list whatever it was: podman reads nothing else. */
 function ownConfiguration({ stem, cniVersion }: InstallRequest, path: string, files: NodeFiles): Wanted {
-  const json = readGiven(path, files, "a CNI configuration");
+  const { json } = readGiven(path, files, "a CNI configuration");
   const { cniVersion: version, cniVersions, name, disableCheck, disableGC, ...plugin } = json;
   const list = Array.isArray(json["plugins"])
     ? json
@@ -128,14 +128,16 @@ export function accessFiles(
 }
 
 function copied(path: string, files: NodeFiles): WantedFile {
-  readGiven(path, files, "the configuration --multus-conf-file names");
-  return { name: basename(path), content: files.read(path) ?? "", mode: secretMode, secret: false };
+  const { content } = readGiven(path, files, "the configuration --multus-conf-file names");
+  return { name: basename(path), content, mode: secretMode, secret: false };
 }
 
-function readGiven(path: string, files: NodeFiles, expected: string): JsonObject {
-  const content = files.read(path);
+function readGiven(
+  path: string, files: NodeFiles, expected: string,
+): { readonly content: string; readonly json: JsonObject } {
+  const content = files.readGiven(path);
   if (content === undefined) throw new CommandError(`Cannot install ${path}: it is not there, expected ${expected}`);
-  return parseJsonObject(content, path);
+  return { content, json: parseJsonObject(content, path) };
 }
 
 /** The types a configuration names for itself, which the runtime looks for in the plugin directory. */

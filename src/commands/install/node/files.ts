@@ -3,16 +3,20 @@
  * these, so that a test can end the process between any two of them and look at what is left.
  */
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
+  accessSync,
+  chmodSync,
   closeSync,
   constants,
   copyFileSync,
+  fchmodSync,
   fsyncSync,
   linkSync,
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
+  readSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -21,11 +25,21 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { naming } from "../../../os/index.ts";
+import { errnoOf, naming, readBoundedText } from "../../../os/index.ts";
+import { readNamedFile } from "../../../program/index.ts";
+import { CommandError, whyFailed } from "../../errors.ts";
 
 export interface NodeFiles {
-  /** The text of a file; undefined when there is none. */
+  /**
+   * The text of a file; undefined when there is none.
+   *
+   * @throws CommandError for what is no regular file, or longer than any that is read here
+   */
   read(path: string): string | undefined;
+  /** The same of one that a person names, which may be a pipe that a shell has put there. */
+  readGiven(path: string): string | undefined;
+  /** SHA-256 of a regular file of any length, in hexadecimal. */
+  digest(path: string): string;
   /** Names in a directory in byte order; none when there is no such directory. */
   names(directory: string): readonly string[];
   /** What stands there, links not followed; undefined: nothing. */
@@ -33,8 +47,13 @@ export interface NodeFiles {
   /** When it was last changed, in milliseconds since the epoch; 0 for what is not there. */
   changedAt(path: string): number;
   linkTarget(path: string): string;
+  /** Why nothing can be made or removed in a directory, as the errno's name; undefined: it can. */
+  refusal(directory: string): string | undefined;
   makeDirectory(path: string, mode: number): void;
-  /** Makes a new file, on the disk when this returns; half of it may be there when it throws. */
+  /**
+   * Makes a new file, on the disk when this returns; half of it may be there when it throws. Whatever the umask, it has
+   * the permissions that it is given: others read it.
+   */
   create(path: string, content: string, mode: number): void;
   /** The same with another file's content and permissions. */
   copy(from: string, to: string): void;
@@ -61,17 +80,31 @@ export type Kind = "file" | "directory" | "link" | "other";
 
 /** The machine's own file system. */
 export const nodeFiles: NodeFiles = {
-  read: (path) => orAbsent(() => naming(path, () => readFileSync(path, "utf8")), undefined),
+  read: (path) => orAbsent(() => boundedText(path), undefined),
+  readGiven: (path) => orAbsent(() => readNamedFile(path), undefined),
+  digest: digestOf,
   names: (directory) => orAbsent(() => readdirSync(directory).sort(byBytes), []),
   kind: (path) => orAbsent(() => kindOf(path), undefined),
   changedAt: (path) => orAbsent(() => lstatSync(path).mtimeMs, 0),
   linkTarget: (path) => readlinkSync(path),
-  makeDirectory: (path, mode) => mkdirSync(path, { mode }),
+  refusal(directory) {
+    try {
+      accessSync(directory, constants.W_OK | constants.X_OK);
+      return undefined;
+    } catch (error) {
+      return errnoOf(error) ?? "EACCES";
+    }
+  },
+  makeDirectory(path, mode) {
+    mkdirSync(path, { mode });
+    chmodSync(path, mode);
+  },
   create(path, content, mode) {
     const fd = openSync(path, "wx", mode);
     try {
       const bytes = Buffer.from(content);
       naming(path, () => {
+        fchmodSync(fd, mode);
         for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
         fsyncSync(fd);
       });
@@ -99,6 +132,35 @@ export const nodeFiles: NodeFiles = {
     return { status: status ?? signalled, said: signal === null ? stderr.trim() : `ended by ${signal}` };
   },
 };
+
+/** Far above every configuration, record, token and runtime's settings, which is all that is read here. */
+const textBytesMax = 16 * 1024 * 1024;
+
+function boundedText(path: string): string {
+  try {
+    return naming(path, () => readBoundedText(path, textBytesMax));
+  } catch (cause) {
+    if (errnoOf(cause) !== undefined) throw cause;
+    throw new CommandError(`Cannot read ${path}: ${whyFailed(cause)}, expected a text file`, { cause });
+  }
+}
+
+const chunkBytes = 1024 * 1024;
+
+/** In pieces: an executable is larger than the memory a DaemonSet is given. */
+function digestOf(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), hash = createHash("sha256");
+  try {
+    const chunk = new Uint8Array(chunkBytes);
+    naming(path, () => {
+      for (let bytes = readSync(fd, chunk); bytes > 0; bytes = readSync(fd, chunk))
+        hash.update(chunk.subarray(0, bytes));
+    });
+    return hash.digest("hex");
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /** Stopping a daemon waits for what it has begun, see TimeoutStopSec of its unit. */
 const systemctlMs = 360_000;
