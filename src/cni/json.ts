@@ -33,10 +33,10 @@ export function parseJson(text: string, what: string): unknown {
 }
 
 /**
- * Whole numbers that are not written as such: `5.0`, `1e3`. A string may hold one, which costs time and changes
- * nothing.
+ * Whole numbers that are not written as such, `5.0`, `1e3`, and numbers beyond what JavaScript has, which begin with
+ * 309 digits or have an exponent. A string may hold one, which costs time and changes nothing.
  */
-const fraction = /\d(?:\.0*)?[eE][+-]?\d|\d\.0+\b/;
+const fraction = /\d(?:\.0*)?[eE][+-]?\d|\d\.0+\b|\d{309}/;
 
 /** JSON.parse with source text access, ECMAScript 2026, which TypeScript's library does not have yet and Node has. */
 interface ExactJson {
@@ -52,11 +52,12 @@ interface ExactJson {
 export const exactJson = JSON as unknown as ExactJson;
 
 /**
- * Go's decoder takes such a number for no integer, and so do the plugins that people come from: it stays as it is
- * written.
+ * Go's decoder takes such a number for no integer, or for none at all, and so do the plugins that people come from: it
+ * stays as it is written.
  */
 function keepFraction(_key: string, value: unknown, { source = "" }: { readonly source?: string }): unknown {
-  return Number.isInteger(value) && /[.eE]/.test(source) ? exactJson.rawJSON(source) : value;
+  const isOverflow = value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;
+  return isOverflow || (Number.isInteger(value) && /[.eE]/.test(source)) ? exactJson.rawJSON(source) : value;
 }
 
 /** The same for text that must hold an object. */

@@ -134,8 +134,13 @@ function nextToken(text: string, at: number): Token {
     case '"': return stringToken(text, at);
   }
   scalarPattern.lastIndex = at;
-  const scalar = scalarPattern.exec(text);
-  return scalar === null ? { kind: "other", end: at + 1 } : { kind: "scalar", end: at + scalar[0].length };
+  const [scalar] = scalarPattern.exec(text) ?? [];
+  if (scalar === undefined) return { kind: "other", end: at + 1 };
+  const isOverflow = /^-?\d/.test(scalar) && !Number.isFinite(Number(scalar));
+  return {
+    kind: "scalar", end: at + scalar.length,
+    ...(isOverflow ? { problem: tooLarge(at, scalar) } : {}),
+  };
 }
 
 /** A number or a word, up to where another word would begin: `01` and `truer` are none. */
@@ -167,6 +172,12 @@ function skipSpace(text: string, from: number): number {
   let at = from;
   while (at < text.length && " \t\n\r".includes(text.charAt(at))) at++;
   return at;
+}
+
+/** Go's decoder, which everybody else reads it with, has no number of this size either. */
+function tooLarge(offset: number, scalar: string): JsonProblem {
+  const found = scalar.length > nearChars ? `${scalar.slice(0, nearChars)}...` : scalar;
+  return { what: "it holds a number that is too large", offset, found, expected: "at most 1.8e308" };
 }
 
 function tooLong(text: string, charsMax: number): JsonProblem {

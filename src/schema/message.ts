@@ -23,8 +23,16 @@ export function explain(errors: readonly SchemaError[]): string {
     return `${pathText([...path, String(error.params["additionalProperty"])])} is unknown, expected ` +
       `${known.length === 0 ? "no keys" : orList(known)}`;
   }
-  return tooMany(error, path) ??
-    `${pathText(path)} is ${short(error.data)}, expected ${expected(error.parentSchema, error.keyword)}`;
+  const is = `${short(error.data)}${overflow(error.data)}`;
+  return tooMany(error, path) ?? `${pathText(path)} is ${is}, expected ${expected(error.parentSchema, error.keyword)}`;
+}
+
+/** JavaScript has no number of this size, as Go has none; one that is kept as it was written is an object. */
+function overflow(data: unknown): string {
+  const written = isJsonObject(data) ? data["rawJSON"] : data;
+  const isKept = data !== written && typeof written === "string" && /^-?\d[\d.eE+-]*$/.test(written);
+  const value = typeof data === "number" ? data : isKept ? Number(written) : 0;
+  return Math.abs(value) === Number.POSITIVE_INFINITY ? " and too large to be a number" : "";
 }
 
 /** A list or a map beyond its bound: how many there are, and how many are taken. */
@@ -48,7 +56,7 @@ export function short(value: unknown): string {
   // A number that is kept as it was written (JSON.rawJSON) is an object with this one key.
   if (isJsonObject(value) && Object.keys(value).join() !== "rawJSON")
     return Object.keys(value).length === 0 ? "{}" : "an object";
-  const text = JSON.stringify(value);
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value);
   return text.length > shortChars ? `${text.slice(0, shortChars)}...` : text;
 }
 

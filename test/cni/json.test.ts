@@ -26,6 +26,22 @@ for (const number of ["5.0", "1e3", "1E+3", "-2.000", "5e0"]) {
     assert.is(name, number);
   });
 }
+for (const number of ["1e400", "-1.5E+309", `1${"0".repeat(400)}`]) {
+  json(`keeps ${number.slice(0, 9)} as it is written, which is no number that anybody has`, () => {
+    const text = `{"cniVersion":"1.0.0","name":"blue","type":"bridge","mtu":${number}}`;
+    const conf = parseJsonObject(text, "stdin");
+    assert.is(JSON.stringify(conf), text);
+    const shown = number.length > 60 ? `${number.slice(0, 60)}...` : number;
+    const said = `Cannot read network "blue": mtu is ${shown} and too large to be a number, expected an integer`;
+    assert.throws(() => readConf(confSchema("bridge"), conf), (error: unknown) => error instanceof CniError &&
+      error.message === said);
+  });
+}
+json("tells of a number that YAML has and JSON has not", () => {
+  for (const [mtu, said] of [[Infinity, "Infinity and too large to be a number"], [NaN, "NaN"]] as const)
+    assert.throws(() => readConf(confSchema("bridge"), { name: "blue", mtu }), (error: unknown) =>
+      error instanceof CniError && error.message.includes(`mtu is ${said}, expected an integer`));
+});
 json("reads other numbers as numbers", () => {
   assert.equal(parseJsonObject('{"a": 1500, "b": 1.5, "c": 0, "d": "1.0.0", "e": 1.0e-1}', "stdin"),
     { a: 1500, b: 1.5, c: 0, d: "1.0.0", e: 0.1 });

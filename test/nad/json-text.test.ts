@@ -24,6 +24,8 @@ for (const [text, offset, expected] of [
   ["01", 0, "a value"],
   ["-", 0, "a value"],
   ["truer", 0, "a value"],
+  ['{"a":[1,1e400]}', 8, "at most 1.8e308"],
+  [`-1${"0".repeat(309)}`, 0, "at most 1.8e308"],
   ["\u00a01", 0, "a value"],
 ] as const) {
   problems(`finds ${JSON.stringify(text)} wanting at ${offset}`, () => {
