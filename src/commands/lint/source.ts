@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { CniError, code, jsonDepthMax, messageOf } from "../../cni/index.ts";
-import type { YamlDocument } from "../../kube/index.ts";
+import type { YamlDocument, YamlPosition } from "../../kube/index.ts";
 import { parseYamlDocuments } from "../../kube/index.ts";
 import { findJsonProblem, jsonProblemText, lineAndColumn } from "../../nad/index.ts";
 import { readNamedFile, readStdin } from "../../program/index.ts";
@@ -54,13 +54,44 @@ export function sourcesOf(name: string): readonly Source[] {
 export async function documentsOf(source: Source, report: Report): Promise<readonly SourceDocument[]> {
   const text = readText(source.file);
   if (text.trim() === "" && !source.fromDirectory) throw nothingIn(source.file, "it is empty");
+  const starts = configurationExtensions.has(extname(source.file)) ? [0] : jsonStarts(text);
+  const documents: SourceDocument[] = [];
+  for (const [index, start] of starts.entries()) {
+    documents.push(...await documentsIn({ whole: text, start, end: starts[index + 1] }, source, report));
+  }
+  return documents;
+}
+
+/** Where JSON documents begin that stand one after the other, as kubectl takes them; else where the text begins. */
+function jsonStarts(text: string): readonly number[] {
+  const starts = [0];
+  for (let start = 0; ; starts.push(start)) {
+    const { expected, offset = 0 } = findJsonProblem(text.slice(start), jsonDepthMax) ?? {};
+    start += offset;
+    if (expected !== "the end" || text[start] !== "{") return starts;
+  }
+}
+
+/** Of a text, from one character to another, or to its end. */
+interface Part {
+  readonly whole: string;
+  readonly start: number;
+  readonly end: number | undefined;
+}
+
+async function documentsIn(
+  { whole, start, end }: Part, source: Source, report: Report,
+): Promise<readonly SourceDocument[]> {
+  const text = whole.slice(start, end);
   const isJson = jsonExtensions.has(extname(source.file));
   const problem = isJson ? findJsonProblem(text, jsonDepthMax) : undefined;
   if (problem !== undefined) {
-    report("error", fixed(source.file, "", lineAndColumn(text, problem.offset)), jsonProblemText(text, problem));
+    const offset = start + problem.offset;
+    const spot = fixed(source.file, "", lineAndColumn(whole, offset));
+    report("error", spot, jsonProblemText(whole, { ...problem, offset }));
     return [];
   }
-  const documents = await parseYamlDocuments(text);
+  const documents = (await parseYamlDocuments(text)).map((document) => moved(document, lineAndColumn(whole, start)));
   if (documents.length === 0) refuseNothing(source, text, report);
   // In JSON a key may be there twice, and the last one counts.
   if (isJson)
@@ -68,6 +99,26 @@ export async function documentsOf(source: Source, report: Report): Promise<reado
       .slice(0, 1)
       .flatMap((document) => readDocument({ ...document, value: JSON.parse(text) }, "warning", source, report));
   return documents.flatMap((document) => readDocument(document, "error", source, report));
+}
+
+function shifted({ line, column }: YamlPosition, begin: YamlPosition): YamlPosition {
+  return { line: line + begin.line - 1, column: line === 1 ? column + begin.column - 1 : column };
+}
+
+/** A document with the places that it has where the text around it begins elsewhere. */
+function moved(document: YamlDocument, begin: YamlPosition): YamlDocument {
+  if (begin.line === 1 && begin.column === 1) return document;
+  const move = (position: YamlPosition | undefined) => position && shifted(position, begin);
+  return {
+    value: document.value,
+    errors: document.errors.map((error) => ({ ...error, ...shifted(error, begin) })),
+    positionOf: (path) => move(document.positionOf(path)),
+    positionIn: (path, index) => move(document.positionIn(path, index)),
+    inside(path) {
+      const inner = document.inside(path);
+      return inner && moved(inner, begin);
+    },
+  };
 }
 
 /** What was named and is empty is what a command left that failed; among others it may well be so. */
@@ -94,7 +145,9 @@ function lowerFirst(text: string): string {
   return `${text.slice(0, 1).toLowerCase()}${text.slice(1)}`;
 }
 
-const jsonExtensions: ReadonlySet<string> = new Set([".json", ".conf", ".conflist"]);
+/** A runtime reads one configuration in each. */
+const configurationExtensions: ReadonlySet<string> = new Set([".conf", ".conflist"]);
+const jsonExtensions: ReadonlySet<string> = new Set([".json", ...configurationExtensions]);
 const extensions: ReadonlySet<string> = new Set([...jsonExtensions, ".yaml", ".yml"]);
 
 /** A directory of more is one that was not meant. */

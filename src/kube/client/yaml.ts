@@ -44,7 +44,9 @@ export function parseYaml(text: string): unknown {
 }
 
 /** Every document of a YAML text, JSON included; documents without a value are left out unless they have errors. */
-export function parseYamlDocuments(text: string): readonly YamlDocument[] {
+export function parseYamlDocuments(given: string): readonly YamlDocument[] {
+  // Ends of line as of old Macs, which YAML has (1.2, 5.4) and the package has not.
+  const text = given.replaceAll(/\r(?!\n)/g, "\n");
   const lines = new LineCounter();
   return composed(text, lines.addNewLine)
     .map((document) => readDocument(document, text, (offset) => place(lines, offset)))
@@ -64,7 +66,9 @@ function composed(text: string, onNewLine?: (offset: number) => void): readonly 
     for (const lexeme of lenientLexer().lex(text)) yield* parser.next(lexeme);
     yield* parser.end();
   };
-  return [...new Composer(options).compose(tokens(), true, text.length)];
+  const documents = [...new Composer(options).compose(tokens(), true, text.length)];
+  for (const document of documents) takeEscapedQuotes(document, text);
+  return documents;
 }
 
 function readDocument(
@@ -73,10 +77,11 @@ function readDocument(
   placeOf: (offset: number) => YamlPosition,
 ): YamlDocument {
   const errors = [
-    ...document.errors.filter(({ message }) => !closeComment.test(message)).map(({ message, pos: [offset] }) => ({
-      message: overflow.test(message) ? tooDeep : message,
-      ...placeOf(offset),
-    })),
+    ...document.errors.filter(({ message }) => !closeComment.test(message) && message !== escapedQuote)
+      .map(({ message, pos: [offset] }) => ({
+        message: overflow.test(message) ? tooDeep : message,
+        ...placeOf(offset),
+      })),
     ...repeatedKeys(document).map((offset) => ({ message: "Map keys must be unique", ...placeOf(offset) })),
   ];
   const { value, problem } = errors.length > 0 ? { value: undefined } : valueOf(document);
@@ -96,6 +101,26 @@ function readDocument(
     },
   };
 }
+
+/** `\'` in double quotes is no escape of YAML, 5.7; go-yaml takes it for the quote, and the package for both. */
+function takeEscapedQuotes(document: Document.Parsed, text: string): void {
+  if (!document.errors.some(({ message }) => message === escapedQuote)) return;
+  try {
+    visit(document, {
+      Scalar(_, node) {
+        if (node.type !== Scalar.QUOTE_DOUBLE || !node.range) return;
+        const source = text.slice(node.range[0], node.range[1]);
+        if (!source.includes("\\'")) return;
+        const [fixed] = composed(source.replaceAll(/\\([^])/g, (pair, char) => (char === "'" ? char : pair)));
+        node.value = fixed?.toJS();
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+}
+
+const escapedQuote = "Invalid escape sequence \\'";
 
 /** Where keys stand that their map has had already. What is nested too deeply to be looked at has an error already. */
 function repeatedKeys(document: Document.Parsed): readonly number[] {

@@ -111,6 +111,22 @@ command("loads nothing for a runtime: it is a script of its own", () => {
     "utf8").includes("nothing to complain about"));
 });
 
+command("reads JSON documents one after the other, as kubectl does, and a configuration's file as one", () => {
+  const pod = (networks: string): string => JSON.stringify({ apiVersion: "v1", kind: "Pod",
+    metadata: { annotations: { "k8s.v1.cni.cncf.io/networks": networks } } });
+  const several = `${pod("lan")} ${pod("a/b/c")}\n${pod("lan")}`;
+  for (const name of ["a.json", "a.yaml"]) {
+    writeFileSync(join(directory, name), several);
+    const { status, stdout } = run([name]);
+    assert.is(status, 1);
+    assert.match(stdout, new RegExp(`^${name}:1:1\\d\\d: error: .*\n1 file \\(3 pods\\): 1 error, 0 warnings\n$`));
+  }
+  writeFileSync(join(directory, "b.json"), `${several} {"a":\n tru}`);
+  assert.match(run(["b.json"]).stdout, /^a?.*\nb\.json:3:2: error: it is not JSON at line 3, column 2 /);
+  writeFileSync(join(directory, "c.conf"), '{"name":"a","type":"bridge"}\n{}');
+  assert.match(run(["c.conf"]).stdout, /^c\.conf:2:1: error: it is not JSON at line 2, .*expected the end/);
+});
+
 command.run();
 
 const examples = suite("examples");

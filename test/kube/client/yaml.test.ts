@@ -35,6 +35,23 @@ documents("says what is no YAML, and where", async () => {
   assert.ok(twice?.errors[0]?.message.includes("unique"));
 });
 
+// kubectl reads both so (1.20): go-yaml takes the escape, and a carriage return alone for an end of line.
+documents("takes a single quote that is escaped in double quotes, in keys and texts, and says where what follows is",
+  async () => {
+  const [found] = await parseYamlDocuments('it: "\\\\ isn\\\'t\\u0041\n  so" # x\n"k\\\'": {a: "\\\'"}\nb: 1\n');
+  assert.equal(found?.errors, []);
+  assert.equal(found?.value, { it: "\\ isn'tA so", "k'": { a: "'" }, b: 1 });
+  assert.equal(found?.positionOf(["k'", "a"]), { line: 3, column: 9 });
+  const [refused] = await parseYamlDocuments('a: "\\\' \\q"\n');
+  assert.equal(refused?.errors.map(({ column }) => column), [8]);
+});
+
+documents("takes carriage returns for ends of line", async () => {
+  const [found] = await parseYamlDocuments("a: 1\rb: |\r  x\r  y\rc:\r\n  - d\r");
+  assert.equal(found?.value, { a: 1, b: "x\ny\n", c: ["d"] });
+  assert.equal(found?.positionOf(["c", 0]), { line: 6, column: 5 });
+});
+
 documents("bounds what aliases may grow to", async () => {
   const levels = Array.from({ length: 12 }, (_,
     i) => `l${i}: &l${i} [${i === 0 ? "x" : Array(9).fill(`*l${i - 1}`).join(", ")}]`);
