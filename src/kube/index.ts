@@ -10,6 +10,7 @@ export { openKubeBlocks } from "./leases/blocks.ts";
 export { openNodes } from "./nodes/nodes.ts";
 export type { ClusterNode } from "./nodes/node.ts";
 export type { ClusterNodes } from "./nodes/nodes.ts";
+export { toldOnce } from "./nodes/told-once.ts";
 export { devicesOfPod } from "./kubelet/devices.ts";
 export { keepClusters } from "./watch/kept-clusters.ts";
 export type { KeptCluster, KeptClusters, WatchFacts, WatchedClusters } from "./watch/kept-clusters.ts";

@@ -38,7 +38,7 @@ export { hasVni, setForwarding, tunnelDifference, tunnelInfo, tunnelMtu } from "
 export type { Tunnel } from "./vxlan/tunnel.ts";
 export { goneModule, wasmIpam, wasmPolicy } from "./wasm/index.ts";
 export { ipamForDel as whereaboutsIpamOf, whereaboutsSchema } from "./whereabouts/conf.ts";
-export { choiceOf as whereaboutsStoreOf, whereaboutsOf, whereaboutsType } from "./whereabouts/index.ts";
+export { choiceOf as whereaboutsStoreOf, isShared, whereaboutsOf, whereaboutsType } from "./whereabouts/index.ts";
 export type { WhereaboutsIpam } from "./whereabouts/pools.ts";
 export { poolName, poolScopesOf, scopesOf as whereaboutsScopesOf, unnamedScope } from "./whereabouts/pools.ts";
 

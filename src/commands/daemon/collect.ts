@@ -1,7 +1,7 @@
 /** `polynic daemon --collect`: what docs/cluster-ipam.md describes, now and then instead of by hand. */
 import { CniError } from "../../cni/index.ts";
 import type { CollectRequest } from "../../daemon/index.ts";
-import { openNodes } from "../../kube/index.ts";
+import { openNodes, toldOnce } from "../../kube/index.ts";
 import { collectScope } from "../ipam/collecting.ts";
 import { openReservations } from "../ipam/leases.ts";
 import { usualNodeGraceMs } from "../ipam/others.ts";
@@ -32,8 +32,8 @@ export function collectRequest(
   options: CollectWords, environment: ProcessEnvironment, tell: (line: string) => void,
 ): CollectRequest | undefined {
   if (options.collect !== true) return undefined;
-  // The same trouble is told once, whichever round has it.
-  const warn = once(tell);
+  // Whichever round has the trouble.
+  const warn = toldOnce(tell);
   const rules = { environment, warn, isDry: false, force: false, gone: [], nodeGraceMs: usualNodeGraceMs,
     attachments: () => rememberedAttachments(options, environment) };
   return {
@@ -65,14 +65,3 @@ async function countNodes(options: CollectWords, env: ProcessEnvironment): Promi
     nodes?.close();
   }
 }
-
-function once(tell: (line: string) => void): (line: string) => void {
-  const told = new Set<string>();
-  return (line) => {
-    if (told.size >= toldMax) told.clear();
-    if (!told.has(line)) tell(line);
-    told.add(line);
-  };
-}
-
-const toldMax = 100;

@@ -12,6 +12,7 @@ import type { ListedNodes } from "./list.ts";
 import { folder, nameOf } from "./list.ts";
 import type { ClusterNode } from "./node.ts";
 import { nodesIn } from "./node.ts";
+import { toldOnce } from "./told-once.ts";
 
 export interface Following {
   readonly access: () => Promise<Access>;
@@ -49,7 +50,8 @@ export async function* followNodes(following: Following): AsyncGenerator<readonl
     change.wake();
   };
   signal.addEventListener("abort", stop, { once: true });
-  const tellOnce = once(log);
+  // Of a node that nobody can read.
+  const tellOnce = toldOnce(log);
   try {
     for (let last = ""; await change.next(signal);) {
       await delay(gatherMs, undefined, { signal }).catch(() => {});
@@ -115,15 +117,3 @@ function toListed({ items, version }: ListedNodes): Listed {
 function objectsIn({ objects }: Watched): readonly JsonObject[] {
   return objects.keys().map((key) => jsonObjectIn(objects.get(key)?.text ?? "")).filter((one) => one !== undefined);
 }
-
-/** Of a node that nobody can read it is told once. */
-function once(log: (line: string) => void): (line: string) => void {
-  const told = new Set<string>();
-  return (line) => {
-    if (told.size >= toldMax) told.clear();
-    if (!told.has(line)) log(line);
-    told.add(line);
-  };
-}
-
-const toldMax = 1_000;

@@ -1,10 +1,8 @@
-import type { NetworkPlugin } from "../../cni/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Cluster, IpamClaim, Pod } from "../../kube/index.ts";
 import type { NetworkSelection } from "../../nad/index.ts";
 import type { Log } from "../../plugins/index.ts";
-import { whereaboutsType } from "../../plugins/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
+import { isShared } from "../../plugins/index.ts";
 import type { Begun } from "../attachment/begun.ts";
 import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "../networks/delegate.ts";
@@ -41,7 +39,7 @@ export function claimsOf(pod: Pick<Pod, "namespace" | "name">, { cluster, conf, 
     async find({ ipamClaim: name, ifName }, { name: network, plugins }) {
       if (name === undefined) return undefined;
       const key = `${pod.namespace}/${name}`;
-      if (!plugins.some((plugin) => isShared(plugin, conf))) return { key, addresses: [] };
+      if (!plugins.some((plugin) => isShared(plugin, conf.leaseStores.whereabouts))) return { key, addresses: [] };
       const claim = await cluster.getIpamClaim({ namespace: pod.namespace, name });
       if (claim === undefined) throw refused(key, "there is none of this name", "one that is there before its pod");
       refuseOther(key, { claim, network, ifName });
@@ -58,13 +56,6 @@ export function claimsOf(pod: Pick<Pod, "namespace" | "name">, { cluster, conf, 
       }
     },
   };
-}
-
-function isShared({ ipam }: NetworkPlugin, { leaseStores }: ClaimParts["conf"]): boolean {
-  if (!isJsonObject(ipam)) return false;
-  const { type, store } = ipam;
-  return store === undefined ? type === whereaboutsType && leaseStores.whereabouts !== undefined
-    : isJsonObject(store) && store["type"] !== "files";
 }
 
 interface Matching {

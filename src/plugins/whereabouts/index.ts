@@ -4,10 +4,12 @@ import type { AllocateRequest, Claimant, LeaseStore, NodeStores, PoolRange, Stor
 import { reserve, spanHolds } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { AddContext, AddressClaim, Attachment, Handles, Plugin, PluginConf } from "../contract/plugin.ts";
 import { collectShared } from "../host-local/collection.ts";
-import { requestedPrefixes } from "../host-local/conf.ts";
+import { hostLocalSchema, requestedPrefixes } from "../host-local/conf.ts";
 import { ownerOf } from "../host-local/owner.ts";
 import { refuseIdleStoreKeys, storeOf } from "../host-local/store.ts";
 import { configuredRoutes } from "../interface/routes.ts";
@@ -122,9 +124,23 @@ function reading(network: string, trusted: boolean, { readTextIfPresent }: Pick<
   return { network, trusted, readTextIfPresent };
 }
 
+/** Whether nodes share the addresses of a network's plugin, by the choice of store that its ADD makes. */
+export function isShared(conf: JsonObject, storeOfNode: StoreOfNode): boolean {
+  const { ipam: given } = conf;
+  if (!isJsonObject(given)) return false;
+  if (given["type"] !== whereaboutsType)
+    return storeOf(readConf(hostLocalSchema, conf, { lenient: true }), {}).type !== "files";
+  const { ipam = {} } = readConf(whereaboutsSchema, conf, { lenient: true });
+  return anyChoiceOf(ipam, storeOfNode, false).type !== "files";
+}
+
+function anyChoiceOf(ipam: WhereaboutsIpam, storeOfNode: StoreOfNode, trusted: boolean): StoreChoice {
+  return storeOf({ ipam: { ...ipam, store: ipam.store ?? { type: storeOfNode ?? "files" } } }, { trusted });
+}
+
 /** @throws CniError 7 for files: they are of one node */
 export function choiceOf(ipam: WhereaboutsIpam, storeOfNode: StoreOfNode, trusted: boolean): StoreChoice {
-  const choice = storeOf({ ipam: { ...ipam, store: ipam.store ?? { type: storeOfNode ?? "files" } } }, { trusted });
+  const choice = anyChoiceOf(ipam, storeOfNode, trusted);
   if (choice.type !== "files") return choice;
   throw new CniError(
     code.invalidConfig,

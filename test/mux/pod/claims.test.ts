@@ -25,6 +25,7 @@ claims.before(async () => {
   await define("lan", { ...bridge, ipam });
   await define("wide", { ...bridge, name: "wide", ipam: whereabouts });
   await define("local", { ...bridge, name: "local", ipam: { ...ipam, store: { type: "files" } } });
+  await define("untyped", { ...bridge, name: "untyped", ipam: { ...ipam, store: {} } });
   await define("flat", { ...bridge, name: "flat" });
 });
 claims.after(async () => {
@@ -132,6 +133,7 @@ claims("are refused, with nothing left, where it cannot be kept", async () => {
     ["net2.tenant", "lan", 7, /spec\.interface is "net2", expected one of interface "net1"/],
     ["odd.tenant", "lan", 120, /status\.ips is "here", expected addresses/],
     ["local.local", "local", 7, /reserved in files of this node, expected ipam\.store of type etcd or kubernetes/],
+    ["none", "untyped", 7, /reserved in files of this node, expected ipam\.store of type etcd or kubernetes/],
     ["moved.tenant", "lan", 7, /address 192\.0\.2\.1 of IPAMClaim "shop\/moved\.tenant": its plugins gave 10\.7\.0/],
   ] as const) {
     const pod: Pod = { name: "refused", node: "a", claim: reference, network };
