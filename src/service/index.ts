@@ -3,5 +3,7 @@ export { changeRunning } from "./change.ts";
 export { foreseenNetworks } from "./foreseen.ts";
 export { serve } from "./serve.ts";
 export type { Answer, CallFacts, ServedCall } from "./serve.ts";
-export { confOf, netnsOf, releaseEarlierBoots, remainsIn, removeRemains, setAside, whyGone } from "./reconcile.ts";
+export {
+  confOf, keptRemains, netnsOf, releaseEarlierBoots, remainsIn, removeRemains, setAside, whyGone,
+} from "./reconcile.ts";
 export type { Remains } from "./reconcile.ts";

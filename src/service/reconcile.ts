@@ -14,7 +14,7 @@ import { isIdentifier } from "../net/index.ts";
 import { bootId } from "../os/index.ts";
 import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
-import { openFileLeases, setDamagedAside } from "../store/index.ts";
+import { loadScratch, openFileLeases, saveScratch, setDamagedAside } from "../store/index.ts";
 import { muxCommand } from "./multiplexer.ts";
 
 /** A container's attachment, and where it is written down. */
@@ -78,6 +78,23 @@ function nodeSettings(conf: JsonObject): JsonObject {
   const own = Object.fromEntries(nodeKeys.filter((key) => key in conf).map((key) => [key, conf[key]]));
   const { leaseStores, kubeconfig = "" } = conf, stores = isJsonObject(leaseStores) ? leaseStores : {};
   return kubeconfig === "" ? own : { ...own, leaseStores: { kubernetes: { kubeconfig }, ...stores } };
+}
+
+/**
+ * Writes what is remembered now down again, for a container that could not be attached to it: the scratch file alone,
+ * as after an ADD that was killed before it had attached anything.
+ *
+ * @returns a function that does so, with where the container's namespace is by now
+ */
+export function keptRemains({ containerId, ifName, stateDir }: Remains): (netns: string) => Promise<void> {
+  const key = { containerId, ifName }, scratch = loadScratch(stateDir, key);
+  return async (netns) => {
+    if (scratch?.multiplexer === undefined) return;
+    const multiplexer = { ...scratch.multiplexer, netns, bootId: bootId() };
+    await withContainerLock({ cniDir: stateDir, containerId }, async () => {
+      if (loadScratch(stateDir, key) === undefined) saveScratch(stateDir, key, { ...scratch, multiplexer });
+    });
+  };
 }
 
 /** What a call about it is configured with: what the node says, and all else as it is remembered. */

@@ -21,6 +21,10 @@ for (const [typed, expected] of [
 ] as const) {
   words(`are taken apart: ${typed.join(" ")}`, () => assert.equal(takeApart(typed), expected));
 }
+for (const word of ["300.1.1.1/24", "10.0.0.1/33", "10.0.0.1/24@10.0.0.300", "fd00::1::2/64"])
+  words(`have no address like ${word}`, () =>
+    assert.throws(() => takeApart(["br0", word]), (error: unknown) => error instanceof Error &&
+      error.message.startsWith(`Cannot use address "${word}": expected one such as 192.168.1.7/24`)));
 words("begin with a network", () => assert.throws(() => takeApart(["10.0.0.5/24"]), /it stands before any network/));
 words.run();
 
@@ -100,6 +104,20 @@ attaching("is all or nothing", async () => {
   assert.match((await typed("detach", "web")).stderr, /nothing is attached to it by hand/);
 });
 
+attaching("says what would be right of names and ports", async () => {
+  writeConf("10-two.conflist", two);
+  for (const [more, said] of [
+    [["two", "-i", "a-name-that-is-too-long"], /Cannot use --interface a-name-that-is-too-long: it is longer than 15/],
+    [["two", "-p", "99999:80"], /Cannot use --publish 99999:80: .* with ports from 1 to 65535/],
+    [["two", "-p", "80:0"], /Cannot use --publish 80:0/],
+  ] as const) {
+    const { status, stderr } = await typed("attach", "web", ...more);
+    assert.equal([status, said.test(stderr)], [2, true], stderr);
+  }
+  assert.match((await typed("attach", "web", "tow")).stderr,
+    /no configuration in \S+ has that name, and no link of this machine, expected two/);
+});
+
 attaching("attaches a container that was started anew to what it had", async () => {
   writeConf("10-two.conflist", two);
   assert.is((await typed("attach", "other", "two")).status, 0);
@@ -110,6 +128,36 @@ attaching("attaches a container that was started anew to what it had", async () 
   assert.is(status, 0, stderr);
   assert.equal(inside("web"), ["eth0 10.1.0.3/24", "net1 10.2.0.3/24"]);
   assert.match((await typed("attach", "--again", "far")).stderr, /Cannot find container "far"/);
+});
+
+attaching("remembers what cannot be attached again, for the next time", async () => {
+  writeConf("10-two.conflist", two);
+  const startAnew = (): void => {
+    for (const change of ["del", "add"]) run("ip", "netns", change, "web");
+  };
+  const links = (): readonly string[] => inside("web").map((line) => line.replace(/ .*/, ""));
+  assert.is((await typed("attach", "web", "two")).status, 0);
+  startAnew();
+  // What the second network needs is no bridge for a while.
+  run("ip", "link", "del", "two1");
+  run("ip", "link", "add", "two1", "link", "uplink", "type", "macvlan");
+  for (let time = 0; time < 2; time++) {
+    assert.match((await typed("attach", "--again", "web")).stderr, /two1/);
+    assert.equal(links(), []);
+  }
+  run("ip", "link", "del", "two1");
+  const { status, stderr } = await typed("attach", "--again", "web");
+  assert.is(status, 0, stderr);
+  assert.equal(links(), ["eth0", "net1"]);
+
+  startAnew();
+  run("ip", "link", "del", "two1");
+  run("ip", "link", "add", "two1", "link", "uplink", "type", "macvlan");
+  assert.is((await typed("attach", "--again", "web")).status, 1);
+  assert.is((await typed("detach", "web")).status, 0, "it is taken off as if it were there");
+  assert.match((await typed("attach", "--again", "web")).stderr, /nothing is remembered of it/);
+  for (const network of ["two0", "two1"])
+    assert.equal(readdirSync(`/var/lib/cni/networks/${network}`).filter((name) => /^\d/.test(name)), []);
 });
 
 attaching("detaches a container that is gone", async () => {

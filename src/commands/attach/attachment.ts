@@ -1,11 +1,12 @@
 /** Attaching a container by hand, as a runtime would: what `polynic attach` and `polynic network connect` share. */
 import { openNamespace } from "../../kernel/index.ts";
+import { interfaceNameProblem } from "../../net/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { pluginPath, usualStateDirectory } from "../machine/directories.ts";
 import type { Remembered } from "../machine/known.ts";
-import { confOf } from "../../service/index.ts";
+import { confOf, keptRemains } from "../../service/index.ts";
 import { byHand, callNetwork, multiplexerOf } from "../machine/network-call.ts";
 import type { OptionTable } from "../options.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";
@@ -80,6 +81,8 @@ export async function attachTo(
     throw new UsageError(
       "Cannot use --interface or --publish with several networks: expected one network, and a command for each",
     );
+  const problem = given.interface === undefined ? undefined : interfaceNameProblem(given.interface);
+  if (problem !== undefined) throw new UsageError(`Cannot use --interface ${given.interface}: ${problem}`);
   const portMappings = given.publish.map(portMapping);
   const names = freeNames(target, given.known);
   const done: { readonly call: PortedCall; readonly attached: Attached }[] = [];
@@ -148,13 +151,19 @@ function* freeNames({ netns }: Target, known: readonly Remembered[]): Generator<
 function portMapping(text: string): JsonObject {
   const [, hostIP, host, container, protocol = "tcp"] =
     /^(?:([\d.]+|\[[\da-f:]+\]):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp|sctp))?$/.exec(text) ?? [];
-  if (host === undefined)
-    throw new UsageError(`Cannot use --publish ${text}: expected [ADDRESS:]HOST:CONTAINER[/PROTOCOL], as 8080:80/tcp`);
+  if (host === undefined || ![host, container].map(Number).every((port) => port >= 1 && port <= portMax))
+    throw new UsageError(`Cannot use --publish ${text}: expected [ADDRESS:]HOST:CONTAINER[/PROTOCOL] with ports ` +
+      `from 1 to ${portMax}, as 8080:80/tcp`);
   const address = hostIP === undefined ? {} : { hostIP: hostIP.replace(/^\[|\]$/g, "") };
   return { hostPort: Number(host), containerPort: Number(container), protocol, ...address };
 }
 
-/** What is left of the namespace before goes first; addresses are asked for by the container's name. */
+const portMax = 65_535;
+
+/**
+ * What is left of the namespace before goes first; addresses are asked for by the container's name. What cannot be
+ * attached stays remembered for the next time.
+ */
 export async function attachAgain(
   target: Target,
   known: readonly Remembered[],
@@ -170,10 +179,16 @@ export async function attachAgain(
     const args = one.multiplexer?.args ?? "", runtimeConfig = one.multiplexer?.runtimeConfig ?? {};
     const conf = { ...confOf(one), runtimeConfig };
     const call = { conf, containerId, ifName: one.ifName, args, path };
+    const keep = keptRemains(one), [port] = ovsPortsOf(one);
     await callNetwork({ ...call, verb: "DEL", netns: one.netns.startsWith("/proc/") ? "" : one.netns }, caller);
-    const [port] = ovsPortsOf(one);
-    if (port !== undefined) await removeOvsPort(port, caller.environment);
-    const result = await attachWithPort({ ...call, verb: "ADD", netns, port }, caller);
+    let result: JsonObject;
+    try {
+      if (port !== undefined) await removeOvsPort(port, caller.environment);
+      result = await attachWithPort({ ...call, verb: "ADD", netns, port }, caller);
+    } catch (error) {
+      await keep(netns);
+      throw error;
+    }
     const networks = one.networks.map(({ attachment }) => attachment.delegate.displayName);
     attached.push({ container, containerId, interface: one.ifName, networks, result });
   }

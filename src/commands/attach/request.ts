@@ -1,7 +1,7 @@
 /** The words behind a container: networks, each with an address, a MAC address and a VLAN where wanted. */
 import type { JsonObject } from "../../schema/index.ts";
 import { openOwnNamespace } from "../../kernel/index.ts";
-import { isInterfaceName, linkNameProblem } from "../../net/index.ts";
+import { isInterfaceName, linkNameProblem, parseAddress, parsePrefix } from "../../net/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Configuration } from "../machine/configuration.ts";
 import { configurationFiles, findConfiguration, isReadable, networkOf } from "../machine/configuration.ts";
@@ -35,11 +35,27 @@ export function takeApart(words: readonly string[]): readonly Words[] {
     }
     if (last === undefined)
       throw new UsageError(`Cannot understand "${word}": it stands before any network, expected a network first`);
+    if (addressWord.test(word)) refuseNoAddress(word);
     requests[requests.length - 1] = addressWord.test(word)
       ? { ...last, address: word }
       : { ...last, ...(mac === undefined ? {} : { mac }), ...(vlan === undefined ? {} : { vlan: Number(vlan) }) };
   }
   return requests;
+}
+
+/** It looks like one. */
+function refuseNoAddress(word: string): void {
+  const [own = "", gateway] = word.split("@");
+  if (word.toLowerCase() === "dhcp" || word === "0/0") return;
+  try {
+    parsePrefix(own);
+    if (gateway !== undefined) parseAddress(gateway);
+  } catch (cause) {
+    throw new UsageError(
+      `Cannot use address "${word}": expected one such as 192.168.1.7/24, or 192.168.1.7/24@192.168.1.1 with a gateway`,
+      { cause },
+    );
+  }
 }
 
 /** @throws CommandError for a network that is not there, UsageError for what it cannot be asked for */
@@ -84,7 +100,7 @@ function madeOf(words: Words, directories: readonly string[]): Configuration {
   const parent = named === undefined ? words.network : rest;
   // A name that is no link's cannot be meant as one.
   const form = named ?? (linkNameProblem(parent) === undefined ? formOf(parent) : undefined);
-  if (form === undefined) return findConfiguration(words.network, directories);
+  if (form === undefined) return findConfiguration(words.network, directories, ", and no link of this machine");
   const name = `${form}-${parent}`;
   const json = { cniVersion: "1.0.0", name, ...(form === "ovs" ? ovsOf(parent, words)
     : { plugins: [pluginOf(form, parent, words)] }) };

@@ -68,9 +68,10 @@ export function multiplexerIn({ json, network }: Pick<Configuration, "json" | "n
 /**
  * The network that a word means: a file, or a name in one of the directories.
  *
+ * @param others  what else was looked at, for the message
  * @throws CommandError saying which there are
  */
-export function findConfiguration(word: string, directories: readonly string[]): Configuration {
+export function findConfiguration(word: string, directories: readonly string[], others = ""): Configuration {
   if (word.includes("/") || (extensions.has(extname(word)) && existsSync(word))) return readConfiguration(word);
   const files = configurationFiles(directories);
   const found = files.filter(isReadable).find(({ configuration }) => configuration.name === word);
@@ -78,14 +79,16 @@ export function findConfiguration(word: string, directories: readonly string[]):
   // One that cannot be read may be the one that is meant.
   const broken = files.find(({ file }) => file.endsWith(`/${word}`) || file.includes(`/${word}.`))?.configuration;
   if (broken instanceof CniError) throw broken;
-  throw new CommandError(`Cannot find network "${word}": ${missing(word, files, directories)}`);
+  throw new CommandError(`Cannot find network "${word}": ${missing(word, files, directories, others)}`);
 }
 
-function missing(word: string, files: readonly ConfigurationFile[], directories: readonly string[]): string {
+function missing(
+  word: string, files: readonly ConfigurationFile[], directories: readonly string[], others: string,
+): string {
   const names = files.filter(isReadable).map(({ configuration }) => configuration.name);
   const places = directories.join(" and ");
-  if (names.length === 0) return `there is no configuration in ${places}, expected one, or a file's path`;
-  return `no configuration in ${places} has that name, expected ${nearest(word, names) ?? anyOf(names)}`;
+  if (names.length === 0) return `there is no configuration in ${places}${others}, expected one, or a file's path`;
+  return `no configuration in ${places} has that name${others}, expected ${nearest(word, names) ?? anyOf(names)}`;
 }
 
 function attempt(path: string): Configuration | CniError {
