@@ -31,7 +31,7 @@ for (const [given, says] of [
   [{ subnet: ["10.7.0.0/24"], gateway: ["10.8.0.1"] }, /Cannot use 10\.8\.0\.1: it is in no --subnet, expected/],
   [{ gateway: ["10.8.0.1"] }, /expected --subnet as well/],
   [{ subnet: ["10.7.0.0/24"], "ip-range": ["10.7.0.0/16"] }, /Cannot use 10\.7\.0\.0\/16/],
-  [{ subnet: ["10.7.0"] }, /Cannot read prefix "10\.7\.0"/],
+  [{ subnet: ["10.7.0"] }, /Cannot use --subnet 10\.7\.0: expected an address and its/],
 ] as const) {
   subnets(`are refused: ${JSON.stringify(given)}`, () =>
     assert.throws(() => subnetsOf({ ...words, ...given }).map(rangeSetOf), says));
@@ -150,6 +150,9 @@ creating("names containers that a runtime has attached through the CNI library",
 
 for (const [title, args, says] of [
   ["a subnet in use", ["create", "shop", "--subnet", "10.1.0.0/16"], /10\.1\.0\.0\/16 overlaps 10\.1\.2\.0\/24/],
+  ["a subnet that is none", ["create", "shop", "--subnet", "banana"], /^[^\n]*Cannot use --subnet banana: expected an/],
+  ["a gateway that is none", ["create", "shop", "--subnet", "10.9.0.0/24", "--gateway", "x"], /--gateway x: expected/],
+  ["an address to publish on that is none", ["create", "shop", "--host-binding", "x"], /--host-binding x: expected/],
   ["a name in use", ["create", "mine"], /10-mine\.conflist has that name, expected another/],
   ["a name that is none", ["create", "a/b"], /Cannot name a network "a\/b"/],
   ["a driver that is none", ["create", "shop", "-d", "host"], /--driver host: expected bridge, macvlan/],

@@ -156,7 +156,7 @@ function notesOf({ name, icc, driver, ipam }: Settings, given: SettingValues, di
       ? ["other nodes give the same addresses, unless --ip-range says on each which part of the subnet is its own"]
       : []),
     ...(cluster !== undefined && first?.file.endsWith(ownFileName(name)) === true
-      ? [`it is the only network in ${directory}, and ${cluster.name} takes it for its own`]
+      ? [`it comes first in ${directory}, and ${cluster.name} takes it for its own`]
       : []),
   ];
 }

@@ -1,9 +1,10 @@
 /** What a network is to be, of options as `docker network create` has them and of the names its --opt knows. */
-import { interfaceNameProblem, isIdentifier, linkNameProblem, parseAddress } from "../../net/index.ts";
+import { interfaceNameProblem, isIdentifier, linkNameProblem } from "../../net/index.ts";
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { OptionTable, OptionValues } from "../options.ts";
 import { anyOf } from "../words.ts";
+import { typedAddress } from "./subnets.ts";
 
 export const drivers = ["bridge", "macvlan", "ipvlan", "overlay"] as const;
 export type Driver = (typeof drivers)[number];
@@ -186,7 +187,9 @@ function overlayOf({ vni, peer = [], group, local }: Values): Overlay {
       `Cannot make an overlay with ${group === undefined ? "neither --peer nor" : "both --peer and"} --group: ` +
         "expected --peer ADDRESS for each other node, or --group",
     );
-  for (const address of [...peer, group, local]) if (address !== undefined) parseAddress(address);
+  for (const address of peer) typedAddress("peer", address);
+  if (group !== undefined) typedAddress("group", group);
+  if (local !== undefined) typedAddress("local", local);
   return { vni, peers: peer, group, local };
 }
 
@@ -214,6 +217,6 @@ function isShared(driver: Driver): boolean {
 /** Any address is none in particular. */
 function bindingOf(text: string | undefined): string | undefined {
   if (text === undefined || text === "0.0.0.0" || text === "::") return undefined;
-  parseAddress(text);
+  typedAddress("host-binding", text);
   return text;
 }

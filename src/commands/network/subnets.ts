@@ -30,7 +30,7 @@ export interface Subnet {
  * @throws UsageError for one that lies in none, and for subnets that overlap
  */
 export function subnetsOf(words: SubnetWords): readonly Subnet[] {
-  const prefixes = split(words.subnet).map((text) => networkOf(parsePrefix(text)));
+  const prefixes = split(words.subnet).map((text) => typedPrefix("subnet", text));
   for (const [index, prefix] of prefixes.entries()) {
     const other = prefixes.slice(0, index).find((one) => overlaps(one, prefix));
     if (other !== undefined)
@@ -40,9 +40,10 @@ export function subnetsOf(words: SubnetWords): readonly Subnet[] {
     if (bitsOf(prefix.address) - prefix.prefixBits < hostBitsMin)
       throw new UsageError(`Cannot use --subnet ${formatPrefix(prefix)}: it has no room for a container, expected /30`);
   }
-  const gateways = split(words.gateway).map(parseAddress);
-  const ranges = split(words["ip-range"]).map((text) => networkOf(parsePrefix(text)));
-  const reserved = split(words["aux-address"]).map((text) => parseAddress(text.slice(text.indexOf("=") + 1)));
+  const gateways = split(words.gateway).map((text) => typedAddress("gateway", text));
+  const ranges = split(words["ip-range"]).map((text) => typedPrefix("ip-range", text));
+  const reserved = split(words["aux-address"])
+    .map((text) => typedAddress("aux-address", text.slice(text.indexOf("=") + 1)));
   for (const address of [...gateways, ...reserved]) requireInside(prefixes, address);
   for (const range of ranges) requireInside(prefixes, range.address, range);
   return prefixes.map((prefix) => {
@@ -51,6 +52,26 @@ export function subnetsOf(words: SubnetWords): readonly Subnet[] {
     const kept = reserved.filter((address) => contains(prefix, address));
     return { prefix, gateway, reserved: kept, ...(range === undefined ? {} : { range }) };
   });
+}
+
+/** @throws UsageError naming the option */
+export function typedAddress(option: string, text: string): Address {
+  return typed(option, text, { read: parseAddress, expected: "an address such as 10.1.2.3 or 2001:db8::1" });
+}
+
+function typedPrefix(option: string, text: string): Prefix {
+  const expected = "an address and its prefix length such as 10.1.2.0/24 or 2001:db8::/64";
+  return networkOf(typed(option, text, { read: parsePrefix, expected }));
+}
+
+function typed<T>(
+  option: string, text: string, { read, expected }: { read(text: string): T; readonly expected: string },
+): T {
+  try {
+    return read(text);
+  } catch (cause) {
+    throw new UsageError(`Cannot use --${option} ${text}: expected ${expected}`, { cause });
+  }
 }
 
 /** Network, gateway, broadcast address and one container. */

@@ -17,6 +17,7 @@ export function treeLines(model: NodeModel, { style, columns }: TreeOptions): re
   const roots: readonly Branch[] = [
     ...links.filter(({ on, portOf }) => (on ?? portOf) === undefined).map((link) => linkBranch(link, model)),
     ...containers.map(containerBranch),
+    ...(containers.length === 0 ? [{ words: [dim("no container is attached")], branches: [] }] : []),
     ...(rules.length === 0 ? [] : [{ words: [plain("rules of no container that is known")], branches: rules }]),
   ];
   const root: Branch = { words: [bold(node)], branches: roots };

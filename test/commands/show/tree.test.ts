@@ -8,6 +8,11 @@ import { container, exampleNode, network } from "./facts.ts";
 
 const tree = suite("treeLines");
 
+tree("says that no container is attached", () => {
+  const model = { ...modelOf(exampleNode(1)), links: [], containers: [], otherRules: [] };
+  assert.equal(treeLines(model, { style: plain, columns: 120 }), ["worker-1", "└─ no container is attached"]);
+});
+
 tree("has links with what hangs on them, then containers with all they have", () => {
   assert.is(treeLines(modelOf(exampleNode(1)), { style: plain, columns: 120 }).join("\n"), `worker-1
 ├─ eth0 physical up 192.168.1.20/24
