@@ -1,7 +1,7 @@
 // Docker's containers with --network none, attached by hand as the README says: traffic, restarts, nothing left.
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, writeFileSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { makeImage } from "../helpers/box-image.ts";
@@ -80,6 +80,29 @@ engine("are on two networks by one command, shown, and off them by another", asy
   assert.equal(ipJson("link show type veth").filter(({ ifname }) => !uplinks.includes(ifname)), []);
   docker("rm", "-f", "web", "other");
   await nothingLeft(fixtures);
+});
+
+engine("are attached, shown and detached by the lines at the top of README, as they stand there", async () => {
+  const readme = readFileSync(join(import.meta.dirname, "..", "..", "README.md"), "utf8");
+  const [, lines = ""] = /\n\n((?: {4}\S.*\n)+)\nand `(polynic detach web)` takes it off again/.exec(readme) ?? [];
+  const words = lines.split("\n").flatMap((line) => line.trim().split(" && ")).filter((line) => line !== "");
+  assert.equal(words.map((line) => line.replace(/ .*/, "")), ["polynic", "polynic", "docker", "polynic", "polynic"]);
+  let shown = "";
+  for (const line of words) {
+    const [program, ...rest] = line.split(" ");
+    if (program === "polynic") shown = polynic(...rest);
+    else docker(...rest.map((word) => word.replace(/^nginx$/, image)));
+  }
+  for (const word of ["web", "br-shop", "br-lan", "eth0", "eth1"]) assert.match(shown, word);
+  for (const format of ["svg", "html"]) {
+    const file = join(box.directory, `node.${format}`);
+    polynic("show", `--${format}`, file);
+    assert.match(readFileSync(file, "utf8"), "br-shop");
+  }
+  polynic("detach", "web");
+  docker("rm", "-f", "web");
+  polynic("network", "rm", "shop", "lan");
+  assert.equal(leftovers(fixtures), []);
 });
 
 engine("that were restarted have their networks again", async () => {
