@@ -45,6 +45,7 @@ export { ProgramError, findProgram, runProgram } from "./process.ts";
 export {
   createWholeFile,
   isAbsent,
+  isThere,
   makeDirectory,
   readBytes,
   readText,

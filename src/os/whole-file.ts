@@ -172,6 +172,16 @@ export function writeInPlace(path: string, text: string, how: "append" | "replac
   }
 }
 
+/** Of whatever kind: an error costs far more than looking, and a link to nowhere must not pass for nothing. */
+export function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}
+
 /** Deletes a file; false when there was none, or can be none of that name. A directory is none of ours. */
 export function removeIfPresent(path: string): boolean {
   try {

@@ -1,10 +1,11 @@
-import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Claimant, Pod } from "../ipam/index.ts";
 import type { Address } from "../net/index.ts";
 import { formatAddress, isAddress, parseAddress } from "../net/index.ts";
 import {
   errnoOf,
+  isThere,
   makeDirectory,
   readBytes,
   readText,
@@ -132,11 +133,6 @@ function makingDirectory(path: string, work: () => void): void {
     makeDirectory(path, 0o755);
     work();
   }
-}
-
-/** Of whatever kind: an error costs far more than looking, and a link to nowhere must not pass for nothing. */
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function addressesIn(lines: readonly string[]): readonly Address[] {

@@ -89,8 +89,7 @@ export function removeResult(cniDir: string, key: ResultKey): void {
 /** Every well-formed entry, or those of one container, by file name; what cannot be read as one is left out. */
 export function listResults(cniDir: string, containerId?: string): readonly CachedAttachment[] {
   const directory = resultsDirectory(cniDir);
-  return namesIn(directory)
-    .filter((name) => containerId === undefined || name.indexOf(`-${containerId}-`, 1) > 0)
+  return namesIn(directory, (name) => containerId === undefined || name.indexOf(`-${containerId}-`, 1) > 0)
     .flatMap((name) => {
       const entry = entryOrNothing(join(directory, name));
       return entry === undefined || (containerId !== undefined && entry.containerId !== containerId) ? [] : [entry];
@@ -184,10 +183,10 @@ function readIfPresent(path: string): string | undefined {
   }
 }
 
-function namesIn(directory: string): readonly string[] {
+function namesIn(directory: string, isWanted: (name: string) => boolean): readonly string[] {
   try {
     // Temporary files of an interrupted write start with a dot, which no network's name does.
-    return readdirSync(directory).filter((name) => !name.startsWith(".")).sort();
+    return readdirSync(directory).filter((name) => !name.startsWith(".") && isWanted(name)).sort();
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw new CniError(code.ioFailure, `Cannot list the cached results in ${directory}: ${String(error)}`, {

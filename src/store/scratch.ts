@@ -2,7 +2,8 @@ import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
-import { errnoOf, isAbsent, makeDirectory, readText, removeIfPresent } from "../os/index.ts";
+import { errnoOf, isAbsent, isThere, makeDirectory, readText, removeIfPresent } from "../os/index.ts";
+import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
 import type { Multiplexer } from "./multiplexer.ts";
 import { parseMultiplexer } from "./multiplexer.ts";
@@ -38,9 +39,9 @@ export function saveScratch(cniDir: string, key: ScratchKey, scratch: Scratch): 
     const own = { ...(index === 0 ? scratch.multiplexer : {}), ...delegate.own };
     return { ...encodeDelegate(delegate), ...(Object.keys(own).length === 0 ? {} : { polynic: own }) };
   });
-  const first = scratchOrNothing(join(cniDir, firstName(key)));
+  const first = orNothing(() => readScratch(join(cniDir, firstName(key))));
   const taken = belongsToAnother(first, key);
-  const earlier = taken ? scratchOrNothing(join(cniDir, secondName(key))) : first;
+  const earlier = taken ? orNothing(() => readScratch(join(cniDir, secondName(key)))) : first;
   writeIntoDirectory(cniDir, taken ? secondName(key) : firstName(key), JSON.stringify(entries));
   return earlier;
 }
@@ -59,10 +60,10 @@ export function loadScratch(cniDir: string, key: ScratchKey): Scratch | undefine
 
 /** Removes what is kept of one attachment, damaged or not; missing is fine. */
 export function removeScratch(cniDir: string, key: ScratchKey): void {
-  const path = join(cniDir, firstName(key));
+  const path = join(cniDir, firstName(key)), second = join(cniDir, secondName(key));
   try {
-    if (removeIfPresent(join(cniDir, secondName(key)))) return;
-    if (!belongsToAnother(scratchOrNothing(path), key)) removeIfPresent(path);
+    if (isThere(second) && removeIfPresent(second)) return;
+    if (!belongsToAnother(orNothing(() => readHead(path)), key)) removeIfPresent(path);
   } catch (error) {
     throw new CniError(code.ioFailure, `Cannot remove the scratch file ${path}: ${String(error)}`, { cause: error });
   }
@@ -133,7 +134,7 @@ function fileNamesIn(cniDir: string): readonly string[] {
 }
 
 /** Whether what the first file holds is another attachment of the same container. */
-function belongsToAnother(first: Scratch | undefined, key: ScratchKey): boolean {
+function belongsToAnother(first: Head | undefined, key: ScratchKey): boolean {
   return first?.multiplexer !== undefined && first.multiplexer.ifName !== key.ifName;
 }
 
@@ -156,17 +157,37 @@ function secondName(key: ScratchKey): string {
   return `${firstName(key)}@${key.ifName}`;
 }
 
-function scratchOrNothing(path: string): Scratch | undefined {
+function orNothing<T>(read: () => T): T | undefined {
   try {
-    return readScratch(path);
+    return read();
   } catch {
     return undefined;
   }
 }
 
 function readScratch(path: string): Scratch | undefined {
+  const entries = readEntries(path);
+  return entries && { delegates: entries.map((entry) => decodeDelegate(entry, path)), ...headOf(entries) };
+}
+
+/** Whose it is, which its first entry says. */
+type Head = Pick<Scratch, "multiplexer">;
+
+function readHead(path: string): Head | undefined {
+  const entries = readEntries(path);
+  return entries && headOf(entries);
+}
+
+function headOf([first]: readonly JsonObject[]): Head {
+  const multiplexer = parseMultiplexer(first?.["polynic"]);
+  return multiplexer === undefined ? {} : { multiplexer };
+}
+
+function readEntries(path: string): readonly JsonObject[] | undefined {
   let text: string;
   try {
+    // Missing is as usual as not, and an error costs far more than looking.
+    if (!isThere(path)) return undefined;
     text = readText(path, scratchBytesMax);
   } catch (error) {
     if (isAbsent(error)) return undefined;
@@ -184,9 +205,5 @@ function readScratch(path: string): Scratch | undefined {
       `Cannot read the scratch file ${path}: expected a list of at least one network`,
     );
   }
-  const multiplexer = parseMultiplexer(json[0]?.["polynic"]);
-  return {
-    delegates: json.map((entry) => decodeDelegate(entry, path)),
-    ...(multiplexer === undefined ? {} : { multiplexer }),
-  };
+  return json;
 }

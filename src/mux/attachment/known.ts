@@ -143,17 +143,22 @@ function toKnown(written: Written, reach: Reach, conf: KnownConf): KnownAttachme
     { ...conf, runtimeConfig },
     splitArgPairs(args),
   );
-  const isPlanned = ({ ifName: name, networkName }: CachedAttachment): boolean =>
-    planned.some((one) => one.ifName === name && one.delegate.network.name === networkName);
+  const isOf = ({ ifName: name, networkName }: CachedAttachment) => (one: NetworkAttachment): boolean =>
+    one.ifName === name && one.delegate.network.name === networkName;
+  // Most are among those that have just been read.
+  const withItsEntry = (one: NetworkAttachment): KnownNetwork => {
+    const entry = cached.find((each) => isOf(each)(one));
+    return entry === undefined ? knownOrPlanned(one, conf) : withEntry(one, entry);
+  };
   const read = cached
-    .filter((entry) => !isPlanned(entry))
+    .filter((entry) => !planned.some(isOf(entry)))
     .map((entry) => ({ entry, network: fromCache(entry, { netns, path }, conf) }));
   const others = read.flatMap(({ network }) => network ?? []);
   return {
     containerId, ifName, multiplexer, damage,
     source: delegates === undefined ? "cache" : "scratch",
     networks: [
-      ...planned.map((attachment) => knownOrPlanned(attachment, conf)),
+      ...planned.map(withItsEntry),
       ...others.filter(({ attachment }) => attachment.ifName === ifName),
       ...others.filter(({ attachment }) => attachment.ifName !== ifName),
     ],
