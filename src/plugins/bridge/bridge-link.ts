@@ -28,7 +28,7 @@ export async function ensureBridge(
   refuseOtherKind(found);
   const bridge = isNew || !settings.vlanFiltering || settings.mayFilter ? found : await whenMade(found, context);
   if (settings.vlanFiltering) ensureFiltering(bridge, settings, context);
-  ignoreRouterAdvertisements(host, name);
+  ignoreRouterAdvertisements(host, bridge.name);
   const changes: LinkChanges = {
     ...(bridge.up ? {} : { up: true }),
     ...(promiscuous && bridge.promiscuity === 0 ? { promiscuous: true } : {}),

@@ -79,8 +79,9 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
     });
     const hasVlanGateway = hasIpam && written.isGateway && written.vlan !== 0;
     if (hasVlanGateway && !isAlternative(written.bridge)) vlanGatewayName(written);
-    // Last, for whoever reads a configuration where there is no host to ask.
-    const settings = { ...written, bridge: nameOnHost(written.bridge, handles.host) };
+    // Last, for whoever reads a configuration where there is no host to ask. What else needs the name has the link.
+    const isAsked = hasVlanGateway || isAlternative(written.bridge);
+    const settings = isAsked ? { ...written, bridge: nameOnHost(written.bridge, handles.host) } : written;
     return { settings, backend, mac, vlanGateway: hasVlanGateway ? vlanGatewayName(settings) : undefined };
   },
 
@@ -159,7 +160,8 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
   },
 
   async check(call, handles) {
-    checkBridge(call, call.plan.settings, handles);
+    const { settings } = call.plan;
+    checkBridge(call, { ...settings, bridge: nameOnHost(settings.bridge, handles.host) }, handles);
   },
 
   async gc({ network, validAttachments }, handles) {
