@@ -1,6 +1,7 @@
 // npm run bench: how long ADD and DEL take, against the reference plugins and against the kernel's own work.
 // npm run bench:storm: what becomes of 200 pods at once.
 // npm run bench:cluster: addresses of a store that nodes share, against the engine's own work and against files.
+// npm run bench where: what the parts of a warm ADD cost.
 // Runs in network, mount and process namespaces of its own. MULTUS=/path/to/multus adds that executable to the table.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
@@ -10,7 +11,7 @@ import { installPackages, installPrograms, pinnedNode, root, run } from "./setup
 
 const limitMs = 15 * 60_000;
 const [first = "", ...others] = process.argv.slice(2);
-const named = { storm: "storm.ts", cluster: "cluster/main.ts" };
+const named = { storm: "storm.ts", cluster: "cluster/main.ts", where: "warm/where.ts" };
 const [file, words] = first in named ? [named[first], others] : ["main.ts", process.argv.slice(2)];
 
 if (process.getuid?.() !== 0) {
