@@ -52,7 +52,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/dhcp/lease.test.ts": ["dhcp/client"],
   "test/dhcp/message.test.ts": ["dhcp/datagram"],
   "test/etcd/etcd.test.ts": [
-    "etcd/blocks", "etcd/client", "etcd/connection", "etcd/keys", "etcd/steps", "etcd/transaction",
+    "etcd/blocks", "etcd/client", "etcd/keys", "etcd/steps", "etcd/transaction",
   ],
   "test/exec/executable.test.ts": ["os/child"],
   "test/exec/iptables.test.ts": ["exec/tools"],

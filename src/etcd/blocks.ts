@@ -2,14 +2,15 @@ import { existsSync } from "node:fs";
 import { CniError, code } from "../cni/index.ts";
 import type { Block, BlockEngine, Entry, EtcdServers, SeenBlock, StoreNode } from "../ipam/index.ts";
 import {
-  RecalledBlocks, addressAt, addressId, addressOfId, blockAddresses, blockStart, entryFromJson, offsetOf, unreadable,
+  RecalledBlocks, addressAt, addressId, addressOfId, blockAddresses, blockStart, cursorsFromJson, entryFromJson,
+  offsetOf, unreadable,
 } from "../ipam/index.ts";
 import { readBoundedText, realWorld } from "../os/index.ts";
 import type { World } from "../os/index.ts";
 import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
 import { EtcdClient } from "./client.ts";
-import type { Tls } from "./connection.ts";
+import type { Tls } from "./client.ts";
 import type { Keys } from "./keys.ts";
 import { endOf, keysOf } from "./keys.ts";
 import type { KeyValue } from "./transaction.ts";
@@ -32,7 +33,8 @@ export interface EtcdOptions {
  * that nodes that borrow from one block do not meet as long as they take other addresses of it. Keys have no time to
  * live: a node that is cut off keeps its pods, and they their addresses.
  *
- * @throws CniError 5 for files of certificates that cannot be read, 7 for endpoints that are none
+ * @throws CniError 5 for files of certificates that cannot be read, 7 for endpoints that are none, and a certificate
+ *   without its key
  */
 export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): BlockEngine {
   const { endpoints, prefix = usualPrefix } = servers, { node, world = realWorld } = options;
@@ -181,11 +183,7 @@ function parseEntry(text: string): Entry {
 
 function parseBlock(text: string): Pick<Block, "node" | "cursors"> {
   const { node, cursors } = jsonIn(text) ?? {};
-  const known = Object.entries(isJsonObject(cursors) ? cursors : {}).flatMap(([set, cursor]) => {
-    const { offset, turn } = isJsonObject(cursor) ? cursor : {};
-    return typeof offset === "number" && typeof turn === "number" ? [[set, { offset, turn }] as const] : [];
-  });
-  return { node: typeof node === "string" ? node : "", cursors: Object.fromEntries(known) };
+  return { node: typeof node === "string" ? node : "", cursors: cursorsFromJson(cursors) };
 }
 
 function jsonIn(text: string): JsonObject | undefined {
@@ -238,10 +236,15 @@ function machineId(): string {
 }
 
 function readTls({ caFile = "", certFile = "", keyFile = "" }: EtcdServers): Tls {
+  if ((certFile === "") !== (keyFile === ""))
+    throw new CniError(
+      code.invalidConfig,
+      `Cannot use ${certFile === "" ? `keyFile ${keyFile}` : `certFile ${certFile}`} for etcd: it stands alone, ` +
+        "expected certFile and keyFile, which may be one file",
+    );
   return {
-    ...(caFile === "" ? {} : { ca: readPem(caFile) }),
-    ...(certFile === "" ? {} : { cert: readPem(certFile) }),
-    ...(keyFile === "" ? {} : { key: readPem(keyFile) }),
+    trust: { authority: caFile === "" ? undefined : readPem(caFile), skipVerify: false, serverName: undefined },
+    certificate: certFile === "" ? undefined : { chain: readPem(certFile), key: readPem(keyFile) },
   };
 }
 

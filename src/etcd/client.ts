@@ -1,14 +1,18 @@
 import { CniError, code } from "../cni/index.ts";
+import type { Peer } from "../http/index.ts";
+import { Connection, ConnectionError } from "../http/index.ts";
 import { noRoom } from "../ipam/index.ts";
 import type { World } from "../os/index.ts";
 import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
-import { Connection, ConnectionError } from "./connection.ts";
-import type { Tls } from "./connection.ts";
+
+/** What etcd is trusted by, and shown. */
+export type Tls = Pick<Peer, "trust" | "certificate">;
 
 export interface ClientOptions {
   readonly endpoints: readonly string[];
-  readonly tls: Tls;
+  /** Absent: a server's certificate is held against this machine's authorities, and none is shown. */
+  readonly tls?: Tls;
   readonly world: World;
   /** For one request with all its tries: an election takes one to three seconds. */
   readonly deadlineMs?: number;
@@ -16,6 +20,10 @@ export interface ClientOptions {
   readonly tryTimeoutMs?: number;
 }
 
+/** A page of entries is some MiB; more than this is no answer to what we ask. */
+const bodyBytesMax = 64 * 1024 * 1024;
+/** To one member, at once. */
+const socketsMax = 4;
 /** Where nobody so much as listens, it is told sooner. */
 const refusedMs = 1_500;
 /** After each round of all members: a random time up to this, doubled each round, up to the other. */
@@ -27,18 +35,19 @@ const backoffMs = 50, backoffMaxMs = 800;
  * @see etcd, Documentation/dev-guide/api_grpc_gateway.md
  */
 export class EtcdClient {
-  readonly #connections: readonly Connection[];
-  readonly #options: Required<ClientOptions>;
+  readonly #members: readonly Member[];
+  readonly #options: Required<Omit<ClientOptions, "endpoints" | "tls">>;
   /** The member that answered last. */
   #at = 0;
 
-  constructor(options: ClientOptions) {
+  constructor({ endpoints, tls = {}, ...options }: ClientOptions) {
     this.#options = { deadlineMs: 6_000, tryTimeoutMs: 1_500, ...options };
-    this.#connections = options.endpoints.map((endpoint) => new Connection(endpoint, options.tls));
+    this.#members = endpoints.map((endpoint) =>
+      ({ endpoint, connection: new Connection({ url: endpoint, ...tls, sockets: socketsMax, bodyBytesMax }) }));
   }
 
   close(): void {
-    for (const connection of this.#connections) connection.close();
+    for (const { connection } of this.#members) connection.close();
   }
 
   /**
@@ -52,23 +61,28 @@ export class EtcdClient {
     const endMs = world.monotonicMs() + deadlineMs, refusedEndMs = world.monotonicMs() + refusedMs;
     const problems = new Map<string, Problem>();
     for (let tries = 1; ; tries++) {
-      const connection = this.#connections[this.#at % this.#connections.length];
-      if (connection === undefined) throw new RangeError("there is an endpoint of etcd: callers look");
+      const member = this.#members[this.#at % this.#members.length];
+      if (member === undefined) throw new RangeError("there is an endpoint of etcd: callers look");
       const timeoutMs = Math.max(1, Math.min(tryTimeoutMs, endMs - world.monotonicMs()));
-      const outcome = await tryOnce(connection, path, body, timeoutMs);
+      const outcome = await tryOnce(member, path, body, timeoutMs);
       if ("answer" in outcome) return outcome.answer;
-      if (outcome.isForAll) throw refused(act, connection.endpoint, outcome);
-      problems.set(connection.endpoint, outcome);
-      this.#at = (this.#at + 1) % this.#connections.length;
-      if (tries % this.#connections.length !== 0) continue;
+      if (outcome.isForAll) throw refused(act, member.endpoint, outcome);
+      problems.set(member.endpoint, outcome);
+      this.#at = (this.#at + 1) % this.#members.length;
+      if (tries % this.#members.length !== 0) continue;
       const all = [...problems.values()];
-      if (all.every(({ isFinal }) => isFinal)) throw refused(act, connection.endpoint, outcome);
-      const waitMs = world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries / this.#connections.length));
+      if (all.every(({ isFinal }) => isFinal)) throw refused(act, member.endpoint, outcome);
+      const waitMs = world.random() * Math.min(backoffMaxMs, backoffMs * 2 ** (tries / this.#members.length));
       const untilMs = all.every(({ isRefused }) => isRefused) ? refusedEndMs : endMs;
       if (world.monotonicMs() + waitMs >= untilMs) throw unanswered(act, problems, tries);
       await world.sleep(waitMs);
     }
   }
+}
+
+interface Member {
+  readonly endpoint: string;
+  readonly connection: Connection;
 }
 
 interface Problem {
@@ -82,17 +96,19 @@ interface Problem {
   readonly isNoRoom?: boolean;
 }
 
-async function tryOnce(connection: Connection, path: string, body: string, timeoutMs: number) {
+async function tryOnce({ connection }: Member, path: string, body: string, timeoutMs: number) {
   try {
-    const { status, body: text } = await connection.post(path, body, timeoutMs);
+    const { status, body: text } = await connection.send({ method: "POST", path, headers, body, timeoutMs });
     const object = objectIn(text);
     if (status === 200 && object !== undefined) return { answer: object };
     return problemIn(status, object, text);
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
-    return { text: error.message, isRefused: error.code === "ECONNREFUSED", isFinal: isDistrust(error.code) };
+    return { text: error.message, isRefused: error.code === "ECONNREFUSED", isFinal: error.isDistrust };
   }
 }
+
+const headers = { "content-type": "application/json" };
 
 /** Numbers of gRPC: google.golang.org/grpc/codes. */
 const grpc = { invalidArgument: 3, deadlineExceeded: 4, permissionDenied: 7, resourceExhausted: 8, unknown: 2,
@@ -112,11 +128,6 @@ function problemIn(status: number, object: JsonObject | undefined, body: string)
     default:
       return { text };
   }
-}
-
-/** What OpenSSL and Node say of a certificate, or of a server that speaks no TLS at all. */
-function isDistrust(code: string): boolean {
-  return /CERT|TLS|SSL|SIGNATURE|ERR_OSSL|EPROTO/.test(code);
 }
 
 function objectIn(text: string): JsonObject | undefined {

@@ -16,7 +16,9 @@ export type { PoolRange, RangeConf, RangeSet } from "./ranges.ts";
 export { heldUntil, sortHolds, takenViews, withoutAddresses } from "./views.ts";
 export type { HeldAddress } from "./views.ts";
 export { reserve } from "./reserve.ts";
-export { addressId, addressOfId, addressAt, blockAddresses, blockStart, emptyBlock, offsetOf } from "./blocks/block.ts";
+export {
+  addressAt, addressId, addressOfId, blockAddresses, blockStart, cursorsFromJson, cursorsToJson, emptyBlock, offsetOf,
+} from "./blocks/block.ts";
 export type { Block } from "./blocks/block.ts";
 export { openBlockLeases } from "./blocks/block-leases.ts";
 export { judge, judgeBlocks, judgeKept, usualGraceMs } from "./blocks/collection.ts";

@@ -206,6 +206,8 @@ tls("serves who has a certificate, and is refused where it has none we trust", a
     await rejects(allocate(nodeOn("a", { endpoints, caFile }), who("c2"), small), 5);
     assert.throws(() => nodeOn("a", { endpoints, caFile: join(directory, "none") }), /Cannot read .*none/);
     assert.throws(() => nodeOn("a", { endpoints: ["10.0.0.1:2379"] }), /expected a URL/);
+    assert.throws(() => nodeOn("a", { endpoints, caFile, certFile }), /certFile .*stands alone, expected certFile and/);
+    assert.throws(() => nodeOn("a", { endpoints, caFile, keyFile }), /keyFile .*stands alone/);
   } finally {
     await etcd.close();
     rmSync(directory, { recursive: true });

@@ -4,7 +4,7 @@ import { get } from "node:https";
 import { createInterface } from "node:readline";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Connection } from "../../src/kube/client/connection.ts";
+import { Connection } from "../../src/http/index.ts";
 import { realWorld } from "../../src/os/world.ts";
 import type { ApiServer } from "../helpers/api-server.ts";
 import { startApiServer } from "../helpers/api-server.ts";
@@ -53,9 +53,8 @@ const server = suite("the API server of tests");
 
 server.before.each(async () => {
   api = await startApiServer();
-  connection = new Connection({ source: "the test", server: api.url,
-    trust: { authority: api.certificates.authority, skipVerify: false, serverName: undefined }, proxy: undefined,
-    ownCredentials: () => ({}), credentials: async () => ({}) }, undefined);
+  connection = new Connection({ url: api.url, sockets: 3, bodyBytesMax: 1024 * 1024,
+    trust: { authority: api.certificates.authority, skipVerify: false, serverName: undefined } });
   await api.putPod({ namespace: "blue", name: "web", uid: "u1", annotations: { a: "1" } });
 });
 server.after.each(async () => {

@@ -1,5 +1,7 @@
 import type { Address, Span } from "../../net/index.ts";
 import { addOffset, addressToInteger, compareAddresses } from "../../net/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import { isJsonObject } from "../../schema/index.ts";
 import type { Entry } from "./entry.ts";
 
 /** A block has 64 addresses: a /26 of IPv4, a /122 of IPv6. Its object in an engine stays below 20 KB. */
@@ -26,6 +28,24 @@ export interface Cursor {
 
 export function emptyBlock(first: Address): Block {
   return { id: addressId(first), first, node: "", cursors: {}, entries: new Map() };
+}
+
+/** What an engine keeps of them; one that an edit has made into something else is as good as none. */
+export function cursorsFromJson(json: unknown): Block["cursors"] {
+  const known = Object.entries(isJsonObject(json) ? json : {}).flatMap(([set, cursor]) => {
+    const { offset, turn } = isJsonObject(cursor) ? cursor : {};
+    const isOne = isWhole(offset) && offset < blockAddresses && isWhole(turn);
+    return isOne ? [[set, { offset, turn }] as const] : [];
+  });
+  return Object.fromEntries(known);
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) < Number.MAX_SAFE_INTEGER;
+}
+
+export function cursorsToJson({ cursors }: Pick<Block, "cursors">): JsonObject {
+  return Object.fromEntries(Object.entries(cursors).map(([set, { offset, turn }]) => [set, { offset, turn }]));
 }
 
 /** 32 hex digits; IPv4 as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so that no two addresses have one. */

@@ -64,6 +64,8 @@ export function entryToJson(entry: Exclude<Entry, UnreadableEntry>): JsonObject 
 export function entryFromJson(json: unknown): Entry {
   if (!isJsonObject(json)) return unreadable;
   const { owner, ticket, at, held, until, left } = json;
+  // Who says two things may have both: whoever has the address keeps it.
+  if ([owner, held, left].filter((one) => one !== undefined).length !== 1) return unreadable;
   const atMs = typeof at === "number" ? at : 0;
   if (typeof held === "string" && typeof until === "number") return { state: "held", key: held, untilMs: until, atMs };
   if (typeof left === "string") return { state: "left", key: left, atMs };

@@ -1,3 +1,5 @@
+import type { ClientCertificate, Trust } from "../../http/index.ts";
+
 /** How the cluster's API is reached: what a kubeconfig or a service account says, read and checked. */
 export interface Access {
   /** Where it is from, for messages: `kubeconfig "/etc/cni/net.d/multus.d/multus.kubeconfig"`. */
@@ -17,22 +19,8 @@ export interface Access {
   credentials(need: { readonly refused: boolean; readonly timeoutMs: number }): Promise<Credentials>;
 }
 
-export interface Trust {
-  /** PEM; undefined: the authorities of this machine. */
-  readonly authority: string | undefined;
-  readonly skipVerify: boolean;
-  /** The name the certificate must hold when it is not the server's host. */
-  readonly serverName: string | undefined;
-}
-
 export interface Credentials {
   /** The header's value: `Bearer ...`, `Basic ...`. */
   readonly authorization?: string;
   readonly certificate?: ClientCertificate;
-}
-
-/** PEM, both. */
-export interface ClientCertificate {
-  readonly chain: string;
-  readonly key: string;
 }

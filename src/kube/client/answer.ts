@@ -1,7 +1,7 @@
 import { CniError, code, isTooDeep, jsonDepthMax } from "../../cni/index.ts";
+import type { HttpAnswer } from "../../http/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
-import type { HttpAnswer } from "./connection.ts";
 import { jsonObjectIn } from "./json-object.ts";
 
 /** What the API said to one request, whatever it said. */

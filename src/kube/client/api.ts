@@ -1,12 +1,13 @@
 import { CniError, code } from "../../cni/index.ts";
+import type { Connection } from "../../http/index.ts";
+import { ConnectionError } from "../../http/index.ts";
 import type { World } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Access, Credentials } from "./access.ts";
 import type { Answer, Errand } from "./answer.ts";
 import { isPassing, problemIn, refusal, toAnswer } from "./answer.ts";
 import { Budget } from "./budget.ts";
-import type { Connection } from "./connection.ts";
-import { ConnectionError, Connections } from "./connection.ts";
+import { Connections } from "./connections.ts";
 
 /**
  * The API answers within milliseconds; one that hangs is left for another try, or another server behind the same name.
@@ -129,7 +130,7 @@ export class Api {
           code.cluster,
           `Cannot ${request.act}: ${error.message}, expected an object of the cluster's API`,
         );
-      if (isDistrust(error.code)) throw distrusted(request, { access, error });
+      if (error.isDistrust) throw distrusted(request, { access, error });
       return { problem: error.message, waitMs: 0 };
     }
   }
@@ -195,16 +196,6 @@ function unanswered(
     `Cannot ${act}: ${outcome.problem} (${count}), expected an answer of the cluster's API at ${access.server} ` +
       `within ${limitMs} ms`,
   );
-}
-
-/** How OpenSSL's and Node's codes begin where one side does not accept the other's certificate, or knows no TLS. */
-const distrustCodes = [
-  "CERT_", "DEPTH_ZERO", "EPROTO", "ERR_OSSL_", "ERR_SSL_", "ERR_TLS_", "HOSTNAME_MISMATCH", "INVALID_CA",
-  "SELF_SIGNED", "UNABLE_TO_",
-];
-
-function isDistrust(errorCode: string): boolean {
-  return distrustCodes.some((start) => errorCode.startsWith(start));
 }
 
 function distrusted(

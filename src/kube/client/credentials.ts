@@ -1,5 +1,6 @@
 import { messageOf } from "../../cni/index.ts";
-import type { Access, ClientCertificate, Credentials } from "./access.ts";
+import type { ClientCertificate } from "../../http/index.ts";
+import type { Access, Credentials } from "./access.ts";
 import type { UserContext } from "./exec-credentials.ts";
 import { execCredentials } from "./exec-credentials.ts";
 import type { Settings } from "./settings.ts";

@@ -15,8 +15,11 @@ export function jsonObjectIn(text: string): JsonObject | undefined {
   }
 }
 
-/** Number.MAX_SAFE_INTEGER has 16 digits. */
-const longNumber = /\d{16}/;
+/**
+ * Number.MAX_SAFE_INTEGER has 16 digits. Those of names and labels stand behind a quote; a string that says it like a
+ * number costs time and changes nothing.
+ */
+const longNumber = /[:[,\s]-?\d{16}/;
 
 function keepDigits(_key: string, value: unknown, { source = "" }: { readonly source?: string }): unknown {
   return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)

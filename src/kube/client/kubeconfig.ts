@@ -1,9 +1,10 @@
 import { dirname } from "node:path";
 import { CniError, code, messageOf } from "../../cni/index.ts";
+import type { Trust } from "../../http/index.ts";
 import { isAbsent, readBoundedText } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
-import type { Access, Trust } from "./access.ts";
+import type { Access } from "./access.ts";
 import { credentialsOf } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 import { Settings } from "./settings.ts";

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { CniError, code } from "../../cni/index.ts";
 import type { Block, Entry, SeenBlock } from "../../ipam/index.ts";
-import { addressId, blockStart, entryFromJson, entryToJson, keyOf } from "../../ipam/index.ts";
+import {
+  addressId, blockStart, cursorsFromJson, cursorsToJson, entryFromJson, entryToJson, keyOf,
+} from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { addressOf, formatAddress, sameAddress } from "../../net/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
@@ -52,14 +54,10 @@ export function toObject(scope: string, block: Block, before: JsonObject | undef
     spec: {
       ...kept, scope, cidr: cidrOf(block.first),
       ...(block.node === "" ? {} : { node: block.node }),
-      ...(Object.keys(block.cursors).length === 0 ? {} : { cursors: toCursors(block) }),
+      ...(Object.keys(block.cursors).length === 0 ? {} : { cursors: cursorsToJson(block) }),
       allocations: allocationsOf(block, spec["allocations"]),
     },
   };
-}
-
-function toCursors({ cursors }: Block): JsonObject {
-  return Object.fromEntries(Object.entries(cursors).map(([set, cursor]) => [set, { ...cursor }]));
 }
 
 /** What nobody can read is kept as it is. */
@@ -96,7 +94,7 @@ export function fromObject(scope: string, object: JsonObject): SeenBlock | undef
   return {
     id: addressId(first), first, stamp: object,
     node: typeof node === "string" ? node : "",
-    cursors: cursorsIn(cursors),
+    cursors: cursorsFromJson(cursors),
     entries: entriesIn(allocations, name),
   };
 }
@@ -116,14 +114,6 @@ function entriesIn(allocations: unknown, name: string): ReadonlyMap<number, Entr
       throw damagedAt(name, `spec.allocations[${key}]`, "an offset from 0 to 63");
     return [Number(key), entryFromJson(value)];
   }));
-}
-
-function cursorsIn(json: unknown): Block["cursors"] {
-  const known = Object.entries(isJsonObject(json) ? json : {}).flatMap(([set, cursor]) => {
-    const { offset, turn } = isJsonObject(cursor) ? cursor : {};
-    return typeof offset === "number" && typeof turn === "number" ? [[set, { offset, turn }] as const] : [];
-  });
-  return Object.fromEntries(known);
 }
 
 function damaged(name: unknown, scope: string, cidr: unknown): CniError {

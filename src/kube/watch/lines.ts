@@ -1,4 +1,4 @@
-import { ConnectionError } from "../client/connection.ts";
+import { ConnectionError } from "../../http/index.ts";
 
 /** What an object of the API can be, several times over, as for one that is asked for. */
 const usualLineBytesMax = 8 * 1024 * 1024;

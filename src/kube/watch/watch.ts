@@ -1,11 +1,12 @@
 import { CniError, messageOf } from "../../cni/index.ts";
+import type { HttpAnswer, HttpStream } from "../../http/index.ts";
+import { Connection, ConnectionError } from "../../http/index.ts";
 import type { World } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Access } from "../client/access.ts";
 import { problemIn, toAnswer } from "../client/answer.ts";
 import { askedWaitMs } from "../client/api.ts";
-import type { HttpAnswer, HttpStream } from "../client/connection.ts";
-import { Connection, ConnectionError } from "../client/connection.ts";
+import { peerOf } from "../client/connections.ts";
 import { parseWatchEvent } from "./event.ts";
 import { Lines } from "./lines.ts";
 import type { Listed, Watched } from "./watched.ts";
@@ -114,7 +115,7 @@ export class Watch {
       if (this.#isClosed) return {};
       const reached = await access();
       const credentials = await reached.credentials({ refused, timeoutMs: times.answerMs });
-      connection = new Connection(reached, credentials.certificate);
+      connection = new Connection(peerOf(reached, credentials.certificate));
       this.#stop = () => connection?.close();
       if (this.#isClosed) return {};
       const answer = await connection.open({

@@ -3,7 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Entry, ListedLease } from "../../../src/ipam/index.ts";
 import {
-  addressAt, addressId, addressOfId, blockStart, emptyBlock, entryFromJson, entryToJson, judge, offsetOf, unreadable,
+  addressAt, addressId, addressOfId, blockStart, cursorsFromJson, cursorsToJson, emptyBlock, entryFromJson, entryToJson,
+  judge, offsetOf, unreadable,
 } from "../../../src/ipam/index.ts";
 import { offsetsIn } from "../../../src/ipam/blocks/block.ts";
 import { isGeneratedName } from "../../../src/ipam/blocks/changes.ts";
@@ -77,6 +78,28 @@ entries("that somebody else wrote is nobody's", () => {
     assert.equal(entryFromJson(JSON.parse(text)), unreadable, text);
 });
 
+entries("that says two things is nobody's: one of the two may have the address", () => {
+  const active = entryToJson({ state: "active", owner, ticket: "t", atMs: 1 });
+  for (const more of [{ held: "k", until: 1 }, { left: "k" }, { held: "k", until: 1, left: "k" }])
+    assert.equal(entryFromJson({ ...active, ...more }), unreadable, JSON.stringify(more));
+});
+
+const cursors = suite("cursors");
+
+cursors("are the same after they were written and read", () => {
+  const written = { 0: { offset: 0, turn: 0 }, 12: { offset: 63, turn: 2 ** 40 } };
+  assert.equal(cursorsFromJson(JSON.parse(JSON.stringify(cursorsToJson({ cursors: written })))), written);
+});
+
+for (const [title, one] of [
+  ["an offset that there is not", { offset: 64, turn: 1 }], ["an offset below zero", { offset: -1, turn: 1 }],
+  ["half an offset", { offset: 1.5, turn: 1 }], ["a text for an offset", { offset: "1", turn: 1 }],
+  ["a turn that nothing comes after", { offset: 1, turn: 1e300 }], ["no turn", { offset: 1 }], ["nothing", null],
+] as const)
+  cursors(`with ${title} are as good as none`, () => {
+    assert.equal(cursorsFromJson({ 0: one, 1: { offset: 1, turn: 1 } }), { 1: { offset: 1, turn: 1 } });
+  });
+
 const views = suite("a narrow view");
 
 for (const [free, shown] of [
@@ -139,4 +162,4 @@ verdicts("takes half of a scope at most, and all of a small one", () => {
   assert.equal([count(many), count(many, 1), count(many.slice(0, 8)), count(many.slice(0, 12))], [20, 40, 8, 8]);
 });
 
-for (const each of [arithmetic, entries, views, names, verdicts]) each.run();
+for (const each of [arithmetic, entries, cursors, views, names, verdicts]) each.run();

@@ -2,13 +2,37 @@ import { Agent as PlainAgent, request as requestPlain } from "node:http";
 import { Agent, request as requestTls } from "node:https";
 import { getCACertificates } from "node:tls";
 import type { IncomingMessage } from "node:http";
-import { messageOf } from "../../cni/index.ts";
-import type { Access, ClientCertificate } from "./access.ts";
+import { messageOf } from "../cni/index.ts";
 
-/** What an object of the API can be, several times over: etcd takes 1.5 MiB. */
-const bodyBytesMax = 8 * 1024 * 1024;
-/** Each costs a handshake, 3 ms of this process, and saves the wait for an answer; see docs/dependencies.md. */
-const socketsMax = 3;
+/** The server that connections lead to, and as whom it is spoken to. */
+export interface Peer {
+  /** `https://10.96.0.1:443`; what follows is put before the path of each request. */
+  readonly url: string;
+  /** Of a server with TLS. */
+  readonly trust?: Trust;
+  readonly certificate?: ClientCertificate | undefined;
+  /** The proxy all requests go through, as a URL. */
+  readonly proxy?: string | undefined;
+  /** How many connections are open at once. */
+  readonly sockets: number;
+  /** More than this is no answer to what is asked. */
+  readonly bodyBytesMax: number;
+}
+
+export interface Trust {
+  /** PEM; undefined: the authorities of this machine. */
+  readonly authority: string | undefined;
+  readonly skipVerify: boolean;
+  /** The name the certificate must hold when it is not the server's host. */
+  readonly serverName: string | undefined;
+}
+
+/** PEM, both. */
+export interface ClientCertificate {
+  readonly chain: string;
+  readonly key: string;
+}
+
 /** A peer that is silent for so long is asked by the kernel whether it is still there. */
 const keepAliveMs = 15_000;
 
@@ -46,20 +70,30 @@ export class ConnectionError extends Error {
     super(message, { cause });
     this.code = code;
   }
+
+  /** One side does not accept the other's certificate, or knows no TLS: it will be no different next time. */
+  get isDistrust(): boolean {
+    return distrustCodes.some((start) => this.code.startsWith(start));
+  }
 }
+
+/** How OpenSSL's and Node's codes of such failures begin. */
+const distrustCodes = [
+  "CERT_", "DEPTH_ZERO", "EPROTO", "ERR_OSSL_", "ERR_SSL_", "ERR_TLS_", "HOSTNAME_MISMATCH", "INVALID_CA",
+  "SELF_SIGNED", "UNABLE_TO_",
+];
 
 /** Connections to one server as one client, kept open between requests. */
 export class Connection {
-  readonly certificate: ClientCertificate | undefined;
-  readonly #url: URL;
+  readonly #place: Place;
+  readonly #bodyBytesMax: number;
   readonly #agent: Agent | PlainAgent;
 
-  /** @param sockets  how many are open at once */
-  constructor(access: Access, certificate: ClientCertificate | undefined, sockets = socketsMax) {
-    this.certificate = certificate;
-    this.#url = new URL(access.server);
-    const kept = { keepAlive: true, maxSockets: sockets };
-    this.#agent = this.#url.protocol === "https:" ? tlsAgent(access, certificate, kept) : new PlainAgent(kept);
+  constructor(peer: Peer) {
+    this.#place = placeOf(peer.url);
+    this.#bodyBytesMax = peer.bodyBytesMax;
+    const kept = { keepAlive: true, maxSockets: peer.sockets };
+    this.#agent = this.#place.isTls ? tlsAgent(peer, kept) : new PlainAgent(kept);
   }
 
   /**
@@ -68,7 +102,7 @@ export class Connection {
    * @throws ConnectionError when there is no whole answer
    */
   send(request: HttpRequest): Promise<HttpAnswer> {
-    return this.#ask(request, readAnswer);
+    return this.#ask(request, (response) => this.#readAnswer(response));
   }
 
   /**
@@ -78,7 +112,7 @@ export class Connection {
    */
   open(request: HttpRequest): Promise<HttpAnswer | HttpStream> {
     return this.#ask(request, async (response) => {
-      if (response.statusCode !== 200) return await readAnswer(response);
+      if (response.statusCode !== 200) return await this.#readAnswer(response);
       response.socket.setKeepAlive(true, keepAliveMs);
       return { status: 200, chunks: response, close: () => response.destroy() };
     });
@@ -89,16 +123,22 @@ export class Connection {
     this.#agent.destroy();
   }
 
+  async #readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+    const body = await readBody(response, this.#bodyBytesMax), { statusCode = 0, headers } = response;
+    return { status: statusCode, retryAfter: headers["retry-after"], body };
+  }
+
   #ask<T>(request: HttpRequest, read: (response: IncomingMessage) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const { method, headers, timeoutMs, body } = request;
+      const { host, port, folder, isTls } = this.#place;
       const options = {
-        method,
+        method, host, port,
         agent: this.#agent,
-        ...this.#address(request.path),
+        path: folder + request.path,
         headers: { ...headers, ...lengthOf(body) },
       };
-      const call = this.#url.protocol === "https:" ? requestTls(options) : requestPlain(options);
+      const call = isTls ? requestTls(options) : requestPlain(options);
       const timer = setTimeout(() => {
         call.destroy(new ConnectionError("ETIMEDOUT", `there was no whole answer within ${timeoutMs} ms`));
       }, timeoutMs);
@@ -129,54 +169,28 @@ export class Connection {
       call.end(body);
     });
   }
-
-  #address(path: string): { host: string; port: string; path: string } {
-    const { hostname, port, pathname, protocol } = this.#url;
-    const defaultPort = protocol === "https:" ? "443" : "80";
-    return {
-      host: hostname.replace(/^\[|\]$/g, ""),
-      port: port === "" ? defaultPort : port,
-      path: pathname.replace(/\/$/, "") + path,
-    };
-  }
 }
 
-/** A client certificate is renewed now and then, an API server's address hardly ever. */
-const connectionsMax = 8;
-
-/** Connections by server and client: a certificate belongs to a connection, so another one needs another. */
-export class Connections {
-  readonly #sockets: number | undefined;
-  /** The one that was opened last stands last. */
-  readonly #open = new Map<string, Connection>();
-
-  /** @param sockets  of each, at once */
-  constructor(sockets?: number) {
-    this.#sockets = sockets;
-  }
-
-  as(access: Access, certificate: ClientCertificate | undefined): Connection {
-    const { server, trust, proxy } = access, key = JSON.stringify([server, trust, proxy, certificate]);
-    const known = this.#open.get(key);
-    if (known !== undefined) return known;
-    const connection = new Connection(access, certificate, this.#sockets);
-    this.#open.set(key, connection);
-    const [oldest] = this.#open;
-    if (this.#open.size > connectionsMax && oldest !== undefined) this.#drop(oldest[0]);
-    return connection;
-  }
-
-  close(): void {
-    for (const key of this.#open.keys()) this.#drop(key);
-  }
-
-  #drop(key: string): void {
-    this.#open.get(key)?.close();
-    this.#open.delete(key);
-  }
+interface Place {
+  readonly host: string;
+  readonly port: string;
+  /** What stands before the path of each request. */
+  readonly folder: string;
+  readonly isTls: boolean;
 }
 
-function tlsAgent({ trust, proxy }: Access, certificate: ClientCertificate | undefined, kept: object): Agent {
+function placeOf(url: string): Place {
+  const { hostname, port, pathname, protocol } = new URL(url), isTls = protocol === "https:";
+  const defaultPort = isTls ? "443" : "80";
+  return {
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: port === "" ? defaultPort : port,
+    folder: pathname.replace(/\/$/, ""),
+    isTls,
+  };
+}
+
+function tlsAgent({ trust = usualTrust, certificate, proxy }: Peer, kept: object): Agent {
   return new Agent({
     ...kept,
     // Reading this machine's own authorities costs 10 ms and more, so they are asked for only where no other is named.
@@ -188,11 +202,13 @@ function tlsAgent({ trust, proxy }: Access, certificate: ClientCertificate | und
   });
 }
 
+const usualTrust: Trust = { authority: undefined, skipVerify: false, serverName: undefined };
+
 function lengthOf(body: string | undefined): Record<string, string> {
   return body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
 }
 
-function readBody(response: IncomingMessage): Promise<string> {
+function readBody(response: IncomingMessage, bodyBytesMax: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -206,11 +222,6 @@ function readBody(response: IncomingMessage): Promise<string> {
     response.on("end", () => resolve(Buffer.concat(chunks).toString()));
     response.on("close", () => reject(new ConnectionError("ECONNRESET", "the answer ended too early")));
   });
-}
-
-async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
-  const body = await readBody(response), { statusCode = 0, headers } = response;
-  return { status: statusCode, retryAfter: headers["retry-after"], body };
 }
 
 function toConnectionError(error: unknown): ConnectionError {

@@ -1,11 +1,11 @@
-// src/kube/client/connection.ts against a server that says what HTTP does not foresee: every request comes to an end.
+// src/http/connection.ts against a server that says what HTTP does not foresee: every request comes to an end.
 import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Connection, ConnectionError } from "../../../src/kube/client/connection.ts";
-import type { HttpAnswer } from "../../../src/kube/client/connection.ts";
-import { waitLimitMs } from "../../helpers/limits.ts";
+import { Connection, ConnectionError } from "../../src/http/index.ts";
+import type { HttpAnswer } from "../../src/http/index.ts";
+import { waitLimitMs } from "../helpers/limits.ts";
 
 const test = suite("Connection");
 
@@ -18,9 +18,7 @@ async function ask(answer: (socket: Socket) => void): Promise<HttpAnswer> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // A server that listens has an address.
   const { port } = server.address() as AddressInfo;
-  const connection = new Connection({ source: "a test", server: `http://127.0.0.1:${port}`,
-    trust: { authority: undefined, skipVerify: false, serverName: undefined }, proxy: undefined,
-    ownCredentials: () => ({}), credentials: async () => ({}) }, undefined);
+  const connection = new Connection({ url: `http://127.0.0.1:${port}`, sockets: 1, bodyBytesMax: 1_000 });
   try {
     return await connection.send({ method: "GET", path: "/api", headers: {}, timeoutMs: waitLimitMs });
   } finally {
@@ -42,6 +40,11 @@ async function failure(running: Promise<HttpAnswer>): Promise<ConnectionError> {
 test("gives an answer with its body", async () => {
   const answer = await ask((socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
   assert.equal([answer.status, answer.body], [200, "{}"]);
+});
+test("refuses an answer that is longer than it may be", async () => {
+  const error = await failure(ask((socket) =>
+    socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n${"x".repeat(1_001)}`)));
+  assert.equal([error.code, error.message], ["EMSGSIZE", "the answer is longer than 1000 bytes"]);
 });
 test("takes a hint that comes before the answer for what it is", async () => {
   const answer = await ask((socket) => socket.end("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
