@@ -150,9 +150,9 @@ function openLeases(choice: StoreChoice, node: StoreNode, options: HandlesOption
 }
 
 async function nodeSubnets(choice: ClusterChoice, options: HandlesOptions, isDry: boolean): Promise<NodeSubnets> {
-  const { leaseStores: stores = {}, stateDir = usualStateDir, log, surroundings: { env } } = options;
+  const { leaseStores: stores = {}, stateDir = usualStateDir, log, surroundings: { env }, warm } = options;
   const { nodeSubnets } = await import("./node-subnets/index.ts");
-  return await nodeSubnets(choice, { node: nodeNameOf(options), stores, stateDir, log, env, isDry });
+  return await nodeSubnets(choice, { node: nodeNameOf(options), stores, stateDir, log, env, warm, isDry });
 }
 
 function nodeNameOf({ moduleSettings }: HandlesOptions): string {

@@ -3,6 +3,7 @@ import type { Namespace } from "../kernel/index.ts";
 import type { KeptClusters } from "../kube/index.ts";
 import type { KeptModules } from "../wasm/index.ts";
 import { keptModules } from "../wasm/index.ts";
+import { KeptConnections } from "./kept-connections.ts";
 import { KeptEngines } from "./kept-engines.ts";
 
 /** What a call has of whoever made it. Nothing that serves a call looks at its own process for them. */
@@ -21,6 +22,8 @@ export interface Warm {
   readonly modules: KeptModules;
   /** What is watched of clusters; absent: nothing is. */
   readonly clusters?: KeptClusters | undefined;
+  /** Connections to the APIs of clusters. */
+  readonly connections: KeptConnections;
   /** Engines of stores that nodes share. */
   readonly engines: KeptEngines;
   close(): void;
@@ -29,11 +32,12 @@ export interface Warm {
 /** For one process to open once, in the namespace it serves. */
 export function openWarm({ clusters }: Pick<Warm, "clusters"> = {}): Warm {
   const host = openOwnNamespace({ aside: true });
-  const engines = new KeptEngines();
+  const engines = new KeptEngines(), connections = new KeptConnections(clusters?.connections);
   return {
-    host, engines, clusters, modules: keptModules(),
+    host, engines, clusters, connections, modules: keptModules(),
     close() {
       engines.close();
+      connections.close();
       host.close();
     },
   };

@@ -3,6 +3,7 @@ import { realWorld } from "../os/index.ts";
 import type { JsonObject } from "../schema/index.ts";
 import { Api, tryTimeoutMs } from "./client/api.ts";
 import { Budget } from "./client/budget.ts";
+import type { Connections } from "./client/connections.ts";
 import type { Environment } from "./client/environment.ts";
 import { inClusterAccess, isInCluster, serviceAccountDirectory } from "./client/in-cluster.ts";
 import { readKubeconfig } from "./client/kubeconfig.ts";
@@ -69,6 +70,8 @@ export interface ClusterOptions {
   readonly serviceAccountDirectory?: string;
   /** What this process keeps of that cluster between commands. */
   readonly kept?: KeptCluster | undefined;
+  /** Those that others use as well, and close; absent: its own. */
+  readonly connections?: Connections | undefined;
 }
 
 /**
@@ -88,7 +91,7 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
     tryTimeoutMs: options.tryTimeoutMs ?? tryTimeoutMs,
     userAgent: `polynic/${options.version ?? "unknown"}`,
     world,
-    connections: kept?.connections,
+    connections: options.connections,
   });
   const ask = (key: PodKey) => getDefinition(api, key);
   return {

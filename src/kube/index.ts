@@ -4,6 +4,8 @@
  */
 export { openCluster } from "./cluster.ts";
 export type { Cluster, ClusterOptions } from "./cluster.ts";
+export { openConnections } from "./client/connections.ts";
+export type { Connections } from "./client/connections.ts";
 export { openInventory } from "./inventory.ts";
 export type { Inventory, Resource } from "./inventory.ts";
 export { openKubeBlocks } from "./leases/blocks.ts";

@@ -2,7 +2,7 @@ import type { World } from "../os/index.ts";
 import type { Access } from "./client/access.ts";
 import { Api } from "./client/api.ts";
 import { Budget } from "./client/budget.ts";
-import type { Connections } from "./client/connection.ts";
+import type { Connections } from "./client/connections.ts";
 import type { Environment } from "./client/environment.ts";
 import { inClusterAccess, isInCluster, serviceAccountDirectory } from "./client/in-cluster.ts";
 import { readKubeconfig } from "./client/kubeconfig.ts";

@@ -18,7 +18,7 @@ const reserveMs = 3_000;
  * script of its own, loaded here: containers of other runtimes do not wait for it.
  */
 export async function withPods<T>(
-  { conf, env, version, clusters, cluster }: MuxCommand,
+  { conf, env, version, clusters, connections, cluster }: MuxCommand,
   log: Log,
   { adding }: { readonly adding: boolean },
   work: (pods: Pods | undefined) => Promise<T>,
@@ -33,7 +33,7 @@ export async function withPods<T>(
     version,
     log,
     instead: cluster,
-    kept: clusters?.of({ kubeconfig, env }),
+    kept: clusters?.of({ kubeconfig, env }), connections,
     ...(adding ? { deadlineMs: deadlinesMs.add, reserveMs } : { deadlineMs: deadlinesMs.other }),
   });
   try {

@@ -16,6 +16,8 @@ export interface MuxCommand {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absent: each command asks by itself. */
   readonly clusters?: Warm["clusters"] | undefined;
+  /** Absent: each command opens its own. */
+  readonly connections?: Warm["connections"] | undefined;
   /** What stands for the cluster, whatever the configuration says of one. */
   readonly cluster?: Cluster | undefined;
   /** Handles for one container's namespace, opened at first use. */

@@ -52,7 +52,7 @@ export function muxCommand(parts: CommandParts): MuxCommand {
     validAttachments: undefined,
     env: surroundings.env,
     version,
-    clusters: warm?.clusters,
+    clusters: warm?.clusters, connections: warm?.connections,
     cluster: observer?.cluster,
     openHandles: (netns) => {
       const opened = openHandles({

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { KeptConnections } from "../../src/call/kept-connections.ts";
 import { KeptEngines } from "../../src/call/kept-engines.ts";
 import { openSharedLeases } from "../../src/call/shared-leases/index.ts";
 import type { BlockEngine } from "../../src/ipam/index.ts";
@@ -43,13 +44,14 @@ engines("are closed at the end, and not too many", () => {
 engines("let a call of a daemon go without a read, over the connections of its watch", async () => {
   const api = await startApiServer(), directory = mkdtempSync(join(tmpdir(), "polynic-kept-"));
   const clusters = keepClusters({ nodeName: "a", userAgent: "polynic/test", log: () => {} }), kept = new KeptEngines();
+  const connections = new KeptConnections(clusters.connections);
   try {
     const { kubeconfig } = api;
     clusters.of({ kubeconfig, env: {} });
     const call = async (containerId: string) => {
       const store = openSharedLeases({ type: "kubernetes", trusted: true, servers: undefined }, {
         node: { name: "a", bootId: "now" }, stores: { kubernetes: { kubeconfig } }, stateDir: directory, env: {},
-        log: { warn() {}, debug() {} }, warm: { engines: kept, clusters },
+        log: { warn() {}, debug() {} }, warm: { engines: kept, connections },
       });
       const before = (await api.requests()).length;
       await allocate({ store }, { containerId, ifName: "eth0" }, rangesOf("10.0.0.0/24"));
@@ -57,9 +59,9 @@ engines("let a call of a daemon go without a read, over the connections of its w
         .map(({ method }) => method);
     };
     await call("c1");
-    const connections = await api.connections();
+    const opened = await api.connections();
     assert.equal([await call("c2"), await call("c3")], [["PUT"], ["PUT"]]);
-    assert.is(await api.connections(), connections, "nothing is connected anew");
+    assert.is(await api.connections(), opened, "nothing is connected anew");
     assert.is((await api.blocks()).length, 1);
   } finally {
     kept.close();

@@ -1,9 +1,10 @@
 import { CniError, code } from "../../cni/index.ts";
 import type { ClusterChoice, NodeStores, NodeSubnets } from "../../ipam/index.ts";
 import type { ClusterNodes } from "../../kube/index.ts";
-import { openNodes } from "../../kube/index.ts";
+import { openConnections, openNodes } from "../../kube/index.ts";
 import type { Log } from "../../plugins/index.ts";
 import { openKnownSubnets } from "../../store/index.ts";
+import type { Warm } from "../surroundings.ts";
 
 export interface NodeSubnetsOptions {
   /** What this node calls itself. */
@@ -14,6 +15,8 @@ export interface NodeSubnetsOptions {
   readonly log: Pick<Log, "warn">;
   /** The caller's environment: a pod's says where its cluster is. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What outlives the call; absent: nothing does. */
+  readonly warm?: Pick<Warm, "connections"> | undefined;
   /** Nothing is written: it is only looked what an ADD would do. */
   readonly isDry?: boolean;
   readonly limitsMs?: typeof usualLimitsMs;
@@ -51,7 +54,7 @@ export async function nodeSubnets(choice: ClusterChoice, options: NodeSubnetsOpt
   }
 }
 
-function openCluster({ trusted, kubeconfig }: ClusterChoice, { stores, env }: NodeSubnetsOptions): ClusterNodes {
+function openCluster({ trusted, kubeconfig }: ClusterChoice, { stores, env, warm }: NodeSubnetsOptions): ClusterNodes {
   if (kubeconfig !== undefined && !trusted) {
     throw new CniError(
       code.invalidConfig,
@@ -59,7 +62,8 @@ function openCluster({ trusted, kubeconfig }: ClusterChoice, { stores, env }: No
         "node's configuration says how the cluster's API is reached",
     );
   }
-  const nodes = openNodes({ kubeconfig: kubeconfig ?? stores.kubernetes?.kubeconfig ?? "", env });
+  const nodes = openNodes({ kubeconfig: kubeconfig ?? stores.kubernetes?.kubeconfig ?? "", env,
+    connections: warm?.connections.of(openConnections) });
   if (nodes !== undefined) return nodes;
   throw new CniError(
     code.invalidConfig,

@@ -5,10 +5,11 @@ import type {
   BlockEngine, EtcdServers, KubernetesServer, LeaseStore, NodeStores, StoreChoice, StoreNode,
 } from "../../ipam/index.ts";
 import { openBlockLeases } from "../../ipam/index.ts";
-import { openKubeBlocks } from "../../kube/index.ts";
+import { openConnections, openKubeBlocks } from "../../kube/index.ts";
 import { realWorld, withLockIfPossible } from "../../os/index.ts";
 import type { Log } from "../../plugins/index.ts";
 import { openReleaseJournal } from "../../store/index.ts";
+import type { KeptConnections } from "../kept-connections.ts";
 import type { Warm } from "../surroundings.ts";
 
 export type SharedChoice = Exclude<StoreChoice, { readonly type: "files" }>;
@@ -22,7 +23,7 @@ export interface SharedOptions {
   /** The caller's environment: a pod's says where its cluster is. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What outlives the call; absent: nothing does. */
-  readonly warm?: Pick<Warm, "engines" | "clusters"> | undefined;
+  readonly warm?: Pick<Warm, "engines" | "connections"> | undefined;
 }
 
 /** Longer than a node that starts needs for all its containers. */
@@ -63,7 +64,7 @@ function openEngine(
   if (choice.servers !== undefined && !choice.trusted) throw namesServers(choice.type);
   const servers = choice.servers ?? stores[choice.type];
   const open = (): BlockEngine => choice.type === "etcd" ? openEtcd(choice.servers ?? stores.etcd, node)
-    : openKubernetes(choice.servers ?? stores.kubernetes, env, warm?.clusters);
+    : openKubernetes(choice.servers ?? stores.kubernetes, env, warm?.connections);
   return warm === undefined ? open() : warm.engines.of(keyOf(choice, { servers, node, env }), open);
 }
 
@@ -86,11 +87,10 @@ function openEtcd(servers: EtcdServers | undefined, node: StoreNode): BlockEngin
 }
 
 function openKubernetes(
-  server: KubernetesServer | undefined, env: SharedOptions["env"], clusters: Warm["clusters"],
+  server: KubernetesServer | undefined, env: SharedOptions["env"], connections: KeptConnections | undefined,
 ): BlockEngine {
-  const { kubeconfig = "" } = server ?? {}, place = { kubeconfig, env };
-  // Connections that a watch of that cluster has open already.
-  const engine = openKubeBlocks({ ...place, connections: clusters?.known(place)?.connections });
+  const { kubeconfig = "" } = server ?? {};
+  const engine = openKubeBlocks({ kubeconfig, env, connections: connections?.of(openConnections) });
   if (engine !== undefined) return engine;
   throw new CniError(
     code.invalidConfig,

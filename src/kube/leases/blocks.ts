@@ -7,7 +7,7 @@ import type { JsonObject } from "../../schema/index.ts";
 import type { Answer, Errand } from "../client/answer.ts";
 import { objectIn, refusal, saysNotFound, saysNotServed } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
-import type { Connections } from "../client/connection.ts";
+import type { Connections } from "../client/connections.ts";
 import type { Environment } from "../client/environment.ts";
 import { listAll } from "../objects/list.ts";
 import { openOwnAccess } from "../own-access.ts";

@@ -3,6 +3,7 @@ import type { World } from "../../os/index.ts";
 import { realWorld } from "../../os/index.ts";
 import { objectIn, saysNotFound } from "../client/answer.ts";
 import type { Api } from "../client/api.ts";
+import type { Connections } from "../client/connections.ts";
 import type { Environment } from "../client/environment.ts";
 import { openOwnAccess } from "../own-access.ts";
 import type { ClusterNode } from "./node.ts";
@@ -14,6 +15,8 @@ export interface NodesOptions {
   /** A file's path; "" for the service account of the pod we run in. */
   readonly kubeconfig: string;
   readonly env: Environment;
+  /** Those that others use as well, and close; absent: its own. */
+  readonly connections?: Connections | undefined;
   readonly world?: World;
   /** Takes a line for people. */
   readonly log?: (line: string) => void;
@@ -51,8 +54,8 @@ const usualLookMs = 15_000;
 
 /** @returns undefined when there is neither a kubeconfig nor a pod's environment */
 export function openNodes(options: NodesOptions): ClusterNodes | undefined {
-  const { kubeconfig, env, world = realWorld, log = () => {}, lookMs = usualLookMs } = options;
-  const opened = openOwnAccess({ kubeconfig, env, world, tryTimeoutMs });
+  const { kubeconfig, env, connections, world = realWorld, log = () => {}, lookMs = usualLookMs } = options;
+  const opened = openOwnAccess({ kubeconfig, env, world, tryTimeoutMs, connections });
   if (opened === undefined) return undefined;
   const { api, access, place } = opened;
   return {

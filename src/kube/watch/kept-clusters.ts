@@ -2,7 +2,8 @@ import type { World } from "../../os/index.ts";
 import { realWorld } from "../../os/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Access } from "../client/access.ts";
-import { Connections } from "../client/connection.ts";
+import type { Connections } from "../client/connections.ts";
+import { openConnections } from "../client/connections.ts";
 import type { Environment } from "../client/environment.ts";
 import { inClusterAccess, serviceAccountDirectory } from "../client/in-cluster.ts";
 import { jsonObjectIn } from "../client/json-object.ts";
@@ -22,15 +23,13 @@ export interface KeptCluster {
   pod(key: PodKey, uid: string): Pod | undefined;
   /** A NetworkAttachmentDefinition likewise. */
   definition(key: PodKey): JsonObject | undefined;
-  /** Open already, for everybody. */
-  readonly connections: Connections;
   readonly definitionReads: SharedReads<JsonObject | undefined>;
 }
 
 /** What a process that serves many calls keeps of clusters. */
 export interface KeptClusters {
-  /** The same, of those that are kept already: nobody begins to watch for it. */
-  known(cluster: ClusterPlace): KeptCluster | undefined;
+  /** For everybody who asks their APIs. */
+  readonly connections: Connections;
   /** The cluster that a call's configuration leads to; undefined where there are more than are kept. */
   of(cluster: ClusterPlace): KeptCluster | undefined;
 }
@@ -81,14 +80,12 @@ const megachars = 1024 * 1024;
 const usualLimits = {
   pods: { objects: 4_000, chars: 32 * megachars }, definitions: { objects: 4_000, chars: 16 * megachars },
 };
-/** As many as calls are worked on at once. */
-const socketsMax = 32;
 
 /** Watches every cluster that a call's configuration leads to, from the first such call on. */
 export function keepClusters(options: KeepOptions): WatchedClusters {
-  const kept = new Map<string, OneCluster>();
+  const kept = new Map<string, OneCluster>(), connections = openConnections();
   return {
-    known: (place) => kept.get(nameOf(place)),
+    connections,
     of(place) {
       const name = nameOf(place);
       const known = kept.get(name);
@@ -100,6 +97,7 @@ export function keepClusters(options: KeepOptions): WatchedClusters {
     facts: () => factsOf([...kept.values()]),
     close() {
       for (const one of kept.values()) one.close();
+      connections.close();
     },
   };
 }
@@ -109,7 +107,6 @@ function nameOf({ kubeconfig, env }: ClusterPlace): string {
 }
 
 class OneCluster implements KeptCluster {
-  readonly connections = new Connections(socketsMax);
   readonly definitionReads = new SharedReads<JsonObject | undefined>();
   readonly pods: WatchedKind;
   readonly definitions: WatchedKind;
@@ -147,7 +144,6 @@ class OneCluster implements KeptCluster {
   close(): void {
     this.pods.close();
     this.definitions.close();
-    this.connections.close();
   }
 }
 

@@ -2,10 +2,11 @@
  * Containers that are pods of a cluster: who a container is, which networks its annotations ask for, and what is
  * published about it. A script of its own, loaded only where a cluster is configured.
  */
+import type { Warm } from "../../call/index.ts";
 import { toCniError } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import type { Cluster, KeptCluster, Pod, PodEvent } from "../../kube/index.ts";
-import { asksTheSame, devicesOfPod, openCluster } from "../../kube/index.ts";
+import { asksTheSame, devicesOfPod, openCluster, openConnections } from "../../kube/index.ts";
 import type { NetworkSelection } from "../../nad/index.ts";
 import type { Log } from "../../plugins/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
@@ -42,6 +43,8 @@ export interface PodsOptions {
   readonly reserveMs?: number;
   /** What this process keeps of the cluster between commands. */
   readonly kept: KeptCluster | undefined;
+  /** Those to clusters' APIs; absent: its own. */
+  readonly connections: Warm["connections"] | undefined;
   /** Stands for the cluster: nothing is opened. */
   readonly instead?: Cluster | undefined;
 }
@@ -50,9 +53,10 @@ export interface PodsOptions {
  * Nothing is read before the first question, which is the one that fails (CniError 7) for a kubeconfig that cannot be
  * used.
  */
-export function openPods({ conf, env, version, log, kept, instead, ...times }: PodsOptions): Pods {
+export function openPods({ conf, env, version, log, kept, connections, instead, ...times }: PodsOptions): Pods {
   const { kubeconfig } = conf.cluster;
-  const cluster = instead ?? openCluster({ kubeconfig, env, version, kept, ...times });
+  const cluster = instead ?? openCluster({ kubeconfig, env, version, kept,
+    connections: connections?.of(openConnections), ...times });
   if (cluster === undefined)
     throw new CniError(
       code.invalidConfig,
