@@ -11,6 +11,7 @@ export function lateLeases(place: string, load: () => Promise<LeaseStore>): Leas
     list: async (scope, owner) => await (await store()).list(scope, owner),
     collect: async (scope, listed, isValid) => await (await store()).collect(scope, listed, isValid),
     status: async () => await (await store()).status(),
+    own: async (scope) => await shared(await store()).own(scope),
     survey: async (scope) => await shared(await store()).survey(scope),
     reclaim: async (scope, what) => await shared(await store()).reclaim(scope, what),
     slice: async (scope, slicings) => await shared(await store()).slice(scope, slicings),
@@ -18,11 +19,11 @@ export function lateLeases(place: string, load: () => Promise<LeaseStore>): Leas
 }
 
 /** Those that are loaded late are shared by nodes. */
-function shared(store: LeaseStore): LeaseStore & Required<Pick<LeaseStore, "survey" | "reclaim" | "slice">> {
-  const { survey, reclaim, slice } = store;
-  if (survey === undefined || reclaim === undefined || slice === undefined)
+function shared(store: LeaseStore): LeaseStore & Required<Pick<LeaseStore, "own" | "survey" | "reclaim" | "slice">> {
+  const { own, survey, reclaim, slice } = store;
+  if (own === undefined || survey === undefined || reclaim === undefined || slice === undefined)
     throw new Error(`The store in ${store.place} is one node's alone`);
-  return { ...store, survey, reclaim, slice };
+  return { ...store, own, survey, reclaim, slice };
 }
 
 /**

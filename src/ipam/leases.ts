@@ -176,13 +176,14 @@ export interface LeaseStore {
   collect(scope: string, listed: readonly ListedLease[], isValid: IsValid): Promise<readonly Address[]>;
   /** undefined when an ADD could be served, else why not. */
   status(): Promise<string | undefined>;
-  /** All of the scope. Absent, as the next: the store is this node's alone. */
+  /** What is this node's of the scope; no other's is read. Absent, as the next ones: the store is this node's alone. */
+  own?(scope: string): Promise<readonly ListedLease[]>;
+  /** All of the scope. */
   survey?(scope: string): Promise<Survey>;
   /** Gives up what is as it was surveyed, whosever it is: whoever asks knows who is gone. */
   reclaim?(scope: string, what: Reclaimable): Promise<Reclaimed>;
   /**
-   * The number of the slice of these ranges that is this node's in the scope, claimed when it has none. Absent: the
-   * store is this node's alone.
+   * The number of the slice of these ranges that is this node's in the scope, claimed when it has none.
    */
   slice?(scope: string, slicings: readonly Slicing[]): Promise<number>;
 }

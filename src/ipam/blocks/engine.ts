@@ -1,3 +1,4 @@
+import { CniError, code } from "../../cni/index.ts";
 import type { Claimant } from "../leases.ts";
 import type { Hold } from "../decision.ts";
 import type { Block } from "./block.ts";
@@ -64,4 +65,22 @@ export interface PendingRelease {
   readonly holds: readonly Hold[];
   /** Only what was taken with it; absent: all that the owner has. */
   readonly ticket?: string;
+}
+
+/** Whether there was no answer in time: what was asked for may have been done. */
+export function isAway(error: unknown): boolean {
+  return error instanceof CniError && error.code === code.tryAgainLater && error.cause !== noRoom;
+}
+
+/** More conflicts in a row than ever come of others' haste. */
+export const triesMax = 32;
+/** The longest pause after a conflict, before it is looked at again. */
+export const pauseMs = 50;
+
+export function restless({ place }: BlockEngine, act: string): CniError {
+  return new CniError(
+    code.tryAgainLater,
+    `Cannot ${act}: others have changed the same blocks in ${place} each of ${triesMax} times, expected a quieter ` +
+      "moment",
+  );
 }

@@ -5,6 +5,7 @@ import { addressAt } from "./block.ts";
 import type { Seen } from "./changes.ts";
 import { dropping, entryOf, idsOf } from "./changes.ts";
 import type { BlockChange, BlockEngine, SeenBlock } from "./engine.ts";
+import { pauseMs, triesMax } from "./engine.ts";
 import type { Entry, HeldEntry } from "./entry.ts";
 import { withoutEnd } from "./entry.ts";
 import { activeIn, toListed } from "./sight.ts";
@@ -18,7 +19,6 @@ export interface Reclaiming {
 
 /** An engine takes so many changes in one step: etcd has 128 operations. */
 const atOnce = 32;
-const triesMax = 32, pauseMs = 50;
 
 export function surveyOf(blocks: readonly SeenBlock[]): Survey {
   return {

@@ -1,6 +1,6 @@
 import type { Address, Span, TakenView } from "../../net/index.ts";
 import {
-  AddressList, addressToInteger, compareAddresses, formatAddress, sameAddress, writeModuleAddress,
+  AddressList, compareAddresses, formatAddress, sameAddress, writeModuleAddress,
 } from "../../net/index.ts";
 import type { Claimant, LeaseView, ListedLease, StoreNode, ViewRequest } from "../leases.ts";
 import { ownerKeyOf } from "../leases.ts";
@@ -220,8 +220,7 @@ export function narrowView(span: Span, free: readonly Address[]): TakenView {
     count++;
   };
   for (const address of free) {
-    const distance = addressToInteger(address) - addressToInteger(next);
-    if (distance > 0n) add(next, beside(address, -1));
+    if (compareAddresses(address, next) > 0) add(next, beside(address, -1));
     isOver = compareAddresses(address, span.last) === 0;
     if (!isOver) next = beside(address, 1);
   }

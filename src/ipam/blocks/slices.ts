@@ -4,6 +4,7 @@ import type { Slicing } from "../leases.ts";
 import type { Block } from "./block.ts";
 import { addressId, blockAddresses, emptyBlock, integerAddress } from "./block.ts";
 import type { BlockChange, BlockEngine, SeenBlock } from "./engine.ts";
+import { pauseMs, triesMax } from "./engine.ts";
 
 export interface SliceClaim {
   readonly engine: BlockEngine;
@@ -15,8 +16,6 @@ export interface SliceClaim {
   readonly world: { random(): number; sleep(ms: number): Promise<void> };
 }
 
-/** Others' claims in a row that come before ours. */
-const triesMax = 32, pauseMs = 50;
 /** Among so many free slices a node takes one at random: nodes that start together rarely meet. */
 const candidatesMax = 32;
 /** More slices than any cluster has nodes are as good as so many. */

@@ -4,6 +4,7 @@ import { formatAddress } from "../../net/index.ts";
 import { entryOf, idsOf, placing } from "./changes.ts";
 import type { Seen } from "./changes.ts";
 import type { BlockEngine, SeenBlock } from "./engine.ts";
+import { pauseMs, triesMax } from "./engine.ts";
 import type { Entry } from "./entry.ts";
 import { entryToJson } from "./entry.ts";
 
@@ -36,7 +37,6 @@ export interface TakenOver {
 
 /** An engine takes so many changes in one step: etcd has 128 operations. */
 const writtenAtOnce = 32;
-const triesMax = 32, pauseMs = 50;
 
 /**
  * Takes over entries that another program kept, all or none: what was written before a conflict, or before the engine

@@ -16,9 +16,13 @@ export function isValidIn({ scope, network, validAttachments }: NetworkScope): (
     validAttachments.some((valid) => isHeldBy(lease, valid));
 }
 
-/** GC in a store that nodes share: this node's own, and nothing that is younger than the grace. */
+/**
+ * GC in a store that nodes share: this node's own, and nothing that is younger than the grace. What others have is not
+ * even read, which bounds a GC by what the node has, however many nodes there are.
+ */
 export async function collectShared(of: NetworkScope, node: string): Promise<void> {
-  const { store, scope } = of, listed = await store.list(scope), isValid = isValidIn(of);
+  const { store, scope } = of, isValid = isValidIn(of);
+  const listed = await (store.own?.(scope) ?? store.list(scope));
   const evidence = (lease: Lease) => isValid(lease)
     ? { isGone: false, reason: "the runtime has its attachment, or it is another network's" }
     : { isGone: true, reason: "the runtime does not have its attachment" };
