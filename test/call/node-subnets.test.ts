@@ -102,6 +102,23 @@ test("stands where the API is away, and gets new leases from the new one once it
   assert.equal(leases(context), ["10.244.1.3", "10.244.7.2"], "what lies in the old one is its owner's until then");
 });
 
+test("may become another family's, or both, and what pods have of it stays right", async (context) => {
+  const { api } = context, ipam = { ranges: both }, request = requestOf(context, ipam, "c1");
+  await api.putNode({ name: "a", subnets: ["10.244.1.0/24"] });
+  assert.match((await rejects(add(handlesOf(context), request), 7)).message, /none of IPv6/);
+  await api.putNode({ name: "a", subnets: ["fd00:10:1::/64", "10.244.1.0/24"] });
+  assert.equal(await add(handlesOf(context), request),
+    ["10.244.1.2/24 by 10.244.1.1", "fd00:10:1::2/64 by fd00:10:1::1"]);
+  await api.putNode({ name: "a", subnets: ["fd00:10:2::/64"] });
+  await hostLocal?.check(request, handlesOf(context));
+  await api.fault({ kind: "refuse" });
+  await hostLocal?.check(request, handlesOf(context));
+  await api.heal();
+  assert.match((await rejects(add(handlesOf(context), requestOf(context, ipam, "c2")), 7)).message, /none of IPv4/);
+  await hostLocal?.del(request, Object.assign(Object.create(handlesOf(context)), { teardown: {} }));
+  assert.equal(leases(context), []);
+});
+
 test("is not there yet where the API is away and nothing is known", async (context) => {
   await context.api.fault({ kind: "refuse" });
   const error = await rejects(nodeSubnets({ trusted: true, kubeconfig: context.api.kubeconfig },

@@ -86,6 +86,8 @@ export interface PluginDefinition<Conf extends object, Plan = undefined> {
    * Touches nothing, and runs before anything else of an ADD does. Absent: there is nothing to make.
    */
   read?(call: Call<Conf>, handles: Handles): Plan | Promise<Plan>;
+  /** The same for CHECK, where that must hold of a running container whatever ADD would say by now; absent: `read`. */
+  readForCheck?(call: Call<Conf>, handles: Handles): Plan | Promise<Plan>;
   add(call: AddCall<Conf, Plan>, context: AddContext): Promise<Result>;
   del(call: LaterCall<Partial<Conf>>, context: DelContext): Promise<void>;
   check(call: PlannedCall<Conf, Plan>, handles: Handles): Promise<void>;
@@ -129,7 +131,8 @@ export function definePlugin<Conf extends object, Plan = undefined>(
     },
     async check(request, handles) {
       const call = strict(request), ipam = ipamOf(call, request, handles);
-      const plan = await planOf(definition, call, handles);
+      const { readForCheck: read = definition.read } = definition;
+      const plan = await planOf(read === undefined ? {} : { read }, call, handles);
       await ipam?.check(request, handles);
       await definition.check({ ...call, plan, prevResult: request.prevResult }, handles);
     },
@@ -177,7 +180,7 @@ function requireIpam(type: string, use: IpamUse, { ipamType, network }: Call<obj
 }
 
 function planOf<Conf extends object, Plan>(
-  { read }: PluginDefinition<Conf, Plan>,
+  { read }: Pick<PluginDefinition<Conf, Plan>, "read">,
   call: Call<Conf>,
   handles: Handles,
 ): Plan | Promise<Plan> {

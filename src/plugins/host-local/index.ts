@@ -4,13 +4,14 @@ import type { AllocateRequest, LeaseStore, RangeSet } from "../../ipam/index.ts"
 import { reserve } from "../../ipam/index.ts";
 import type { Address } from "../../net/index.ts";
 import { formatAddress, formatPrefix } from "../../net/index.ts";
+import type { Call } from "../contract/define.ts";
 import { definePlugin } from "../contract/define.ts";
 import type { Handles } from "../contract/plugin.ts";
 import { configuredRoutes } from "../interface/routes.ts";
 import { collectShared, isValidIn } from "./collection.ts";
 import type { HostLocalConf } from "./conf.ts";
 import { hostLocalSchema, requestedOf } from "./conf.ts";
-import { rangeSetsHere } from "./node-ranges.ts";
+import { rangeSetsHere, rangeSetsWritten } from "./node-ranges.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { claimIn, claimantOf, refuseIdleStoreKeys, scopeOf, storeOf } from "./store.ts";
 
@@ -40,16 +41,16 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
   versions: allVersions,
   schema: hostLocalSchema,
   ipam: "provider",
-  read({ conf, network, cniVersion, attachment, trusted }, handles) {
-    refuseIdleStoreKeys(conf, network);
-    const planWith = (sets: readonly RangeSet[]): HostLocalPlan => ({
-      sets,
-      requested: requestedOf(conf, attachment.args),
-      routes: configuredRoutes(conf.ipam?.routes),
-      store: handles.leases(storeOf(conf, { trusted })),
-    });
-    const sets = rangeSetsHere(conf, { network, cniVersion, trusted }, handles);
-    return sets instanceof Promise ? sets.then(planWith) : planWith(sets);
+  read(call, handles) {
+    refuseIdleStoreKeys(call.conf, call.network);
+    const sets = rangeSetsHere(call.conf, call, handles);
+    return sets instanceof Promise ? sets.then((there) => planWith(there, call, handles))
+      : planWith(sets, call, handles);
+  },
+  // What the node's subnets were at ADD may be others by now, or nobody tells of them: the address is as good.
+  readForCheck(call, handles) {
+    refuseIdleStoreKeys(call.conf, call.network);
+    return planWith(rangeSetsWritten(call.conf, call) ?? [], call, handles);
   },
   async add({ conf, network, attachment, plan: { store, sets, requested, routes } }, context) {
     const dns = dnsOf(conf, context), claim = claimIn(conf, context);
@@ -93,6 +94,17 @@ export const hostLocal = definePlugin<HostLocalConf, HostLocalPlan>({
     else await collectShared(of, handles.modules.node.name);
   },
 });
+
+function planWith(
+  sets: readonly RangeSet[], { conf, attachment, trusted }: Call<HostLocalConf>, handles: Handles,
+): HostLocalPlan {
+  return {
+    sets,
+    requested: requestedOf(conf, attachment.args),
+    routes: configuredRoutes(conf.ipam?.routes),
+    store: handles.leases(storeOf(conf, { trusted })),
+  };
+}
 
 function dnsOf({ ipam: { resolvConf = "" } = {} }: HostLocalConf, { readText }: Pick<Handles, "readText">): Dns {
   return resolvConf === "" ? {} : parseResolvConf(readText(resolvConf, "ipam.resolvConf"));

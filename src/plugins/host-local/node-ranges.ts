@@ -19,10 +19,19 @@ export function rangeSetsHere(
   { network, cniVersion, trusted }: Network,
   { nodeSubnets }: Pick<Handles, "nodeSubnets">,
 ): readonly RangeSet[] | Promise<readonly RangeSet[]> {
+  const there = rangeSetsWritten(conf, { network, cniVersion });
+  if (there !== undefined) return there;
   const written = rangeSetsOf(conf, network);
-  if (!asksForNodeSubnet(written)) return normaliseRangeSets(written, cniVersion);
   const { kubernetes, store } = conf.ipam ?? {};
   const kubeconfig = kubernetes?.kubeconfig || store?.kubeconfig || undefined;
   return nodeSubnets({ trusted, kubeconfig })
     .then((subnets) => normaliseRangeSets(withNodeSubnets(written, subnets), cniVersion));
+}
+
+/** The range sets as they stand; undefined: some of them are this node's subnets, of which the cluster tells. */
+export function rangeSetsWritten(
+  conf: HostLocalConf, { network, cniVersion }: Omit<Network, "trusted">,
+): readonly RangeSet[] | undefined {
+  const written = rangeSetsOf(conf, network);
+  return asksForNodeSubnet(written) ? undefined : normaliseRangeSets(written, cniVersion);
 }
