@@ -49,6 +49,8 @@ export interface ReachPlan {
   readonly tunnel: PlannedTunnel | undefined;
   /** What does not leave the cluster: pods of all nodes, and the nodes. */
   readonly inside: readonly Prefix[];
+  /** No link has an address that the cluster has of this node: one of the two is about to change, or wrong. */
+  readonly isAstray: boolean;
   /** Peers that cannot be reached, and why; for people. */
   readonly problems: readonly string[];
 }
@@ -62,9 +64,9 @@ export function planReach(nodes: readonly ClusterNode[], here: Here): ReachPlan 
   const ways = peers.flatMap((peer) => peer.subnets.map((subnet) => wayTo(peer, subnet, own, links, here)));
   const routes = ways.flatMap((way) => ("routes" in way ? way.routes : []));
   const tunneled = ways.flatMap((way) => ("tunneled" in way && way.tunneled !== undefined ? [way.tunneled] : []));
-  const [under] = links;
+  const [under] = links, isAstray = own.addresses.length > 0 && links.length === 0;
   return {
-    subnets: own.subnets, routes,
+    subnets: own.subnets, routes, isAstray,
     tunnel: tunneled.length === 0 || under === undefined ? undefined : {
       parent: under.index, local: under.address, mac: macOf(own.name), addresses: own.subnets.map(firstOf),
       remotes: [...new Map(tunneled.map(({ mac, remote }) => [mac, { mac, remote }])).values()],
@@ -73,7 +75,7 @@ export function planReach(nodes: readonly ClusterNode[], here: Here): ReachPlan 
     },
     inside: nodes.flatMap(({ subnets, addresses }) => [...subnets, ...addresses.map(hostPrefix)]),
     problems: [
-      ...(own.addresses.length > 0 && links.length === 0
+      ...(isAstray
         ? [`no link of this node has ${own.addresses.map(formatAddress).join(" or ")}, its InternalIP`] : []),
       ...ways.flatMap((way) => ("problem" in way ? [way.problem] : [])),
     ],

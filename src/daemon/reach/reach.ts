@@ -21,11 +21,13 @@ export interface Reached {
   readonly direct: number;
   readonly tunneled: number;
   readonly problems: readonly string[];
+  /** It may be otherwise in a moment, and nobody will tell: it is to be looked at again soon. */
+  readonly isPassing: boolean;
 }
 
 /**
  * Makes the machine's routes what the nodes ask for: what is right stays, what is stale goes, what is somebody else's
- * is left alone. Where this node is not among the nodes nothing is changed.
+ * is left alone. Where this node is not among the nodes, or none of its links has its address, nothing is changed.
  *
  * @throws NetlinkError, Error
  */
@@ -37,7 +39,11 @@ export async function reachNodes(
   const plan = planReach(nodes, { node, isTunnelOnly, addresses: host.addresses.list() });
   if (plan === undefined) {
     const problem = `the cluster has no node "${node}": routes stay as they are, expected this node's name`;
-    return { direct: 0, tunneled: 0, problems: [problem] };
+    return { direct: 0, tunneled: 0, problems: [problem], isPassing: false };
+  }
+  if (plan.isAstray) {
+    const [problem] = plan.problems;
+    return { direct: 0, tunneled: 0, problems: [`${problem}: routes stay as they are`], isPassing: true };
   }
   for (const family of new Set(plan.subnets.map(({ address }) => address.family))) enableForwarding(host, family);
   const tunnel = plan.tunnel === undefined ? undefined : await ensureTunnel(host, plan.tunnel);
@@ -51,6 +57,7 @@ export async function reachNodes(
   return {
     direct: toPods.filter(({ index }) => index !== undefined).length,
     tunneled: toPods.filter(({ index }) => index === undefined).length,
+    isPassing: false,
     problems: [...plan.problems, ...others.map((dst) =>
       `a route to ${formatPrefix(dst)} is there that is not polynic's: it is left alone, expected it to be gone`)],
   };

@@ -29,7 +29,7 @@ export interface ReachOptions extends Omit<ReachRequest, "close"> {
 export interface ReachTimes {
   /** Between two looks for what somebody else has changed of ours. */
   readonly repairMs: number;
-  /** Before another try where something went wrong, or another process keeps the routes. */
+  /** Before another try: something went wrong, no link has the node's address, or another process keeps the routes. */
   readonly retryMs: number;
 }
 
@@ -75,12 +75,12 @@ async function putRight(
   told: (line: string) => void,
 ): Promise<boolean> {
   try {
-    const { direct, tunneled, problems } = await reachNodes(host, nodes, { node, isTunnelOnly });
+    const { direct, tunneled, problems, isPassing } = await reachNodes(host, nodes, { node, isTunnelOnly });
     const reached = `reaching ${direct} subnets of other nodes directly and ${tunneled} through the tunnel`;
     told([reached, ...problems].join("; "));
     const own = nodes.find(({ name }) => name === node);
     if (own !== undefined) known({ node, subnets: own.subnets });
-    return true;
+    return !isPassing;
   } catch (error) {
     told(`cannot keep the routes to other nodes' pods: ${messageOf(error)}`);
     return false;

@@ -204,6 +204,29 @@ kernel("a node that has another address is found at that one", async () => {
   await everyPodReaches();
 });
 
+kernel("this node's own address may change in the cluster and on its link in any order", async () => {
+  const before = ours(a), was = a.seed;
+  a.seed = { ...was, addresses: ["192.0.2.11", "2001:db8:1::11"] };
+  const early = await reach(a);
+  assert.match(early.problems.join(), /no link of this node has 192\.0\.2\.11 or .*: routes stay as they are/);
+  assert.equal([early.isPassing, ours(a)], [true, before]);
+  address(a, onBridge);
+  await reachAll();
+  assert.equal(entries(c).filter((entry) => entry.startsWith(macOf("a"))), [`${macOf("a")} 192.0.2.11 permanent`]);
+  assert.is(tunnels(a)[0].mtu, 1450);
+  await everyPodReaches();
+  // Now the link is first: what the cluster says is of before.
+  a.seed = was;
+  address(a, onBridge);
+  a.seed = { ...was, addresses: ["192.0.2.11", "2001:db8:1::11"] };
+  assert.is((await reach(a)).isPassing, true);
+  a.seed = was;
+  await reachAll();
+  assert.equal([ours(a), entries(c).filter((entry) => entry.startsWith(macOf("a")))],
+    [before, [`${macOf("a")} 192.0.2.1 permanent`]]);
+  await everyPodReaches();
+});
+
 kernel("a node that comes onto the same link is reached over it, and the tunnel goes", async () => {
   router.exec("ip", "link", "set", "to-c", "master", "sw");
   c.seed = { ...c.seed, addresses: ["192.0.2.3", "2001:db8:1::3"] };

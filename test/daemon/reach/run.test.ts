@@ -60,11 +60,12 @@ async function keeping(
   nodes: (signal: AbortSignal) => AsyncIterable<readonly ClusterNode[]>,
   work: () => Promise<void>,
   learn: (subnets: readonly unknown[]) => void = () => {},
+  times = { repairMs: 20, retryMs: 20 },
 ): Promise<void> {
   const stop = new AbortController();
   const kept = keepReach({
     host, node: "a", isTunnelOnly: false, nodes, lockPath: join(directory, "lock"),
-    known: ({ subnets }) => learn(subnets), log: (line) => void told.push(line), times: { repairMs: 20, retryMs: 20 },
+    known: ({ subnets }) => learn(subnets), log: (line) => void told.push(line), times,
   }, stop.signal);
   try {
     await work();
@@ -119,6 +120,18 @@ kernel("tells of what goes wrong once, and tries again", async () => {
     run("ip", "link", "set", "eth0", "up");
     await eventually("success", () => routes().length === 1);
   });
+});
+
+kernel("looks again soon for an address of this node that no link has yet", async () => {
+  const source = byHand(), later = { ...a, addresses: ["192.0.2.111"] };
+  run("ip", "route", "flush", "proto", "112");
+  await keeping(source.nodes, async () => {
+    source.tell(later, b);
+    await eventually("trouble", () => told.some((line) => line.includes("no link of this node has 192.0.2.111")));
+    run("ip", "addr", "add", "192.0.2.111/24", "dev", "eth0");
+    await eventually("a route", () => routes().length === 1);
+    run("ip", "addr", "del", "192.0.2.111/24", "dev", "eth0");
+  }, undefined, { repairMs: 3_600_000, retryMs: 20 });
 });
 
 kernel("is done by one process at a time", async () => {
