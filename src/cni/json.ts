@@ -77,9 +77,19 @@ const quoteChar = 0x22, backslash = 0x5c;
 const opening: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 
+/** Whether it has so many brackets at all, wherever they stand: hardly any text has, and this is looked at quickly. */
+function mayBeTooDeep(text: string): boolean {
+  let count = 0;
+  for (const bracket of ["{", "["]) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1))
+      if (++count > jsonDepthMax) return true;
+  }
+  return false;
+}
+
 /** Whether a text that may be JSON is nested deeper than can be printed again. */
 export function isTooDeep(text: string): boolean {
-  if (text.length <= jsonDepthMax) return false;
+  if (text.length <= jsonDepthMax || !mayBeTooDeep(text)) return false;
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

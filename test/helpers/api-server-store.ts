@@ -3,6 +3,7 @@
  * objects and watches as the real one has them.
  */
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 
 export type Json = Record<string, any>;
 
@@ -148,7 +149,7 @@ export class ObjectStore {
       ? { ...old, metadata: { ...old["metadata"], annotations: metadata.annotations, labels: metadata.labels },
         status: object["status"] }
       : { ...object, metadata: kept };
-    if (sorted(next) === sorted(old)) return { status: 200, body: old };
+    if (isDeepStrictEqual(plain(next), old)) return { status: 200, body: old };
     return { status: 200, body: this.#save(resource, "MODIFIED", next) };
   }
 
@@ -163,8 +164,8 @@ export class ObjectStore {
 
   #save(resource: Resource, type: "ADDED" | "MODIFIED", object: Json): Json {
     const { namespace = "", name } = object["metadata"];
-    const saved = JSON.parse(JSON.stringify({ ...object, metadata: { ...object["metadata"],
-      resourceVersion: String(++this.#version) } }));
+    const resourceVersion = String(++this.#version);
+    const saved = plain({ ...object, metadata: { ...object["metadata"], resourceVersion } });
     this.#objects.set(keyOf(resource, namespace, name), saved);
     this.#tell(resource, type, saved);
     return saved;
@@ -253,9 +254,7 @@ function now(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`;
 }
 
-/** JSON whose keys are in order, so that equal objects are equal texts. */
-function sorted(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === "object" && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner);
+/** As it comes over the wire. */
+function plain(object: Json): Json {
+  return JSON.parse(JSON.stringify(object));
 }

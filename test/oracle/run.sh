@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the server in DIRECTORY (once: 350 MB from Debian's unstable suite, 2 to 5 minutes), runs it on an etcd in a network
-# namespace of its own and holds it against test/deploy/definitions.ts. As root, by hand: see README.md.
+# namespace of its own and holds it against test/deploy/definitions.ts and the store of leases. As root, by hand: see README.md.
 #
 #   test/oracle/run.sh DIRECTORY
 set -euo pipefail
@@ -41,4 +41,8 @@ exec unshare --net --pid --fork --kill-child bash -c '
   "$dir/system/usr/bin/etcd" --data-dir "$dir/data" --log-level warn > "$dir/etcd.log" 2>&1 &
   "$dir/server" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 --bind-address=127.0.0.1 --cert-dir="$dir/certs" \
     --core-kubeconfig="$dir/nowhere" > "$dir/server.log" 2>&1 &
-  cd "$here/../.." && NODE_TLS_REJECT_UNAUTHORIZED=0 node_modules/.bin/node --no-warnings test/oracle/compare.ts https://127.0.0.1:6443'
+  cd "$here/../.." && status=0
+  for script in compare leases; do
+    NODE_TLS_REJECT_UNAUTHORIZED=0 node_modules/.bin/node --no-warnings test/oracle/$script.ts https://127.0.0.1:6443 || status=1
+  done
+  exit $status'
