@@ -126,8 +126,8 @@ export class ObjectStore {
       `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
     // Custom resources may not be replaced without it (apiextensions-apiserver, AllowUnconditionalUpdate: false).
     if (metadata.resourceVersion === undefined && resource.group !== "") {
-      return failure(422, "Invalid", `${resource.kind}.${resource.group} "${name}" is invalid: ` +
-        "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update", { name, kind: resource.kind });
+      return failure(422, "Invalid", `${qualified(resource)} "${name}" is invalid: ` +
+        "metadata.resourceVersion: Invalid value: 0: must be specified for an update", detailsOf(resource, name));
     }
     if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== old["metadata"].resourceVersion) {
       return failure(409, "Conflict",

@@ -123,7 +123,7 @@ const refused: readonly (readonly [string, (spec: any) => void])[] = [
   }],
   ["expected a ticket beside an owner", (spec) => { spec.allocations[4] = { owner: owner() }; }],
   ["expected a time until which it is held", (spec) => { spec.allocations[4] = { held: "k" }; }],
-  ["spec.allocations[4].owner.node: Required value", (spec) => {
+  ["spec.allocations.4.owner.node: Required value", (spec) => {
     spec.allocations[4] = { owner: { ...owner(), node: undefined }, ticket: "t" };
   }],
   ["spec.cursors.0.offset", (spec) => { spec.cursors = { 0: { offset: 64, turn: 1 } }; }],

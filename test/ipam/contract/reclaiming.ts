@@ -37,16 +37,6 @@ export const reclaiming: Tests = (test) => {
       ["10.0.0.0 here", "10.0.0.64 there"]);
   });
 
-  test("a node's own are told apart from what others have, in its blocks and in theirs", async ({ store, here }) => {
-    const other = store.open(there);
-    await take(here, who("a"), "10.0.0.2");
-    await take(other, who("b"), "10.0.0.3");
-    await take(other, who("c"), "10.0.1.2");
-    await take(here, who("d"), "10.0.1.3");
-    const own = async (node: LeaseStore) => texts(((await node.own?.(scope)) ?? []).map(({ address }) => address));
-    assert.equal([await own(here), await own(other)], [["10.0.0.2", "10.0.1.3"], ["10.0.0.3", "10.0.1.2"]]);
-  });
-
   test("another node's leases go, then its blocks, and are free to others", async ({ store, here }) => {
     const other = store.open(there);
     await take(other, who("a"), "10.0.0.2");
@@ -91,6 +81,16 @@ export const reclaiming: Tests = (test) => {
 };
 
 export const clearing: Tests = (test) => {
+  test("a node's own are told apart from what others have, in its blocks and in theirs", async ({ store, here }) => {
+    const other = store.open(there);
+    await take(here, who("a"), "10.0.0.2");
+    await take(other, who("b"), "10.0.0.3");
+    await take(other, who("c"), "10.0.1.2");
+    await take(here, who("d"), "10.0.1.3");
+    const own = async (node: LeaseStore) => texts(((await node.own?.(scope)) ?? []).map(({ address }) => address));
+    assert.equal([await own(here), await own(other)], [["10.0.0.2", "10.0.1.3"], ["10.0.0.3", "10.0.1.2"]]);
+  });
+
   test("a claim keeps what a container of it is taken, on whatever node", async ({ store, here }) => {
     const other = store.open(there);
     await take(other, claimed("a"), "10.0.0.2");
