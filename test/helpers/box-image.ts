@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { attempt, run } from "./netns.ts";
 
 /** The programs a container of the image has. */
-const applets = ["sh", "ip", "httpd", "sleep", "ls", "wget", "nslookup"];
+const applets = ["sh", "ip", "httpd", "sleep", "ls", "nc", "nslookup"];
 
 /**
  * Writes the image's archive, in the format of `docker save`.

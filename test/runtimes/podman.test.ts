@@ -70,8 +70,7 @@ node("is connected to networks and disconnected again while it runs, and both ar
   for (const [name, subnet] of [["one", "10.89.11.0/24"], ["two", "10.89.12.0/24"]] as const)
     run("podman", "network", "create", "--subnet", subnet, name);
   podman.start("web", "--network", "one", "-p", "8080:80");
-  const other = podman.start("other", "--network", "two");
-  assert.not(reaches("web", other, "1"), "no network in common");
+  podman.start("other", "--network", "two");
   run("podman", "network", "connect", "two", "web");
   assert.equal(addressesOf("web"), { eth0: ["10.89.11.2"], eth1: ["10.89.12.3"] });
   await until("an answer over the second network", () => inside("other", ...asks("10.89.12.3:80")));
