@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSy
 import { join, relative } from "node:path";
 import { compileSources, loadCompiler, withMetadata } from "../src/commands/module/compile.ts";
 import { meterModule } from "../src/wasm/code/meter.ts";
+import { withStateExported } from "../src/wasm/code/state.ts";
 import { verifyModule } from "../src/wasm/code/verify.ts";
 import { root } from "./setup.mjs";
 
@@ -17,6 +18,7 @@ const examples = join(sources, "examples");
 /** Everything that the bytes depend on; the lock file pins the compiler. */
 const inputs = [
   sources, join(root, "src", "wasm", "code"), join(root, "src", "wasm", "limits.ts"),
+  join(root, "src", "wasm", "call", "instance.ts"),
   join(root, "src", "commands", "module", "compile.ts"), import.meta.filename,
   join(root, "asconfig.json"), join(root, "package-lock.json"),
 ];
@@ -36,7 +38,7 @@ export async function compile(folder, entry, flags = []) {
 
 async function buildBuiltIn(name) {
   const folder = join(sources, name);
-  write(output, folder, meterModule(verifyModule(await compile(folder, "index.ts"))));
+  write(output, folder, withStateExported(meterModule(verifyModule(await compile(folder, "index.ts")))));
 }
 
 async function buildExample(name) {

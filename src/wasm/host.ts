@@ -5,6 +5,7 @@ import type { NodeIdentity } from "../ipam/index.ts";
 import { checkAllocation } from "./call/allocate.ts";
 import { readAnswer } from "./call/answer.ts";
 import { allocateFrame, mergeFrame } from "./call/frames.ts";
+import { keptInstances } from "./call/instance.ts";
 import { checkMerge } from "./call/merge.ts";
 import type { BuiltInModule, CompiledModule } from "./call/sandbox.ts";
 import { op } from "./call/op.ts";
@@ -143,7 +144,8 @@ export function keptModules(): KeptModules {
 const keptModulesMax = 64;
 
 function builtInModule({ builtIn }: KeptModules, directory: string, name: string): CompiledModule {
-  const module = builtIn.get(name) ?? compileModule(name, readBuiltIn(directory, name));
+  const module = builtIn.get(name) ??
+    { ...compileModule(name, readBuiltIn(directory, name)), instances: keptInstances() };
   builtIn.set(name, module);
   return module;
 }

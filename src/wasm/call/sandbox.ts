@@ -4,6 +4,8 @@ import type { ModuleMetadata } from "../installed/metadata.ts";
 import type { CallLimits } from "../limits.ts";
 import { codeLimits, defaultLimits } from "../limits.ts";
 import { fuelFor } from "./fuel.ts";
+import type { Instance, Instances } from "./instance.ts";
+import { newInstances } from "./instance.ts";
 import { printable } from "./answer.ts";
 import { tellObserver } from "./observer.ts";
 
@@ -14,6 +16,8 @@ export interface CompiledModule {
   /** Whether its code counts fuel (see meter.ts). */
   readonly metered: boolean;
   readonly limits: CallLimits;
+  /** What its calls run in; absent: each in one of its own. */
+  readonly instances?: Instances;
 }
 
 /** A module built with this program: metered, and trusted to be as it says. */
@@ -109,7 +113,7 @@ export interface CallOptions {
   readonly fuel?: bigint;
 }
 
-/** Runs one op on a frame in an instance of its own; the module keeps nothing. */
+/** Runs one op on a frame in an instance that is as a new one; the module keeps nothing. */
 export function tryModule(
   compiled: CompiledModule,
   opNumber: number,
@@ -119,8 +123,10 @@ export function tryModule(
   // Not by performance.now(): its first use loads modules of Node for 2 ms, twice what a call takes.
   const begin = process.hrtime.bigint();
   const run: Run = { compiled, fuel, exports: undefined };
+  let instance: Instance | undefined, isWhole = false;
   try {
-    const exports = start(run);
+    instance = (compiled.instances ?? newInstances).take(compiled.module);
+    const exports = start(run, instance);
     refuseOtherAbi(compiled.name, exports);
     const at = exports.alloc(frame.length) >>> 0;
     // A fresh look at the memory after every call: growing it empties the buffer of before.
@@ -137,13 +143,15 @@ export function tryModule(
     const packed = BigInt.asUintN(64, exports.call(opNumber, at, frame.length));
     refuseLargeMemory(compiled, memory);
     const text = readAnswer(compiled.name, memory, packed, Math.max(answerLimitBytes, frame.length));
-    return { text, ...figuresOf(run, begin) };
+    const figures = figuresOf(run, begin);
+    isWhole = true;
+    return { text, ...figures };
   } catch (error) {
     // Before its last words are asked for, which take fuel as well.
     const figures = figuresOf(run, begin);
     return { error: error instanceof CniError ? error : trapped(run, error), ...figures };
   } finally {
-    tellOfMemory(run.exports?.memory.buffer.byteLength ?? 0);
+    instance?.end(isWhole);
   }
 }
 
@@ -157,25 +165,6 @@ function figuresOf(run: Run, begin: bigint): CallFigures {
     memoryBytes: exports?.memory.buffer.byteLength ?? 0,
     milliseconds: Number(process.hrtime.bigint() - begin) / 1e6,
   };
-}
-
-/** Memory of instances that were dropped since the engine was told of any. */
-let droppedBytes = 0;
-const droppedLimitBytes = 64 * 1024 * 1024;
-
-/**
- * The engine counts an instance as the few bytes of its objects and collects none for gigabytes of their memories (Node
- * 26). A buffer it does count, never touched and dropped at once, tells it how much there is to be had.
- */
-function tellOfMemory(bytes: number): void {
-  droppedBytes += bytes;
-  if (droppedBytes < droppedLimitBytes) return;
-  try {
-    new ArrayBuffer(droppedBytes);
-  } catch {
-    // no room for it: whoever is out of memory collects what there is
-  }
-  droppedBytes = 0;
 }
 
 /** The exports of ABI 1; their types were looked at before. */
@@ -197,8 +186,7 @@ interface Run {
 }
 
 /** A metered module has no start section: its start function runs here, on the fuel of the call. */
-function start(run: Run): ModuleExports {
-  const { exports } = new WebAssembly.Instance(run.compiled.module, {});
+function start(run: Run, { exports }: Instance): ModuleExports {
   const { memory, abi, alloc, call, fault } = exports;
   const fuel = exports[fuelExport];
   if (!(memory instanceof WebAssembly.Memory) || !isFunction(abi) || !isFunction(alloc) || !isFunction(call)) {
