@@ -1,13 +1,14 @@
 // npm run bench:storm [PODS] [AT ONCE]: that many pods of three networks, so many of them at a time, by the daemon, by
 // the one-shot form and by the executables it is compared with: failures, how long the slowest wait, processor time and
 // memory. Each on a node of its own; the driver's own work is part of nobody's figures but the waiting.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { plainBridges } from "./cases.ts";
 import type { Case } from "./cases.ts";
-import type { Attachment, Call, MultiplexerOptions } from "./runtimes.ts";
-import { callOf, chainCalls, environmentOf, multiplexer, withDaemon } from "./runtimes.ts";
+import { daemonId, start } from "./daemon/process.ts";
+import type { Attachment, MultiplexerOptions } from "./runtimes.ts";
+import { callOf, chainCalls, multiplexer, withDaemon } from "./runtimes.ts";
 import { against, ms, ratio, summarize, table } from "./statistics.ts";
 import { enterNode, prepareHost } from "./whole-process.ts";
 
@@ -115,18 +116,6 @@ async function storm({ title, prepare, run }: Stormer): Promise<Figures> {
   return { title, failures, addMs, addingMs, deletingMs, cpuMs: cpuOf(daemon) - cpuBefore, peakKiB: memory.stop() };
 }
 
-function start(call: Call): Promise<string> {
-  const child = spawn(call.executable, [], { env: environmentOf(call), stdio: ["pipe", "pipe", "ignore"] });
-  let stdout = "";
-  child.stdout.on("data", (chunk: Buffer) => { stdout += chunk.toString(); });
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(JSON.stringify(call.conf));
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (status) => (status === 0 ? resolve(stdout) : reject(new Error(stdout.slice(0, 300)))));
-  });
-}
-
 /** Processor time of the children that have ended, and theirs, and of the daemon: proc(5), stat, in 1/100 s. */
 function cpuOf(daemon: number | undefined): number {
   const own = statOf("self");
@@ -163,13 +152,6 @@ function proportionalKiB(id: string): number {
   } catch {
     return 0;
   }
-}
-
-function daemonId(): number {
-  const found = readdirSync("/proc").find((id) => /^\d+$/.test(id)
-    && readFileSync(`/proc/${id}/cmdline`, "utf8").includes("start.cjs\0polynic\0daemon"));
-  if (found === undefined) throw new Error("the daemon is not there");
-  return Number(found);
 }
 
 function report(all: readonly Figures[]): string {
