@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { CniError } from "../../src/cni/index.ts";
 import type { CachedAttachment } from "../../src/store/index.ts";
 import { listResults, loadResult, removeResult, saveResult } from "../../src/store/index.ts";
+import { opened } from "../helpers/counts/opened.ts";
 
 const key = { networkName: "blue", containerId: "c1", ifName: "net1" };
 const entry: CachedAttachment = {
@@ -85,6 +86,14 @@ test("lists one container's entries, not those whose names merely contain its id
   writeFileSync(file(".polynic-1-1.tmp"), readFileSync(file()));
   assert.equal(listResults(cniDir, "c1").map(({ ifName }) => ifName), ["eth0", "net1"]);
   assert.is(listResults(cniDir).length, 4);
+});
+
+test("opens no file of others for one container, however many there are", () => {
+  const others = 200;
+  for (let i = 0; i < others; i++) saveResult(cniDir, { ...entry, containerId: `other-${i}` });
+  saveResult(cniDir, entry);
+  assert.is(opened(cniDir, () => assert.is(listResults(cniDir, "c1").length, 1)), 1);
+  assert.is(opened(cniDir, () => assert.is(listResults(cniDir).length, others + 1)), others + 1);
 });
 
 test("needs all three names, well formed", () => {
