@@ -41,9 +41,15 @@ function publishedBy(pod: Pod): readonly JsonObject[] {
 function statusAfter(before: readonly JsonObject[], change: ChangeToTell): readonly JsonObject[] {
   const { networks, removed, auxiliary, hasInterface } = change;
   const gone = new Set(removed.map(({ ifName }) => ifName));
-  const known = new Set(networks.map(({ attachment }) => attachment.ifName));
-  const kept = before.filter(({ interface: name }) => typeof name !== "string" ||
-    (known.has(name) || (!gone.has(name) && hasInterface(name))));
+  // The pod's default network is nobody's to change, whatever it was called when it was published.
+  const known = new Map(networks.map(({ attachment: { ifName, delegate: { displayName } } }, index) =>
+    [ifName, index === 0 ? undefined : displayName] as const));
+  const kept = before.filter(({ interface: ifName, name }) => {
+    if (typeof ifName !== "string") return true;
+    // Another network may have the interface name of one that is gone.
+    if (gone.has(ifName)) return false;
+    return known.has(ifName) ? (known.get(ifName) ?? name) === name : hasInterface(ifName);
+  });
   const told = new Set(kept.map(({ interface: name }) => name));
   const names = new Set(kept.flatMap(({ interface: of, name }) => of === undefined ? [name] : []));
   const missing = networks.flatMap(({ attachment: { ifName, delegate: { displayName } }, result }, index) =>
