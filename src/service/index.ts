@@ -1,6 +1,7 @@
 /** One call served: by the multiplexer, or by one plugin alone. */
 export { changeRunning } from "./change.ts";
 export { foreseenNetworks } from "./foreseen.ts";
+export { PodContainers } from "./pod-containers.ts";
 export { serve } from "./serve.ts";
 export type { Answer, CallFacts, ServedCall } from "./serve.ts";
 export {

@@ -16,7 +16,7 @@ export { openAbsentNodes } from "./shared/absent-nodes.ts";
 export { openKnownSubnets } from "./shared/known-subnets.ts";
 export { openReleaseJournal } from "./shared/release-journal.ts";
 export { listScratch, loadScratch, removeScratch, saveScratch, setDamagedAside } from "./scratch.ts";
-export type { Scratch, ScratchKey } from "./scratch.ts";
+export type { Scratch, ScratchFile, ScratchKey } from "./scratch.ts";
 export type { ScratchDelegate, ScratchRequests } from "./scratch-delegate.ts";
 export { openAttachmentFiles, openContainerFiles } from "./attachment-files.ts";
 export type { AttachmentFiles, ContainerFiles } from "./attachment-files.ts";

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync } from "node:fs";
+import { lstatSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import { isIdentifier, isInterfaceName } from "../net/index.ts";
@@ -106,6 +106,8 @@ export interface ScratchFile {
   readonly containerId: string;
   /** The attachment's, where its name says; the first of a container has none. */
   readonly ifName: string | undefined;
+  /** The same as long as nobody has written it anew; undefined when it is gone. */
+  stamp(): string | undefined;
   /** As `loadScratch` does. */
   load(): Scratch | undefined;
 }
@@ -115,8 +117,15 @@ export function listScratch(cniDir: string): readonly ScratchFile[] {
   return fileNamesIn(cniDir).flatMap((name): readonly ScratchFile[] => {
     const [containerId = "", ifName] = name.split("@");
     if (!isIdentifier(containerId)) return [];
-    return [{ containerId, ifName, load: () => readScratch(join(cniDir, name)) }];
+    const path = join(cniDir, name);
+    return [{ containerId, ifName, stamp: () => stampOf(path), load: () => readScratch(path) }];
   });
+}
+
+/** A file that takes another's place has an inode of its own. */
+function stampOf(path: string): string | undefined {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.ino} ${stat.mtimeNs} ${stat.size}`;
 }
 
 function fileNamesIn(cniDir: string): readonly string[] {
