@@ -42,7 +42,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   "test/daemon/reach/run.test.ts": [
     "commands/daemon/reach", "commands/machine/cluster", "kube/nodes/follow", "kube/nodes/list",
   ],
-  "test/daemon/hot-plug.test.ts": ["mux/change/change", "service/change"],
+  "test/daemon/hot-plug.test.ts": ["commands/daemon/watch", "mux/change/change", "service/change"],
   "test/daemon/monitor/observed.test.ts": ["daemon/monitor/journal", "daemon/monitor/metrics", "wasm/call/observer"],
   "test/daemon/daemon.test.ts": ["daemon/connection", "daemon/limits", "daemon/peer", "daemon/refusal", "daemon/run"],
   "test/commands/dhcp-daemon.test.ts": ["commands/dhcp-daemon/duration", "commands/dhcp-daemon/index"],

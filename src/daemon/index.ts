@@ -5,7 +5,8 @@
 export { Daemon } from "./daemon.ts";
 export type { DaemonOptions } from "./daemon.ts";
 export type { CollectRequest } from "./cluster/collecting.ts";
-export type { HotPlugSettings } from "./cluster/watch.ts";
+export type { NodeConf } from "./cluster/hot-plug.ts";
+export type { WatchSettings } from "./cluster/watch.ts";
 export { runDhcpDaemon } from "./dhcp/run.ts";
 export { defaultLimits } from "./limits.ts";
 export type { Limits } from "./limits.ts";

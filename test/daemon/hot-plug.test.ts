@@ -1,4 +1,4 @@
-// A daemon with --hot-plug: the annotation of a running pod is edited, and what becomes of its interfaces, its status,
+// A daemon with hotPlug: the annotation of a running pod is edited, and what becomes of its interfaces, its status,
 // its events and what is on disk; also when a network cannot be had, the pod goes, or the daemon is killed meanwhile.
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,14 +13,19 @@ import type { World } from "../helpers/runtime.ts";
 import { changes, makeWorld, state, succeed } from "../helpers/runtime.ts";
 
 const networks = "k8s.v1.cni.cncf.io/networks", statusKey = "k8s.v1.cni.cncf.io/network-status";
+/** A change that was wanted would have been made by then. */
+const settledMs = 1_000;
 const web = { namespace: "blue", name: "web" };
 
 let world: World, api: ApiServer, daemon: DaemonProcess;
 
-async function start(): Promise<void> {
+async function start(words: readonly string[] = []): Promise<void> {
   const confDir = join(world.directory, "conf");
-  daemon = await startDaemon(world, { args: ["--hot-plug", "--conf-dir", confDir, "--node-name", nodeName],
+  daemon = await startDaemon(world, { args: [...words, "--conf-dir", confDir, "--node-name", nodeName],
     env: { CNI_PATH: join(world.directory, "plugins") } });
+}
+function configure(keys: object): void {
+  writeFileSync(join(world.directory, "conf", "00-pods.conf"), JSON.stringify({ ...nodeConf(world, api), ...keys }));
 }
 
 const suite = kernelSuite("a daemon that changes networks of running pods", import.meta.url);
@@ -28,7 +33,7 @@ suite.before.each(async () => {
   world = makeWorld();
   api = await startClusterOf(world);
   for (const directory of ["conf", "plugins"]) mkdirSync(join(world.directory, directory));
-  writeFileSync(join(world.directory, "conf", "00-pods.conf"), JSON.stringify(nodeConf(world, api)));
+  configure({ HotPlug: true });
   for (const [name, subnet] of [["back", "10.61.0.0/24"], ["side", "10.62.0.0/24"]] as const)
     await api.putDefinition({ namespace: "blue", name, config: bridgeNetwork(world, name, subnet) });
   await start();
@@ -110,6 +115,40 @@ suite("refuses what would change the routes of interfaces that stay", async () =
   assert.match((await events("FailedToChangeNetworks"))[0] ?? "",
     /Cannot attach network "blue\/side": it has "default-route", expected none: that cannot be changed while a pod/);
   assert.equal([links(), await status()], [["eth0", "lo", "net1"], ["front eth0", "blue/back net1"]]);
+  pod("DEL");
+});
+
+suite("changes nothing where no key asks for it, and counts the key from a pod's next change on", async () => {
+  await daemon.kill();
+  configure({});
+  await start(["--watch"]);
+  await asks("back");
+  pod("ADD");
+  await until(() => daemon.log.includes("are watched"));
+  await asks("back,side");
+  // What is answered after the change has been told of, and after it has had its time.
+  await until(async () => (await api.countWatches("pods")) > 0);
+  await sleep(settledMs);
+  assert.equal(links(), ["eth0", "lo", "net1"]);
+  configure({ hotPlug: true });
+  await asks("side");
+  await published(["front eth0", "blue/side net1"]);
+  pod("DEL");
+});
+
+suite("lets the command line win over the key, in both directions", async () => {
+  await daemon.kill();
+  await start(["--watch", "--hot-plug=false"]);
+  await asks("back");
+  pod("ADD");
+  await until(() => daemon.log.includes("are watched"));
+  await asks("side");
+  await sleep(settledMs);
+  assert.equal(links(), ["eth0", "lo", "net1"]);
+  await daemon.kill();
+  configure({ hotPlug: false });
+  await start(["--hot-plug"]);
+  await published(["front eth0", "blue/side net1"]);
   pod("DEL");
 });
 

@@ -65,6 +65,11 @@ daemon("asks for the first and not for the next, counts both, and deletes them w
     assert.is(metric('polynic_cache_objects{what="definitions"}'), 1);
     assert.ok(metric("polynic_cache_age_seconds") >= 0);
     assert.equal(linksIn(world.container), ["eth0", "lo", "net1"]);
+    const asked = (await api.requests()).filter(({ path }) => path === "/api/v1/pods")
+      .map(({ query }) => new URLSearchParams(query));
+    assert.equal(asked.map((query) => [query.get("watch"), query.get("fieldSelector")?.split(",")[0]]),
+      asked.map(() => ["true", `spec.nodeName=${nodeName}`]), "no other node's pods are asked for");
+    assert.ok(asked.length > 0);
 
     await api.fault({ kind: "refuse" });
     for (const one of [first, second]) succeed(world, podCall(world, api, "DEL", one));

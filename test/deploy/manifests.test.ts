@@ -208,6 +208,21 @@ reach("have the example's network, whose kubeconfig is the node's", () => {
 
 reach.run();
 
+const hotPlug = suite("the manifests of a cluster where running pods' networks change");
+
+hotPlug("are those of the daemon, and have the key written and held against", () => {
+  const withKey = kustomized(join(deploy, "hot-plug")), without = kustomized(join(deploy, "daemon"));
+  const [own, before] = [install(withKey), install(without)];
+  assert.ok(flagsOf(own.args, "install").isOn("hot-plug"));
+  assert.equal([own.args, own.startupProbe.exec.command],
+    [[...before.args, "--hot-plug"], [...before.startupProbe.exec.command, "--hot-plug"]]);
+  own.args.pop();
+  own.startupProbe.exec.command.pop();
+  assert.equal(withKey, without);
+});
+
+hotPlug.run();
+
 const image = suite("the image");
 
 image("is made of what the build leaves and of scripts that are there", () => {

@@ -38,7 +38,7 @@ export function multiplexerConfs(): readonly JsonObject[] {
     logOptions: { maxAge: 5, maxSize: 100, maxBackups: 5, compress: true }, namespaceIsolation: true,
     globalNamespaces: "default,kube-system", systemNamespaces: ["kube-system"], multusNamespace: "kube-system",
     readinessindicatorfile: "/run/ready", retryDeleteOnError: true, interfaceNames: { blue: "lan0" },
-    auxiliaryCNIChainName: "more", networkTypes: ["bridge"], strictSelections: true, execute: ["bridge"],
+    auxiliaryCNIChainName: "more", networkTypes: ["bridge"], hotPlug: true, strictSelections: true, execute: ["bridge"],
     runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, protocol: "tcp" }] }, mergeResults: false,
     dataDirs: ["/var/lib/cni/networks"], leaseStores: { etcd: { endpoints: ["https://10.0.0.1:2379"] } },
     nodeName: "one", nodeIndex: 3, moduleLimits: { fuel: 1000000 }, policyAllow: { guard: ["routes"] },

@@ -103,6 +103,10 @@ export const installOptions: OptionTable = {
       "as the key strictSelections: pods that ask for what no plugin takes are refused; off unless given where a " +
       "Multus was, which lets them pass",
   },
+  "hot-plug": {
+    kind: "switch",
+    help: "as the key hotPlug: a daemon changes networks of running pods when their annotation is edited",
+  },
   "multus-autoconfig-dir": {
     kind: "text",
     value: "DIR",

@@ -156,6 +156,7 @@ function keysOf(flags: Flags, root: string): JsonObject {
     namespaceIsolation: flags.given("namespace-isolation"),
     globalNamespaces: flags.text("global-namespaces"),
     strictSelections: flags.given("strict-selections"),
+    hotPlug: flags.given("hot-plug"),
     logToStderr: flags.given("multus-log-to-stderr") === false ? false : undefined,
     logLevel: level,
     logFile: flags.text("multus-log-file"),

@@ -1,4 +1,4 @@
-import { allVersions, enabledArgs } from "../../cni/index.ts";
+import { allVersions, confSchema, enabledArgs, readConf } from "../../cni/index.ts";
 import type { MuxConf } from "../../mux/index.ts";
 import { parseMuxConf } from "../../mux/index.ts";
 import { isIdentifier } from "../../net/index.ts";
@@ -31,6 +31,11 @@ export function checkMultiplexer(json: JsonObject, spot: Spot, report: Report): 
     );
   if (config.clusterNetwork !== "" && Array.isArray(json["delegates"]))
     report("warning", spot.at("delegates"), "it is unused beside clusterNetwork, expected one of the two");
+  const { hotPlug } = readConf(confSchema("multiplexer"), json, { lenient: true });
+  if (hotPlug === true && config.cluster.kubeconfig === "") {
+    report("warning", spot.at("hotPlug"),
+      "nothing is watched before a call leads to a cluster, expected kubeconfig beside it");
+  }
   config.delegates.forEach((delegate, index) => checkDelegate({ delegate, index, config, json, spot, report }));
   return config;
 }

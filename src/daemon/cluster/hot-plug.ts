@@ -1,22 +1,35 @@
 import type { Surroundings, Warm } from "../../call/index.ts";
-import { messageOf, splitArgPairs } from "../../cni/index.ts";
+import { messageOf } from "../../cni/index.ts";
 import type { Pod } from "../../kube/index.ts";
 import { annotation } from "../../nad/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import type { Remains } from "../../service/index.ts";
-import { changeRunning, remainsIn } from "../../service/index.ts";
+import { changeRunning, PodContainers } from "../../service/index.ts";
 import type { Queue } from "../queue.ts";
 
-export interface HotPlugOptions {
+export interface HotPlugSettings {
   /** Where attachments are remembered. */
   readonly stateDirs: readonly string[];
   /** Where executables are looked for. */
   readonly path: readonly string[];
+  /** The multiplexers' configurations of this node, as they are now. */
+  confs(): readonly NodeConf[];
+}
+
+/** A multiplexer's configuration of this node. */
+export interface NodeConf {
+  readonly name: string;
+  readonly kubeconfig: string;
+  /** Networks of its running pods are changed when their annotations are. */
+  readonly isHotPlug: boolean;
+  /** As it is written. */
+  readonly json: JsonObject;
+}
+
+export interface HotPlugOptions extends HotPlugSettings {
   readonly env: Surroundings["env"];
   readonly queue: Queue;
   warm(): Warm;
-  /** The multiplexer's configuration of that name, as the node has it now; undefined where it has none. */
-  confOf(network: string): JsonObject | undefined;
   log(line: string): void;
   readonly times?: HotPlugTimes;
 }
@@ -40,10 +53,14 @@ interface Wanted {
   readonly tries: number;
 }
 
-/** Has the networks of running pods changed when their annotations are, each container in its turn. */
+/**
+ * Has the networks of running pods changed when their annotations are, each container in its turn. What a node's
+ * configuration does not want changed is left alone, and looked at again when its pod changes next.
+ */
 export class HotPlug {
   readonly #options: HotPlugOptions;
   readonly #times: HotPlugTimes;
+  readonly #containers: PodContainers;
   /** By UID. */
   readonly #waiting = new Map<string, Wanted>();
   /** By UID, the annotation that is done, the latest last. */
@@ -55,6 +72,7 @@ export class HotPlug {
   constructor(options: HotPlugOptions) {
     this.#options = options;
     this.#times = options.times ?? usualTimes;
+    this.#containers = new PodContainers(options.stateDirs, options.path);
   }
 
   /** A pod has come or changed. */
@@ -86,14 +104,16 @@ export class HotPlug {
 
   /** Containers are looked for in one go, whatever has changed; of a pod without one there is nothing to change yet. */
   #look(): void {
-    const { stateDirs, path, log } = this.#options, wanted = new Map(this.#waiting);
+    const { confs, log } = this.#options, wanted = new Map(this.#waiting);
     this.#waiting.clear();
     if (this.#isClosed || wanted.size === 0) return;
     try {
-      for (const one of stateDirs.flatMap((directory) => remainsIn(directory, path))) {
-        const uid = new Map(splitArgPairs(one.multiplexer?.args ?? "")).get("K8S_POD_UID") ?? "";
-        const asked = wanted.get(uid);
-        if (asked !== undefined) this.#enqueue(one, uid, asked);
+      const known = confs();
+      if (!known.some(({ isHotPlug }) => isHotPlug)) return;
+      for (const one of this.#containers.of(new Set(wanted.keys()))) {
+        const asked = wanted.get(one.uid);
+        const conf = known.find(({ name }) => name === one.multiplexer?.network);
+        if (asked !== undefined && conf?.isHotPlug !== false) this.#enqueue(one, one.uid, asked);
       }
     } catch (error) {
       log(`cannot look for containers whose networks are to be changed: ${messageOf(error)}`);
@@ -109,15 +129,16 @@ export class HotPlug {
   }
 
   async #change(one: Remains, uid: string, asked: Wanted): Promise<void> {
-    const { env, warm, path, log, confOf } = this.#options, { containerId } = one;
+    const { env, warm, path, log, confs } = this.#options, { containerId } = one;
     const network = one.multiplexer?.network ?? "", tell = (text: string): void => log(text.trimEnd());
     try {
-      const conf = confOf(network);
+      const conf = confs().find(({ name }) => name === network);
       if (conf === undefined) {
         this.#settle(uid, asked);
         return log(`networks of container ${containerId} are not changed: this node has no configuration "${network}"`);
       }
-      const outcome = await changeRunning(one, conf, { env, warm: warm(), path, tell });
+      if (!conf.isHotPlug) return;
+      const outcome = await changeRunning(one, conf.json, { env, warm: warm(), path, tell });
       const { added = 0, removed = 0, problems = [] } = outcome ?? {};
       if (added + removed > 0)
         log(`networks of container ${containerId} are changed: ${added} attached, ${removed} taken off`);

@@ -89,15 +89,15 @@ for (const cniVersion of ["1.0.0", "1.1.0"]) {
 }
 
 texts("has every key that flags set, as the node sees paths", () => {
-  const words = ["--namespace-isolation=true", "--global-namespaces", "foo,bar", "--multus-log-to-stderr=false",
-    "--multus-log-level=DEBUG", "--multus-log-file", "/var/log/polynic.log",
+  const words = ["--hot-plug", "--namespace-isolation=true", "--global-namespaces", "foo,bar",
+    "--multus-log-to-stderr=false", "--multus-log-level=DEBUG", "--multus-log-file", "/var/log/polynic.log",
     "--additional-bin-dir", "/opt/more/bin", "--multus-cni-conf-dir", "/etc/cni/multus/net.d",
       "--override-network-name", "--cni-version=0.3.1", "--readiness-indicator-file", "/run/flannel/subnet.env"];
   const { text } = installed({ ...flannel, plugins: [{ type: "flannel", capabilities: { portMappings: true } }] },
     words);
   assert.equal(JSON.parse(text), {
     cniVersion: "0.3.1", name: "cbr0", type: "polynic", capabilities: { portMappings: true },
-    namespaceIsolation: true, globalNamespaces: "foo,bar", logToStderr: false, logLevel: "debug",
+    hotPlug: true, namespaceIsolation: true, globalNamespaces: "foo,bar", logToStderr: false, logLevel: "debug",
       logFile: "/var/log/polynic.log",
     binDir: "/opt/more/bin", confDir: "/etc/cni/multus/net.d", readinessindicatorfile: "/run/flannel/subnet.env",
     mergeResults: false, kubeconfig,
