@@ -15,7 +15,7 @@ export function isInstalled(program: string, tests: string): boolean {
   return false;
 }
 
-/** A bridge "br-dh" of this host, and a namespace with a port of it, 10.77.0.1/24 on e0. */
+/** A bridge, "br-dh" of this host where nothing else is said, and a namespace with a port of it, 10.77.0.1/24 on e0. */
 export interface DhcpNetwork {
   readonly server: TestNetns;
   readonly directory: string;
@@ -34,13 +34,13 @@ export interface Program {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-export function makeDhcpNetwork(): DhcpNetwork {
+export function makeDhcpNetwork(bridge = "br-dh", exec: TestNetns["exec"] = run): DhcpNetwork {
   const server = makeNetns("srv"), directory = mkdtempSync(join(tmpdir(), "polynic-dhcp-"));
   const programs: Program[] = [];
-  run("ip", "link", "add", "br-dh", "type", "bridge");
-  run("ip", "link", "set", "br-dh", "up");
-  run("ip", "link", "add", "e0-host", "master", "br-dh", "type", "veth", "peer", "name", "e0", "netns", "srv");
-  run("ip", "link", "set", "e0-host", "up");
+  exec("ip", "link", "add", bridge, "type", "bridge");
+  exec("ip", "link", "set", bridge, "up");
+  exec("ip", "link", "add", "e0-host", "master", bridge, "type", "veth", "peer", "name", "e0", "netns", "srv");
+  exec("ip", "link", "set", "e0-host", "up");
   server.exec("ip", "addr", "add", "10.77.0.1/24", "dev", "e0");
   for (const link of ["lo", "e0"]) server.exec("ip", "link", "set", link, "up");
   return {
@@ -49,7 +49,7 @@ export function makeDhcpNetwork(): DhcpNetwork {
     async remove() {
       for (const program of programs) await program.stop("SIGKILL");
       server.remove();
-      run("ip", "link", "delete", "br-dh");
+      exec("ip", "link", "delete", bridge);
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { World } from "../runtime.ts";
 import { makeUplink, threeNetworks } from "../three-networks.ts";
+import { dhcpSubject } from "./dhcp.ts";
 import type { Subject } from "./sweep.ts";
 
 const subnet = "10.60.0.0/24", subnet6 = "fd00:60::/64";
@@ -133,3 +134,9 @@ function withUnderlay(world: World): void {
   makeUplink(world);
   world.host.exec("ip", "addr", "add", "192.0.2.1/24", "dev", "uplink0");
 }
+
+/** Those whose address is kept by our daemon. */
+export const leased: readonly Subject[] = [
+  dhcpSubject("bridge with dhcp", { type: "bridge", bridge: "killed0" }),
+  dhcpSubject("macvlan with dhcp", { type: "macvlan", master: "killed0" }),
+];

@@ -18,11 +18,15 @@ export interface Subject {
   readonly title: string;
   readonly plugins: (world: World) => NetworkConf["plugins"];
   /** What is there before. */
-  readonly prepare?: (world: World) => void;
+  readonly prepare?: (world: World) => void | Promise<void>;
   /** What of that went with the container's namespace, made anew. */
   readonly again?: (world: World) => void;
   /** Lines of the state that are other ones from then on. */
   readonly anew?: RegExp;
+  /** Waits for what is let go of beside the call, and throws when it is kept. */
+  readonly settle?: (cleaning: Cleaning) => Promise<void>;
+  /** Ends what was started to prepare. */
+  readonly end?: () => Promise<void>;
 }
 
 export type KilledVerb = "ADD" | "DEL";
@@ -70,37 +74,42 @@ interface Sweep {
 /** The ways of one subject share a world. */
 let current: Sweep | undefined;
 
-function sweep(subject: Subject, verb: KilledVerb, cleaning: Cleaning): void {
+async function sweep(subject: Subject, verb: KilledVerb, cleaning: Cleaning): Promise<void> {
   if (current?.subject !== subject) {
-    endSweep();
-    current = beginSweep(subject);
+    await endSweep();
+    current = await beginSweep(subject);
   }
   try {
-    for (const step of sampled(current.steps[verb])) round(current, { verb, cleaning, step });
+    for (const step of sampled(current.steps[verb])) await round(current, { verb, cleaning, step });
   } catch (error) {
-    endSweep();
+    await endSweep();
     throw error;
   }
 }
 
-function beginSweep(subject: Subject): Sweep {
+async function beginSweep(subject: Subject): Promise<Sweep> {
   const dying = openDying(), world = makeWorld();
   try {
-    subject.prepare?.(world);
+    await subject.prepare?.(world);
     const network = { cniVersion: "1.1.0", name: "killed", plugins: subject.plugins(world) };
     const counted = { subject, world, dying, network };
     return { ...counted, steps: countSteps(counted) };
   } catch (error) {
-    dying.remove();
-    world.remove();
+    await remove({ subject, dying, world });
     throw error;
   }
 }
 
-function endSweep(): void {
-  current?.dying.remove();
-  current?.world.remove();
+async function endSweep(): Promise<void> {
+  const ended = current;
   current = undefined;
+  if (ended !== undefined) await remove(ended);
+}
+
+async function remove({ subject, dying, world }: Pick<Sweep, "subject" | "dying" | "world">): Promise<void> {
+  await subject.end?.();
+  dying.remove();
+  world.remove();
 }
 
 /** On a node where the first container has left what all share. */
@@ -130,7 +139,7 @@ interface Kill {
   readonly step: number;
 }
 
-function round(one: Sweep, { verb, cleaning, step }: Kill): void {
+async function round(one: Sweep, { verb, cleaning, step }: Kill): Promise<void> {
   const { dying, world, subject } = one, before = nodeState(world);
   const prevResult = verb === "DEL" ? lives(chain(one, "ADD")).json : undefined;
   dying.begin(step);
@@ -140,6 +149,7 @@ function round(one: Sweep, { verb, cleaning, step }: Kill): void {
   if (dying.steps() >= step) assert.is(status, null, `${what}: it lived, and said ${stdout}`);
   if (cleaning === "DEL") lives(chain(one, "DEL", { prevResult }), what);
   else collect(one, what);
+  await subject.settle?.(cleaning);
   assert.equal(changes(before, nodeState(world)).filter((line) => subject.anew?.test(line) !== true), [], what);
 }
 
