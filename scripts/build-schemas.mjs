@@ -74,13 +74,16 @@ function bare(schema) {
   );
 }
 
-/** Each schema is made at its first use: most commands need three of them. */
+/**
+ * One module for all: what several schemas refer to is checked by one function. What is made of data, a schema's text
+ * and its key table, is made at its first use: most commands need five of them, and the text only to refuse.
+ */
 function moduleText(ajv, schemas, names) {
+  const { code, validators } = sharedCode(ajv, names);
   const made = names.map((name) => `  get ${JSON.stringify(name)}() {
     return made.get(${JSON.stringify(name)}) ?? make(${JSON.stringify(name)}, () => {
-${validatorCode(ajv, name)}
 ${keyTableCode(schemas, name)}
-      return { validate, keys };
+      return { validate: ${validators.get(name)}, keys };
     });
   },
 `);
@@ -99,6 +102,8 @@ export function refuse(errors, instancePath, keyword, parentSchema, data, params
   errors.push(error);
   return errors;
 }
+
+${code}
 
 export const schemas = {
   __proto__: null,
@@ -138,21 +143,69 @@ function compiler(schemas) {
 
 /** ajv's own code for one schema and all it refers to, which leaves `validate`. */
 function validatorCode(ajv, name) {
-  const code = standalone.default(ajv, compiled(ajv, name))
-    .replace(/^"use strict";export const validate = (\w+);export default \w+;/, "const validate = $1;\n")
+  const exported = /^"use strict";export const validate = (\w+);export default \w+;/;
+  return standingAlone(standalone.default(ajv, compiled(ajv, name)).replace(exported, "const validate = $1;\n"),
+    `schema "${name}"`);
+}
+
+/** The same for several, and which of its functions each is checked by. */
+function sharedCode(ajv, names) {
+  for (const name of names) compiled(ajv, name);
+  const validators = new Map();
+  const code = standalone
+    .default(ajv, Object.fromEntries(names.map((name, index) => [`of${index}`, name])))
+    .replaceAll(/export const of(\d+) = (\w+);/g, (_, index, validator) => {
+      validators.set(names[index], validator);
+      return "";
+    })
+    .replace(/^"use strict";/, "");
+  return { code: lateTexts(standingAlone(code, "the schemas")), validators };
+}
+
+function standingAlone(ajvCode, what) {
+  const code = ajvCode
     .replaceAll('require("ajv/dist/runtime/ucs2length").default', "(text) => [...text].length")
     .replaceAll(errorCode, shortErrorCode);
   const foreign = /\bexport\b|\brequire\(.*?\)/.exec(code);
   if (/\bvErrors\.push\(err\d/.test(code))
     throw new Error(
-      `Cannot compile schema "${name}": ajv writes its errors in another form than scripts/build-schemas.mjs knows`,
+      `Cannot compile ${what}: ajv writes its errors in another form than scripts/build-schemas.mjs knows`,
     );
   if (foreign !== null)
     throw new Error(
-      `Cannot compile schema "${name}": ajv's code holds ${foreign[0]}, expected code that stands alone (no ` +
+      `Cannot compile ${what}: ajv's code holds ${foreign[0]}, expected code that stands alone (no ` +
         "uniqueItems, no const or enum of objects)",
     );
   return code;
+}
+
+/** A schema's own text is only a part of errors: it becomes a function that makes it when there is one. */
+function lateTexts(code) {
+  const begin = /\bconst schema\d+ = (?=\{)/g;
+  let late = "", done = 0;
+  for (let found = begin.exec(code); found !== null; found = begin.exec(code)) {
+    const end = jsonEnd(code, begin.lastIndex), name = found[0].slice("const ".length, -" = ".length);
+    late += calls(code.slice(done, found.index));
+    late += `let ${name}_;\nfunction ${name}() { return (${name}_ ??= ${code.slice(begin.lastIndex, end)}); }\n`;
+    done = begin.lastIndex = end + 1;
+  }
+  return late + calls(code.slice(done));
+}
+
+function calls(code) {
+  return code.replaceAll(/\bschema\d+\b/g, "$&()");
+}
+
+/** Where the object or list ends that begins there. */
+function jsonEnd(text, from) {
+  const token = /"(?:[^"\\]|\\.)*"|[[\]{}]/g;
+  token.lastIndex = from;
+  for (let depth = 0; ;) {
+    const [found] = token.exec(text);
+    if (found === "{" || found === "[") depth += 1;
+    if (found === "}" || found === "]") depth -= 1;
+    if (depth === 0) return token.lastIndex;
+  }
 }
 
 /** How ajv notes one error, hundreds of times: two thirds of its code, each with a part that is never read. */
