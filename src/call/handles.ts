@@ -5,7 +5,7 @@ import {
 } from "../exec/index.ts";
 import type { ClusterChoice, LeaseStore, NodeStores, NodeSubnets, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
-import { leftoverOfNetns, openNamespace, openNamespaceIfPresent, openOwnNamespace } from "../kernel/index.ts";
+import { leftoverOfNetns, openNamespace, openNamespaceIfPresent } from "../kernel/index.ts";
 import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
 import type { Handles, Log, Plugin, PluginConf } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy, whereaboutsOf, whereaboutsType } from "../plugins/index.ts";
@@ -15,6 +15,7 @@ import { openModules } from "../wasm/index.ts";
 import { executedPlugin } from "./executed-plugin.ts";
 import { lateLeases } from "./late-leases.ts";
 import { passthru } from "./passthru.ts";
+import { openNodeNamespace } from "./surroundings.ts";
 import type { Surroundings, Warm } from "./surroundings.ts";
 
 /** Handles with a lifetime: sockets and descriptors of one container. */
@@ -72,7 +73,7 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     opened.push(namespace);
     return namespace;
   };
-  const host = once(() => options.warm?.host ?? keep(openOwnNamespace()));
+  const host = once(() => options.warm?.host ?? keep(openNodeNamespace()));
   const container = once(() => keep(openNamespace(netns, { aside, home: host.value() })));
   const present = once(() => {
     const namespace = container.known() ?? openNamespaceIfPresent(netns, { aside, home: host.value() });

@@ -1,8 +1,9 @@
 import { openOwnNamespace } from "../kernel/index.ts";
-import type { Namespace } from "../kernel/index.ts";
+import type { Namespace, NamespaceOptions } from "../kernel/index.ts";
 import type { KeptClusters } from "../kube/index.ts";
 import type { KeptModules } from "../wasm/index.ts";
 import { keptModules } from "../wasm/index.ts";
+import { withLockIfPossible } from "../os/index.ts";
 import { KeptConnections } from "./kept-connections.ts";
 import { KeptEngines } from "./kept-engines.ts";
 
@@ -29,9 +30,24 @@ export interface Warm {
   close(): void;
 }
 
+const changeLock = "/run/polynic-nftables.lock";
+/** A change is one transaction, for which the kernel waits for RCU. */
+const changeOptions = { timeoutMs: 120_000, stuckMs: 5_000 };
+
+/**
+ * The namespace of the node. One call of ours changes its nftables at a time: of hundreds that come and go at once each
+ * would have the others read the rules anew, for longer than any has. Whoever cannot have the lock goes without, as
+ * every other program does: what is planned for rules that are no more is refused by the kernel.
+ */
+export function openNodeNamespace(options: Pick<NamespaceOptions, "aside"> = {}): Namespace {
+  const alone = <T>(work: () => Promise<T>): Promise<T> =>
+    withLockIfPossible(changeLock, changeOptions, () => {}, work);
+  return openOwnNamespace({ ...options, alone });
+}
+
 /** For one process to open once, in the namespace it serves. */
 export function openWarm({ clusters }: Pick<Warm, "clusters"> = {}): Warm {
-  const host = openOwnNamespace({ aside: true });
+  const host = openNodeNamespace({ aside: true });
   const engines = new KeptEngines(), connections = new KeptConnections(clusters?.connections);
   return {
     host, engines, clusters, connections, modules: keptModules(),

@@ -21,5 +21,6 @@ export { udpPortFilter } from "./packet-filter.ts";
 export type { PacketSocket, ReceivedPacket } from "./packet-socket.ts";
 export type { LinkInfo, LinkKind, LinkSettings, TokenBucket } from "../netlink/index.ts";
 export { openNewNamespace, openOwnNamespace, openNamespace, openNamespaceIfPresent } from "./namespace-handle.ts";
+export type { NamespaceOptions } from "./namespace-handle.ts";
 export { isOwnNetns, leftoverOfNetns } from "./netns.ts";
 export { NetlinkError, isErrno } from "./netlink-error.ts";

@@ -9,6 +9,7 @@ import type { Namespace } from "./namespace.ts";
 import { closeNetns, inNetns, NetnsError, openNetns, openNewNetns, openOwnNetns } from "./netns.ts";
 import type { Inside, Netns } from "./netns.ts";
 import { openNftables } from "./netfilter/nftables.ts";
+import type { NftablesOptions } from "./netfilter/nftables.ts";
 import { qdiscsOf } from "./rtnetlink/qdiscs.ts";
 import { routesOf } from "./rtnetlink/routes.ts";
 import { rulesOf } from "./rtnetlink/rules.ts";
@@ -22,6 +23,8 @@ import { sysctlIn } from "./sysctl.ts";
 export interface NamespaceOptions {
   /** What the kernel takes its time for is waited for on another thread: for a process that serves many calls. */
   readonly aside?: boolean;
+  /** Runs one change of its nftables at a time; absent: of those of this process. */
+  readonly alone?: NftablesOptions["alone"];
 }
 
 export interface OtherNamespaceOptions extends NamespaceOptions {
@@ -81,7 +84,7 @@ export function openNamespaceIfPresent(path: string, options: OtherNamespaceOpti
 
 function namespaceHandle(
   netns: Netns, enter: Inside, closeDescriptors: () => void,
-  { aside = false, first }: NamespaceOptions & { readonly first?: NetlinkSocket },
+  { aside = false, alone, first }: NamespaceOptions & { readonly first?: NetlinkSocket },
 ): Namespace {
   const sockets = new Map<number, NetlinkSocket>(first === undefined ? [] : [[NETLINK_ROUTE, first]]);
   let closed = false;
@@ -121,7 +124,7 @@ function namespaceHandle(
     sysctl: sysctlIn(inside),
     findElsewhere: (master, matches) => findElsewhere(netns, master, matches, openNamespace),
     openPacketSocket: (options) => openPacketSocket(inside, options, names.shown(options.index)),
-    nftables: openNftables(netfilter, slowNetfilter),
+    nftables: openNftables(netfilter, slowNetfilter, alone === undefined ? {} : { alone }),
     conntrack: openConntrack(netfilter),
     close() {
       if (closed) return;

@@ -510,7 +510,7 @@ writers("update gives up after half a minute", async () => {
   let seconds = 0;
   const socket = NetlinkSocket.open(NETLINK_NETFILTER);
   const time = { now: () => seconds * 1000, sleep: async () => void seconds++ };
-  const nftables = openNftables(() => socket, slowRequestsHere(() => socket), time);
+  const nftables = openNftables(() => socket, slowRequestsHere(() => socket), { time });
   await nftables.commit(skeleton);
   const error = await rejects(nftables.update(() => {
     void nftables.commit(skeleton);

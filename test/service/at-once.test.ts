@@ -100,48 +100,78 @@ test("an ADD and a DEL wait for an address store that another process has locked
   assert.is(reserved(), 1);
 });
 
-const masquerading = () => bridge({ ipMasq: true, ipMasqBackend: "iptables" });
-const rules = (): boolean => run("iptables-save", "-t", "nat").includes("10.9.0.");
-async function comesAndGoes(): Promise<string> {
-  const added = await call("ADD", "c1", [masquerading()]);
-  assert.equal([added.status, rules()], [0, true], added.stdout);
-  const deleted = await call("DEL", "c1", [masquerading()]);
-  assert.equal([deleted.status, rules()], [0, false], deleted.stdout);
-  return added.stderr + deleted.stderr;
+interface Backend {
+  readonly ipMasqBackend: string;
+  readonly lockPath: string;
+  readonly list: readonly [string, ...string[]];
+  /** What is said where the holder is stuck. */
+  readonly told: RegExp;
 }
-const lockPath = "/run/polynic-iptables.lock";
+const backends: readonly Backend[] = [
+  { ipMasqBackend: "iptables", lockPath: "/run/polynic-iptables.lock", list: ["iptables-save", "-t", "nat"],
+    told: /\[warning\] Cannot lock "\/run\/polynic-iptables\.lock".*without that lock\n/ },
+  // The kernel refuses what was planned for rules that are no more: nobody has to be told.
+  { ipMasqBackend: "nftables", lockPath: "/run/polynic-nftables.lock", list: ["nft", "list", "ruleset"], told: /^$/ },
+];
 
-test("a lock file in /run that leads nowhere keeps no firewall from being changed", async () => {
-  rmSync(lockPath, { force: true });
-  symlinkSync("/nowhere/at/all", lockPath);
-  run("ip", "netns", "add", "c1");
-  assert.is(await comesAndGoes(), "");
-  rmSync(lockPath);
-});
-test("a /run without room, or read-only, keeps no firewall from being changed", async () => {
-  for (const lacking of ["nr_inodes=8", "ro"]) {
-    run("mount", "-t", "tmpfs", "none", "/run");
-    run("mkdir", "/run/netns");
+for (const { ipMasqBackend, lockPath, list, told } of backends) {
+  const masquerading = () => bridge({ ipMasq: true, ipMasqBackend });
+  const rules = (): boolean => run(...list).includes("10.9.0.");
+  const comesAndGoes = async (): Promise<string> => {
+    const added = await call("ADD", "c1", [masquerading()]);
+    assert.equal([added.status, rules()], [0, true], added.stdout);
+    const deleted = await call("DEL", "c1", [masquerading()]);
+    assert.equal([deleted.status, rules()], [0, false], deleted.stdout);
+    return added.stderr + deleted.stderr;
+  };
+
+  test(`${ipMasqBackend}: a lock file in /run that leads nowhere keeps no firewall from being changed`, async () => {
+    rmSync(lockPath, { force: true });
+    symlinkSync("/nowhere/at/all", lockPath);
     run("ip", "netns", "add", "c1");
-    try {
-      if (lacking === "ro") run("mount", "-o", "remount,ro", "/run");
-      else run("sh", "-c", "mount -o remount,nr_inodes=8 /run; i=0; while touch /run/$i; do i=$((i + 1)); done; true");
-      assert.is(await comesAndGoes(), "", lacking);
-      assert.not(existsSync(lockPath));
-    } finally {
-      run("umount", "-l", "/run");
+    assert.is(await comesAndGoes(), "");
+    rmSync(lockPath);
+  });
+  test(`${ipMasqBackend}: a /run without room, or read-only, keeps no firewall from being changed`, async () => {
+    for (const lacking of ["nr_inodes=8", "ro"]) {
+      run("mount", "-t", "tmpfs", "none", "/run");
+      run("mkdir", "/run/netns");
+      run("ip", "netns", "add", "c1");
+      try {
+        if (lacking === "ro") run("mount", "-o", "remount,ro", "/run");
+        else run("sh", "-c", "mount -o remount,nr_inodes=8 /run; i=0; while touch /run/$i; do i=$((i + 1)); done; true");
+        assert.is(await comesAndGoes(), "", lacking);
+        assert.not(existsSync(lockPath));
+      } finally {
+        run("umount", "-l", "/run");
+      }
     }
-  }
-});
-test("a holder of the firewall's lock that is stuck is told of, and waited for once at most", async () => {
-  writeFileSync(lockPath, "");
-  run("ip", "netns", "add", "c1");
-  const other = await holding(lockPath), hourAgo = Date.now() / 1000 - 3_600;
-  utimesSync(lockPath, hourAgo, hourAgo);
-  try {
-    assert.match(await comesAndGoes(), /\[warning\] Cannot lock "\/run\/polynic-iptables\.lock".*without that lock\n/);
-  } finally {
+  });
+  test(`${ipMasqBackend}: a holder of the firewall's lock that is stuck is waited for once at most`, async () => {
+    writeFileSync(lockPath, "");
+    run("ip", "netns", "add", "c1");
+    const other = await holding(lockPath), hourAgo = Date.now() / 1000 - 3_600;
+    utimesSync(lockPath, hourAgo, hourAgo);
+    try {
+      assert.match(await comesAndGoes(), told);
+    } finally {
+      other.stdin?.end();
+    }
+  });
+  test(`${ipMasqBackend}: the firewall is changed by one call of ours at a time`, async () => {
+    writeFileSync(lockPath, "");
+    run("ip", "netns", "add", "c1");
+    const other = await holding(lockPath);
+    // As one after the other would that each have it for a moment.
+    const marking = setInterval(() => utimesSync(lockPath, new Date(), new Date()), 20);
+    const added = call("ADD", "c1", [masquerading()]);
+    await until("the container's address", () => existsSync(join(directory, "one")) && reserved() === 1);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.not(rules());
+    clearInterval(marking);
     other.stdin?.end();
-  }
-});
+    assert.equal([(await added).status, rules()], [0, true]);
+    assert.is((await call("DEL", "c1", [masquerading()])).status, 0);
+  });
+}
 test.run();

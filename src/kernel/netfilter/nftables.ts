@@ -65,16 +65,22 @@ const realTime: UpdateTime = {
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 
+export interface NftablesOptions {
+  /** Runs one update at a time of all who would make each other start over; absent: of this process only. */
+  readonly alone?: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly time?: UpdateTime;
+}
+
 /**
  * nftables of the namespace that `socket` opens its NETLINK_NETFILTER socket in. It is asked at every use and
  * stays the owner of what it returns. Transactions go to `slow`.
  */
-export function openNftables(socket: () => NetlinkSocket, slow: SlowRequests, time = realTime): Nftables {
-  // Updates of one process would only make each other start over.
-  const one = inOrder();
+export function openNftables(
+  socket: () => NetlinkSocket, slow: SlowRequests, { alone = inOrder(), time = realTime }: NftablesOptions = {},
+): Nftables {
   return {
     commit: (changes) => commit(slow, changes),
-    update: (plan) => one(() => update(socket, slow, plan, time)),
+    update: (plan) => alone(() => update(socket, slow, plan, time)),
     rules: (chain) => rules(socket(), chain),
     rulesByChain: (table) => rulesByChain(socket(), table),
     wholeRules: (chain) => wholeRules(socket(), chain),
