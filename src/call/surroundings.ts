@@ -32,7 +32,7 @@ export interface Warm {
 
 const changeLock = "/run/polynic-nftables.lock";
 /** A change is one transaction, for which the kernel waits for RCU. */
-const changeOptions = { timeoutMs: 120_000, stuckMs: 5_000 };
+const changeOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
 
 /**
  * The namespace of the node. One call of ours changes its nftables at a time: of hundreds that come and go at once each

@@ -68,8 +68,8 @@ export async function withLockIfPossible<T>(
 
 /**
  * Takes a lock on a path: in this process in the order of asking, then flock(2) on the file, the lock the reference
- * plugins use. Nothing else of this process stops while it waits. Among processes whoever looks first has it, and all
- * look equally often.
+ * plugins use. Nothing else of this process stops while it waits. Among processes whoever looks first has it, and
+ * those who have come together look equally often.
  *
  * A missing file is made, with mode 0750 as theirs. Where it cannot be made, for want of room or because a link leads
  * nowhere, the nearest directory that is there is locked instead: what DEL frees must not wait for room.
@@ -125,7 +125,7 @@ async function lockFile(path: string, deadlineMs: number, options: LockOptions):
       if (nowMs() >= deadlineMs) throw new LockError(path, options.timeoutMs);
       if (options.stuckMs !== undefined && heldMs(fd, nowMs() - beganMs) > options.stuckMs)
         throw new LockError(path, options.stuckMs);
-      await pause(looks, deadlineMs);
+      await pause(looks, nowMs() - beganMs, deadlineMs);
     }
     if (options.stuckMs !== undefined) markTaken(fd);
   } catch (error) {
@@ -144,14 +144,26 @@ function tryLock(fd: number, path: string): boolean {
   }
 }
 
-/** Most work under a lock takes less than a millisecond; later looks of many who wait are spread. */
+/** Most work under a lock takes less than a millisecond. */
 const firstPausesMs = [1, 3];
-const laterPauseMs = { least: 5, most: 15 };
+/**
+ * Later looks of many who wait are spread, and the rarer the longer one has waited: a hundred processes that look every
+ * ten milliseconds leave whoever has the lock no processor to be done with it.
+ */
+const laterPauseMs = { least: 10, ofWaited: 0.1, most: 100 };
 
-async function pause(looks: number, deadlineMs: number): Promise<void> {
-  const { least, most } = laterPauseMs;
-  const wantedMs = firstPausesMs[looks] ?? least + Math.random() * (most - least);
+async function pause(looks: number, waitedMs: number, deadlineMs: number): Promise<void> {
+  const wantedMs = pauseMs(looks, waitedMs, Math.random());
   await new Promise((resolve) => setTimeout(resolve, Math.min(wantedMs, leftMs(deadlineMs))));
+}
+
+/**
+ * How long who has looked so often, and waited for so long, waits before the next look.
+ * @param chance  from 0 to 1
+ */
+export function pauseMs(looks: number, waitedMs: number, chance: number): number {
+  const { least, ofWaited, most } = laterPauseMs;
+  return firstPausesMs[looks] ?? Math.min(Math.max(least, ofWaited * waitedMs), most) * (0.5 + chance);
 }
 
 /** Since when somebody has it stands in a file's time of change. A directory is not ours to mark. */

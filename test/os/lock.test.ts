@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LockError, takeLock, withLock, withLockIfPossible } from "../../src/os/index.ts";
+import { pauseMs } from "../../src/os/lock.ts";
 import { rejects } from "../helpers/errors.ts";
 import { kernelSuite, until } from "../helpers/netns.ts";
 
@@ -95,6 +96,14 @@ lock("does not stop anything else while it waits for another process", async () 
   await withLock(join(directory, "another"), now, () => assert.not(done));
   await letGo(other);
   await waiting;
+});
+lock("who waits for long looks rarely, and never at the moment at which others do", () => {
+  const cases: readonly (readonly [looks: number, waitedMs: number, leastMs: number, mostMs: number])[] = [
+    [0, 0, 1, 1], [1, 1, 3, 3], [2, 4, 5, 15], [20, 100, 5, 15], [30, 500, 25, 75], [100, 5_000, 50, 150],
+    [1_000, 100_000, 50, 150],
+  ];
+  for (const [looks, waitedMs, leastMs, mostMs] of cases)
+    assert.equal([pauseMs(looks, waitedMs, 0), pauseMs(looks, waitedMs, 1)], [leastMs, mostMs], `${waitedMs} ms`);
 });
 lock.run();
 
