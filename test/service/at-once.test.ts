@@ -139,7 +139,8 @@ for (const { ipMasqBackend, lockPath, list, told } of backends) {
       run("ip", "netns", "add", "c1");
       try {
         if (lacking === "ro") run("mount", "-o", "remount,ro", "/run");
-        else run("sh", "-c", "mount -o remount,nr_inodes=8 /run; i=0; while touch /run/$i; do i=$((i + 1)); done; true");
+        else
+          run("sh", "-c", "mount -o remount,nr_inodes=8 /run; i=0; while touch /run/$i; do i=$((i + 1)); done; true");
         assert.is(await comesAndGoes(), "", lacking);
         assert.not(existsSync(lockPath));
       } finally {

@@ -26,8 +26,9 @@ export function dhcpSubject(title: string, below: Readonly<Record<string, unknow
     async settle(cleaning) {
       const made = network;
       if (made === undefined) throw new Error("settled before it was prepared");
-      await until("the daemon to let go of its lease", () => readdirSync(kept).length === 0);
-      if (cleaning === "DEL") await until("the server to have the address back", () => dnsmasqLeases(made).length === 0);
+      await until("the daemon to let go of its lease", () => !readdirSync(kept).some((name) => name.endsWith(".json")));
+      if (cleaning !== "DEL") return;
+      await until("the server to have the address back", () => dnsmasqLeases(made).length === 0);
     },
     async end() {
       await network?.remove();
