@@ -150,7 +150,7 @@ export class Connection {
       // Node gives the connection to whoever asked for another protocol, and tells nobody else of the answer.
       call.on("upgrade", ({ statusCode }, socket) => {
         socket.destroy();
-        fail(new ConnectionError("EPROTO", `it answered ${statusCode}, to go on in another protocol`));
+        fail(new ConnectionError("EUPGRADE", `it answered ${statusCode}, to go on in another protocol`));
       });
       let isAnswered = false;
       call.on("close", () => {

@@ -26,10 +26,12 @@ export interface Fault {
  * - truncated, endless: the answer breaks off in the middle, or stays open there
  * - html: a page, with status 404 when no other is given
  * - answer: exactly what the fault says
+ * - upgrade: a switch to another protocol, which is not spoken
  */
 export type FaultKind = "400" | "401" | "403" | "404" | "408" | "409" | "410"
   | "422" | "429" | "500" | "502" | "503" | "504"
-  | "refuse" | "slow" | "reset" | "lost" | "silent" | "truncated" | "endless" | "html" | "answer";
+  | "refuse" | "slow" | "reset" | "lost" | "silent" | "truncated" | "endless" | "html" | "answer"
+  | "upgrade";
 
 export const reasons: Readonly<Record<string, string>> = {
   400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 408: "Timeout", 409: "Conflict",

@@ -150,6 +150,8 @@ function fail(fault: Fault, { request, response,
       fault.body ?? "<html>\n<head><title>404 Not Found</title></head>\n<body>nginx</body></html>", "text/html");
   } else if (kind === "answer") {
     send(response, status ?? 200, fault.body ?? "", fault.contentType ?? "application/json");
+  } else if (kind === "upgrade") {
+    request.socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   } else if (kind === "truncated" || kind === "endless") {
     const reply = work();
     const text = typeof reply === "string" ? reply : JSON.stringify(reply.body);

@@ -52,9 +52,9 @@ test("takes a hint that comes before the answer for what it is", async () => {
 });
 for (const [title, said, code] of [
   ["goes on in another protocol", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
-    "EPROTO"],
+    "EUPGRADE"],
   ["goes on in another protocol, and says what",
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello", "EPROTO"],
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello", "EUPGRADE"],
   ["breaks off in the head", "HTTP/1.1 200 O", "ECONNRESET"],
   ["breaks off in the body", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}", "ECONNRESET"],
   ["says nothing and hangs up", "", "ECONNRESET"],
@@ -62,7 +62,7 @@ for (const [title, said, code] of [
 ] as const) {
   test(`tells at once of a server that ${title}`, async () => {
     // One that goes on in another protocol keeps the connection open.
-    const error = await failure(ask((socket) => code === "EPROTO" ? socket.write(said) : socket.end(said)));
+    const error = await failure(ask((socket) => code === "EUPGRADE" ? socket.write(said) : socket.end(said)));
     assert.is(error.code, code, error.message);
   });
 }

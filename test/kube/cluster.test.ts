@@ -261,7 +261,7 @@ refused.run();
 
 const repeated = clusterSuite("tries");
 
-const passing: readonly FaultKind[] = ["408", "429", "500", "502", "503", "504", "reset", "truncated"];
+const passing: readonly FaultKind[] = ["408", "429", "500", "502", "503", "504", "reset", "truncated", "upgrade"];
 for (const kind of passing) {
   repeated(`${kind} is tried again`, async () => {
     await api.fault({ kind, times: 2 });
