@@ -34,9 +34,10 @@ export function parseJson(text: string, what: string): unknown {
 
 /**
  * Whole numbers that are not written as such, `5.0`, `1e3`, and numbers beyond what JavaScript has, which begin with
- * 309 digits or have an exponent. A string may hold one, which costs time and changes nothing.
+ * 309 digits or have an exponent. A string may hold one, which costs time and changes nothing. Digits are counted from
+ * the first of them alone: a text of many long numbers would be gone through hundreds of times.
  */
-const fraction = /\d(?:\.0*)?[eE][+-]?\d|\d\.0+\b|\d{309}/;
+const fraction = /\d(?:\.0*)?[eE][+-]?\d|\d\.0+\b|(?<!\d)\d{309}/;
 
 /** JSON.parse with source text access, ECMAScript 2026, which TypeScript's library does not have yet and Node has. */
 interface ExactJson {

@@ -42,6 +42,17 @@ json("tells of a number that YAML has and JSON has not", () => {
     assert.throws(() => readConf(confSchema("bridge"), { name: "blue", mtu }), (error: unknown) =>
       error instanceof CniError && error.message.includes(`mtu is ${said}, expected an integer`));
 });
+json("looks at each digit of long numbers once", () => {
+  const text = `{"a":[${Array.from({ length: 3_000 }, () => "1".repeat(308)).join()}]}`;
+  const millisOf = (work: () => unknown) => {
+    const begin = process.cpuUsage().user;
+    work();
+    return (process.cpuUsage().user - begin) / 1000;
+  };
+  const parse = () => JSON.parse(text), usual = Math.max(5, millisOf(parse), millisOf(parse), millisOf(parse));
+  const tries = Array.from({ length: 3 }, () => millisOf(() => parseJsonObject(text, "stdin")));
+  assert.ok(Math.min(...tries) < usual * 20, `${tries.join()} ms, JSON.parse ${usual} ms`);
+});
 json("reads other numbers as numbers", () => {
   assert.equal(parseJsonObject('{"a": 1500, "b": 1.5, "c": 0, "d": "1.0.0", "e": 1.0e-1}', "stdin"),
     { a: 1500, b: 1.5, c: 0, d: "1.0.0", e: 0.1 });
