@@ -88,6 +88,7 @@ export class Connection {
   readonly #place: Place;
   readonly #bodyBytesMax: number;
   readonly #agent: Agent | PlainAgent;
+  #pending = 0;
 
   constructor(peer: Peer) {
     this.#place = placeOf(peer.url);
@@ -118,9 +119,19 @@ export class Connection {
     });
   }
 
+  /** No request waits for its answer. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
+  }
+
   /** Drops all connections, those in use too. */
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** Where one that was kept is dead, so may be the others, which cost the next requests a timeout each. */
+  #dropIdle(): void {
+    for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   async #readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
@@ -139,7 +150,10 @@ export class Connection {
         headers: { ...headers, ...lengthOf(body) },
       };
       const call = isTls ? requestTls(options) : requestPlain(options);
+      this.#pending++;
+      call.once("close", () => this.#pending--);
       const timer = setTimeout(() => {
+        if (call.reusedSocket) this.#dropIdle();
         call.destroy(new ConnectionError("ETIMEDOUT", `there was no whole answer within ${timeoutMs} ms`));
       }, timeoutMs);
       const fail = (error: unknown): void => {

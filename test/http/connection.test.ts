@@ -72,4 +72,31 @@ test("gives a switch to no protocol in particular as the answer that it is", asy
 test("tells of a server that is no server of HTTP", async () => {
   assert.match((await failure(ask((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n")))).code, /^HPE_/);
 });
+test("gives up what it has kept when one of it is dead", async () => {
+  const sockets: Socket[] = [];
+  let isGone = false;
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    // Who was there when the server went away hears nothing of it.
+    const isLost = () => isGone && sockets.indexOf(socket) < 2;
+    socket.on("data", () => {
+      if (!isLost()) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const connection = new Connection({ url: `http://127.0.0.1:${port}`, sockets: 3, bodyBytesMax: 1_000 });
+  const get = (timeoutMs = waitLimitMs) => connection.send({ method: "GET", path: "/", headers: {}, timeoutMs });
+  try {
+    await Promise.all([get(), get()]);
+    assert.is(sockets.length, 2);
+    isGone = true;
+    assert.is((await failure(get(50))).code, "ETIMEDOUT");
+    assert.is((await get()).status, 200);
+  } finally {
+    connection.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
 test.run();

@@ -8,7 +8,10 @@ const bodyBytesMax = 8 * 1024 * 1024;
 const socketsMax = 3;
 /** Of a process that serves many calls: as many as are worked on at once. */
 const keptSocketsMax = 32;
-/** A client certificate is renewed now and then, an API server's address hardly ever. */
+/**
+ * A client certificate is renewed now and then, an API server's address hardly ever. There are more while more are in
+ * use.
+ */
 const connectionsMax = 8;
 
 /** The API of a cluster, as one client. */
@@ -21,7 +24,7 @@ export function peerOf(
 /** Connections by server and client: a certificate belongs to a connection, so another one needs another. */
 export class Connections {
   readonly #sockets: number | undefined;
-  /** The one that was opened last stands last. */
+  /** The one that was asked for last stands last. */
   readonly #open = new Map<string, Connection>();
 
   /** @param sockets  of each, at once */
@@ -31,12 +34,12 @@ export class Connections {
 
   as(access: Access, certificate: ClientCertificate | undefined): Connection {
     const peer = peerOf(access, certificate, this.#sockets), key = JSON.stringify(peer);
-    const known = this.#open.get(key);
-    if (known !== undefined) return known;
-    const connection = new Connection(peer);
+    const connection = this.#open.get(key) ?? new Connection(peer);
+    this.#open.delete(key);
+    // Of one in use somebody waits for the answer, maybe to a write.
+    const idle = [...this.#open].filter(([, { isIdle }]) => isIdle).slice(0, this.#open.size + 1 - connectionsMax);
+    if (this.#open.size >= connectionsMax) for (const [oldest] of idle) this.#drop(oldest);
     this.#open.set(key, connection);
-    const [oldest] = this.#open;
-    if (this.#open.size > connectionsMax && oldest !== undefined) this.#drop(oldest[0]);
     return connection;
   }
 
