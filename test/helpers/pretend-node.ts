@@ -185,7 +185,7 @@ export function dyingFiles(atChange: number, {
     changes: () => count,
     read: seeing(real.read), readGiven: seeing(real.readGiven), digest: seeing(real.digest),
     refusal: seeing(real.refusal), names: seeing(real.names), kind: seeing(real.kind),
-    changedAt: seeing(real.changedAt), linkTarget: seeing(real.linkTarget),
+    changedAt: seeing(real.changedAt), linkTarget: seeing(real.linkTarget), realPath: seeing(real.realPath),
     sync: change(real.sync), makeDirectory: change(real.makeDirectory), link: change(real.link),
       symlink: change(real.symlink), rename: change(real.rename), remove: change(real.remove),
     create: change(real.create, (path, content, mode) => real.create(path, content.slice(0, content.length >> 1),

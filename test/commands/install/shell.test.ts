@@ -1,6 +1,7 @@
 // polynic install --shell: completion and manual pages where shells and man(1) find them, and only ours taken away.
 import {
-  chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync,
+  chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,6 +12,7 @@ import type { NodeFiles } from "../../../src/commands/install/node/files.ts";
 import { nodeFiles } from "../../../src/commands/install/node/files.ts";
 import type { ShellFile } from "../../../src/commands/install/shell/shell-files.ts";
 import { shellFiles, shippedSources } from "../../../src/commands/install/shell/shell-files.ts";
+import { digestOf } from "../../../src/commands/install/shell/shell-record.ts";
 import { planShellInstall, planShellUninstall } from "../../../src/commands/install/shell/shell-plan.ts";
 import { layOver } from "../../helpers/box.ts";
 import { builtDist } from "../../helpers/dist.ts";
@@ -119,11 +121,56 @@ shell("leaves what has been changed since, and what replaces it, and says so", (
 
 shell("refuses a record that is none", () => {
   using node = machine();
-  const outside = { version: 1, written: [{ name: "share/../../etc/passwd", sha256: "" }], directories: [] };
-  for (const text of ["{", "{}", JSON.stringify(outside)]) {
+  const names = ["share/../../etc/passwd", "shared/page", "share//page", "share/./page", "share/a\0b", "/share", "etc"];
+  const records = names.flatMap((name) => [
+    { version: 1, written: [{ name, sha256: "" }], directories: [] }, { version: 1, written: [], directories: [name] },
+  ]);
+  for (const text of ["{", "{}", ...records.map((record) => JSON.stringify(record))]) {
     node.write("usr/share/polynic/shell.json", text);
     assert.throws(() => uninstall(node), /Cannot (read|parse|decode) .*shell\.json/, text);
   }
+});
+
+shell("follows a link within the prefix, and none that leads out of it, whatever a record says", () => {
+  using node = pretendNode({ account: false });
+  mkdirSync(join(node.root, "usr/man/man1"), { recursive: true });
+  mkdirSync(join(node.root, "usr/share/fish"), { recursive: true });
+  symlinkSync("../man", join(node.root, "usr/share/man"));
+  node.write("etc/polynic.fish", "words");
+  symlinkSync(join(node.root, "etc"), join(node.root, dirname(fish)));
+  const before = node.snapshot();
+  const left = `${node.root}/${fish} is left alone: a link leads out of the prefix on the way there`;
+  assert.equal(install(node, first).notes, [left]);
+  assert.is(node.read("usr/man/man1/polynic.1"), "page");
+  const record = JSON.parse(node.read("usr/share/polynic/shell.json"));
+  const words = first.find(({ name }) => name.endsWith(".fish"));
+  record.written.push({ name: words?.name, sha256: digestOf("words") });
+  record.directories.push("share/fish/vendor_completions.d/empty");
+  node.write("usr/share/polynic/shell.json", JSON.stringify(record));
+  mkdirSync(join(node.root, "etc/empty"));
+  assert.equal(uninstall(node).notes, [left]);
+  assert.ok(node.has("etc/empty"));
+  rmSync(join(node.root, "etc/empty"), { recursive: true });
+  assert.equal(node.snapshot(), before);
+});
+
+shell("keeps no record where a link leads out of the prefix", () => {
+  using node = pretendNode({ account: false });
+  for (const name of ["usr", "elsewhere/polynic"]) mkdirSync(join(node.root, name), { recursive: true });
+  symlinkSync(join(node.root, "elsewhere"), join(node.root, "usr/share"));
+  assert.throws(() => install(node, first), /Cannot install into .*: a link leads out of .*, expected a directory in/);
+  node.write("elsewhere/polynic/shell.json", JSON.stringify({ version: 1, written: [], directories: [] }));
+  assert.equal(uninstall(node).steps, []);
+});
+
+shell("writes below a prefix that is a link itself", () => {
+  using node = pretendNode({ account: false });
+  mkdirSync(join(node.root, "var/usr"), { recursive: true });
+  symlinkSync("var/usr", join(node.root, "usr"));
+  install(node, first);
+  assert.is(node.read("var/usr/share/man/man1/polynic.1"), "page");
+  uninstall(node);
+  assert.equal(readdirSync(join(node.root, "var/usr")), []);
 });
 
 shell("is killed at any change and goes on from there", () => {

@@ -19,6 +19,7 @@ import {
   readSync,
   readdirSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   symlinkSync,
@@ -47,6 +48,8 @@ export interface NodeFiles {
   /** When it was last changed, in milliseconds since the epoch; 0 for what is not there. */
   changedAt(path: string): number;
   linkTarget(path: string): string;
+  /** Where a path leads, all links followed; undefined: nowhere. */
+  realPath(path: string): string | undefined;
   /** Why nothing can be made or removed in a directory, as the errno's name; undefined: it can. */
   refusal(directory: string): string | undefined;
   makeDirectory(path: string, mode: number): void;
@@ -87,6 +90,7 @@ export const nodeFiles: NodeFiles = {
   kind: (path) => orAbsent(() => kindOf(path), undefined),
   changedAt: (path) => orAbsent(() => lstatSync(path).mtimeMs, 0),
   linkTarget: (path) => readlinkSync(path),
+  realPath: (path) => orAbsent(() => realpathSync(path), undefined),
   refusal(directory) {
     try {
       accessSync(directory, constants.W_OK | constants.X_OK);

@@ -1,8 +1,10 @@
 /**
  * Completion and manual pages are written where others write, too: what is there and was not written by us stays, as
- * does what somebody has changed since, and is told.
+ * does what somebody has changed since, and is told. A link to a place outside the prefix is not followed: below
+ * /usr/local others than root may have put it there (Debian's group staff), to have root write or delete elsewhere.
  */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
+import { CommandError } from "../../errors.ts";
 import type { NodeFiles } from "../node/files.ts";
 import type { Step } from "../node/step.ts";
 import { makeDirectories, removeEmptyStep, removeStep, rewriteStep, staleSteps } from "../node/step.ts";
@@ -19,15 +21,21 @@ export interface ShellPlan {
   readonly directories: readonly string[];
 }
 
-/** Of what stands at a name: nothing, one of ours, exactly what is wanted though not by us, something else. */
-type Found = "nothing" | "ours" | "same" | "foreign";
+/**
+ * Of what stands at a name: nothing, one of ours, exactly what is wanted though not by us, something else; or it does
+ * not stand below the prefix.
+ */
+type Found = "nothing" | "ours" | "same" | "foreign" | "outside";
 
 export function planShellInstall(
   request: ShellRequest, wanted: readonly ShellFile[], files: NodeFiles,
 ): ShellPlan {
-  const at = (name: string) => join(request.prefix.seen, name);
+  const { at, isOutside } = lookBelow(request, files);
+  if (isOutside(shellRecordName))
+    throw new CommandError(`Cannot install into ${at(shellFolder)}: a link leads out of ${request.prefix.seen}, ` +
+      "expected a directory in it");
   const before = readShellRecord(at(shellRecordName), files);
-  const look = { files, at, written: before?.written ?? [] };
+  const look = { files, at, isOutside, written: before?.written ?? [] };
   const found = wanted.map((file) => ({ file, found: foundAt(file.name, look, digestOf(file.content)) }));
   const ours = found.filter(({ found }) => found === "nothing" || found === "ours").map(({ file }) => file);
   const changed = ours.filter(({ name, content }) =>
@@ -56,14 +64,17 @@ export function planShellInstall(
     notes: [
       ...found.filter(({ found }) => found === "foreign").map(({ file }) =>
         leftNote(at(file.name), look.written.some(({ name }) => name === file.name))),
-      ...dropped.filter((name) => foundAt(name, look) === "foreign").map((name) => leftNote(at(name), true)),
+      ...found.filter(({ found }) => found === "outside").map(({ file }) => outsideNote(at(file.name))),
+      ...leftNotes(dropped, look),
     ],
     directories: directoriesOf([...changed.map(({ name }) => name), ...gone, shellRecordName], at),
   };
 }
 
 export function planShellUninstall(request: ShellRequest, files: NodeFiles): ShellPlan {
-  const at = (name: string) => join(request.prefix.seen, name);
+  const { at, isOutside } = lookBelow(request, files);
+  // Nothing of ours was written through it.
+  if (isOutside(shellRecordName)) return { steps: [], notes: [], directories: [] };
   const record = readShellRecord(at(shellRecordName), files);
   if (record === undefined) {
     // What a run that was killed at its very end has left.
@@ -71,9 +82,9 @@ export function planShellUninstall(request: ShellRequest, files: NodeFiles): She
     const steps = isLeft ? removeStep(files, at(shellFolder)) : [];
     return { steps, notes: [], directories: [at(dirname(shellFolder))] };
   }
-  const look = { files, at, written: record.written };
+  const look = { files, at, isOutside, written: record.written };
   const names = namesOf(record.written), gone = names.filter((name) => foundAt(name, look) === "ours");
-  const innermostFirst = [...record.directories].filter((name) => name !== shellFolder)
+  const innermostFirst = [...record.directories].filter((name) => name !== shellFolder && !isOutside(name))
     .sort((a, b) => b.length - a.length);
   const empty = (folders: readonly string[]) => folders.flatMap((name) => removeEmptyStep(files, at(name)));
   const isAboveRecord = (name: string) => shellFolder.startsWith(`${name}/`);
@@ -85,7 +96,7 @@ export function planShellUninstall(request: ShellRequest, files: NodeFiles): She
       ...removeStep(files, at(shellRecordName)),
       ...empty([shellFolder, ...innermostFirst.filter(isAboveRecord)]),
     ],
-    notes: names.filter((name) => foundAt(name, look) === "foreign").map((name) => leftNote(at(name), true)),
+    notes: leftNotes(names, look),
     directories: directoriesOf([...gone, shellRecordName], at),
   };
 }
@@ -94,10 +105,25 @@ interface Look {
   readonly files: NodeFiles;
   readonly written: readonly WrittenFile[];
   at(name: string): string;
+  /** Whether a link leads out of the prefix on the way there. */
+  isOutside(name: string): boolean;
+}
+
+function lookBelow({ prefix }: ShellRequest, files: NodeFiles): Pick<Look, "at" | "isOutside"> {
+  const at = (name: string) => join(prefix.seen, name), real = files.realPath(prefix.seen);
+  const isOutside = (name: string): boolean => {
+    const above = dirname(name);
+    if (above === ".") return false;
+    if (files.kind(at(above)) === undefined) return isOutside(above);
+    const there = files.realPath(at(above));
+    return real === undefined || there === undefined || relative(real, there).split("/")[0] === "..";
+  };
+  return { at, isOutside };
 }
 
 /** @param wanted  the digest of what is to stand there */
-function foundAt(name: string, { files, written, at }: Look, wanted?: string): Found {
+function foundAt(name: string, { files, written, at, isOutside }: Look, wanted?: string): Found {
+  if (isOutside(name)) return "outside";
   const kind = files.kind(at(name));
   if (kind === undefined) return "nothing";
   const digest = kind === "file" ? files.digest(at(name)) : undefined;
@@ -109,6 +135,18 @@ function leftNote(path: string, isRecorded: boolean): string {
   return isRecorded
     ? `${path} is left as it is: it has been changed since it was written`
     : `${path} is left as it is: somebody else has put it there`;
+}
+
+function outsideNote(path: string): string {
+  return `${path} is left alone: a link leads out of the prefix on the way there`;
+}
+
+/** Of what was written once, and cannot be removed. */
+function leftNotes(names: readonly string[], look: Look): readonly string[] {
+  return names.flatMap((name) => {
+    const found = foundAt(name, look), path = look.at(name);
+    return found === "foreign" ? [leftNote(path, true)] : found === "outside" ? [outsideNote(path)] : [];
+  });
 }
 
 function namesOf(written: readonly WrittenFile[]): readonly string[] {
@@ -131,8 +169,9 @@ function directoriesOf(names: readonly string[], at: (name: string) => string): 
 }
 
 /** What a run that was killed has left where these names are. */
-function stale(names: readonly string[], { files, at }: Look): readonly Step[] {
-  return [...new Set(names.map((name) => dirname(name)))].flatMap((name) => staleSteps(files, at(name)));
+function stale(names: readonly string[], { files, at, isOutside }: Look): readonly Step[] {
+  return [...new Set(names.filter((name) => !isOutside(name)).map((name) => dirname(name)))]
+    .flatMap((name) => staleSteps(files, at(name)));
 }
 
 /** One step for all that lie in a directory: there are dozens of manual pages. */

@@ -58,7 +58,8 @@ function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** What is listed here is deleted some day. */
+/** What is listed here is deleted some day, by root. */
 function isBelow(name: unknown): boolean {
-  return typeof name === "string" && name.startsWith("share") && !name.split("/").includes("..");
+  return typeof name === "string" && /^share(?:\/[^/\0]+)*$/.test(name) &&
+    !name.split("/").some((part) => part === "." || part === "..");
 }
