@@ -1,6 +1,7 @@
 // npm run bench: how long ADD and DEL take, against the reference plugins and against the kernel's own work.
 // npm run bench:storm: what becomes of 200 pods at once.
 // npm run bench:soak: what becomes of a daemon's memory by 5,000 pods, and what they leave.
+// npm run bench:watching: what a large cluster and a full node cost a daemon that watches.
 // npm run bench:cluster: addresses of a store that nodes share, against the engine's own work and against files.
 // npm run bench where: what the parts of a warm ADD cost.
 // Runs in network, mount and process namespaces of its own. MULTUS=/path/to/multus adds that executable to the table.
@@ -14,7 +15,8 @@ import { installPackages, installPrograms, pinnedNode, root, run } from "./setup
 const limitMs = 60 * 60_000;
 const [first = "", ...others] = process.argv.slice(2);
 const named = {
-  storm: "storm.ts", soak: "daemon/soak.ts", cluster: "cluster/main.ts", where: "warm/where.ts",
+  storm: "storm.ts", soak: "daemon/soak.ts", watching: "daemon/watching.ts", cluster: "cluster/main.ts",
+  where: "warm/where.ts",
 };
 const [file, words] = first in named ? [named[first], others] : ["main.ts", process.argv.slice(2)];
 

@@ -54,3 +54,10 @@ export function residentKiB(id: number, field: "VmRSS" | "VmHWM" = "VmRSS"): num
 export function openDescriptors(id: number): number {
   return readdirSync(`/proc/${id}/fd`).length;
 }
+
+/** Processor time of a process, proc(5), stat, in 1/100 s. */
+export function processorMs(id: number): number {
+  const text = readFileSync(`/proc/${id}/stat`, "utf8");
+  const [, , , , , , , , , , , user = "", system = ""] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return 10 * (Number(user) + Number(system));
+}
