@@ -69,8 +69,22 @@ export class Api {
 
   /** @throws CniError 7 for a broken kubeconfig, or a file of credentials that is not there */
   async requireUsable(): Promise<void> {
-    const { ownCredentials } = await (this.#access ??= this.#settings.access());
+    const { ownCredentials } = await this.#reach();
     ownCredentials();
+  }
+
+  /** Read once, and anew where that failed: a process that keeps this for long outlives what was wrong. */
+  #reach(): Promise<Access> {
+    return this.#access ??= this.#settings.access().catch((error: unknown) => {
+      this.#access = undefined;
+      throw error;
+    });
+  }
+
+  /** A kubeconfig is written anew with another token, or another authority. */
+  async #reachAnew(before: Access): Promise<Access> {
+    if (await this.#reach() === before) this.#access = undefined;
+    return await this.#reach();
   }
 
   close(): void {
@@ -82,7 +96,7 @@ export class Api {
   async #sendUntilAnswered(request: ApiRequest, budget: Budget, limitMs: number): Promise<Answer> {
     const { world, tryTimeoutMs } = this.#settings;
     if (budget.leftMs() <= 0) throw tooLate(request, limitMs);
-    const access = await (this.#access ??= this.#settings.access());
+    let access = await this.#reach();
     let refused = false, renewed = false;
     for (let tries = 1; ; tries++) {
       const outcome = await this.#tryOnce(request, {
@@ -102,6 +116,7 @@ export class Api {
       } else {
         // A service account's token is replaced while it is in use: the file has the new one.
         renewed = true;
+        access = await this.#reachAnew(access);
       }
       refused = "answer" in outcome;
     }
@@ -130,7 +145,10 @@ export class Api {
           code.cluster,
           `Cannot ${request.act}: ${error.message}, expected an object of the cluster's API`,
         );
-      if (error.isDistrust) throw distrusted(request, { access, error });
+      if (error.isDistrust) {
+        this.#access = undefined;
+        throw distrusted(request, { access, error });
+      }
       return { problem: error.message, waitMs: 0 };
     }
   }

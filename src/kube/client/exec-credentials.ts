@@ -40,7 +40,7 @@ export function execCredentials(exec: Settings, context: UserContext): Access["c
   let remembered: Promise<Credentials> | undefined;
   return ({ refused, timeoutMs }) => {
     if (refused) remembered = undefined;
-    return (remembered ??= run(program, args, { env, timeoutMs }).then(
+    const asked = remembered ??= run(program, args, { env, timeoutMs }).then(
       (output) => toCredentials(exec, { output, apiVersion, program }),
       (error: unknown) => {
         throw exec.refusal(
@@ -48,7 +48,10 @@ export function execCredentials(exec: Settings, context: UserContext): Access["c
           `an ExecCredential within ${timeoutMs} ms`,
         );
       },
-    ));
+    );
+    // The next need may be served.
+    asked.catch(() => { if (remembered === asked) remembered = undefined; });
+    return asked;
   };
 }
 

@@ -276,6 +276,18 @@ plugins("a program is run once, and again when the API refused its token", async
   cluster?.close();
 });
 
+plugins("a program that has failed is run again at the next need", async () => {
+  const ready = join(folder, "ready"), script = `[ -e ${ready} ] || { : > ${ready}; exit 3; }; ${givesToken()}`;
+  const cluster = openCluster({ kubeconfig: withProgram(script), env: { PATH: process.env["PATH"] }, deadlineMs: 5000 },
+    testWorld());
+  try {
+    await rejects(cluster?.getPod(web) ?? Promise.resolve(), code.invalidConfig);
+    assert.is((await cluster?.getPod(web))?.uid, "uid-1");
+  } finally {
+    cluster?.close();
+  }
+});
+
 const failures: readonly [string, string, RegExp][] = [
   ["fails", "echo 'log in first' >&2; exit 3",
     /failed: it ended with status 3 and said "log in first", expected an ExecCredential within \d+ ms$/],
