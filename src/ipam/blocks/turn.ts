@@ -13,7 +13,7 @@ import type { BlockEngine, ReleaseJournal, SeenBlock } from "./engine.ts";
 import { isAway, pauseMs, restless, triesMax } from "./engine.ts";
 import type { Shown, Sight } from "./sight.ts";
 import { namedOf, standing, viewOf } from "./sight.ts";
-import type { Outcome, Together } from "./together.ts";
+import type { Together } from "./together.ts";
 
 export interface TurnOptions {
   readonly engine: BlockEngine;
@@ -76,33 +76,39 @@ export class Turn implements LeaseTurn {
     return isEnough ? viewOf(sight, known, own) : undefined;
   }
 
+  /**
+   * Where nobody knows whether it was written, it is given up as soon as that can be told. What is refused may have
+   * been written, too: by a request whose answer was lost, and which was sent again.
+   */
   async commit({ owner, leases, stale }: CommitRequest): Promise<CommitOutcome> {
-    const { engine, node, world } = this.#options;
-    const addresses = [...leases, ...stale].map(({ address }) => address);
-    await this.#look(addresses);
+    const { node, world, journal } = this.#options;
+    await this.#look([...leases, ...stale].map(({ address }) => address));
     const request: Taking = { owner, leases, stale, node, ticket: ticketOf(world), nowMs: world.wallMs() };
+    let wasRefused = false;
+    try {
+      return await this.#take(request, () => { wasRefused = true; });
+    } catch (error) {
+      if (wasRefused || isAway(error)) journal.add({ scope: this.#scope, owner, holds: [], ticket: request.ticket });
+      throw error;
+    }
+  }
+
+  /** @param refused  told of each write that was */
+  async #take(request: Taking, refused: () => void): Promise<CommitOutcome> {
+    const { engine, world } = this.#options, { leases, stale } = request;
+    const addresses = [...leases, ...stale].map(({ address }) => address);
     for (let tries = 0; tries < triesMax; tries++) {
       const seen = this.#known();
       if (tries > 0 && isTaken(seen, request)) return { committed: true };
       const conflicts = conflictsOf(seen, request);
       if (conflicts.length > 0) return { committed: false, conflicts };
-      const outcome = await this.#write(seen, request);
+      const outcome = await this.#together.write(taking(seen, request), addresses.length);
       if (outcome === "written") return { committed: true };
+      refused();
       if (outcome === "refused") await world.sleep(world.random() * pauseMs);
       this.#keep(await engine.readSome(this.#scope, idsOf(addresses)), idsOf(addresses));
     }
     throw restless(engine, `reserve ${addresses.map(formatAddress).join(", ")}`);
-  }
-
-  /** Where nobody knows whether it was written, it is given up as soon as that can be told. */
-  async #write(seen: Seen, request: Taking): Promise<Outcome> {
-    const { owner, ticket, leases, stale } = request;
-    try {
-      return await this.#together.write(taking(seen, request), leases.length + stale.length);
-    } catch (error) {
-      if (isAway(error)) this.#options.journal.add({ scope: this.#scope, owner, holds: [], ticket });
-      throw error;
-    }
   }
 
   /** One read in the usual case: the node's own blocks have room. */

@@ -53,6 +53,30 @@ together("are each told that nobody knows, and each given up later, where an ans
   assert.equal([await linesOf(node), node.journal.noted], [["10.0.0.2 first", "fd00::2 first"], []]);
 });
 
+for (const count of [1, pods])
+  together(`are given up later where a write of ${count} was sent twice, and nobody answers after that`, async () => {
+    const shared = new SharedBlocks();
+    let isLost = false;
+    const node = await nodeOf(shared, (engine) => ({ ...engine,
+      async write(of, changes) {
+        const isWritten = await engine.write(of, changes);
+        return isLost ? false : isWritten;
+      },
+      async readSome(of, blocks) {
+        if (isLost) throw away();
+        return await engine.readSome(of, blocks);
+      },
+    }));
+    isLost = true;
+    const asked = ids.slice(0, count);
+    await Promise.all(asked.map(async (id) => await rejects(allocate(node, who(id), sets), 11)));
+    // Those who come after so many others have begun with what these have noted.
+    assert.ok((await linesOf(node)).length > 2);
+    isLost = false;
+    await allocate(node, who("next"), sets);
+    assert.equal([(await linesOf(node)).length, node.journal.noted], [3, []]);
+  });
+
 together("get theirs where one of them is refused", async () => {
   const shared = new SharedBlocks();
   const node = await nodeOf(shared, (engine) => ({ ...engine, async write(of, changes) {
