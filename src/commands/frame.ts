@@ -7,7 +7,7 @@ import { isGroup } from "./command.ts";
 import { UsageError, toldError } from "./errors.ts";
 import type { Entry } from "./help.ts";
 import { helpLines, overviewLines } from "./help.ts";
-import { nearest } from "./nearest.ts";
+import { meantCommand } from "./nearest.ts";
 import type { OptionValues, ParameterValues } from "./options.ts";
 import type { Output, ProcessEnvironment, Streams } from "./output.ts";
 import { ClosedOutput, outputOn, processStreams } from "./output.ts";
@@ -73,7 +73,7 @@ function rowOf(name: string, { rows }: CommandGroup, word: string): CommandRows[
   const row = Object.hasOwn(rows, word) ? rows[word] : undefined;
   if (row !== undefined) return row;
   const what = word.startsWith("-") ? "option before a command" : "command";
-  const meant = nearest(word, Object.keys(rows));
+  const meant = meantCommand(word, Object.keys(rows));
   throw new UsageError(
     `Cannot understand "${word}": there is no such ${what}, expected ` +
       (meant === undefined ? `one of those that ${name} help lists` : `${name} ${meant}`),

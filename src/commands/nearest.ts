@@ -14,6 +14,25 @@ export function nearest(typed: string, known: readonly string[]): string | undef
   return best?.name;
 }
 
+/** Words that other programs have for the same. */
+const alike: readonly (readonly string[])[] = [
+  ["ls", "list", "ps", "get", "show"],
+  ["inspect", "describe", "show"],
+  ["attach", "connect", "add"],
+  ["create", "new"],
+  ["detach", "disconnect"],
+  ["rm", "remove", "delete", "del", "detach"],
+  ["gc", "prune", "cleanup", "clean"],
+  ["free", "release"],
+  ["lint", "validate"],
+];
+
+/** The known command that somebody may have meant: one that is called so elsewhere, else the nearest. */
+export function meantCommand(typed: string, known: readonly string[]): string | undefined {
+  const same = alike.filter((words) => words.includes(typed)).flat().find((word) => known.includes(word));
+  return same ?? nearest(typed, known);
+}
+
 /** How many letters are wrong, missing, too many or exchanged with their neighbour. */
 function distanceOf(a: string, b: string): number {
   let last: readonly number[] = [], row: readonly number[] = Array.from({ length: b.length + 1 }, (_, j) => j);
