@@ -23,7 +23,7 @@ const provenBy: Readonly<Record<string, readonly string[]>> = {
   ],
   "test/commands/completion/candidates.test.ts": ["commands/completion/index", "commands/completion/names"],
   "test/commands/frame.test.ts": [
-    "commands/command", "commands/errors", "commands/help", "commands/options", "commands/output",
+    "commands/command", "commands/errors", "commands/help", "commands/options",
     "commands/style", "commands/version/index",
   ],
   "test/commands/ipam-shared.test.ts": [

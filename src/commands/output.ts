@@ -1,5 +1,6 @@
 /** Where a command's words go: lines and documents to stdout, what is no result to stderr. */
 import { isatty } from "node:tty";
+import { printable } from "../cni/index.ts";
 import { errnoOf } from "../os/index.ts";
 import { writeLine, writeStdout } from "../program/index.ts";
 import type { Style } from "./style.ts";
@@ -45,14 +46,24 @@ const usualColumns = 100;
 export function outputOn({ writeOut, writeError, isTerminal, columns }: Streams, env: ProcessEnvironment): Output {
   // https://no-color.org
   const style = isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb" ? coloured : plain;
-  const say = (line: string) => writeOut(`${line}\n`);
+  const say = (line: string) => writeOut(`${shown(line, isTerminal)}\n`);
   return {
     say, style,
     columns: columns ?? usualColumns,
-    json: (value) => say(JSON.stringify(value, null, 2)),
+    json: (value) => writeOut(`${JSON.stringify(value, null, 2)}\n`),
     table: (table) => tableLines(table, style).forEach(say),
-    warn: writeError,
+    warn: (line) => writeError(shown(line, isTerminal)),
   };
+}
+
+/** Lines and columns, and in a terminal our own weight, colour and clean screen. */
+const ours = /(\x1b\[(?:\d{1,2}m|H|2J)|[\t\n])/;
+
+/** Names of interfaces, pods and files are other people's: they tell a terminal nothing. */
+function shown(text: string, isTerminal: boolean): string {
+  return text.split(ours)
+    .map((part, index) => (index % 2 === 1 && (isTerminal || !part.startsWith("\x1b")) ? part : printable(part)))
+    .join("");
 }
 
 /** The process's own. */

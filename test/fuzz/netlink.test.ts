@@ -40,6 +40,8 @@ interface Question {
 
 const v0 = 10, v1 = 11;
 
+/** ifi_index is an int of C: what the kernel says it is, we take. */
+const isIndex = (value: unknown): boolean => Number.isSafeInteger(value);
 const isNumber = (value: unknown): boolean => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 const isIp = (value: any): boolean => value.bytes.length === (value.family === 4 ? 4 : 16)
   && formatAddress(value) !== "";
@@ -48,9 +50,9 @@ const isPrefix = ({ address, prefixBits }: any): boolean => isIp(address) && isN
 
 const questions: readonly Question[] = [
   { title: "links", protocol: NETLINK_ROUTE, headerBytes: 16, ask: ({ links }) => links.list(),
-    wrong: ({ index, name, mtu }) => !isNumber(index) || typeof name !== "string" || !isNumber(mtu) },
+    wrong: ({ index, name, mtu }) => !isIndex(index) || typeof name !== "string" || !isNumber(mtu) },
   { title: "a link", protocol: NETLINK_ROUTE, headerBytes: 16, ask: ({ links }) => [links.get("br0")],
-    wrong: ({ index, name, mtu }) => !isNumber(index) || typeof name !== "string" || !isNumber(mtu) },
+    wrong: ({ index, name, mtu }) => !isIndex(index) || typeof name !== "string" || !isNumber(mtu) },
   { title: "addresses", protocol: NETLINK_ROUTE, headerBytes: 8, ask: ({ addresses }) => addresses.list(v0),
     wrong: (one) => !isPrefix(one) },
   { title: "routes", protocol: NETLINK_ROUTE, headerBytes: 12, ask: ({ routes }) => routes.list(4),

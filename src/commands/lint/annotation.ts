@@ -59,7 +59,7 @@ export function selectionsAt(
     );
     return undefined;
   }
-  if (text.trim() === "") return undefined;
+  if (text === "") return undefined;
   const place = (path: Path): Spot => placeIn(text, spot, path);
   const { selections, indexes, problems } = reportProblems(text, spot, context);
   const isList = problems.every(({ path }) => path.length > 0);

@@ -7,7 +7,7 @@ import type { CheckedDefinition } from "./definition.ts";
 import { checkDefinition } from "./definition.ts";
 import type { Report } from "./finding.ts";
 import type { ManifestObject } from "./manifest.ts";
-import { isManifest, objectsOf } from "./manifest.ts";
+import { isBrokenManifest, isManifest, objectsOf } from "./manifest.ts";
 import type { PodContext } from "./pod.ts";
 import { checkPod } from "./pod.ts";
 import type { SourceDocument } from "./source.ts";
@@ -38,7 +38,9 @@ export function checkDocuments(documents: readonly SourceDocument[], options: Ch
     !isManifest(value) && isCniConfig(value) ? [{ json: value, spot }] : [],
   );
   for (const { source, value, spot } of documents) {
-    if (!source.fromDirectory && !isManifest(value) && !isCniConfig(value))
+    if (isBrokenManifest(value))
+      report("error", spot, "apiVersion or kind is no text, expected both as every object of a cluster has them");
+    else if (!source.fromDirectory && !isManifest(value) && !isCniConfig(value))
       report(
         "warning",
         spot,
@@ -68,8 +70,8 @@ interface CheckedFiles {
 
 function checkFiles(files: readonly CniFile[], report: Report): CheckedFiles {
   const lists = new Set(
-    files.flatMap(({ json }) =>
-      Array.isArray(json["plugins"]) || json["plugins"] === undefined ? [String(json["name"])] : [],
+    files.flatMap(({ json: { name, plugins } }) =>
+      typeof name === "string" && (Array.isArray(plugins) || plugins === undefined) ? [name] : [],
     ),
   );
   const checked = files.map((file) => checkCniFile(file, lists, report));

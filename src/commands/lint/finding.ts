@@ -1,3 +1,4 @@
+import { printable } from "../../cni/index.ts";
 import type { Spot } from "./spot.ts";
 
 /**
@@ -39,8 +40,6 @@ export function inOrder(findings: readonly Finding[], files: readonly string[]):
 
 /** `file:line:column: error: path: message` */
 export function findingLine({ file, line, column, level, path, message }: Finding): string {
-  return `${file}:${line}:${column}: ${level}: ${path === "" ? "" : `${path}: `}${message}`.replaceAll(
-    /\s*\n\s*/g,
-    " ",
-  );
+  const text = `${file}:${line}:${column}: ${level}: ${path === "" ? "" : `${path}: `}${message}`;
+  return printable(text.replaceAll(/\s*\n\s*/g, " "));
 }

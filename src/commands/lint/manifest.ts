@@ -18,6 +18,12 @@ export function isManifest(value: unknown): value is JsonObject {
   return isJsonObject(value) && typeof value["apiVersion"] === "string" && typeof value["kind"] === "string";
 }
 
+/** Whether it means to be one, and no cluster would take it. */
+export function isBrokenManifest(value: unknown): boolean {
+  return isJsonObject(value) && !isManifest(value)
+    && Object.hasOwn(value, "apiVersion") && Object.hasOwn(value, "kind");
+}
+
 /** The definitions and pods of one object, those of a list and of a pod template included. */
 export function objectsOf(value: JsonObject, spot: Spot, defaultNamespace: string): readonly ManifestObject[] {
   if (String(value["kind"]).endsWith("List") && Array.isArray(value["items"])) {

@@ -105,6 +105,13 @@ for (const [title, text, expected] of [
     ['1:1: error: apiVersion: it is "k8s.cni.cncf.io/v2", expected k8s.cni.cncf.io/v1']],
   ["a definition twice", `${definition("a", bridge)}---\n${definition("a", bridge)}`,
     ['12:3: warning: metadata.name: "blue/a" is defined twice among these files, and one replaces the other']],
+  ["an API version that is no text", definition("a", bridge).replace("k8s.cni.cncf.io/v1", "[k8s.cni.cncf.io/v1]"),
+    ["1:1: error: apiVersion or kind is no text, expected both as every object of a cluster has them"]],
+  ["an annotation of nothing but spaces", pod("  "),
+    [`7:37: error: ${networks}: element 1: it is empty, expected [namespace/]name[@interface]`]],
+  ["a name that is an object", JSON.stringify({ cniVersion: "1.0.0", name: { toString: "x" }, plugins: [bridge] }),
+    [/error: name: /]],
+  ["an escape that is none, of a character that shows nothing", '{"kind": "\\\0"}', [/error: .*escape/]],
   ["YAML that is none", "a: [1\n", [/2:1: error: .*flow/i]],
 
   ["a MAC that is none", pod([{ name: "x" }, { name: "storage", mac: "zz" }]),
