@@ -4,13 +4,15 @@
  * their mark which of its networks they are of.
  */
 import { CniError, code, messageOf } from "../../cni/index.ts";
-import type { Nftables, NftRule } from "../../kernel/index.ts";
-import type { Prefix } from "../../net/index.ts";
+import type { Namespace, Nftables, NftRule } from "../../kernel/index.ts";
+import type { Address, Prefix } from "../../net/index.ts";
+import { networkOf } from "../../net/index.ts";
 import type { BaseChain, ChainName, NftChange } from "../../netlink/index.ts";
 import { nft } from "../../netlink/index.ts";
 import type { FixedRule } from "../packet-rules/fixed-chain.ts";
 import { fixedChain, madeChain } from "../packet-rules/fixed-chain.ts";
 import type { Handles, ValidAttachment } from "../contract/plugin.ts";
+import { hasErrno } from "../contract/errno.ts";
 import { ruleComment } from "../packet-rules/rule-comment.ts";
 import type { PortForwarding } from "./conf.ts";
 import { mappingsOf, matchedHostAddress } from "./conf.ts";
@@ -37,7 +39,8 @@ export async function addPortmapRules(
   const family = familyName(address);
   const parsed = parseConditions(family, forwarding);
   if (parsed instanceof nft.NftExpressionError) await makeEntries(nftTool, family, forwarding, parsed);
-  await host.nftables.update(() => portmapSetup(host.nftables, address, forwarding));
+  const neighbours = answersPass(host, address) ? "answer through the host" : "answer directly";
+  await host.nftables.update(() => portmapSetup(host.nftables, address, forwarding, neighbours));
 }
 
 /**
@@ -80,7 +83,10 @@ function entryLines(family: FamilyName, words: string): readonly string[] {
  * the hooks are left alone where the conditions are in words that only nft knows.
  */
 export function portmapSetup(
-  nftables: Pick<Nftables, "rules" | "exists">, address: Prefix, forwarding: PortForwarding,
+  nftables: Pick<Nftables, "rules" | "exists">,
+  address: Prefix,
+  forwarding: PortForwarding,
+  neighbours: Neighbours,
 ): readonly NftChange[] {
   const family = familyName(address);
   const chain = chainsOf(family);
@@ -112,7 +118,7 @@ export function portmapSetup(
       expressions,
       comment, mark,
     })),
-    ...(snat ? masquerades(address) : []).map((expressions): NftChange => ({
+    ...(snat ? masquerades(address, forwarding, neighbours) : []).map((expressions): NftChange => ({
       do: "add rule",
       ...chain("masquerading"),
       expressions,
@@ -132,15 +138,40 @@ function translations(address: Prefix, { mappings }: PortForwarding): readonly (
   });
 }
 
-/** Hairpin, and for IPv4 what comes from localhost. */
-function masquerades({ address }: Prefix): readonly (readonly nft.Expression[])[] {
-  const family = familyName({ address });
-  const from = (source: typeof address) =>
-    nft.rule(family, nft.saddr("==", source), nft.daddr("==", address), nft.masquerade());
-  return address.family === 4
-    ? [from(address), from({ family: 4, bytes: Uint8Array.of(127, 0, 0, 1) })]
-    : [from(address)];
+/** Where containers of one network answer each other. */
+type Neighbours = "answer through the host" | "answer directly";
+
+/** Whether answers from one port of a bridge to another pass through this host's connection tracking. */
+function answersPass({ sysctl }: Pick<Namespace, "sysctl">, { address: { family } }: Prefix): boolean {
+  try {
+    return sysctl.get(`net/bridge/bridge-nf-call-ip${family === 4 ? "" : "6"}tables`) === "1";
+  } catch (error) {
+    // Without the module br_netfilter.
+    if (hasErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }
+
+/**
+ * Hairpin, and for IPv4 what comes from localhost. Answers to a neighbour on the same bridge would go straight to it,
+ * from an address that it never called, unless the host sees them: then it keeps its own. What came to the container's
+ * address itself is left alone; without masqAll so is what comes from elsewhere.
+ */
+function masquerades(
+  { address, prefixBits }: Prefix, { masqAll }: PortForwarding, neighbours: Neighbours,
+): readonly (readonly nft.Expression[])[] {
+  const family = familyName({ address });
+  const to = nft.daddr("==", address), translated = nft.ctStatus("==", "dnat");
+  if (masqAll) return [nft.rule(family, to, translated, nft.masquerade())];
+  const hairpin = neighbours === "answer directly"
+    ? nft.rule(family, nft.saddr("==", networkOf({ address, prefixBits })), to, translated, nft.masquerade())
+    : nft.rule(family, nft.saddr("==", address), to, nft.masquerade());
+  return address.family === 4
+    ? [hairpin, nft.rule(family, nft.saddr("==", localhost), to, nft.masquerade())]
+    : [hairpin];
+}
+
+const localhost: Address = { family: 4, bytes: Uint8Array.of(127, 0, 0, 1) };
 
 type Owner = Pick<PortForwarding, "network" | "containerId">;
 
@@ -203,7 +234,7 @@ export function missingPortmapRules(
   const family = familyName(address);
   const wanted = {
     hostports: mappingsOf(address.address.family, forwarding.mappings).length,
-    masquerading: forwarding.snat ? masquerades(address).length : 0,
+    masquerading: forwarding.snat ? masquerades(address, forwarding, "answer directly").length : 0,
   };
   for (const name of ["hostports", "masquerading"] as const) {
     if (wanted[name] === 0) continue;
