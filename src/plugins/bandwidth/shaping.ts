@@ -62,21 +62,25 @@ function leastBurst(rate: number): number {
 }
 
 /** net/sched/sch_tbf.c, psched_ns_t2l() of the buffer's time. */
-function bytesIn({ rate, bufferTicks }: TokenBucket): number {
+function bytesIn({ rate, bufferTicks }: Pick<TokenBucket, "rate" | "bufferTicks">): number {
   return Math.floor(bufferTicks * (1000 / ticksPerMicrosecond) * Number(rate) / 1e9);
 }
 
 /**
- * The bucket that sends `rate` bytes a second, and `burst` at once. A rate below one byte a second is one: the kernel
- * takes none for no limit.
+ * The bucket that sends `rate` bytes a second, and `burst` at once, or what takes 274 seconds, where that is less: the
+ * kernel's clock has no more. A rate below one byte a second is one: the kernel takes none for no limit.
  */
 export function tokenBucket(rate: number, burst: number): TokenBucket {
   const bytesPerSecond = Math.max(rate, 1);
-  const fillMicroseconds = Math.floor((burst * 1e6) / bytesPerSecond);
+  const perSecond = BigInt(bytesPerSecond);
+  const fillTicks = Math.floor(Math.floor((burst * 1e6) / bytesPerSecond) * ticksPerMicrosecond);
+  const bufferTicks = Math.min(fillTicks, 2 ** 32 - 1);
+  // What has no room in the bucket must not queue instead.
+  const held = fillTicks === bufferTicks ? burst : bytesIn({ rate: perSecond, bufferTicks });
   return {
-    rate: BigInt(bytesPerSecond),
-    bufferTicks: Math.min(Math.floor(fillMicroseconds * ticksPerMicrosecond), 2 ** 32 - 1),
-    limitBytes: Math.min(Math.floor(bytesPerSecond * latencySeconds) + burst, 2 ** 32 - 1),
+    rate: perSecond,
+    bufferTicks,
+    limitBytes: Math.min(Math.floor(bytesPerSecond * latencySeconds) + held, 2 ** 32 - 1),
   };
 }
 

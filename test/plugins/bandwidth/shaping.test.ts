@@ -31,6 +31,11 @@ limits("has to hold a byte for as long as the kernel's clock can tell", () => {
     assert.match(message, expected);
   }
 });
+limits("lets nothing wait longer where the burst, such as containerd's own, is longer than the kernel's clock", () => {
+  const of = (rate: number) => shapingOf({ ingressRate: rate, ingressBurst: 2 ** 31 - 1 }, undefined).ingress;
+  assert.equal(of(1e6), { rate: 125_000n, limitBytes: 3125 + 34_359_738, bufferTicks: 2 ** 32 - 1 });
+  assert.equal(of(1e7), { rate: 1_250_000n, limitBytes: 31_250 + 2 ** 28 - 1, bufferTicks: 3_355_443_187 });
+});
 limits("may hold what 32 bits hold of bytes, and no more", () => {
   const burst = (bits: number) => shapingOf({ egressRate: 8e9, egressBurst: bits }, undefined).egress;
   assert.is(burst(2 ** 35 - 16)?.limitBytes, 2 ** 32 - 1);
