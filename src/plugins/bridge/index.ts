@@ -36,6 +36,7 @@ import { configureInterface } from "../interface/configure.ts";
 import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
 import { requestedEthernetMac } from "../interface/mac.ts";
+import { refuseOwnGateway } from "../interface/own-gateway.ts";
 import { createVeth, waitUntilUp } from "../interface/veth.ts";
 import { ensureBridge, refuseUnfitBridge, setPortVlans } from "./bridge-link.ts";
 import { checkBridge } from "./check.ts";
@@ -183,6 +184,7 @@ export function toLayer3(
   { isGateway, isDefaultGateway }: Pick<BridgeSettings, "isGateway" | "isDefaultGateway">,
 ): Omit<Result, "interfaces"> {
   const withGateway = withGateways(ips, isGateway);
+  if (isGateway) refuseOwnGateway(withGateway);
   return { ips: withGateway, routes: isDefaultGateway ? withDefaultRoutes(routes, withGateway) : routes, dns };
 }
 

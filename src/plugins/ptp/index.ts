@@ -27,6 +27,7 @@ import { deleteInterface } from "../interface/delete.ts";
 import { configuredOrLeasedDns } from "../interface/dns.ts";
 import { enableForwarding } from "../interface/forwarding.ts";
 import { refuseMtu } from "../interface/mtu.ts";
+import { refuseOwnGateway } from "../interface/own-gateway.ts";
 import { createVeth } from "../interface/veth.ts";
 
 /** An address of the container and the host's on the other end of the pair. */
@@ -55,6 +56,7 @@ export const ptp = definePlugin({
     const { containerId, ifName } = attachment;
     const lease = await ipam?.add(context) ?? { ips: [], routes: [], dns: {} };
     const endpoints = lease.ips.map(endpointsOf);
+    refuseOwnGateway(lease.ips);
     for (const family of new Set(endpoints.map(({ gateway }) => gateway.family))) enableForwarding(host, family);
 
     const { containerLink, hostIndex } = createVeth({ ifName, mtu: conf.mtu }, context);

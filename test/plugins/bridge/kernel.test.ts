@@ -387,6 +387,16 @@ kernel("an answer of IPAM without addresses is refused and released", async () =
   assert.is(reservations.size, 0);
 });
 
+kernel("an address that the bridge is to hold as the gateway is refused and released", async () => {
+  run("ip", "link", "add", "br0", "up", "address", "02:00:00:00:00:99", "type", "bridge");
+  const before = kernelState(netns), ipam = { type: "test", addresses: [{ address: "10.1.2.1/24" }] };
+  assert.match((await rejects(add(driven({ isGateway: true, ipam })), code.invalidConfig)).message,
+    /Cannot use address 10\.1\.2\.1\/24: it is the gateway/);
+  assert.equal(kernelState(netns), before);
+  assert.is(reservations.size, 0);
+  await add(driven({ isGateway: false, ipam }));
+});
+
 kernel("a missing namespace is an error naming it, and nothing is made", async () => {
   assert.match((await rejects(add(driven({}, { netns: "/run/netns/none" })), code.invalidNetns)).message,
     /\/run\/netns\/none/);

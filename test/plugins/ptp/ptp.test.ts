@@ -107,6 +107,9 @@ for (const [name, conf, number, message] of [
   ["no IPAM", { ipam: undefined }, code.invalidConfig, /no ipam.type/],
   ["an address without a gateway", { ipam: { type: "test", addresses: [{ address: "10.1.2.5/24" }] } },
     code.invalidConfig, /10\.1\.2\.5\/24: it has no gateway/],
+  ["an address that the host is to hold",
+    { ipam: { type: "test", addresses: [{ address: "10.1.2.5/24", gateway: "10.1.2.5" }] } }, code.invalidConfig,
+    /10\.1\.2\.5\/24: it is the gateway/],
   ["an unknown backend", { ipMasq: true, ipMasqBackend: "pf" }, code.invalidConfig, /ipMasqBackend/],
 ] as const) {
   kernel(`refuses ${name}`, async () => {
