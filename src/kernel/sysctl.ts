@@ -18,17 +18,26 @@ export function sysctlIn(inside: Inside): Sysctl {
 
 /** More than any has to say; those that are lists of ports have the longest values. */
 const valueBytesMax = 64 * 1024;
+/** Nearly all fit. The kernel takes and clears as much memory as it is given room, whatever there is to say. */
+const usual = Buffer.alloc(256);
 
 /** One opening for both. The kernel takes a value as a whole, from the beginning of the file. */
 function swapped(path: string, value: string): string {
   const fd = openSync(path, "r+");
   try {
-    const bytes = Buffer.allocUnsafe(valueBytesMax), length = readSync(fd, bytes, 0, bytes.length, 0);
+    const before = readValue(fd, usual) ?? readValue(fd, Buffer.allocUnsafe(valueBytesMax + 1));
+    if (before === undefined) throw new Error(`Cannot read ${path}: expected at most ${valueBytesMax} bytes`);
     writeSync(fd, value, 0);
-    return bytes.toString("utf8", 0, length).replace(/\n$/u, "");
+    return before;
   } finally {
     closeSync(fd);
   }
+}
+
+/** Undefined when it may go on: the kernel cuts off what there is no room for. */
+function readValue(fd: number, into: Buffer): string | undefined {
+  const length = readSync(fd, into, 0, into.length, 0);
+  return length === into.length ? undefined : into.toString("utf8", 0, length).replace(/\n$/u, "");
 }
 
 function trySet(path: string, value: string): void {
