@@ -1,6 +1,6 @@
-// The ADD of each plugin in a warm process beside the kernel's own share of it: the time its requests and its writes of
-// sysctls take, between handing the bytes over and having the answer. What is left is ours: reading the configuration,
-// deciding, encoding, decoding.
+// The ADD of each plugin in a warm process beside the kernel's own share of it: the time its system calls take, from
+// handing the bytes over to having the answer. What is left is ours: reading the configuration, deciding, encoding,
+// decoding. A system call that need not be would count as the kernel's, so their number stands beside.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -10,13 +10,15 @@ import type { Result } from "../../../src/cni/index.ts";
 import { NetlinkSocket } from "../../../src/kernel/socket.ts";
 import { openTransport } from "../../../src/kernel/transport.ts";
 import type { Transport } from "../../../src/kernel/transport.ts";
+import { libc } from "../../../src/os/libc.ts";
 import { builtIn } from "../../../src/plugins/index.ts";
 import type { Driven } from "../../helpers/handles.ts";
 import { add, del } from "../../helpers/handles.ts";
 import { against, ms, ratio, summarize, table } from "../statistics.ts";
 import { makeContainer, removeContainer } from "../whole-process.ts";
 
-const warmUpRounds = 20, most = 2;
+/** Until then V8 is still compiling: an ADD of sbr takes twice as long after 20. */
+const warmUpRounds = 300, most = 2;
 /** Attachments that stay while one more is made; as many in the first and the last group that are compared. */
 const attachments = 100, group = 20, growthMost = 1.5;
 
@@ -53,7 +55,7 @@ export async function compareFamily(count: number): Promise<string> {
     const cells: string[][] = [];
     for (const row of rows) cells.push(await measured(row, count, { kernel, warm }));
     cells.push(await growth(warm));
-    return table(["", "in-process ms", "kernel's share ms", "ratio", "goal"], cells);
+    return table(["", "in-process ms", "kernel's share ms", "system calls", "ratio", "goal"], cells);
   } finally {
     kernel.restore();
     warm.close();
@@ -65,26 +67,43 @@ function ip(words: string): void {
   execFileSync("ip", words.split(" "));
 }
 
-async function measured({ type, conf, before }: Row, count: number, { kernel, warm }: Process): Promise<string[]> {
-  const own: number[] = [], shares: number[] = [];
-  for (let round = -warmUpRounds; round < count; round++) {
-    const netns = makeContainer();
-    const first = before === undefined ? undefined : driven(before, netns, { warm });
-    const prevResult = first === undefined ? undefined : await add(first);
-    const call = driven({ type, conf }, netns, { warm, prevResult });
-    const taken = kernel.takenMs(), begin = process.hrtime.bigint();
-    const result = await add(call);
-    const tookMs = Number(process.hrtime.bigint() - begin) / 1e6;
-    if (round >= 0) {
-      own.push(tookMs);
-      shares.push(kernel.takenMs() - taken);
-    }
-    await del({ ...call, prevResult: result });
-    if (first !== undefined) await del({ ...first, ...(prevResult === undefined ? {} : { prevResult }) });
-    removeContainer();
-  }
-  const ownMs = summarize(own).medianMs, shareMs = summarize(shares).medianMs;
-  return [`ADD of ${type}`, ms(ownMs), ms(shareMs), ratio(ownMs, shareMs), against(ownMs / shareMs, most)];
+async function measured(row: Row, count: number, watched: Process): Promise<string[]> {
+  await inContainer(async (netns) => {
+    for (let round = 0; round < warmUpRounds; round++) await onceTimed(row, netns, watched);
+  });
+  const all: Once[] = [];
+  for (let round = 0; round < count; round++)
+    await inContainer(async (netns) => void all.push(await onceTimed(row, netns, watched)));
+  const [ownMs, shareMs, calls] = (["tookMs", "kernelMs", "calls"] as const)
+    .map((key) => summarize(all.map((one) => one[key])).medianMs);
+  if (ownMs === undefined || shareMs === undefined) throw new Error(`Nothing was measured of ${row.type}`);
+  const shown = [ms(ownMs), ms(shareMs), String(calls), ratio(ownMs, shareMs)];
+  return [`ADD of ${row.type}`, ...shown, against(ownMs / shareMs, most)];
+}
+
+async function inContainer(work: (netns: string) => Promise<void>): Promise<void> {
+  const netns = makeContainer();
+  await work(netns);
+  removeContainer();
+}
+
+interface Once {
+  readonly tookMs: number;
+  readonly kernelMs: number;
+  /** System calls. */
+  readonly calls: number;
+}
+
+async function onceTimed({ type, conf, before }: Row, netns: string, { kernel, warm }: Process): Promise<Once> {
+  const first = before === undefined ? undefined : driven(before, netns, { warm });
+  const prevResult = first === undefined ? undefined : await add(first);
+  const call = driven({ type, conf }, netns, { warm, prevResult });
+  const earlier = kernel.taken(), begin = process.hrtime.bigint();
+  const result = await add(call);
+  const tookMs = Number(process.hrtime.bigint() - begin) / 1e6, { kernelMs, calls } = kernel.taken();
+  await del({ ...call, prevResult: result });
+  if (first !== undefined) await del({ ...first, ...(prevResult === undefined ? {} : { prevResult }) });
+  return { tookMs, kernelMs: kernelMs - earlier.kernelMs, calls: calls - earlier.calls };
 }
 
 /** The last of many attachments beside the first: cost must not grow with what is there. */
@@ -107,7 +126,7 @@ async function growth(warm: Warm): Promise<string[]> {
   removeContainer();
   const [few, many] = [times.slice(0, group), times.slice(-group)].map((each) => summarize(each).medianMs);
   return [`bandwidth, the last ${group} of ${attachments} beside the first`, ms(many ?? Number.NaN),
-    ms(few ?? Number.NaN), ratio(many ?? Number.NaN, few ?? Number.NaN),
+    ms(few ?? Number.NaN), "", ratio(many ?? Number.NaN, few ?? Number.NaN),
     against((many ?? Number.NaN) / (few ?? Number.NaN), growthMost)];
 }
 
@@ -129,14 +148,15 @@ function driven({ type, conf }: Pick<Row, "type" | "conf">, netns: string, { war
 
 interface Watched {
   /** Since it began to watch. */
-  takenMs(): number;
+  taken(): Omit<Once, "tookMs">;
   restore(): void;
 }
 
-/** Watches the two doors to the kernel that plugins have: netlink sockets and files below /proc/sys. */
+/** Watches the doors to the kernel that plugins have: netlink sockets, other calls of the C library, files. */
 function watchKernel(): Watched {
-  let taken = 0n;
+  let taken = 0n, calls = 0;
   const timed: Timed = (work) => {
+    calls++;
     const begin = process.hrtime.bigint();
     const end = (): void => { taken += process.hrtime.bigint() - begin; };
     const value = work();
@@ -145,46 +165,52 @@ function watchKernel(): Watched {
     else end();
     return value;
   };
-  const { open } = NetlinkSocket, files = timedSysctls(timed);
+  const { open } = NetlinkSocket, restores = [timedFiles(timed), timedLibc(timed)];
   NetlinkSocket.open = (protocol, options) => (
     new NetlinkSocket(timedTransport(openTransport(protocol, options), timed)));
   return {
-    takenMs: () => Number(taken) / 1e6,
+    taken: () => ({ kernelMs: Number(taken) / 1e6, calls }),
     restore() {
       NetlinkSocket.open = open;
-      files.restore();
+      for (const restore of restores) restore();
     },
   };
 }
 
-/** Whole writes, and what is done with descriptors in between. */
-function timedSysctls(timed: Timed): { restore(): void } {
-  const before = { ...fs }, { writeFileSync, openSync, closeSync, readSync, writeSync } = before;
-  const isSysctl = (path: unknown): boolean => String(path).startsWith("/proc/sys/"), descriptors = new Set<number>();
-  const ofDescriptor = <A extends readonly unknown[], T>(work: (fd: number, ...rest: A) => T) => (
-    (fd: number, ...rest: A): T => (descriptors.has(fd) ? timed(() => work(fd, ...rest)) : work(fd, ...rest)));
-  fs.writeFileSync = (path, ...rest) => (isSysctl(path)
-    ? timed(() => writeFileSync(path, ...rest)) : writeFileSync(path, ...rest));
-  fs.openSync = (path, ...rest) => {
-    if (!isSysctl(path)) return openSync(path, ...rest);
-    const fd = timed(() => openSync(path, ...rest));
-    descriptors.add(fd);
-    return fd;
-  };
-  fs.closeSync = (fd) => {
-    ofDescriptor(closeSync)(fd);
-    descriptors.delete(fd);
-  };
-  // Both have several signatures, of which each call is handed on as it came.
-  fs.readSync = ofDescriptor(readSync as (...all: any[]) => number) as typeof fs.readSync;
-  fs.writeSync = ofDescriptor(writeSync as (...all: any[]) => number) as typeof fs.writeSync;
+type AnyFunction = (...all: unknown[]) => unknown;
+
+/** One system call each; `writeFileSync`, which is three, and `readFileSync` count once. */
+const fileCalls = [
+  "closeSync", "existsSync", "fstatSync", "linkSync", "lstatSync", "mkdirSync", "openSync", "readFileSync", "readSync",
+  "readdirSync", "renameSync", "statSync", "statfsSync", "unlinkSync", "writeFileSync", "writeSync",
+] as const;
+
+/** Files: sysctls, descriptors of namespaces and /dev/net/tun, the notes that a plugin keeps. */
+function timedFiles(timed: Timed): () => void {
+  const before = Object.fromEntries(fileCalls.map((name) => [name, fs[name]]));
+  // Each call is handed on as it came, whatever its signature.
+  for (const name of fileCalls) Object.assign(fs, { [name]: passing(fs[name] as AnyFunction, timed) });
   syncBuiltinESMExports();
-  return {
-    restore() {
-      Object.assign(fs, { writeFileSync, openSync, closeSync, readSync, writeSync });
-      syncBuiltinESMExports();
-    },
+  return () => {
+    Object.assign(fs, before);
+    syncBuiltinESMExports();
   };
+}
+
+/** Entering namespaces, opening sockets, making tap links; `send` and `recv` are the transport's. */
+const libcCalls = ["ioctl", "ioctlNumber", "setns", "setsockopt", "socket"] as const;
+
+function timedLibc(timed: Timed): () => void {
+  const functions = libc(), before = libcCalls.map((name) => [name, functions[name]] as const);
+  const put = (name: string, value: unknown): void => { Object.defineProperty(functions, name, { value }); };
+  for (const [name, work] of before) put(name, passing(work as AnyFunction, timed));
+  return () => {
+    for (const [name, work] of before) put(name, work);
+  };
+}
+
+function passing(work: AnyFunction, timed: Timed): AnyFunction {
+  return (...all) => timed(() => work(...all));
 }
 
 type Timed = <T>(work: () => T) => T;
