@@ -29,11 +29,17 @@ export const uninstallCommand = command({
     const isDry = flags.isOn("dry-run") || flags.isOn("check");
     if (flags.isOn("shell")) refuseNodeOptions(options);
     const node = flags.isOn("shell") ? undefined : await fromNode(flags, isDry);
-    const shell = await uninstallShell(flags, files);
+    const tell = (made: Pick<UninstallPlan, "steps" | "notes">): void =>
+      tellPlan(made, { output, isDry, json: flags.isOn("json"), nothing: "nothing to remove" });
+    const shell = await uninstallShell(flags, files).catch((error: unknown) => {
+      // What is done already is told whatever comes after it.
+      if (node !== undefined) tell(node);
+      throw error;
+    });
     const made = {
       steps: [...(node?.steps ?? []), ...shell.steps], notes: [...(node?.notes ?? []), ...shell.notes],
     };
-    tellPlan(made, { output, isDry, json: flags.isOn("json"), nothing: "nothing to remove" });
+    tell(made);
     if (flags.isOn("stay") && !isDry) await signalled();
     return flags.isOn("check") && made.steps.length > 0 ? 1 : 0;
   },

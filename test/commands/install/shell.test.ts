@@ -252,6 +252,18 @@ typed("takes no option that is about a node, and --prefix with --shell alone", (
   assert.equal([status, /\/none\/at\/all: there is no such directory/.test(stderr)], [1, true], stderr);
 });
 
+typed("tells what was removed from a node where the rest cannot be", () => {
+  using node = pretendNode();
+  node.write("etc/cni/net.d/10-flannel.conflist", JSON.stringify({ cniVersion: "1.0.0", name: "cbr0",
+    plugins: [{ type: "flannel" }] }));
+  node.install();
+  node.write("usr/local/share/polynic/shell.json", "{");
+  const { status, stdout, stderr } = asked("uninstall", `--root=${node.root}`);
+  assert.is(status, 1);
+  assert.ok(stdout.includes(`remove ${node.root}/etc/cni/net.d/`), stdout);
+  assert.match(stderr, /shell\.json/);
+});
+
 typed("tells who is not root what would be right, and writes nothing", () => {
   if (process.getuid?.() !== 0) return;
   const directory = mkdtempSync(join(tmpdir(), "polynic-prefix-"));
