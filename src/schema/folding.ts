@@ -10,11 +10,16 @@ export function fold(value: unknown, table: KeyTable): unknown {
   if (Array.isArray(value))
     return table.items === undefined ? value : value.map((entry) => foldAny(entry, table.items));
   if (!isJsonObject(value)) return value;
+  // Where an object belongs it must not pass for one.
+  if (rawJson.isRawJSON(value) && (table.names ?? table.values) !== undefined) return Number(value["rawJSON"]);
   if (table.names !== undefined) return foldObject(value, table.names, table);
   if (table.values === undefined) return value;
   const entries = Object.entries(value).filter(([, entry]) => entry !== null);
   return Object.fromEntries(entries.map(([key, entry]) => [key, foldAny(entry, table.values)]));
 }
+
+/** A number that is kept as it is written is an object (JSON.rawJSON, which TypeScript's library does not have yet). */
+const rawJson = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
 /**
  * What two spellings of one key have in common to who reads keys in any case. Go's encoding/json, which most plugins

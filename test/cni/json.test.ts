@@ -37,6 +37,14 @@ for (const number of ["1e400", "-1.5E+309", `1${"0".repeat(400)}`]) {
       error.message === said);
   });
 }
+json("takes none of them for an object", () => {
+  for (const [key, number, shown] of [["ipam", "1.0", "1"], ["ipam", "1e400", "Infinity and too large to be a number"],
+    ["dns", "1e3", "1000"], ["runtimeConfig", "2.00", "2"]] as const) {
+    const conf = parseJsonObject(`{"cniVersion":"1.0.0","name":"blue","type":"bridge","${key}":${number}}`, "stdin");
+    assert.throws(() => readConf(confSchema("bridge"), conf), (error: unknown) => error instanceof CniError &&
+      error.message.startsWith(`Cannot read network "blue": ${key} is ${shown}, expected `));
+  }
+});
 json("tells of a number that YAML has and JSON has not", () => {
   for (const [mtu, said] of [[Infinity, "Infinity and too large to be a number"], [NaN, "NaN"]] as const)
     assert.throws(() => readConf(confSchema("bridge"), { name: "blue", mtu }), (error: unknown) =>
