@@ -38,6 +38,8 @@ const connectLine = /^CONNECT \/_goRPC_ HTTP\/1\.[01]$/;
 const connectedLine = /^HTTP\/1\.[01] 200 Connected to Go RPC$/;
 /** The head of an HTTP message: nobody has reason to send more. */
 const headBytesMax = 4096;
+/** Of what the other end has said instead. */
+const shownChars = 80;
 
 /** A call that has come, to be answered under its number. */
 export interface IncomingCall {
@@ -130,7 +132,7 @@ function httpHead(): {
       const text = String.fromCharCode(...pending.subarray(0, headBytesMax));
       const end = /\r?\n\r?\n/.exec(text);
       if (end === null) {
-        if (pending.length >= headBytesMax) throw new DhcpError(notSpoken(text.slice(0, 80), "the head of a message"));
+        if (pending.length >= headBytesMax) throw new DhcpError(notSpoken(text, "the head of a message"));
         return undefined;
       }
       isOver = true;
@@ -168,7 +170,8 @@ function textAt(value: GobValue, field: string): string {
 }
 
 function notSpoken(line: string, expected: string): string {
-  return `Cannot speak Go's net/rpc: the other end says ${JSON.stringify(line)}, expected ${expected}`;
+  const shown = JSON.stringify(line.slice(0, shownChars));
+  return `Cannot speak Go's net/rpc: the other end says ${shown}, expected ${expected}`;
 }
 
 function utf8(text: string): Uint8Array {

@@ -79,6 +79,11 @@ for (const [what, head] of [
   rpc(`a daemon refuses ${what}`, () => assert.throws(() => rpcServer().push(bytes(head)), refusal));
 }
 
+rpc("of what the other end has said instead little is shown", () => {
+  assert.throws(() => rpcServer().push(bytes(`${"x".repeat(1000)}\r\n\r\n`)),
+    ({ message }: Error) => message.includes("x".repeat(80)) && message.length < 200);
+});
+
 rpc("a plugin refuses what is no such daemon", () => {
   const client = rpcClient("DHCP.Release", request);
   assert.throws(() => client.push(bytes("HTTP/1.1 404 Not Found\r\n\r\n")), /Not Found/);

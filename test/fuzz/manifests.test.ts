@@ -104,7 +104,9 @@ manifests("of a definition has findings with places, or is read by an ADD", () =
   ...yamlInputs(definitions.map((one) => [one])), title: "definition given to lint", weight: 0.3,
   accept: async (text) => throughLint(await lint("a.yaml", text), (value) => {
     const isOne = isJsonObject(value) && value["kind"] === "NetworkAttachmentDefinition"
-      && isJsonObject(value["metadata"]) && typeof value["metadata"]["namespace"] === "string";
+      // Nobody's own until it is in a cluster, which has put it into a namespace.
+      && isJsonObject(value["metadata"]) && typeof value["metadata"]["namespace"] === "string"
+      && value["metadata"]["namespace"] !== "";
     if (isOne) parseDefinition(value);
   }),
   refuse,

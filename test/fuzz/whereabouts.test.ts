@@ -59,6 +59,8 @@ const pool = { kind: "IPPool", metadata, spec: { range: "10.1.0.0/16", allocatio
   65535: { ...allocation, ipamclaimref: "blue/claim" } } } };
 const small = { kind: "IPPool", metadata: { ...metadata, name: "lan-fd00---64" }, spec: { range: "fd00::/64",
   allocations: { 1: allocation } } };
+/** Of no prefix that anybody could have given. */
+const misnamed = { ...small, metadata: { ...metadata, name: "-fd00---64" } };
 
 const objects = suite("an object of whereabouts");
 /** What cannot be used is told in words that name the object. */
@@ -68,7 +70,7 @@ const refuse = (error: unknown, input: JsonInput): string | undefined => {
     ? undefined : `is refused with ${error instanceof Error ? error.stack : String(error)}`;
 };
 objects("that is a pool has allocations of its range, or is damaged", () => fuzz({
-  ...jsonInputs([pool, small]), title: "IPPool",
+  ...jsonInputs([pool, small, misnamed]), title: "IPPool",
   accept(input) {
     const { range, allocations, prefix, name } = parsePool(objectOf(input)), isNamedOtherwise = prefix === name;
     const wrong = [...allocations].find(([address, one]) => !contains(range, parseAddress(address))

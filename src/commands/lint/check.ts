@@ -39,7 +39,7 @@ export function checkDocuments(documents: readonly SourceDocument[], options: Ch
   );
   for (const { source, value, spot } of documents) {
     if (isBrokenManifest(value))
-      report("error", spot, "apiVersion or kind is no text, expected both as every object of a cluster has them");
+      report("error", spot, "apiVersion or kind is missing or no text, expected both, as of a cluster's objects");
     else if (!source.fromDirectory && !isManifest(value) && !isCniConfig(value))
       report(
         "warning",

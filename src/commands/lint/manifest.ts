@@ -18,10 +18,9 @@ export function isManifest(value: unknown): value is JsonObject {
   return isJsonObject(value) && typeof value["apiVersion"] === "string" && typeof value["kind"] === "string";
 }
 
-/** Whether it means to be one, and no cluster would take it. */
+/** Whether it means to be one, and no cluster would take it. No CNI configuration has a kind. */
 export function isBrokenManifest(value: unknown): boolean {
-  return isJsonObject(value) && !isManifest(value)
-    && Object.hasOwn(value, "apiVersion") && Object.hasOwn(value, "kind");
+  return isJsonObject(value) && Object.hasOwn(value, "kind") && !isManifest(value);
 }
 
 /** The definitions and pods of one object, those of a list and of a pod template included. */

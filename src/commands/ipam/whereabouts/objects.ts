@@ -97,7 +97,9 @@ export function allocationToJson({ containerId, podRef, ifName, claim }: Allocat
 /** What is left of a pool's name without its range; a pool that is named otherwise is of nobody else. */
 function prefixIn(name: string, range: Prefix): string {
   const own = poolName("", range);
-  return name.endsWith(`-${own}`) ? name.slice(0, -own.length - 1) : name === own ? "" : name;
+  if (name === own) return "";
+  const prefix = name.endsWith(`-${own}`) ? name.slice(0, -own.length - 1) : "";
+  return prefix === "" ? name : prefix;
 }
 
 export interface ReservationObject extends Allocation {
