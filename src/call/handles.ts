@@ -6,7 +6,7 @@ import {
 import type { ClusterChoice, LeaseStore, NodeStores, NodeSubnets, StoreChoice, StoreNode } from "../ipam/index.ts";
 import type { Namespace } from "../kernel/index.ts";
 import { leftoverOfNetns, openNamespace, openNamespaceIfPresent } from "../kernel/index.ts";
-import { bootId, readBoundedText, withLockIfPossible } from "../os/index.ts";
+import { bootId, readBoundedText } from "../os/index.ts";
 import type { Handles, Log, Plugin, PluginConf } from "../plugins/index.ts";
 import { builtIn, goneModule, wasmIpam, wasmPolicy, whereaboutsOf, whereaboutsType } from "../plugins/index.ts";
 import { openAttachmentFiles, openContainerFiles, openFileLeases, refuseDataDir } from "../store/index.ts";
@@ -15,7 +15,7 @@ import { openModules } from "../wasm/index.ts";
 import { executedPlugin } from "./executed-plugin.ts";
 import { lateLeases } from "./late-leases.ts";
 import { passthru } from "./passthru.ts";
-import { openNodeNamespace } from "./surroundings.ts";
+import { aloneOnNode, openNodeNamespace } from "./surroundings.ts";
 import type { Surroundings, Warm } from "./surroundings.ts";
 
 /** Handles with a lifetime: sockets and descriptors of one container. */
@@ -61,8 +61,6 @@ export interface HandlesOptions {
 
 /** One call of ours changes iptables tables at a time: theirs is a read, a decision and a write. */
 const iptablesLock = "iptables";
-/** A change runs two or three programs, of which each waits ten seconds at most for a lock of its own. */
-const aloneOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
 
 /** Everything plugins may touch, each part opened when it is first looked at. */
 export function openHandles(options: HandlesOptions): OpenHandles {
@@ -233,10 +231,9 @@ function readText(path: string, key?: string): string {
 /** More than a file of name servers ever has. */
 const textBytesMax = 1024 * 1024;
 
-/** What another program makes wrong meanwhile is refused, so a lock that cannot be had fails nobody's network. */
+/** A lock that cannot be had fails nobody's network. */
 async function alone<T>(what: string, work: () => T | Promise<T>, log: Log): Promise<T> {
-  const told = (why: Error) => log.warn(`${why.message}; ${what} is changed without that lock`);
-  return await withLockIfPossible(`/run/polynic-${what}.lock`, aloneOptions, told, work);
+  return await aloneOnNode(what, work, (why) => log.warn(`${why.message}; ${what} is changed without that lock`));
 }
 
 /** A value made when it is first asked for; a failure is not kept. */

@@ -30,19 +30,26 @@ export interface Warm {
   close(): void;
 }
 
-const changeLock = "/run/polynic-nftables.lock";
-/** A change is one transaction, for which the kernel waits for RCU. */
-const changeOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
+/** What is changed so runs two or three programs, of which each waits ten seconds at most for a lock of its own. */
+const aloneOptions = { timeoutMs: 120_000, stuckMs: 10_000 };
+
+/**
+ * Does something that one call of ours at a time does on this node; `what` names it. Where the lock cannot be had
+ * `told` is told why, and it is done all the same: what another program makes wrong meanwhile is refused.
+ */
+export async function aloneOnNode<T>(
+  what: string, work: () => T | Promise<T>, told: (why: Error) => void,
+): Promise<T> {
+  return await withLockIfPossible(`/run/polynic-${what}.lock`, aloneOptions, told, work);
+}
 
 /**
  * The namespace of the node. One call of ours changes its nftables at a time: of hundreds that come and go at once each
- * would have the others read the rules anew, for longer than any has. Whoever cannot have the lock goes without, as
- * every other program does: what is planned for rules that are no more is refused by the kernel.
+ * would have the others read the rules anew, for longer than any has. Nobody is told where that cannot be: the kernel
+ * refuses what is planned for rules that are no more.
  */
 export function openNodeNamespace(options: Pick<NamespaceOptions, "aside"> = {}): Namespace {
-  const alone = <T>(work: () => Promise<T>): Promise<T> =>
-    withLockIfPossible(changeLock, changeOptions, () => {}, work);
-  return openOwnNamespace({ ...options, alone });
+  return openOwnNamespace({ ...options, alone: (work) => aloneOnNode("nftables", work, () => {}) });
 }
 
 /** For one process to open once, in the namespace it serves. */

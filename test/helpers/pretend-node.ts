@@ -147,6 +147,17 @@ export class Killed extends Error {
   override readonly name = "Killed";
 }
 
+/** Whether the work was killed; what else goes wrong is thrown. */
+export function wasKilled(work: () => void): boolean {
+  try {
+    work();
+    return false;
+  } catch (error) {
+    if (error instanceof Killed || (error instanceof Error && error.cause instanceof Killed)) return true;
+    throw error;
+  }
+}
+
 /**
  * Real files that "die" at a change before it is made; torn, at a new file's content with half of it written.
  *

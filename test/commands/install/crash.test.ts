@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { PretendNode } from "../../helpers/pretend-node.ts";
-import { Killed, binDir, confDir, dyingFiles, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
+import { binDir, confDir, dyingFiles, pretendNode, runtimeProblem, wasKilled } from "../../helpers/pretend-node.ts";
 
 const flannel = { cniVersion: "1.0.0", name: "cbr0", plugins: [{ type: "flannel" }] };
 const primary = `${confDir}/10-flannel.conflist`;
@@ -67,16 +67,6 @@ function killedEverywhere(story: Story, run: (node: PretendNode, files: ReturnTy
     }
   }
   return kills;
-}
-
-function wasKilled(work: () => void): boolean {
-  try {
-    work();
-    return false;
-  } catch (error) {
-    if (error instanceof Killed || (error instanceof Error && error.cause instanceof Killed)) return true;
-    throw error;
-  }
 }
 
 const crash = suite("a kill");

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { nodeFiles } from "../../../src/commands/install/node/files.ts";
 import { hearsUs, unitsFor } from "../../../src/commands/install/node/units.ts";
 import type { PretendNode } from "../../helpers/pretend-node.ts";
-import { Killed, binDir, confDir, dyingFiles, pretendNode, runtimeProblem } from "../../helpers/pretend-node.ts";
+import { binDir, confDir, dyingFiles, pretendNode, runtimeProblem, wasKilled } from "../../helpers/pretend-node.ts";
 
 const units = "etc/systemd/system", socket = `${units}/polynic.socket`, service = `${units}/polynic.service`;
 const enabled = `${units}/sockets.target.wants/polynic.socket`;
@@ -145,13 +145,11 @@ function killedEverywhere(first: readonly string[], words: readonly string[] | u
     using one = node();
     if (first.length > 0) one.install(first);
     const files = dyingFiles(change, { systemctl: one.systemd.systemctl });
-    try {
+    const killed = wasKilled(() => {
       if (words === undefined) one.uninstall([], files);
       else one.install(words, files);
-      return change - 1;
-    } catch (error) {
-      if (!(error instanceof Killed || (error instanceof Error && error.cause instanceof Killed))) throw error;
-    }
+    });
+    if (!killed) return change - 1;
     assert.is(runtimeProblem(one), undefined, `at change ${change}`);
     after(one);
   }

@@ -18,7 +18,7 @@ import { layOver } from "../../helpers/box.ts";
 import { builtDist } from "../../helpers/dist.ts";
 import { executable } from "../../helpers/executable.ts";
 import { attempt, kernelSuite, run } from "../../helpers/netns.ts";
-import { Killed, dyingFiles, pretendNode } from "../../helpers/pretend-node.ts";
+import { dyingFiles, pretendNode, wasKilled } from "../../helpers/pretend-node.ts";
 import type { PretendNode } from "../../helpers/pretend-node.ts";
 import type { ShellOfTest } from "../../helpers/shells/typed.ts";
 import { isInstalled, typedInto } from "../../helpers/shells/typed.ts";
@@ -200,16 +200,6 @@ shell("is killed at any change and goes on from there", () => {
   }
   assert.ok(kills > 20, String(kills));
 });
-
-function wasKilled(work: () => void): boolean {
-  try {
-    work();
-    return false;
-  } catch (error) {
-    if (error instanceof Killed || (error instanceof Error && error.cause instanceof Killed)) return true;
-    throw error;
-  }
-}
 
 shell("writes files that everybody can read, whatever the umask", () => {
   using node = machine();

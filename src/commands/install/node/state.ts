@@ -61,7 +61,7 @@ export function printState(state: InstallState): string {
 export function readState(path: string, files: NodeFiles): InstallState | undefined {
   const text = files.read(path);
   if (text === undefined) return undefined;
-  const json = parsed(text, path);
+  const json = parsedRecord(text, path);
   const { version, directories, made, moved, told } = json;
   const refuse = (problem: string): never => {
     throw new CommandError(`Cannot read ${path}: ${problem}, expected what polynic install has written`);
@@ -80,7 +80,8 @@ export function readState(path: string, files: NodeFiles): InstallState | undefi
 /** Of those that came later an old record does not speak. */
 const requiredAreas: readonly Area[] = ["conf", "bin", "primary"];
 
-function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
+/** @throws CommandError when it is no JSON object */
+export function parsedRecord(text: string, path: string): Readonly<Record<string, unknown>> {
   try {
     return parseJsonObject(text, path);
   } catch (cause) {

@@ -1,9 +1,9 @@
 /** What was written below a prefix, so that it is known again among the files of others: by name and digest. */
 import { createHash } from "node:crypto";
-import { CniError, parseJsonObject } from "../../../cni/index.ts";
 import { isJsonObject } from "../../../schema/index.ts";
 import { CommandError } from "../../errors.ts";
 import type { NodeFiles } from "../node/files.ts";
+import { parsedRecord } from "../node/state.ts";
 
 export const shellFolder = "share/polynic";
 export const shellRecordName = `${shellFolder}/shell.json`;
@@ -37,7 +37,7 @@ export function printShellRecord(record: ShellRecord): string {
 export function readShellRecord(path: string, files: NodeFiles): ShellRecord | undefined {
   const text = files.read(path);
   if (text === undefined) return undefined;
-  const { version, written, directories } = parsed(text, path);
+  const { version, written, directories } = parsedRecord(text, path);
   const isUnderstood = version === formatVersion
     && Array.isArray(directories) && directories.every(isBelow)
     && Array.isArray(written)
@@ -47,15 +47,6 @@ export function readShellRecord(path: string, files: NodeFiles): ShellRecord | u
       "install --shell has written");
   // Each entry has been looked at.
   return { written: written as readonly WrittenFile[], directories: directories as readonly string[] };
-}
-
-function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
-  try {
-    return parseJsonObject(text, path);
-  } catch (cause) {
-    if (cause instanceof CniError) throw new CommandError(cause.message, { cause });
-    throw cause;
-  }
 }
 
 /** What is listed here is deleted some day, by root. */
