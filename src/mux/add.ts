@@ -204,7 +204,9 @@ function freelyNamed(
   };
   const first = delegates[0]?.requests.ifName ?? runtime.ifName;
   const named = withFreeNames(delegates, (name) => name === first || isThere(name));
-  const isOwn = named !== delegates && (isThere(first) || knownAttachment(runtime, conf) !== undefined);
+  // What is written down alone was never attached, or has been taken off to be attached again.
+  const isOwn = named !== delegates &&
+    (isThere(first) || (knownAttachment(runtime, conf)?.networks.some(({ isCached }) => isCached) ?? false));
   return isOwn ? delegates : named;
 }
 

@@ -1,6 +1,7 @@
 import type { OpenHandles, Warm } from "../call/index.ts";
 import type { Cluster } from "../kube/index.ts";
 import type { Attachment, ValidAttachment } from "../plugins/index.ts";
+import type { Scratch } from "../store/index.ts";
 import type { MuxConf } from "./conf.ts";
 
 /** One command to the multiplexer and what it works with. */
@@ -18,6 +19,8 @@ export interface MuxCommand {
   readonly clusters?: Warm["clusters"] | undefined;
   /** Absent: each command opens its own. */
   readonly connections?: Warm["connections"] | undefined;
+  /** DEL: what stands in the scratch file's place in the end; absent: nothing is remembered. */
+  readonly keeps?: Scratch | undefined;
   /** What stands for the cluster, whatever the configuration says of one. */
   readonly cluster?: Cluster | undefined;
   /** Handles for one container's namespace, opened at first use. */

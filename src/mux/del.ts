@@ -2,7 +2,7 @@ import { isLocked, joinErrors, toCniError } from "../call/index.ts";
 import { requireContainerId, splitArgPairs } from "../cni/index.ts";
 import { errnoOf } from "../os/index.ts";
 import type { Handles, Log } from "../plugins/index.ts";
-import { removeScratch, tidyNowAndThen } from "../store/index.ts";
+import { removeScratch, saveScratch, tidyNowAndThen } from "../store/index.ts";
 import { multiplexerOf } from "./attachment/cached.ts";
 import type { FailedDetachment } from "./attachment/detach.ts";
 import { detachNetworks, keepForLater } from "./attachment/detach.ts";
@@ -44,13 +44,18 @@ export async function del(command: MuxCommand): Promise<void> {
       // What others have locked for too long can be deleted later: nobody is told that it is gone before it is.
       const isBusy = errors.some(isLocked);
       if (!isBusy && unkept.length === 0 && (!conf.retryDeleteOnError || !isWorthRetrying(failed)))
-        attempt(() => removeScratch(conf.cniDir, attachment), errors);
+        attempt(() => forget(command), errors);
       tidyNowAndThen(conf.cniDir);
       if (errors.length === 0) return;
       if (isBusy || conf.retryDeleteOnError || known !== undefined) throw joinErrors(errors);
       for (const error of errors) handles.log.warn(toCniError(error).message);
     }),
   );
+}
+
+function forget({ conf: { cniDir }, attachment, keeps }: MuxCommand): void {
+  if (keeps === undefined) removeScratch(cniDir, attachment);
+  else saveScratch(cniDir, attachment, keeps);
 }
 
 /**

@@ -16,7 +16,7 @@ export { withContainerLock } from "./attachment/container-lock.ts";
 export { knownAttachment, knownAttachments } from "./attachment/known.ts";
 export type { KnownAttachment, KnownNetwork } from "./attachment/known.ts";
 export { del } from "./del.ts";
-export { parseDelegate } from "./networks/delegate.ts";
+export { parseDelegate, toScratch } from "./networks/delegate.ts";
 export type { Delegate } from "./networks/delegate.ts";
 export { gc } from "./gc.ts";
 export { multiplexerTypes } from "./networks/nesting.ts";

@@ -5,6 +5,6 @@ export { PodContainers } from "./pod-containers.ts";
 export { serve } from "./serve.ts";
 export type { Answer, CallFacts, ServedCall } from "./serve.ts";
 export {
-  confOf, keptRemains, netnsOf, releaseEarlierBoots, remainsIn, removeRemains, setAside, whyGone,
+  confOf, detachRemembered, netnsOf, releaseEarlierBoots, remainsIn, removeRemains, setAside, whyGone,
 } from "./reconcile.ts";
 export type { Remains } from "./reconcile.ts";

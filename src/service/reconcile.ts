@@ -9,12 +9,12 @@ import { openLog } from "../call/index.ts";
 import { newestVersion, parseJsonObject } from "../cni/index.ts";
 import { openNamespaceIfPresent } from "../kernel/index.ts";
 import type { KnownAttachment, MuxConf } from "../mux/index.ts";
-import { del, knownAttachment, knownAttachments, parseMuxConf, withContainerLock } from "../mux/index.ts";
+import { del, knownAttachment, knownAttachments, parseMuxConf, toScratch, withContainerLock } from "../mux/index.ts";
 import { isIdentifier } from "../net/index.ts";
 import { bootId } from "../os/index.ts";
 import type { JsonObject } from "../schema/index.ts";
 import { isJsonObject } from "../schema/index.ts";
-import { loadScratch, openFileLeases, saveScratch, setDamagedAside } from "../store/index.ts";
+import { openFileLeases, setDamagedAside } from "../store/index.ts";
 import { muxCommand } from "./multiplexer.ts";
 
 /** A container's attachment, and where it is written down. */
@@ -81,20 +81,29 @@ function nodeSettings(conf: JsonObject): JsonObject {
 }
 
 /**
- * Writes what is remembered now down again, for a container that could not be attached to it: the scratch file alone,
- * as after an ADD that was killed before it had attached anything.
+ * Takes a container off what is remembered of it, which stays remembered, of its namespace by now: the scratch file
+ * alone, as of an ADD that was killed before it had attached anything. A kill at any point leaves it, too.
  *
- * @returns a function that does so, with where the container's namespace is by now
+ * @param netns  of what was attached; "" where the path may lead to another container by now
+ * @param next   the container's by now
+ * @throws CniError as DEL does
  */
-export function keptRemains({ containerId, ifName, stateDir }: Remains): (netns: string) => Promise<void> {
-  const key = { containerId, ifName }, scratch = loadScratch(stateDir, key);
-  return async (netns) => {
-    if (scratch?.multiplexer === undefined) return;
-    const multiplexer = { ...scratch.multiplexer, netns, bootId: bootId() };
-    await withContainerLock({ cniDir: stateDir, containerId }, async () => {
-      if (loadScratch(stateDir, key) === undefined) saveScratch(stateDir, key, { ...scratch, multiplexer });
-    });
+export async function detachRemembered(
+  remains: Remains,
+  { netns, next }: { readonly netns: string; readonly next: string },
+  { env, tell, warm, path }: Repairing,
+): Promise<void> {
+  const { containerId, ifName, multiplexer, networks, source } = remains;
+  const conf = parseMuxConf(confOf(remains), { invokedAs: "polynic", verb: "DEL" });
+  const attachment = { containerId, ifName, netns, args: multiplexer?.args ?? "", path };
+  const log = openLog(conf.log, tell);
+  // Beside a scratch file the cache may hold what an earlier DEL could not take away.
+  const kept = networks.filter((network) => network.source === source);
+  const keeps = multiplexer === undefined || kept.length === 0 ? undefined : {
+    multiplexer: { ...multiplexer, netns: next, bootId: bootId() },
+    delegates: kept.map(({ attachment: { delegate } }) => toScratch(delegate)),
   };
+  await del({ ...muxCommand({ conf, attachment, log, surroundings: { env, tell }, warm }), keeps });
 }
 
 /** What a call about it is configured with: what the node says, and all else as it is remembered. */

@@ -6,7 +6,7 @@ import { isJsonObject } from "../../schema/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { pluginPath, usualStateDirectory } from "../machine/directories.ts";
 import type { Remembered } from "../machine/known.ts";
-import { confOf, keptRemains } from "../../service/index.ts";
+import { confOf, detachRemembered } from "../../service/index.ts";
 import { byHand, callNetwork, multiplexerOf } from "../machine/network-call.ts";
 import type { OptionTable } from "../options.ts";
 import type { Output, ProcessEnvironment } from "../output.ts";
@@ -162,7 +162,7 @@ const portMax = 65_535;
 
 /**
  * What is left of the namespace before goes first; addresses are asked for by the container's name. What cannot be
- * attached stays remembered for the next time.
+ * attached stays remembered for the next time, and so does all of it when this process is killed.
  */
 export async function attachAgain(
   target: Target,
@@ -179,16 +179,11 @@ export async function attachAgain(
     const args = one.multiplexer?.args ?? "", runtimeConfig = one.multiplexer?.runtimeConfig ?? {};
     const conf = { ...confOf(one), runtimeConfig };
     const call = { conf, containerId, ifName: one.ifName, args, path };
-    const keep = keptRemains(one), [port] = ovsPortsOf(one);
-    await callNetwork({ ...call, verb: "DEL", netns: one.netns.startsWith("/proc/") ? "" : one.netns }, caller);
-    let result: JsonObject;
-    try {
-      if (port !== undefined) await removeOvsPort(port, caller.environment);
-      result = await attachWithPort({ ...call, verb: "ADD", netns, port }, caller);
-    } catch (error) {
-      await keep(netns);
-      throw error;
-    }
+    const [port] = ovsPortsOf(one), before = one.netns.startsWith("/proc/") ? "" : one.netns;
+    const tell = (text: string): void => caller.warn(text.trimEnd());
+    await detachRemembered(one, { netns: before, next: netns }, { env: caller.environment, tell, path });
+    if (port !== undefined) await removeOvsPort(port, caller.environment);
+    const result = await attachWithPort({ ...call, verb: "ADD", netns, port }, caller);
     const networks = one.networks.map(({ attachment }) => attachment.delegate.displayName);
     attached.push({ container, containerId, interface: one.ifName, networks, result });
   }
