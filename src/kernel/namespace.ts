@@ -134,6 +134,7 @@ export interface Links {
   setBridgePort(index: number, changes: Partial<BridgePort>): void;
   /** Changes settings of the link's kind; absent ones stay as they are. */
   setInfo(index: number, info: LinkInfo): void;
+  /** Done when nobody sees the link any more; the kernel may yet be clearing up after it. */
   delete(index: number): Promise<void>;
   /**
    * Deletes all of them in one request (one RCU wait), through a link group nothing else uses. Missing ones are

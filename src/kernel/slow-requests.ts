@@ -8,7 +8,11 @@ import type { AnyRequest, NetlinkSocket, Request } from "./socket.ts";
  * take away (an RCU grace period, 13 to 23 ms for a link), or works off thousands of changes.
  */
 export interface SlowRequests {
-  execute<H, A>(request: Request<H, A>): Promise<void>;
+  /**
+   * @param isSeen  whether everybody sees the work as done by now. Where the kernel only clears up after itself from
+   *   then on, it is not waited for: it is asked now and then while the kernel works
+   */
+  execute<H, A>(request: Request<H, A>, isSeen?: () => boolean): Promise<void>;
   /** See NetlinkSocket.executeAll. */
   executeAll(requests: readonly AnyRequest[]): Promise<readonly (NetlinkError | undefined)[]>;
   close(): void;
@@ -43,8 +47,13 @@ export class SlowRequestsAside implements SlowRequests {
     this.#limitMs = limitMs;
   }
 
-  execute<H, A>(request: Request<H, A>): Promise<void> {
-    return this.#inTurn(request.operation, (socket) => socket.executeAside(request));
+  async execute<H, A>(request: Request<H, A>, isSeen?: () => boolean): Promise<void> {
+    const begun = Promise.withResolvers<void>();
+    const answer = this.#inTurn(request.operation, (socket) => {
+      begun.resolve();
+      return socket.executeAside(request);
+    });
+    await (isSeen === undefined ? answer : firstOf(answer, begun.promise, isSeen));
   }
 
   executeAll(requests: readonly AnyRequest[]): Promise<readonly (NetlinkError | undefined)[]> {
@@ -86,3 +95,22 @@ export class SlowRequestsAside implements SlowRequests {
 }
 
 const tooLate = Symbol("too late");
+
+/** Between looks; the first ones find a link gone that nothing else keeps the kernel from deleting. */
+const firstLooksMs = [1, 1, 2, 4], laterLooksMs = 8;
+
+/**
+ * Whichever comes first: the kernel's answer, or what it does shows already. An answer that comes later is nobody's.
+ */
+async function firstOf(answer: Promise<void>, begun: Promise<void>, isSeen: () => boolean): Promise<void> {
+  let isAnswered = false;
+  const ended = answer.finally(() => { isAnswered = true; });
+  const seen = begun.then(async () => {
+    for (let looks = 0; !isAnswered; looks++) {
+      await new Promise<void>((resolve) => setTimeout(resolve, firstLooksMs[looks] ?? laterLooksMs));
+      if (!isAnswered && isSeen()) return;
+    }
+    await ended;
+  });
+  await Promise.race([ended, seen]);
+}

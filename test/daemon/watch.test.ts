@@ -81,7 +81,7 @@ daemon("asks for the first and not for the next, counts both, and deletes them w
     const { status, stdout } = await waiting.answer;
     assert.is(status, 0, stdout);
     assert.equal(linksIn(world.container), ["eth0", "lo", "net1"]);
-    assert.ok(metric('polynic_watch_reconnects_total{what="pods"}') >= 1);
+    while (metric('polynic_watch_reconnects_total{what="pods"}') < 1) await sleep(50);
     succeed(world, podCall(world, api, "DEL", first));
   });
 });

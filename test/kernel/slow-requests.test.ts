@@ -84,6 +84,36 @@ scripted("close lets what was asked for end, and takes nothing more", async () =
   assert.is(message, "Cannot ask: the network namespace was closed");
   new SlowRequestsAside(() => { throw new Error("never opened"); }).close();
 });
+
+scripted("what shows to everybody is done, and the next request still waits for the kernel's answer", async () => {
+  const { kernel, socket, releases, settled } = held([0, 0, 19]);
+  const slow = new SlowRequestsAside(() => socket);
+  let looks = 0;
+  await slow.execute(ask, () => ++looks === 3);
+  assert.is(looks, 3);
+  const next = slow.execute(ask, () => false);
+  slow.close();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal([releases.length, kernel.closed], [1, false]);
+  releases[0]?.();
+  await settled(2);
+  releases[1]?.();
+  await next;
+  assert.is(kernel.closed, true);
+});
+
+scripted("an answer that comes before it shows counts, a refusal as well", async () => {
+  const { socket, releases, settled } = held([0, 19]);
+  const slow = new SlowRequestsAside(() => socket);
+  const done = slow.execute(ask, () => false);
+  await settled(1);
+  releases[0]?.();
+  await done;
+  const refused = rejects(slow.execute(ask, () => false), "ENODEV");
+  await settled(2);
+  releases[1]?.();
+  await refused;
+});
 scripted.run();
 
 let host: Namespace;
@@ -117,6 +147,17 @@ aside("deletes links while this thread goes on", async () => {
   }
   assert.ok(turnsOf.some((turns) => turns > 20), `turns during each: ${turnsOf}`);
   assert.equal(ipJson("link show").map((link) => link.ifname), ["lo"]);
+});
+
+aside("links are gone, and so are their other ends, once they are deleted", async () => {
+  for (const names of [["a"], ["a", "b", "c"]]) {
+    const indexes = addPairs(names);
+    await host.links.deleteAll(indexes);
+    assert.equal(ipJson("link show").map((link) => link.ifname), ["lo"]);
+    addPairs(names);
+    await Promise.all(names.map((name) => host.links.delete(host.links.get(name).index)));
+    assert.equal(ipJson("link show").map((link) => link.ifname), ["lo"]);
+  }
 });
 
 aside("other requests on this thread are answered as their own meanwhile", async () => {

@@ -19,7 +19,7 @@ import type { NetlinkSocket, Request } from "../socket.ts";
 import type { Inside } from "../netns.ts";
 import { addTun } from "../tap.ts";
 import type { TunSettings } from "../tap.ts";
-import { deleteLinks, linkDeletion } from "./link-deletion.ts";
+import { areGone, deleteLinks, linkDeletion } from "./link-deletion.ts";
 import { changeAttributes, flagChanges, toLink } from "./link-message.ts";
 import type { LinkAttributes } from "./link-message.ts";
 import type { LinkNames } from "./link-names.ts";
@@ -87,7 +87,7 @@ export function linksOf({ socket, slow, names, inside }: LinksOptions): Links {
     setInfo: (index, { kind, ...data }) =>
       socket().execute(infoChange(`change ${kind} ${names.shown(index)}`, index, { kind, data })),
 
-    delete: (index) => slow.execute(linkDeletion(index, names)),
+    delete: (index) => slow.execute(linkDeletion(index, names), () => areGone(socket, [index])),
     deleteAll: (indexes) => deleteLinks({ socket, slow }, { names, indexes }),
   };
   return links;
