@@ -1,5 +1,5 @@
 import { withContext } from "../call/index.ts";
-import { requireVersion, splitArgPairs } from "../cni/index.ts";
+import { knowsVerb, requireVersion, splitArgPairs } from "../cni/index.ts";
 import type { Log } from "../plugins/index.ts";
 import { checkNetwork } from "./attachment/chain.ts";
 import type { KnownNetwork } from "./attachment/known.ts";
@@ -11,15 +11,22 @@ import { describe, planAttachments } from "./networks/network-attachment.ts";
 
 /**
  * Confirms every network the container was put on, in order, against what its ADD answered; the first error ends it.
+ *
+ * A network that the configuration does not hold itself may be of a version without CHECK: who asks, CRI-O for one,
+ * goes by the configuration's own version, and the pod chose the network's. Nothing can be confirmed of it.
  */
 export async function check(command: MuxCommand): Promise<void> {
-  const { attachment: runtime } = command;
+  const { attachment: runtime, conf } = command;
   await withHandles(command, runtime.netns, (handles) =>
     command.exclusively(runtime.containerId, async () => {
-      for (const network of await attachedNetworks(command, handles.log)) {
+      for (const [index, network] of (await attachedNetworks(command, handles.log)).entries()) {
         const { attachment, damage } = network;
         const { cniVersion, disableCheck, plugins } = attachment.delegate.network;
         if (disableCheck) continue;
+        if (index >= conf.delegates.length && !knowsVerb(cniVersion, "CHECK")) {
+          handles.log.verbose(() => `CHECK passes over ${describe(attachment)}: its cniVersion ${cniVersion} has none`);
+          continue;
+        }
         for (const { type } of plugins) {
           try {
             requireVersion("CHECK", cniVersion, handles.plugin(type).versions);

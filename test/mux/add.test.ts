@@ -489,6 +489,15 @@ checking("skips a network with disableCheck, refuses one below 0.4.0, and a dama
   await rejects(check(bench.command(skipped)), 1);
   assert.equal(bench.calls, []);
 });
+checking("passes over networks below 0.4.0 that the configuration only refers to", async () => {
+  const old = bench.file("net.d/two.conf", JSON.stringify(single("two", { cniVersion: "0.3.1" })));
+  const referred = { clusterNetwork: old,
+    defaultNetworks: [bench.file("net.d/one.conf", JSON.stringify(single("one")))] };
+  await add(bench.command(referred));
+  bench.calls.length = 0;
+  await check(bench.command(referred));
+  assert.equal(bench.story(), ["CHECK one net1"]);
+});
 checking("refuses a damaged cache", async () => {
   await add(bench.command(two));
   writeFileSync(join(bench.cniDir, "results", "net-one-c1-eth0"), "{");
