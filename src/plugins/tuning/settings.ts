@@ -1,5 +1,6 @@
 import { CniError, code, parseArgs } from "../../cni/index.ts";
 import type { Link } from "../../kernel/index.ts";
+import { isInterfaceName } from "../../net/index.ts";
 import type { AskedMac } from "../interface/mac.ts";
 import { argsKey, parseMacOf } from "../interface/mac.ts";
 
@@ -70,7 +71,8 @@ export function presentSettings(link: Link, wanted: LinkSettings): LinkSettings 
 }
 
 /**
- * The files of sysctls: every dot becomes a slash, the first IFNAME the interface's name.
+ * The files of sysctls: every dot becomes a slash but those of an interface's name, the first IFNAME the interface's
+ * name.
  *
  * @throws CniError 7 for one that is not below /proc/sys/net, which alone is the container's
  */
@@ -80,10 +82,21 @@ export function sysctlSettings(conf: TuningConf, ifName: string): readonly Sysct
     // The kernel is told nothing by it, and says that all is well.
     if (value === "") throw refused(key, "its value is empty, expected one");
     // What would lead up (..) has become slashes by then, and no interface is called so.
-    const file = key.replaceAll(".", "/").replace("IFNAME", () => ifName).replace(/\/+/g, "/").replace(/^\/|\/$/g, "");
+    const file = partsOf(key).replace("IFNAME", () => ifName).replace(/\/+/g, "/").replace(/^\/|\/$/g, "");
     if (file.startsWith("net/") && !/[\0\n]/.test(file)) return { key, file, value };
     throw refused(key, `/proc/sys/${file} is not the container's own, expected one below net`);
   });
+}
+
+/** Directories with one of each interface's name. */
+const ofInterface = /^(net[./](?:ipv4|ipv6|mpls)[./](?:conf|neigh)[./])(.+)([./][^./]+)$/;
+
+/** Slashes between the parts; between `conf` and the last one stands an interface, whose name may have dots itself. */
+function partsOf(key: string): string {
+  const [, before = "", name = "", last = ""] = ofInterface.exec(key) ?? [];
+  const ifName = name.replaceAll("/", ".");
+  if (!isInterfaceName(ifName)) return key.replaceAll(".", "/");
+  return `${before.replaceAll(".", "/")}${ifName}${last.replace(".", "/")}`;
 }
 
 function refused(key: string, is: string): CniError {

@@ -40,6 +40,12 @@ const sysctls = suite("sysctlSettings");
 for (const [key, file] of [
   ["net.ipv4.conf.IFNAME.log_martians", "net/ipv4/conf/eth0.5/log_martians"],
     ["net/ipv4/ip_forward", "net/ipv4/ip_forward"],
+  ["net/ipv4/conf/IFNAME/log_martians", "net/ipv4/conf/eth0.5/log_martians"],
+  // As sysctl(8) takes an interface whose name has a dot, in its two ways, and as people write it.
+  ["net/ipv4/conf/eth1.100/arp_filter", "net/ipv4/conf/eth1.100/arp_filter"],
+  ["net.ipv4.conf.eth1/100.arp_filter", "net/ipv4/conf/eth1.100/arp_filter"],
+  ["net.ipv6.neigh.eth1.100.gc_stale_time", "net/ipv6/neigh/eth1.100/gc_stale_time"],
+  ["net.ipv4.conf.eth1.arp_filter", "net/ipv4/conf/eth1/arp_filter"], ["net.ipv4.conf...x", "net/ipv4/conf/x"],
   ["net.core..somaxconn", "net/core/somaxconn"], ["net.ipv4.x./../ip_forward", "net/ipv4/x/ip_forward"],
 ] as const) {
   sysctls(`of ${key} is ${file}`, () => assert.equal(sysctlSettings({ sysctl: { [key]: "1" } }, "eth0.5"),
