@@ -57,7 +57,7 @@ export function readPlan(conf: FirewallConf): FirewallPlan {
     backend: backendOf(backend),
     adminChain,
     zone: firewalldZone || "trusted",
-    ingressPolicy: ingressPolicy ?? "open",
+    ingressPolicy: ingressPolicy || "open",
   };
 }
 

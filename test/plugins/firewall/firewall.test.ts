@@ -168,6 +168,14 @@ kernel("a second ADD adds to what was noted, and one that fails leaves it as it 
   assert.equal([both(), noted()], [[skeleton(), skeleton()], []]);
 });
 
+kernel("an ingressPolicy that is empty is none", async () => {
+  const one = driven({ ingressPolicy: "" });
+  await add(one);
+  await check(one);
+  assert.equal(filterTable(), [...skeleton(), ...letsThrough("10.0.0.2/32")]);
+  await del(one);
+});
+
 for (const [name, conf, more, number, message] of [
   ["an unknown policy", { ingressPolicy: "closed" }, {}, code.invalidConfig, /ingressPolicy/],
   ["a policy that is no text", { ingressPolicy: 1 }, {}, code.invalidConfig, /ingressPolicy/],
