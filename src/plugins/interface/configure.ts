@@ -59,16 +59,13 @@ export function firstGateways(ips: readonly IpConfig[]): Gateways {
 }
 
 /**
- * A result's route as the kernel gets it; one without a gateway of its own goes over the first gateway of its family.
+ * A result's route as the kernel gets it; one without a gateway of its own goes over the first gateway of its family,
+ * unless its scope says that what it leads to is on the link itself, where the kernel takes no gateway.
  */
 export function kernelRoute(route: Route, gateways: Gateways, index: number): NewRoute {
   const dst = parsePrefix(route.dst);
-  const gateway =
-    route.gw === undefined || route.gw === ""
-      ? dst.address.family === 4
-        ? gateways.ipv4
-        : gateways.ipv6
-      : parseAddress(route.gw);
+  const usual = isOnLink(route) ? undefined : dst.address.family === 4 ? gateways.ipv4 : gateways.ipv6;
+  const gateway = route.gw === undefined || route.gw === "" ? usual : parseAddress(route.gw);
   return {
     dst, index,
     // Global unless the result says so, also without a gateway, where `ip route` would choose link: the reference's
@@ -80,6 +77,11 @@ export function kernelRoute(route: Route, gateways: Gateways, index: number): Ne
     ...positive("mtu", route.mtu),
     ...positive("advmss", route.advmss),
   };
+}
+
+/** RT_SCOPE_LINK and RT_SCOPE_HOST of linux/rtnetlink.h: nearer than any gateway. */
+function isOnLink({ scope }: Route): boolean {
+  return scope === 253 || scope === 254;
 }
 
 /** In a result 0 and absent are one for these three. */

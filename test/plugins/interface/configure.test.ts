@@ -25,6 +25,8 @@ const rows: readonly (readonly [string, Route, object])[] = [
   ["scope, table, metric and metrics", { dst: "10.9.0.0/16", gw: "10.0.0.7", scope: 253, table: 0, priority: 5,
     mtu: 1400, advmss: 1300 },
     { gateway: "10.0.0.7", scope: 253, table: 0, metric: 5, mtu: 1400, advmss: 1300 }],
+  ["no gateway that is nobody's, where its scope is the link's", { dst: "169.254.1.1/32", scope: 253 },
+    { gateway: undefined, scope: 253 }],
   ["no metric of 0", { dst: "10.9.0.0/16", gw: "10.0.0.7", priority: 0, mtu: 0, advmss: 0 },
     { gateway: "10.0.0.7", scope: 0 }],
 ];
