@@ -49,25 +49,25 @@ export const bandwidth = definePlugin({
     return { ...result, interfaces: [...result.interfaces, { name, ...(mac === undefined ? {} : { mac }) }] };
   },
 
-  async del({ attachment: { containerId }, network }, { host, teardown }) {
-    for (const name of [turnName(network, containerId), unfinishedName(network, containerId)]) {
-      const turn = host.links.find(name);
+  async del({ attachment, network }, { host, teardown }) {
+    const unfinished = host.links.find(unfinishedName(network, attachment.containerId));
+    for (const turn of [turnOf(host, { network, ...attachment }), unfinished])
       if (turn !== undefined) teardown.deleteLink(host, turn);
-    }
   },
 
   async check({ attachment, network, plan: { ingress, egress }, prevResult }, handles) {
     const { host } = handles, hostEnd = hostEndOf(attachment.ifName, requirePrevResult(prevResult, network), handles);
     if (ingress !== undefined) requireLimit(host, hostEnd, ingress);
     if (egress === undefined) return;
-    const name = turnName(network, attachment.containerId),
-      turn = host.links.find(name);
-    if (turn === undefined)
+    const turn = turnOf(host, { network, ...attachment });
+    if (turn === undefined) {
+      const name = turnName(network, attachment.containerId);
       throw broken(`Cannot find link "${name}", which limits what the container sends: it is gone`);
+    }
     requireLimit(host, turn, egress);
     if (host.qdiscs.redirections(hostEnd.index).some(({ to }) => to === turn.index)) return;
     throw broken(
-      `Cannot accept link "${hostEnd.name}": what the container sends is not led to "${name}", expected it to be`,
+      `Cannot accept link "${hostEnd.name}": what the container sends is not led to "${turn.name}", expected it to be`,
     );
   },
 
@@ -118,6 +118,22 @@ export function turnName(network: string, containerId: string): string {
   return turnPrefix + sha512Hex(network + containerId).slice(0, turnDigits);
 }
 
+/**
+ * The name where another interface of the container on the same network has the one above, as when a pod asks for a
+ * network twice.
+ */
+export function furtherTurnName({ network, containerId, ifName }: RuleOwner): string {
+  return turnPrefix + sha512Hex(`${network}${containerId}:${ifName}`).slice(0, turnDigits);
+}
+
+/** The link of one attachment: of those that may be its, the one whose alias does not say that it is another's. */
+function turnOf(host: Namespace, owner: RuleOwner): Link | undefined {
+  const own = attachmentComment(owner);
+  const names = [furtherTurnName(owner), turnName(owner.network, owner.containerId)];
+  // The reference gives none.
+  return names.map((name) => host.links.find(name)).find((link) => link !== undefined && (link.alias ?? own) === own);
+}
+
 /** Before it has its alias a link has a name that tells whose it is: whoever makes it may be killed in between. */
 export function unfinishedName(network: string, containerId: string): string {
   return unfinishedPrefix(network) + sha512Hex(containerId).slice(0, turnDigits / 2);
@@ -130,7 +146,9 @@ function unfinishedPrefix(network: string): string {
 /** A link of kind ifb: what is sent to it queues, and goes on as if it had come from where it was taken. */
 function makeTurn(host: Namespace, owner: RuleOwner, mtu: number, undo: AddContext["undo"]): Link {
   const { network, containerId } = owner;
-  const name = turnName(network, containerId), unfinished = unfinishedName(network, containerId);
+  const usual = turnName(network, containerId), unfinished = unfinishedName(network, containerId);
+  const { alias } = host.links.find(usual) ?? {};
+  const name = alias === undefined || alias === attachmentComment(owner) ? usual : furtherTurnName(owner);
   host.links.add({ name: unfinished, info: { kind: "ifb" }, mtu, txQueueLength: 0 });
   undo.add(`delete link "${name}"`, () => deleteLinkNamed(host, unfinished));
   const made = host.links.get(unfinished);

@@ -110,6 +110,28 @@ kernel("limits what really passes, of the one container alone", async () => {
   other.remove();
 });
 
+kernel("limits two interfaces of one container on one network, each by a link of its own", async () => {
+  run("ip", "link", "add", "host1", "type", "veth", "peer", "name", "net1", "netns", netns.name);
+  const interfaces = [{ name: "host1" }, { name: "net1", sandbox: netns.path }];
+  const first = driven(), second = driven({ egressRate: 24, egressBurst: 16 },
+    { ifName: "net1", prevResult: { ...given(), interfaces, ips: [] } });
+  const [one, two] = [await add(first), await add(second)];
+  const link = two.interfaces.at(-1)?.name ?? "";
+  assert.equal([one.interfaces.at(-1)?.name, tbf(turn)?.rate, tbf(link)?.rate], [turn, 2, 3]);
+  await check({ ...second, prevResult: two });
+  // Another DEL than its own leaves a link alone, also when it comes twice.
+  for (const done of [second, second]) await del(done);
+  await check({ ...first, prevResult: one });
+  const left = () => ipJson("link show type ifb").map(({ ifname }) => ifname);
+  assert.equal(left(), [turn]);
+  run("tc", "qdisc", "del", "dev", "host1", "ingress");
+  await add(second);
+  await del(first);
+  assert.equal(left(), [link]);
+  await del(second);
+  assert.equal(left(), []);
+});
+
 for (const [name, conf, more, message] of [
   ["a burst without a rate", { ingressBurst: 8 }, {}, /ingressRate is 0 beside ingressBurst/],
   ["to be without prevResult", both, { prevResult: undefined }, /chained/],
