@@ -12,7 +12,10 @@ export interface CommandLine {
   readonly aliases: Readonly<Record<string, string>>;
 }
 
-/** 0: as wanted. 1: it cannot be done, or the answer is no. 2: not understood. */
+/**
+ * 0: as wanted. 1: it cannot be done here, as where nothing has a name, or the answer is no. 2: not understood, on
+ * whatever machine.
+ */
 export type Status = 0 | 1 | 2;
 
 export interface Example {

@@ -3,7 +3,10 @@ import { toCniError } from "../call/index.ts";
 import { CniError, code as cniCode, messageOf } from "../cni/index.ts";
 import { needsRoot } from "../os/index.ts";
 
-/** What was typed cannot be understood: exit status 2. */
+/**
+ * What was typed cannot be understood, on whatever machine: exit status 2. A name that nothing has here, or several
+ * things, is a CommandError.
+ */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -8,9 +8,9 @@ const head = `# Commands
 What people type. A container runtime sets \`CNI_COMMAND\` and types nothing. This page is made of the tables that
 \`polynic COMMAND --help\` is made of: \`npm run build:docs\` writes it.
 
-Answers go to stdout, everything else to stderr; tables have colours in a terminal only. Exit status: 0 as wanted, 1
-it cannot be done, or the answer is no, 2 what was typed is not understood. \`--json\`, where there is one, prints one
-JSON document.
+Answers go to stdout, everything else to stderr; tables have colours in a terminal only. Exit status: 0 as wanted; 1
+it cannot be done here, as where nothing has the name or several things have, or the answer is no; 2 what was typed is
+not understood, on whatever machine. \`--json\`, where there is one, prints one JSON document.
 
 \`polynic install --shell\` puts completion for bash, zsh and fish and a manual page for each command where this machine
 looks for them. For one shell alone \`source <(polynic completion bash)\` has bash complete commands, options, their

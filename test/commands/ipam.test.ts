@@ -50,6 +50,13 @@ other    10.1.0.4  abababababab  eth0       unknown
     container: "shop/web", interface: "net1", state: "in use" }]);
   assert.match((await typed("ipam", "ls", "frnt")).stderr,
     /Cannot find network "frnt": .*networks has no .*expected front\n/);
+  // One that has not given any address yet.
+  writeConf("20-new.conf", { cniVersion: "1.1.0", name: "new", type: "macvlan",
+    ipam: { type: "host-local", subnet: "10.7.0.0/24" } });
+  for (const verb of ["ls", "check", "gc"]) {
+    const { status, json } = await typedJson("ipam", verb, "new");
+    assert.equal([status, json], [0, []], verb);
+  }
 });
 
 ipam("show tells how much of each range is left", async () => {

@@ -89,7 +89,7 @@ check("finds what is not as it should be, by the container's name", async () => 
 check("refuses a name that nothing is known of, with the nearest there is", async () => {
   call("ADD");
   const { status, stderr } = await typed("check", "shop/wbe");
-  assert.is(status, 2);
+  assert.is(status, 1);
   assert.match(stderr, /Cannot find container "shop\/wbe": no attachment of it is remembered, expected shop\/web\n/);
 });
 
@@ -135,3 +135,30 @@ gc("takes away what is left of a container that is gone, and nothing of one that
 });
 
 gc.run();
+
+const names = kernelSuite("a name that nothing has here", import.meta.url);
+names.before(() => {
+  emptyMachine();
+  writeConf("10-pods.conf", multiplexer);
+  run("ip", "netns", "add", "web");
+});
+names.after(() => {
+  run("ip", "netns", "del", "web");
+  restoreMachine();
+});
+for (const line of [
+  "attach nix br0", "attach web nix", "attach --again nix", "attach web pods -p 80:80", "attach web pods @5",
+  "detach nix", "detach web", "bridge-uplink br0 nix", "bridge-uplink --undo br0 nix",
+  "network inspect nix", "network rm nix", "network connect nix web", "network connect pods nix",
+  "network disconnect nix web", "network disconnect pods nix", "show nix", "status nix", "check nix", "gc nix",
+  "ipam ls nix", "ipam show nix", "ipam check nix", "ipam gc nix", "ipam free 10.1.2.3",
+  "plan nix", "plan default/nix", "trace nix pods", "trace web nix", "trace --del nix",
+  "module inspect nix", "module remove nix", "module run nix", "module test nix",
+]) {
+  names(`gives exit status 1: polynic ${line}`, async () => {
+    const { status, stdout, stderr } = await typed(...line.split(" "));
+    assert.equal([status, stdout], [1, ""], stderr);
+    assert.match(stderr, /^polynic .*: Cannot .*(expected|polynic )/s);
+  });
+}
+names.run();

@@ -70,14 +70,18 @@ export function toRequest(words: Words, directories: readonly string[]): Network
   };
   for (const name of Object.keys(runtimeConfig)) requireCapability(configuration, name);
   if (words.vlan !== undefined && !isMade)
-    throw new UsageError(`Cannot use @${words.vlan} with ${words.network}: a configuration says its own VLAN`);
+    throw new CommandError(
+      `Cannot use @${words.vlan} with ${words.network}: a configuration says its own VLAN, expected none`,
+    );
   return { configuration, runtimeConfig };
 }
 
 /** What no plugin declares reaches none, and would be forgotten. */
-export function requireCapability({ json, name }: Configuration, capability: string): void {
+export function requireCapability({ file, json, name }: Configuration, capability: string): void {
   if (new RegExp(`"${capability}":true`).test(JSON.stringify(json))) return;
-  throw new UsageError(
+  // What was made of the words themselves cannot be meant on any machine.
+  const Refusal = file === undefined ? UsageError : CommandError;
+  throw new Refusal(
     `Cannot ask network "${name}" for ${capability}: no plugin of it declares "capabilities": ` +
       `{"${capability}": true}, expected one that does`,
   );
@@ -152,7 +156,7 @@ function pluginOf(form: Exclude<ShortForm, "ovs">, parent: string, { network, ad
     case "phys": return { type: "host-device", device: parent, ...common };
     case "vlan":
       if (vlan === undefined)
-        throw new CommandError(`Cannot use ${network}: its VLAN is missing, expected ${network} ADDRESS @VLAN`);
+        throw new UsageError(`Cannot use ${network}: its VLAN is missing, expected ${network} ADDRESS @VLAN`);
       return { type: "vlan", master: parent, vlanId: vlan, ...common };
   }
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { findProgram, runProgram } from "../../os/index.ts";
-import { CommandError, UsageError } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { namespaceState } from "../machine/known.ts";
 import type { ProcessEnvironment } from "../output.ts";
 
@@ -30,7 +30,7 @@ const looks: Readonly<Record<Kind, Look>> = {
 /**
  * A path, or `netns:NAME`, `pid:N`, `docker:WEB` and so on; a word alone is looked for in all of these places.
  *
- * @throws CommandError when it is nowhere, or its namespace is gone; UsageError when it is in several places
+ * @throws CommandError when it is nowhere or in several places, or its namespace is gone
  */
 export async function findTarget(word: string, environment: ProcessEnvironment): Promise<Target> {
   const [, kind, rest = ""] = /^(\w+):(.+)$/.exec(word) ?? [];
@@ -45,7 +45,7 @@ export async function findTarget(word: string, environment: ProcessEnvironment):
         "docker, podman or ctr tells of, expected one of these, or the path of a namespace",
     );
   if (second !== undefined && second.netns !== first.netns)
-    throw new UsageError(
+    throw new CommandError(
       `Cannot choose container "${word}": several things have that name, expected ` +
         `${kinds.map((one) => `${one}:`).join(", ")} before it`,
     );

@@ -4,7 +4,9 @@ import { requireRoot } from "../errors.ts";
 import { confDirOption, stateDirOption } from "../machine/directories.ts";
 import { rememberedAttachments } from "../machine/known.ts";
 import { jsonOption } from "../options.ts";
-import { dataDirOption, namesOf, openReservations, poolsOfMachine, reservationsOf, withNetworks } from "./leases.ts";
+import {
+  dataDirOption, knownNamesOf, openReservations, poolsOfMachine, reservationsOf, withNetworks,
+} from "./leases.ts";
 import { refuseUnknown } from "./ls.ts";
 import type { Pool, ScopeOfMachine } from "./pools.ts";
 import { sharedScopes } from "./pools.ts";
@@ -20,7 +22,7 @@ export const checkCommand = command({
   async run({ parameters: { network }, options, environment, say, json, table, warn }) {
     requireRoot("look at reservations");
     const all = openReservations(options, { environment, warn }), pools = poolsOfMachine(options);
-    refuseUnknown(network, namesOf(all), all.dataDir);
+    refuseUnknown(network, knownNamesOf(all, options), all.dataDir);
     const findings: Finding[] = [];
     for (const of of withNetworks(all, network).scopes) {
       const known = rememberedAttachments(options, environment);

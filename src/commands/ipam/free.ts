@@ -6,7 +6,7 @@ import { rememberedAttachments } from "../machine/known.ts";
 import { jsonOption } from "../options.ts";
 import type { Reservation, Reservations } from "./leases.ts";
 import {
-  dataDirOption, isOfNetwork, namesOf, openReservations, reservationsOf, toldOf, withNetworks,
+  dataDirOption, isOfNetwork, knownNamesOf, openReservations, reservationsOf, toldOf, withNetworks,
 } from "./leases.ts";
 import { refuseUnknown } from "./ls.ts";
 
@@ -25,7 +25,7 @@ export const freeCommand = command({
   async run({ parameters: { address: words }, options, environment, say, json, warn }) {
     requireRoot("free addresses");
     const all = openReservations(options, { environment, warn }), { network, force = false } = options;
-    if (network !== undefined) refuseUnknown([network], namesOf(all), all.dataDir);
+    if (network !== undefined) refuseUnknown([network], knownNamesOf(all, options), all.dataDir);
     const scope = withNetworks(all, network === undefined ? [] : [network]);
     const listed = await reservationsOf(scope, rememberedAttachments(options, environment));
     const reservations = listed.filter((one) => network === undefined || isOfNetwork(one, [network]));
@@ -67,7 +67,7 @@ function meant(word: string, all: readonly Reservation[], { dataDir }: Reservati
   if (found === undefined)
     throw new CommandError(`Cannot free ${word}: ${dataDir} has no reservation of it, see polynic ipam ls`);
   if (others.length > 0)
-    throw new UsageError(
+    throw new CommandError(
       `Cannot free ${word}: ${[found, ...others].map(({ network }) => network).join(" and ")} have reserved it, ` +
         "expected --network with one of them",
     );

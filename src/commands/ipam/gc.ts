@@ -5,7 +5,7 @@ import { rememberedAttachments } from "../machine/known.ts";
 import { jsonOption } from "../options.ts";
 import type { Row } from "./collecting.ts";
 import { collectScope } from "./collecting.ts";
-import { dataDirOption, namesOf, openReservations, withNetworks } from "./leases.ts";
+import { dataDirOption, knownNamesOf, openReservations, withNetworks } from "./leases.ts";
 import { refuseUnknown } from "./ls.ts";
 import { usualNodeGraceMs } from "./others.ts";
 
@@ -32,7 +32,7 @@ export const gcCommand = command({
   async run({ parameters: { network }, options, environment, say, json, table, warn }) {
     requireRoot("free addresses");
     const all = openReservations(options, { environment, warn });
-    refuseUnknown(network, namesOf(all), all.dataDir);
+    refuseUnknown(network, knownNamesOf(all, options), all.dataDir);
     const collecting = {
       environment, warn, isDry: options["dry-run"] ?? false, force: options.force ?? false, gone: options.gone,
       graceMs: millisecondsIn("grace", options.grace),

@@ -80,6 +80,11 @@ export function namesOf({ scopes }: Reservations): readonly string[] {
   return [...new Set(scopes.flatMap(({ networks }) => networks))].sort();
 }
 
+/** With reservations, or with ranges in a configuration of this machine. */
+export function knownNamesOf(all: Reservations, options: Places): readonly string[] {
+  return [...new Set([...namesOf(all), ...poolsOfMachine(options).map(({ network }) => network)])].sort();
+}
+
 function networksIn(dataDir: string): readonly string[] {
   try {
     return readdirSync(dataDir, { withFileTypes: true })

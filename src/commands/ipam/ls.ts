@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
-import { UsageError, requireRoot } from "../errors.ts";
+import { CommandError, requireRoot } from "../errors.ts";
+import { anyOf } from "../words.ts";
 import { confDirOption, stateDirOption } from "../machine/directories.ts";
 import { rememberedAttachments } from "../machine/known.ts";
 import { nearest } from "../nearest.ts";
@@ -7,7 +8,7 @@ import { jsonOption } from "../options.ts";
 import type { Cell } from "../table.ts";
 import type { Reservation } from "./leases.ts";
 import {
-  dataDirOption, isOfNetwork, namesOf, openReservations, reservationsOf, toldOf, withNetworks,
+  dataDirOption, isOfNetwork, knownNamesOf, openReservations, reservationsOf, toldOf, withNetworks,
 } from "./leases.ts";
 
 export const lsCommand = command({
@@ -21,7 +22,7 @@ export const lsCommand = command({
   async run({ parameters: { network }, options, environment, say, json, table, warn }) {
     requireRoot("look at reservations");
     const all = openReservations(options, { environment, warn });
-    refuseUnknown(network, namesOf(all), all.dataDir);
+    refuseUnknown(network, knownNamesOf(all, options), all.dataDir);
     const listed = await reservationsOf(withNetworks(all, network), rememberedAttachments(options, environment));
     const reservations = listed.filter((one) => network.length === 0 || isOfNetwork(one, network));
     const isShared = reservations.some(({ node }) => node !== undefined);
@@ -46,13 +47,13 @@ function rowOf({ network, address, container, interface: ifName, state }: Reserv
   return [network, address, container, ifName, { text: state, style: colours[state] }];
 }
 
-/** @throws UsageError for a network without reservations, which is likelier a mistake than a question */
+/** @throws CommandError for a network without reservations or ranges: likelier a mistake than a question */
 export function refuseUnknown(words: readonly string[], networks: readonly string[], dataDir: string): void {
   const stranger = words.find((word) => !networks.includes(word));
   if (stranger === undefined) return;
-  const listed = networks.length === 0 ? "a network that has given addresses" : networks.join(", ");
-  throw new UsageError(
-    `Cannot find network "${stranger}": ${dataDir} has no reservations of it, expected ` +
-      (nearest(stranger, networks) ?? listed),
+  const listed = networks.length === 0 ? "a network that gives addresses" : anyOf(networks);
+  throw new CommandError(
+    `Cannot find network "${stranger}": ${dataDir} has no reservations of it, and no configuration ranges, ` +
+      "expected " + (nearest(stranger, networks) ?? listed),
   );
 }

@@ -7,7 +7,7 @@ import { openInventory, openNodes } from "../../kube/index.ts";
 import { bootId, realWorld } from "../../os/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import { openAbsentNodes } from "../../store/index.ts";
-import { UsageError } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { ProcessEnvironment } from "../output.ts";
 import type { ScopeOfMachine } from "./pools.ts";
 import { resources } from "./whereabouts/objects.ts";
@@ -38,7 +38,7 @@ const limitMs = 20_000;
  * Asks the cluster about what was surveyed. Where there is none, or it does not answer, nobody is gone but whom
  * somebody has said to be.
  *
- * @throws UsageError where somebody says that of a node that is there
+ * @throws CommandError where somebody says that of a node that is there
  */
 export async function askOthers(of: ScopeOfMachine, survey: Survey, asking: AskingOthers): Promise<Others> {
   const names = othersIn(survey, of.node);
@@ -72,14 +72,14 @@ async function nodesGone(
   of: ScopeOfMachine, names: readonly string[], { environment, gone, nodeGraceMs, warn }: AskingOthers,
 ): Promise<ReadonlyMap<string, Evidence>> {
   if (gone.includes(of.node))
-    throw new UsageError(`Cannot take node "${of.node}" for gone: it is this one, expected another one's name`);
+    throw new CommandError(`Cannot take node "${of.node}" for gone: it is this one, expected another one's name`);
   const said = new Map(names.filter((name) => gone.includes(name))
     .map((name) => [name, { isGone: true, reason: `its node "${name}" is gone, as --gone says` }]));
   const seen = names.length === 0 ? undefined : await clusterNodes(of, environment, warn);
   if (seen === undefined) return said;
   const { place, present } = seen, contradicted = gone.find((name) => present.has(name));
   if (contradicted !== undefined)
-    throw new UsageError(
+    throw new CommandError(
       `Cannot take node "${contradicted}" for gone: ${place} has it, expected it to be deleted there`);
   if (!present.has(of.node)) {
     if (names.some((name) => !present.has(name)))

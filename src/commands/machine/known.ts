@@ -3,7 +3,7 @@ import { splitArgPairs } from "../../cni/index.ts";
 import { openNamespaceIfPresent } from "../../kernel/index.ts";
 import type { Remains } from "../../service/index.ts";
 import { netnsOf, remainsIn } from "../../service/index.ts";
-import { UsageError } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { ProcessEnvironment } from "../output.ts";
 import { anyOf } from "../words.ts";
@@ -110,14 +110,14 @@ export function isMeant({ label, containerId, netns }: Remembered, word: string)
 /**
  * Those that the words mean; all of them without a word.
  *
- * @throws UsageError for a word that means none
+ * @throws CommandError for a word that means none
  */
 export function chosen(all: readonly Remembered[], words: readonly string[]): readonly Remembered[] {
   for (const word of words) {
     if (all.some((one) => isMeant(one, word))) continue;
     const labels = [...new Set(all.map(({ label }) => label))];
     const listed = labels.length === 0 ? "one that polynic has attached" : anyOf(labels.slice(0, listedMax));
-    throw new UsageError(
+    throw new CommandError(
       `Cannot find container "${word}": no attachment of it is remembered, expected ${nearest(word, labels) ?? listed}`,
     );
   }

@@ -82,6 +82,8 @@ export function settingsOf(name: string, given: SettingValues): Settings {
   refuseName(bridge, interfaceNameProblem);
   // Looked for afterwards: it may be an alternative name of a link.
   refuseName(parent, linkNameProblem);
+  refuseBeyond("mtu", values.mtu, mtuBounds);
+  refuseBeyond("vlan", values.vlan, vlanBounds);
   if (mode !== undefined && !modes[driver].includes(mode))
     throw new UsageError(`Cannot use mode "${mode}" with ${driver}: expected ${anyOf(modes[driver])}`);
   return {
@@ -169,6 +171,14 @@ function refuseForeign(driver: Driver, values: Values): void {
   if (foreign === undefined) return;
   const [given, having] = foreign;
   throw new UsageError(`Cannot use ${given} with driver ${driver}: it has none, expected --driver ${anyOf(having)}`);
+}
+
+/** ETH_MIN_MTU and ETH_MAX_MTU (linux/if_ether.h), and VLAN IDs of IEEE 802.1Q. */
+const mtuBounds = [68, 65_535] as const, vlanBounds = [1, 4094] as const;
+
+function refuseBeyond(key: string, value: number | undefined, [min, max]: readonly [number, number]): void {
+  if (value === undefined || (value >= min && value <= max)) return;
+  throw new UsageError(`Cannot use ${key} ${value}: expected ${min} to ${max}`);
 }
 
 function isGiven(value: Values[keyof SettingValues]): boolean {

@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import type { Pod, PodKey } from "../../kube/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
-import { CommandError, UsageError } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { findingLine, gather } from "../lint/finding.ts";
 import type { ManifestObject } from "../lint/manifest.ts";
 import { isManifest, objectsOf } from "../lint/manifest.ts";
@@ -29,7 +29,7 @@ const podName = new RegExp(`^(${label})/(${label}(?:\\.${label})*)$`);
 /**
  * `namespace/name`, where no file has that name, or a file of manifests, `-` for stdin; undefined for anything else.
  *
- * @throws CommandError for a manifest without a pod, or one that cannot be read, UsageError for one with several
+ * @throws CommandError for a manifest without a pod, one that cannot be read, or one with several
  */
 export async function meantPod(word: string): Promise<MeantPod | undefined> {
   const [, namespace, name] = podName.exec(word) ?? [];
@@ -58,7 +58,7 @@ function podAmong(objects: readonly ManifestObject[], file: string): MeantPod {
     throw new CommandError(
       `Cannot plan ${file}: there is no pod in it, expected a Pod, what makes some, or a CNI configuration`);
   if (second !== undefined)
-    throw new UsageError(
+    throw new CommandError(
       `Cannot plan ${file}: there are several pods in it (${pods.map(nameOf).join(", ")}), expected one`);
   const definitions = objects.filter(({ kind }) => kind === "definition");
   return {

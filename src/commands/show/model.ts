@@ -2,9 +2,10 @@
  * The node as people think of it: containers with their interfaces, and the links of the host that these hang on. Made
  * of facts alone; whatever draws it decides nothing about the network any more.
  */
-import { contains, parseAddress, parsePrefix } from "../../net/index.ts";
+import type { Address } from "../../net/index.ts";
+import { compareAddresses, parseAddress } from "../../net/index.ts";
 import type {
-  ContainerFacts, IpamFacts, LinkFacts, NamespaceFacts, NetworkFacts, NodeFacts, PortFacts, RuleFacts,
+  ContainerFacts, IpamFacts, LinkFacts, NamespaceFacts, NetworkFacts, NodeFacts, PortFacts, RangeFacts, RuleFacts,
 } from "./facts.ts";
 
 export interface NodeModel {
@@ -180,9 +181,16 @@ function originOf(address: string, ipam: IpamFacts | undefined): string {
   if (ipam === undefined) return "";
   const { type, scope, ranges } = ipam;
   const own = parseAddress(address.replace(/\/.*/, ""));
-  const range = ranges.find(({ subnet }) => contains(parsePrefix(subnet), own));
+  const range = ranges.find((one) => isWithin(one, own));
   const where = range === undefined ? "" : ` ${range.range}`;
   return `${type}${where}${scope === undefined ? "" : ` of ${scope}`}`;
+}
+
+/** Of one subnet there may be several. */
+function isWithin({ range }: RangeFacts, address: Address): boolean {
+  const [first, last] = range.split("-").map(parseAddress);
+  return first !== undefined && last !== undefined && address.family === first.family &&
+    compareAddresses(first, address) <= 0 && compareAddresses(address, last) <= 0;
 }
 
 /** What containers hang on, with its ports that lead out of the machine, and what all of these hang on. */

@@ -49,7 +49,8 @@ model("tells what is missing, down, gone or not ours", () => {
 });
 
 model("says where an address came from, and which one is not there", () => {
-  const ipam = { type: "host-local", scope: "x", ranges: [{ subnet: "10.1.0.0/24", range: "10.1.0.5-10.1.0.9" },
+  const ipam = { type: "host-local", scope: "x", ranges: [
+    { subnet: "10.1.0.0/24", range: "10.1.0.3-10.1.0.3" }, { subnet: "10.1.0.0/24", range: "10.1.0.5-10.1.0.9" },
     { subnet: "fd00::/64", range: "fd00::1-fd00::f" }] };
   const inside = { links: [link(2, "eth0", { addresses: ["10.1.0.5/24", "10.9.9.9/8", "fe80::1/64"] })] };
   const networks = [network("x", "eth0", { ipam, addresses: ["10.1.0.5/24", "fd00::2/64"] })];

@@ -5,7 +5,7 @@ import type { BlockEngine } from "../../../ipam/index.ts";
 import type { Inventory } from "../../../kube/index.ts";
 import { openInventory } from "../../../kube/index.ts";
 import { leaseStoresOf } from "../../../mux/index.ts";
-import { UsageError } from "../../errors.ts";
+import { CommandError } from "../../errors.ts";
 import { configurationFiles, isReadable, multiplexerIn } from "../../machine/configuration.ts";
 import { confDirOption, confDirs } from "../../machine/directories.ts";
 import { jsonOption } from "../../options.ts";
@@ -79,7 +79,7 @@ export async function runMove<Row>(
   }
 }
 
-/** @throws UsageError where nobody says how the cluster is reached */
+/** @throws CommandError where nobody says how the cluster is reached */
 async function openMove(options: OptionValues<typeof moveOptions>, env: ProcessEnvironment) {
   const configurations = configurationFiles(confDirs(options)).filter(isReadable)
     .map(({ configuration }) => configuration);
@@ -90,7 +90,7 @@ async function openMove(options: OptionValues<typeof moveOptions>, env: ProcessE
   const stores = options.kubeconfig === undefined ? known : { ...known, kubernetes: { kubeconfig } };
   const inventory = openInventory({ kubeconfig, env });
   if (inventory === undefined)
-    throw new UsageError(
+    throw new CommandError(
       "Cannot reach a cluster: no configuration of this machine names a kubeconfig, expected --kubeconfig",
     );
   const type = options.store === "etcd" ? "etcd" : options.store === "kubernetes" ? "kubernetes"

@@ -1,7 +1,7 @@
 /** Everything that a move looks at, read once: books first, and only then who is there. */
 import type { Inventory, Resource } from "../../../kube/index.ts";
 import type { JsonObject } from "../../../schema/index.ts";
-import { CommandError, UsageError } from "../../errors.ts";
+import { CommandError } from "../../errors.ts";
 import type { Pool } from "../pools.ts";
 import type { MeantPool } from "./networks.ts";
 import { meantPools } from "./networks.ts";
@@ -29,7 +29,7 @@ const usualNamespace = "kube-system";
 
 /**
  * @param ofMachine  networks of this machine's files
- * @throws CommandError where whereabouts has never been, UsageError where its objects are in several namespaces
+ * @throws CommandError where whereabouts has never been, or its objects are in several namespaces
  */
 export async function readSnapshot(
   inventory: Inventory, ofMachine: readonly Pool[], namespace: string | undefined,
@@ -68,7 +68,7 @@ export async function readSnapshot(
 function namespaceOf(pools: readonly JsonObject[]): string {
   const [namespace = usualNamespace, ...others] = new Set(pools.map((pool) => nameOf(pool).namespace));
   if (others.length === 0) return namespace;
-  throw new UsageError(
+  throw new CommandError(
     `Cannot tell which IPPools are meant: there are some in ${[namespace, ...others].join(", ")}, expected ` +
       "--namespace with one of them",
   );
