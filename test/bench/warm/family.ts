@@ -181,7 +181,7 @@ type AnyFunction = (...all: unknown[]) => unknown;
 
 /** One system call each; `writeFileSync`, which is three, and `readFileSync` count once. */
 const fileCalls = [
-  "closeSync", "existsSync", "fstatSync", "linkSync", "lstatSync", "mkdirSync", "openSync", "readFileSync", "readSync",
+  "closeSync", "existsSync", "fstatSync", "futimesSync", "linkSync", "lstatSync", "mkdirSync", "openSync", "readFileSync", "readSync",
   "readdirSync", "renameSync", "statSync", "statfsSync", "unlinkSync", "writeFileSync", "writeSync",
 ] as const;
 
@@ -198,7 +198,7 @@ function timedFiles(timed: Timed): () => void {
 }
 
 /** Entering namespaces, opening sockets, making tap links; `send` and `recv` are the transport's. */
-const libcCalls = ["ioctl", "ioctlNumber", "setns", "setsockopt", "socket"] as const;
+const libcCalls = ["flock", "ioctl", "ioctlNumber", "setns", "setsockopt", "socket"] as const;
 
 function timedLibc(timed: Timed): () => void {
   const functions = libc(), before = libcCalls.map((name) => [name, functions[name]] as const);
