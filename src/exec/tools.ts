@@ -22,12 +22,15 @@ const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "
 
 /** Finds tools on the PATH, then in the usual places, and each of them once. */
 export function toolFinder(env: Environment): (program: string) => string | undefined {
-  const directories = [...(env["PATH"] ?? "").split(":"), ...usualDirectories];
   const found = new Map<string, string | undefined>();
   return (program) => {
-    if (!found.has(program)) found.set(program, findProgram(program, directories));
+    if (!found.has(program)) found.set(program, findProgram(program, directoriesOf(env)));
     return found.get(program);
   };
+}
+
+function directoriesOf(env: Environment): readonly string[] {
+  return [...(env["PATH"] ?? "").split(":"), ...usualDirectories];
 }
 
 /**
