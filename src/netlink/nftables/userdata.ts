@@ -4,8 +4,9 @@
  * NFTNL_UDATA_TABLE_COMMENT, NFTNL_UDATA_CHAIN_COMMENT in libnftnl/udata.h) as `comment "..."`. Its NUL is part of the
  * value. Entries of types it does not know it passes over: a rule's mark is one of those.
  */
-import { CodecError, copyBytes } from "../codec/payload.ts";
+import { CodecError } from "../codec/payload.ts";
 import type { Output, Payload } from "../codec/payload.ts";
+import { stringz } from "../codec/scalars.ts";
 
 /** What nft itself accepts (NFTNL_UDATA_COMMENT_MAXLEN). */
 export const maxCommentBytes = 128;
@@ -39,25 +40,22 @@ export const ruleUserdata: Payload<RuleUserdata> = {
 };
 
 function writeText(out: Output, type: number, name: string, value: string): void {
-  const text = new TextEncoder().encode(value);
-  if (text.length > maxCommentBytes || text.includes(0)) {
-    throw new CodecError(
-      "encode",
-      name,
-      `expected at most ${maxCommentBytes} bytes without NUL, found ${text.length} bytes`,
-    );
+  const at = out.reserve(2), isText = !value.includes("\0");
+  if (isText) stringz.write(out, value);
+  const count = out.length - at - 3;
+  if (!isText || count > maxCommentBytes) {
+    const found = new TextEncoder().encode(value).length;
+    throw new CodecError("encode", name, `expected at most ${maxCommentBytes} bytes without NUL, found ${found} bytes`);
   }
-  const at = out.reserve(2 + text.length + 1);
-  out.bytes.set([type, text.length + 1], at);
-  out.bytes.set(text, at + 2);
+  out.bytes[at] = type;
+  out.bytes[at + 1] = count + 1;
 }
 
 function readText(input: DataView, start: number, end: number, type: number): string | undefined {
   for (let at = start; at + 2 <= end; ) {
     const stop = at + 2 + input.getUint8(at + 1);
     if (stop > end) return undefined;
-    if (input.getUint8(at) === type)
-      return new TextDecoder().decode(copyBytes(input, at + 2, stop)).replace(/\0.*$/su, "");
+    if (input.getUint8(at) === type) return stringz.read(input, at + 2, stop);
     at = stop;
   }
   return undefined;

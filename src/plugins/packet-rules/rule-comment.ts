@@ -8,7 +8,7 @@ import { nft } from "../../netlink/index.ts";
  * @throws CniError 4 when nft would take none so long: the container id in it is the runtime's
  */
 export function ruleComment(text: string): string {
-  const bytes = new TextEncoder().encode(text).length;
+  const bytes = Buffer.byteLength(text);
   if (bytes <= nft.maxCommentBytes) return text;
   throw new CniError(
     code.invalidEnvironment,

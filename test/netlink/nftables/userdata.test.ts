@@ -30,4 +30,18 @@ comment("reads back what it writes", () => {
   assert.is(commentUserdata.read(out.view, 0, out.length), `6fd94d501e58f0aa, net: blue, "quoted"`);
 });
 
+for (const [title, text, found] of [
+  ["longer than nft takes", "é".repeat(65), 130],
+  ["with a NUL in it", "a\0b", 3],
+] as const) {
+  comment(`writes no text ${title}`, () => assert.throws(() => commentUserdata.write(new Output(256), text),
+    `Cannot encode comment: expected at most 128 bytes without NUL, found ${found} bytes`));
+}
+
+comment("writes the longest, beyond ASCII", () => {
+  const out = new Output(256), text = "é".repeat(64);
+  commentUserdata.write(out, text);
+  assert.is(commentUserdata.read(out.view, 0, out.length), text);
+});
+
 comment.run();
