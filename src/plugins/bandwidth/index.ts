@@ -115,7 +115,7 @@ const turnPrefix = "bwp", turnDigits = 12;
 
 /** The link by which a container's packets take their turn; the reference's name for it. */
 export function turnName(network: string, containerId: string): string {
-  return turnPrefix + sha512Hex(network + containerId).slice(0, turnDigits);
+  return turnPrefix + sha512Hex(network + containerId, turnDigits);
 }
 
 /**
@@ -136,11 +136,11 @@ function turnOf(host: Namespace, owner: RuleOwner): Link | undefined {
 
 /** Before it has its alias a link has a name that tells whose it is: whoever makes it may be killed in between. */
 export function unfinishedName(network: string, containerId: string): string {
-  return unfinishedPrefix(network) + sha512Hex(containerId).slice(0, turnDigits / 2);
+  return unfinishedPrefix(network) + sha512Hex(containerId, turnDigits / 2);
 }
 
 function unfinishedPrefix(network: string): string {
-  return `bwt${sha512Hex(network).slice(0, turnDigits / 2)}`;
+  return `bwt${sha512Hex(network, turnDigits / 2)}`;
 }
 
 /** A link of kind ifb: what is sent to it queues, and goes on as if it had come from where it was taken. */

@@ -13,6 +13,7 @@ import { nft } from "../../netlink/index.ts";
 import type { ValidAttachment } from "../contract/plugin.ts";
 import type { RuleOwner } from "../packet-rules/attachment-comment.ts";
 import { attachmentComment, ownRules, staleRules } from "../packet-rules/attachment-comment.ts";
+import type { FixedRule } from "../packet-rules/fixed-chain.ts";
 import { fixedChain } from "../packet-rules/fixed-chain.ts";
 import { tableView } from "../packet-rules/table-view.ts";
 import type { Allowance } from "./conf.ts";
@@ -20,6 +21,9 @@ import type { Allowance } from "./conf.ts";
 const family = "inet", table = "cni_firewall";
 const forward = named("FORWARD"), own = named("CNI-FORWARD"), admins = named("CNI-ADMINS");
 const stage1 = named("CNI-ISOLATION-STAGE-1"), stage2 = named("CNI-ISOLATION-STAGE-2");
+
+const entries = [stage1, admins, own].map(({ chain }): FixedRule => (
+  { text: `jump ${chain}`, expressions: () => nft.rule(family, nft.jump(chain)) }));
 
 /** NF_IP_PRI_FILTER (linux/netfilter_ipv4.h), where nft's `filter` is. */
 const filterPriority = 0;
@@ -40,8 +44,7 @@ export function setup(nftables: Pick<Nftables, "rules" | "exists">, allowance: A
     ...fixedChain(
       forward,
       nftables.rules(forward),
-      [stage1, admins, own].map(({ chain }) => (
-        { text: `jump ${chain}`, expressions: nft.rule(family, nft.jump(chain)) })),
+      entries,
       { type: "filter", hook: "forward", priority: filterPriority, policy: "accept" },
     ),
     ...(led?.some(({ jump }) => jump === adminChain) === true

@@ -20,10 +20,9 @@ export function attachmentComment(owner: RuleOwner): string {
   const plain = (text: string) => text.replaceAll('"', "");
   const comment = `${commentPrefix(owner)}, net: ${plain(owner.network)}, if: ${plain(owner.ifName)}, id: ` +
     `${plain(owner.containerId)}`;
+  if (Buffer.byteLength(comment) <= nft.maxCommentBytes) return comment;
   const bytes = new TextEncoder().encode(comment);
-  return bytes.length <= nft.maxCommentBytes
-    ? comment
-    : new TextDecoder().decode(bytes.subarray(0, nft.maxCommentBytes), { stream: true });
+  return new TextDecoder().decode(bytes.subarray(0, nft.maxCommentBytes), { stream: true });
 }
 
 /** Those of one attachment. */
@@ -50,9 +49,9 @@ function commentPrefix({ network, ifName, containerId }: RuleOwner): string {
 }
 
 export function networkHash(network: string): string {
-  return sha512Hex(network).slice(0, 16);
+  return sha512Hex(network, 16);
 }
 
 export function attachmentHash(ifName: string, containerId: string): string {
-  return sha512Hex(`${ifName}:${containerId}`).slice(0, 16);
+  return sha512Hex(`${ifName}:${containerId}`, 16);
 }

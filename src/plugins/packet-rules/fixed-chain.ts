@@ -13,7 +13,8 @@ import { sha512Hex } from "./sha512.ts";
 /** A rule with the text that tells it from others: equal texts stand for equal rules. */
 export interface FixedRule {
   readonly text: string;
-  readonly expressions: readonly nft.Expression[];
+  /** Asked for only where the chain has to be filled, once in a node's life. */
+  expressions(): readonly nft.Expression[];
 }
 
 /** What makes the chain unless it is there. */
@@ -39,10 +40,10 @@ export function fixedChain(
     existing === undefined
       ? { do: "add chain", ...chain, ...(base === undefined ? {} : { base }) }
       : { do: "flush chain", ...chain },
-    ...rules.map(({ expressions }, index): NftChange => ({
+    ...rules.map((rule, index): NftChange => ({
       do: "add rule",
       ...chain,
-      expressions,
+      expressions: rule.expressions(),
       mark: marks[index] ?? "",
     })),
   ];
@@ -50,7 +51,7 @@ export function fixedChain(
 
 /** A mark has room for a short text; of a long one it holds a hash. */
 function markOf(text: string): string {
-  return text.length <= longestMark ? text : sha512Hex(text).slice(0, longestMark);
+  return text.length <= longestMark ? text : sha512Hex(text, longestMark);
 }
 
 const longestMark = 40;

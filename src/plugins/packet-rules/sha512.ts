@@ -6,16 +6,32 @@
  * one by one, some thousands for each text, which took longer than the request that the hash is for.
  */
 
-/** The hash of the text's UTF-8 bytes, as 128 lower-case hex digits. */
-export function sha512Hex(text: string): string {
-  const blocks = pad(new TextEncoder().encode(text));
+/** The hash of the text's UTF-8 bytes, as lower-case hex digits: the first so many of its 128. */
+export function sha512Hex(text: string, digits = 128): string {
+  const blocks = pad(bytesOf(text));
   const state = Int32Array.from(initial);
   for (let at = 0; at < blocks.byteLength; at += 128) {
     for (let half = 0; half < 32; half++) schedule[half] = blocks.getInt32(at + half * 4);
     fillSchedule();
     compress(state);
   }
-  return Array.from(state, (half) => hex16(half >>> 16) + hex16(half & 0xffff)).join("");
+  let hex = "";
+  for (let at = 0; hex.length < digits; at++) {
+    const half = state[at] ?? 0;
+    hex += hex16(half >>> 16) + hex16(half & 0xffff);
+  }
+  return hex.slice(0, digits);
+}
+
+/** Names are short ASCII, nearly all of them, and the encoder that the rest needs takes longer than the hash. */
+function bytesOf(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return new TextEncoder().encode(text);
+    bytes[i] = unit;
+  }
+  return bytes;
 }
 
 /** Digits of 16 bits. V8 takes far longer for a number of 32, which may be none of its small integers. */

@@ -45,7 +45,8 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
     const { backend, forwarding } = call.plan;
     if (forwarding.mappings.length === 0) return result;
     await withBackend(context, backend, async (chosen) => {
-      refuseUnfit(chosen, forwarding);
+      // What is configured was looked at when it was read.
+      if (backend === undefined) refuseUnfit(chosen, forwarding);
       context.undo.add("delete the port mappings", () => teardown(context, chosen, forwarding));
       for (const address of containerAddresses(result, call.attachment.ifName)) {
         await addRules(context, chosen, address, forwarding);
@@ -86,7 +87,8 @@ export const portmap = definePlugin<PortmapConf, PortmapPlan>({
     const { backend, forwarding } = call.plan;
     if (forwarding.mappings.length === 0) return;
     await withBackend(handles, backend, async (chosen) => {
-      refuseUnfit(chosen, forwarding);
+      // What is configured was looked at when it was read.
+      if (backend === undefined) refuseUnfit(chosen, forwarding);
       for (const address of containerAddresses(result, call.attachment.ifName)) {
         const missing = chosen === "iptables"
           ? await iptables.missingPortmapRule(handles, address, forwarding)

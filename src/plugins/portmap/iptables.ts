@@ -38,7 +38,7 @@ const commentBytesMax = 255;
 
 /** `CNI-DN-` and 21 hex digits. */
 export function containerChain({ network, containerId }: Owner): string {
-  return `CNI-DN-${sha512Hex(network + containerId).slice(0, 21)}`;
+  return `CNI-DN-${sha512Hex(network + containerId, 21)}`;
 }
 
 /** `dnat name: "..." id: "..."`, cut as the reference does; the tools drop the last dot. */

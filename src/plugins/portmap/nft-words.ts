@@ -11,6 +11,7 @@ const reset = /\breset(?=\s+tcp\b)/;
 
 /** The first word, or character of a word, that has no business in a condition; undefined when there is none. */
 export function strayWord(words: readonly string[]): string | undefined {
+  if (words.length === 0) return undefined;
   const text = words.join(" ");
   // Text in quotes is a name, whatever is in it; the one escape that nft knows is of an asterisk, in quotes or without.
   const bare = text.replaceAll("\\*", "_").replaceAll(/"[^"\\\p{Cc}]*"/gu, "_");

@@ -34,13 +34,16 @@ const entryText = "fib daddr type local jump hostports_all";
 
 /** Conditions that we have no expressions for are left to the nft tool, whose one transaction comes before ours. */
 export async function addPortmapRules(
-  { host, nftTool }: Pick<Handles, "host" | "nftTool">, address: Prefix, forwarding: PortForwarding,
+  handles: Pick<Handles, "host" | "nftTool">, address: Prefix, forwarding: PortForwarding,
 ): Promise<void> {
+  const { host } = handles;
   const family = familyName(address);
-  const parsed = parseConditions(family, forwarding);
-  if (parsed instanceof nft.NftExpressionError) await makeEntries(nftTool, family, forwarding, parsed);
-  const neighbours = answersPass(host, address) ? "answer through the host" : "answer directly";
-  await host.nftables.update(() => portmapSetup(host.nftables, address, forwarding, neighbours));
+  const conditions = parseConditions(family, forwarding);
+  if (conditions instanceof nft.NftExpressionError) await makeEntries(handles.nftTool, family, forwarding, conditions);
+  const wanted: Wanted = {
+    forwarding, conditions, neighbours: answersPass(host, address) ? "answer through the host" : "answer directly",
+  };
+  await host.nftables.update(() => portmapSetup(host.nftables, address, wanted));
 }
 
 /**
@@ -78,26 +81,29 @@ function entryLines(family: FamilyName, words: string): readonly string[] {
   ];
 }
 
+interface Wanted {
+  readonly forwarding: PortForwarding;
+  readonly conditions: ReturnType<typeof parseConditions>;
+  readonly neighbours: Neighbours;
+}
+
 /**
  * The transaction that makes the skeleton, with the conditions of this attachment, and appends its rules. The chains at
  * the hooks are left alone where the conditions are in words that only nft knows.
  */
 export function portmapSetup(
-  nftables: Pick<Nftables, "rules" | "exists">,
-  address: Prefix,
-  forwarding: PortForwarding,
-  neighbours: Neighbours,
+  nftables: Pick<Nftables, "rules" | "exists">, address: Prefix, { forwarding, conditions, neighbours }: Wanted,
 ): readonly NftChange[] {
   const family = familyName(address);
   const chain = chainsOf(family);
   const { containerId, snat } = forwarding;
   const comment = ruleComment(containerId), mark = containerChain(forwarding);
-  const conditions = parseConditions(family, forwarding);
   const entries: readonly FixedRule[] = conditions instanceof nft.NftExpressionError ? [] : [{
     text: [...forwarding.conditions[address.address.family], entryText].join(" "),
-    expressions: nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")),
+    expressions: () => nft.rule(family, ...conditions, nft.fibDaddrType("==", "local"), nft.jump("hostports_all")),
   }];
-  const jumpTo = (name: string): FixedRule => ({ text: `jump ${name}`, expressions: nft.rule(family, nft.jump(name)) });
+  const jumpTo = (name: string): FixedRule => (
+    { text: `jump ${name}`, expressions: () => nft.rule(family, nft.jump(name)) });
   const filled = (name: string, rules: readonly FixedRule[], base?: BaseChain) =>
     fixedChain(chain(name), nftables.rules(chain(name)), rules, base);
   const made = (name: string, base?: BaseChain) => madeChain(nftables, chain(name), base);

@@ -4,7 +4,8 @@ import { fixedChain } from "../../../src/plugins/packet-rules/fixed-chain.ts";
 import type { FixedRule } from "../../../src/plugins/packet-rules/fixed-chain.ts";
 
 const chain = { family: "ip", table: "t", chain: "c" } as const;
-const jump = { text: "jump a", expressions: [] }, long = { text: "x".repeat(60), expressions: [] };
+const rule = (text: string): FixedRule => ({ text, expressions: () => [] });
+const jump = rule("jump a"), long = rule("x".repeat(60));
 /** The chain as the kernel lists it after these changes. */
 const listed = (...rules: FixedRule[]) => fixedChain(chain, undefined, rules)
   .flatMap((change, index) => change.do === "add rule" ? [{ handle: BigInt(index), mark: change.mark ?? "" }] : []);
@@ -16,14 +17,16 @@ test("fills a chain that is empty, and makes one that is missing", () => {
   assert.equal(fixedChain(chain, undefined, [jump], base).slice(0, 1), [{ do: "add chain", ...chain, base }]);
 });
 test("leaves a chain alone that holds just these rules", () => {
-  assert.equal(fixedChain(chain, listed(jump, long), [jump, long]), []);
+  const neverMade = (): never => assert.unreachable("its expressions are made") as never;
+  const wanted = [jump, long].map(({ text }) => ({ text, expressions: neverMade }));
+  assert.equal(fixedChain(chain, listed(jump, long), wanted), []);
 });
 for (const [title, existing] of [
   ["of another order", listed(long, jump)],
   ["with one rule more", listed(jump, long, jump)],
   ["with one rule less", listed(jump)],
   ["that another program has filled", [{ handle: 1n }, { handle: 2n, comment: "jump a" }]],
-  ["whose long rule differs at its end", listed(jump, { text: `${"x".repeat(59)}y`, expressions: [] })],
+  ["whose long rule differs at its end", listed(jump, rule(`${"x".repeat(59)}y`))],
 ] as const) {
   test(`fills a chain anew ${title}`, () => {
     assert.equal(fixedChain(chain, existing, [jump, long]).map((change) => change.do),

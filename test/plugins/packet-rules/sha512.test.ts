@@ -17,4 +17,8 @@ hash("hashes UTF-8", () => {
   assert.is(sha512Hex("grün→∞"), createHash("sha512").update("grün→∞").digest("hex"));
 });
 
+hash("gives as many digits as are asked for", () => {
+  for (const digits of [1, 16, 21, 128]) assert.is(sha512Hex("abc", digits), sha512Hex("abc").slice(0, digits));
+});
+
 hash.run();

@@ -52,9 +52,10 @@ const entries = [
 const comments = suite("nftables comments");
 comments("refuse a container id they have no room for", () => {
   const long = { ...forwarding(), containerId: "x".repeat(129) };
-  assert.match(throws(() => portmapSetup(missing, parsePrefix("10.0.0.2/24"), long, "answer directly"), 4).message,
-    /CNI_CONTAINERID.* 129 bytes, expected at most 128/);
-  portmapSetup(missing, parsePrefix("10.0.0.2/24"), { ...long, containerId: "x".repeat(128) }, "answer directly");
+  const setup = (of: typeof long) => portmapSetup(missing, parsePrefix("10.0.0.2/24"),
+    { forwarding: of, conditions: [], neighbours: "answer directly" });
+  assert.match(throws(() => setup(long), 4).message, /CNI_CONTAINERID.* 129 bytes, expected at most 128/);
+  setup({ ...long, containerId: "x".repeat(128) });
 });
 comments.run();
 

@@ -25,7 +25,7 @@ const multicast = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
  * linux/netfilter/x_tables.h).
  */
 export function masqueradeChain({ network, containerId }: Owner): string {
-  return `CNI-${sha512Hex(network + containerId).slice(0, 24)}`;
+  return `CNI-${sha512Hex(network + containerId, 24)}`;
 }
 
 export function masqueradeComment({ network, containerId }: Owner): string {

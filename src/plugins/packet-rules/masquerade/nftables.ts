@@ -8,6 +8,7 @@ import type { ChainName, NftChange } from "../../../netlink/index.ts";
 import { nft } from "../../../netlink/index.ts";
 import type { ValidAttachment } from "../../contract/plugin.ts";
 import { attachmentComment, ownRules, staleRules } from "../attachment-comment.ts";
+import type { FixedRule } from "../fixed-chain.ts";
 import { fixedChain } from "../fixed-chain.ts";
 import { tableView } from "../table-view.ts";
 import type { Masquerade } from "./masquerade.ts";
@@ -18,6 +19,15 @@ const family = "inet";
 const table = "cni_plugins_masquerade";
 const checks: ChainName = { family, table, chain: "masq_checks" };
 const postrouting: ChainName = { family, table, chain: "postrouting" };
+
+/** What is left alone, and what leads to the rules. */
+const entries: readonly FixedRule[] = [
+  ...[["ip", "224.0.0.0/4"], ["ip6", "ff00::/8"]].map(([header = "", group = ""]): FixedRule => ({
+    text: `${header} daddr ${group} return`,
+    expressions: () => nft.rule(family, nft.daddr("==", parsePrefix(group)), nft.returnVerdict()),
+  })),
+  { text: `goto ${checks.chain}`, expressions: () => nft.rule(family, nft.goto(checks.chain)) },
+];
 
 export async function setMasqueradeRules(nftables: Nftables, masquerade: Masquerade): Promise<void> {
   await nftables.update(() => masqueradeSetup(tableView(nftables, { family, table }), masquerade));
@@ -46,17 +56,7 @@ export function masqueradeSetup(nftables: Pick<Nftables, "rules">, masquerade: M
     ...fixedChain(
       postrouting,
       nftables.rules(postrouting),
-      [
-        {
-          text: "ip daddr 224.0.0.0/4 return",
-          expressions: nft.rule(family, nft.daddr("==", parsePrefix("224.0.0.0/4")), nft.returnVerdict()),
-        },
-        {
-          text: "ip6 daddr ff00::/8 return",
-          expressions: nft.rule(family, nft.daddr("==", parsePrefix("ff00::/8")), nft.returnVerdict()),
-        },
-        { text: `goto ${checks.chain}`, expressions: nft.rule(family, nft.goto(checks.chain)) },
-      ],
+      entries,
       { type: "nat", hook: "postrouting", priority: 100 },
     ),
     ...deletions(ownRules(existing ?? [], masquerade)),
