@@ -181,8 +181,9 @@ type AnyFunction = (...all: unknown[]) => unknown;
 
 /** One system call each; `writeFileSync`, which is three, and `readFileSync` count once. */
 const fileCalls = [
-  "closeSync", "existsSync", "fstatSync", "futimesSync", "linkSync", "lstatSync", "mkdirSync", "openSync", "readFileSync", "readSync",
-  "readdirSync", "renameSync", "statSync", "statfsSync", "unlinkSync", "writeFileSync", "writeSync",
+  "closeSync", "existsSync", "fstatSync", "futimesSync", "linkSync", "lstatSync", "mkdirSync", "openSync",
+  "readFileSync", "readSync", "readdirSync", "renameSync", "statSync", "statfsSync", "unlinkSync", "writeFileSync",
+  "writeSync",
 ] as const;
 
 /** Files: sysctls, descriptors of namespaces and /dev/net/tun, the notes that a plugin keeps. */
