@@ -14,7 +14,7 @@ export { exactJson, isTooDeep, jsonDepthMax, parseJson, parseJsonObject } from "
 export {
   enabledArgs, finishNetwork, parseNetworkList, parseNetworkPlugin, parseSinglePlugin, requestConf,
 } from "./network-conf.ts";
-export type { NetworkConf, NetworkPlugin } from "./network-conf.ts";
+export type { NetworkConf, NetworkPlugin, RequestConf } from "./network-conf.ts";
 export { parsePluginRequest, prevResultOf } from "./plugin-request.ts";
 export type { PluginRequestInput } from "./plugin-request.ts";
 export type { Dns, Interface, IpConfig, Result, Route } from "./result/result.ts";

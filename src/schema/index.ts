@@ -4,6 +4,7 @@
  */
 export { compileSchema } from "./compile.ts";
 export { fold, foldedKey } from "./folding.ts";
+export { deeplyFrozen, madeOnce } from "./frozen.ts";
 export { explain, short, stepsOf } from "./message.ts";
 export { isJsonObject } from "./json-object.ts";
 export type { JsonObject } from "./json-object.ts";

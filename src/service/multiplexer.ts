@@ -4,21 +4,24 @@ import type { Command } from "../cni/index.ts";
 import { CniError, code, prevResultOf, splitArgPairs } from "../cni/index.ts";
 import { insideVariable } from "../exec/index.ts";
 import type { MuxCommand } from "../mux/index.ts";
-import { add, check, del, gc, parseMuxConf, pluginPath, status, withContainerLock } from "../mux/index.ts";
+import { add, check, del, gc, pluginPath, status, withContainerLock } from "../mux/index.ts";
 import type { Attachment, Log } from "../plugins/index.ts";
 import { moduleDirectory, version } from "../program/index.ts";
 import type { Call } from "./call.ts";
 import { attachmentOf } from "./call.ts";
+import type { LatelyRead } from "./lately-read.ts";
 
 /** Serves one call of the multiplexer; returns what goes to stdout. */
 export async function runMultiplexer(
   invokedAs: string,
   { command: verb, environment, input }: Call,
   surroundings: Surroundings,
-  { warm, observer }: { readonly warm?: Warm | undefined; readonly observer?: Observer | undefined },
+  { warm, observer, lately }: {
+    readonly warm?: Warm | undefined; readonly observer?: Observer | undefined; readonly lately: LatelyRead;
+  },
 ): Promise<string> {
   refuseInside(invokedAs, surroundings.env);
-  const conf = parseMuxConf(input.conf, { invokedAs, verb });
+  const conf = lately.muxConf(input.conf, { invokedAs, verb });
   // It serves no purpose in a multiplexer, but one that cannot be read means that something is wrong.
   if (verb === "ADD" || verb === "CHECK") prevResultOf(input);
   const log = openLog(conf.log, surroundings.tell);

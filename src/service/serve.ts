@@ -6,13 +6,13 @@ import {
   code,
   newestVersion,
   parseEnvironment,
-  parsePluginRequest,
   printError,
   printVersions,
 } from "../cni/index.ts";
 import { builtIn } from "../plugins/index.ts";
 import { multiplexerNames } from "../program/index.ts";
 import { checkedCall } from "./call.ts";
+import { LatelyRead } from "./lately-read.ts";
 import { runMultiplexer } from "./multiplexer.ts";
 import { runPlugin } from "./stand-alone.ts";
 
@@ -124,10 +124,20 @@ async function answerOf(
   const versions = plugin?.versions ?? allVersions;
   const environment = parseEnvironment(env);
   if (environment.command === "VERSION") return printVersions(versions);
-  const input = parsePluginRequest(call.stdin);
+  const lately = warm === undefined ? new LatelyRead() : latelyReadOf(warm);
+  const input = lately.request(call.stdin);
   read(input.conf);
   const checked = checkedCall(environment, input, versions);
   return plugin === undefined
-    ? await runMultiplexer(name, checked, surroundings, { warm, observer })
+    ? await runMultiplexer(name, checked, surroundings, { warm, observer, lately })
     : await runPlugin(plugin, checked, surroundings, warm);
+}
+
+/** What each process that serves many calls has read. */
+const readBy = new WeakMap<Warm, LatelyRead>();
+
+function latelyReadOf(warm: Warm): LatelyRead {
+  const known = readBy.get(warm) ?? new LatelyRead();
+  readBy.set(warm, known);
+  return known;
 }

@@ -1,6 +1,6 @@
 import { CniError, code } from "../cni/index.ts";
 import type { JsonObject } from "../schema/index.ts";
-import { isJsonObject } from "../schema/index.ts";
+import { isJsonObject, madeOnce } from "../schema/index.ts";
 
 /**
  * One network of a container as kept between ADD and DEL. The order of delegates matters: it names their interfaces.
@@ -45,7 +45,7 @@ export interface ScratchRequests {
 }
 
 /** One entry as the reference writes it; it reads the same fields back and ignores others. */
-export function encodeDelegate(delegate: ScratchDelegate): JsonObject {
+export const encodeDelegate = madeOnce((delegate: ScratchDelegate): JsonObject => {
   const { displayName, confText, list, fromFile, requests, strips } = delegate;
   const json: unknown = JSON.parse(confText);
   const conf = isJsonObject(json) ? json : {};
@@ -69,7 +69,7 @@ export function encodeDelegate(delegate: ScratchDelegate): JsonObject {
     ...present({ deviceID: requests.deviceId, resourceName: requests.resourceName }),
     Bytes: base64(confText),
   };
-}
+});
 
 /** A configuration list as the CNI library holds it in memory, which is how the reference stores lists from files. */
 function libraryList(conf: JsonObject, text: string): JsonObject {

@@ -3,8 +3,9 @@
 // its socket in the host's namespace.
 import type { Warm } from "../../src/call/index.ts";
 import { openHandles, openLog, openWarm } from "../../src/call/index.ts";
-import { add, del, parseMuxConf, withContainerLock } from "../../src/mux/index.ts";
+import { add, del, withContainerLock } from "../../src/mux/index.ts";
 import type { MuxCommand } from "../../src/mux/index.ts";
+import { LatelyRead } from "../../src/service/lately-read.ts";
 import { builtModules } from "../helpers/wasm.ts";
 import { cniVersion, plainBridges } from "./cases.ts";
 import { openFloor } from "./floor.ts";
@@ -59,6 +60,9 @@ function cellsOf(own: readonly Taken[], kernel: readonly Taken[]): readonly stri
   });
 }
 
+/** A daemon gets the same text for each container. */
+const lately = new LatelyRead();
+
 export interface BridgesCommand {
   readonly netns: string;
   readonly warm: Warm;
@@ -73,7 +77,7 @@ export function bridgesCommand(
   const path = ["/nonexistent"];
   const conf = { cniVersion, name: "bench", type: "polynic",
     delegates: plainBridges(networks).map((network) => ({ cniVersion, ...network })) };
-  const config = parseMuxConf(conf, { invokedAs: "polynic", verb: "ADD" });
+  const config = lately.muxConf(lately.request(JSON.stringify(conf)).conf, { invokedAs: "polynic", verb: "ADD" });
   const surroundings = { env: {}, tell: () => {} };
   const log = openLog(config.log, surroundings.tell);
   return {

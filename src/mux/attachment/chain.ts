@@ -1,6 +1,6 @@
 import type { FailedStep } from "../../call/index.ts";
 import { handlesWith, withContext } from "../../call/index.ts";
-import type { NetworkPlugin, Result } from "../../cni/index.ts";
+import type { NetworkConf, NetworkPlugin, RequestConf, Result } from "../../cni/index.ts";
 import { CniError, code, requestConf, requireVersion } from "../../cni/index.ts";
 import type {
   AddContext,
@@ -15,6 +15,8 @@ import type {
   ValidAttachment,
 } from "../../plugins/index.ts";
 import { isChained } from "../../plugins/index.ts";
+import type { JsonObject } from "../../schema/index.ts";
+import { madeOnce } from "../../schema/index.ts";
 import type { NetworkAttachment } from "../networks/network-attachment.ts";
 import { describe } from "../networks/network-attachment.ts";
 
@@ -161,10 +163,20 @@ function request(network: NetworkAttachment, plugin: NetworkPlugin, prevResult: 
 
 function stepRequest(network: NetworkAttachment, plugin: NetworkPlugin): StepRequest {
   const { capabilityArgs, delegate } = network;
-  const { prevResult: _ours, ...own } = plugin;
   return {
     attachment: network,
     trusted: delegate.trusted,
-    conf: requestConf({ network: delegate.network, plugin: { ...own, type: plugin.type }, capabilityArgs }),
+    conf: Object.keys(capabilityArgs).length === 0
+      ? withoutArguments(delegate.network)[delegate.network.plugins.indexOf(plugin)] ?? confOf(delegate.network, plugin)
+      : confOf(delegate.network, plugin, capabilityArgs),
   };
+}
+
+/** Of each plugin of a network, what it reads where the runtime has nothing to add. */
+const withoutArguments = madeOnce((network: NetworkConf) =>
+  network.plugins.map((plugin) => confOf(network, plugin)));
+
+function confOf(network: NetworkConf, plugin: NetworkPlugin, capabilityArgs: JsonObject = {}): RequestConf {
+  const { prevResult: _ours, ...own } = plugin;
+  return requestConf({ network, plugin: { ...own, type: plugin.type }, capabilityArgs });
 }

@@ -13,7 +13,7 @@ import type { GatewayPlan } from "../../nad/index.ts";
 import { hasPluginType } from "../../nad/index.ts";
 import type { AddressClaim } from "../../plugins/index.ts";
 import type { JsonObject } from "../../schema/index.ts";
-import { isJsonObject } from "../../schema/index.ts";
+import { isJsonObject, madeOnce } from "../../schema/index.ts";
 import type { ScratchDelegate, ScratchRequests } from "../../store/index.ts";
 import { nestingProblem } from "./nesting.ts";
 
@@ -122,7 +122,7 @@ export function delegateFromScratch(entry: ScratchDelegate, defaultVersion: stri
   };
 }
 
-export function toScratch({
+export const toScratch = madeOnce(({
   displayName,
   confText,
   list,
@@ -133,16 +133,14 @@ export function toScratch({
   gateways,
   selection,
   isChange,
-}: Delegate): ScratchDelegate {
-  return {
-    displayName, confText, list, fromFile, requests,
-    ...(gateways === undefined ? {} : { strips: { v4: gateways.stripV4, v6: gateways.stripV6 } }),
-    own: {
-      trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }),
-      ...(selection === undefined ? {} : { selection }), ...(isChange === true ? { isChange } : {}),
-    },
-  };
-}
+}: Delegate): ScratchDelegate => ({
+  displayName, confText, list, fromFile, requests,
+  ...(gateways === undefined ? {} : { strips: { v4: gateways.stripV4, v6: gateways.stripV6 } }),
+  own: {
+    trusted, ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }),
+    ...(selection === undefined ? {} : { selection }), ...(isChange === true ? { isChange } : {}),
+  },
+}));
 
 /**
  * Multus writes requests down only; this much of what it gave to plugins can be told from them, the rest is in its

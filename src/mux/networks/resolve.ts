@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { toCniError } from "../../call/index.ts";
 import { CniError, code } from "../../cni/index.ts";
 import { isIdentifier } from "../../net/index.ts";
+import { madeOnce } from "../../schema/index.ts";
 import type { MuxConf } from "../conf.ts";
 import type { Delegate } from "./delegate.ts";
 import { parseDelegate } from "./delegate.ts";
@@ -19,17 +20,17 @@ export type FindInCluster = (name: string) => Promise<Delegate>;
  * @throws CniError 7 for a configuration that is refused or not there, 5 and 6 for a file that cannot be read
  */
 export async function configuredDelegates(conf: MuxConf, find?: FindInCluster): Promise<readonly Delegate[]> {
-  const defaultVersion = conf.cniVersion;
-  const inline = conf.delegates.map((json, index) =>
-    parseDelegate(json, { subject: `delegates[${index}] of network "${conf.name}"`, defaultVersion, trusted: true }),
-  );
-  const delegates = [...inline];
+  const delegates = [...inlineDelegates(conf)];
   const references = conf.clusterNetwork === "" ? [] : [conf.clusterNetwork, ...conf.defaultNetworks];
   // One after the other: networks of one resource take its devices in this order.
   for (const reference of references) delegates.push(await resolveReference(reference, conf, find));
   const named = new Map(Object.entries(conf.interfaceNames));
   return delegates.map((delegate) => withName(delegate, named.get(delegate.displayName)));
 }
+
+const inlineDelegates = madeOnce(({ name, cniVersion: defaultVersion, delegates }: MuxConf) =>
+  delegates.map((json, index) =>
+    parseDelegate(json, { subject: `delegates[${index}] of network "${name}"`, defaultVersion, trusted: true })));
 
 /** The same with the auxiliary chain at their end: the networks of a container that is no pod. */
 export async function resolveDelegates(conf: MuxConf, find?: FindInCluster): Promise<readonly Delegate[]> {

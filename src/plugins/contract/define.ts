@@ -1,5 +1,6 @@
 import type { ConfSchema, Result } from "../../cni/index.ts";
 import { CniError, code, readConf } from "../../cni/index.ts";
+import { madeOnce } from "../../schema/index.ts";
 import type { Ipam } from "./ipam.ts";
 import {
   collectAddresses, ipamPlugin, isDelegating, leaseAddresses, releaseAddresses, releasesOverLink,
@@ -101,8 +102,9 @@ export function definePlugin<Conf extends object, Plan = undefined>(
   definition: PluginDefinition<Conf, Plan>,
 ): Plugin {
   const { type, versions, schema, ipam } = definition;
+  const read = madeOnce((conf: PluginConf) => readConf(schema, conf));
   const strict = (request: StepRequest): Call<Conf> => {
-    const call = callOf(ipam, request, readConf(schema, request.conf));
+    const call = callOf(ipam, request, read(request.conf));
     requireIpam(type, ipam, call);
     return call;
   };

@@ -1,5 +1,6 @@
 import type { RangeSet } from "../../ipam/index.ts";
 import { asksForNodeSubnet, normaliseRangeSets, withNodeSubnets } from "../../ipam/index.ts";
+import { madeOnce } from "../../schema/index.ts";
 import type { Handles } from "../contract/plugin.ts";
 import type { HostLocalConf } from "./conf.ts";
 import { rangeSetsOf } from "./conf.ts";
@@ -32,6 +33,16 @@ export function rangeSetsHere(
 export function rangeSetsWritten(
   conf: HostLocalConf, { network, cniVersion }: Omit<Network, "trusted">,
 ): readonly RangeSet[] | undefined {
-  const written = rangeSetsOf(conf, network);
-  return asksForNodeSubnet(written) ? undefined : normaliseRangeSets(written, cniVersion);
+  const { sets } = writtenSets(conf)(network, cniVersion);
+  return sets;
 }
+
+/** A configuration is that of one network, in one version. */
+const writtenSets = madeOnce((conf: HostLocalConf) => {
+  let known: { readonly sets: readonly RangeSet[] | undefined } | undefined;
+  return (network: string, cniVersion: string) => {
+    if (known !== undefined) return known;
+    const written = rangeSetsOf(conf, network);
+    return known = { sets: asksForNodeSubnet(written) ? undefined : normaliseRangeSets(written, cniVersion) };
+  };
+});
