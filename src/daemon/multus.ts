@@ -1,6 +1,7 @@
 /**
  * What Multus's shim says to Multus's daemon: HTTP on a unix socket, `POST /cni` with the shim's environment and the
- * configuration in base64, `/healthz` beforehand. `/delegate`, for controllers that attach running pods, is not there.
+ * configuration in base64, `/healthz` or `/readyz` beforehand. `/delegate`, for controllers that attach running pods,
+ * is not there.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
@@ -16,6 +17,8 @@ import { inTime } from "./refusal.ts";
 export interface MultusOptions {
   readonly queue: Queue;
   readonly limits: Pick<Limits, "readMs" | "workMs">;
+  /** Whether calls are accepted: shims after 4.3 ask before they send one, and wait for a minute. */
+  isReady(): boolean;
   /** Never rejects. */
   serve(call: ServedCall): Promise<Answer>;
   log(line: string): void;
@@ -42,11 +45,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   const end = (status: number, body = ""): void => {
     response.writeHead(status, { connection: "close" }).end(body);
   };
-  const isKnown = request.url === "/healthz" || request.url === "/cni";
-  const isAllowed = request.method === "POST" || (request.method === "GET" && request.url === "/healthz");
-  if (!isKnown) return end(404);
-  if (!isAllowed) return end(405);
-  if (request.url === "/healthz") return end(200);
+  const { url, method } = request, isProbe = url === "/healthz" || url === "/readyz";
+  if (!isProbe && url !== "/cni") return end(404);
+  if (method !== "POST" && !(method === "GET" && isProbe)) return end(405);
+  if (isProbe) return end(url === "/healthz" || options.isReady() ? 200 : 500);
   try {
     const call = callIn(await bodyOf(request));
     const { status, stdout } = await served(call, response, options);

@@ -67,8 +67,8 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     let multusListening: Listening | undefined;
     if (multus !== undefined) {
       // What systemd passes on is our own shims'.
-      multusListening = await listen(multusServer({ queue, limits: defaultLimits, serve, log }),
-        { path: multus, env: {} });
+      const server = multusServer({ queue, limits: defaultLimits, serve, log, isReady: () => daemon.isReady });
+      multusListening = await listen(server, { path: multus, env: {} });
       closing.push(multusListening.close);
       log(`serving Multus's shim at ${multusListening.where}`);
     }

@@ -11,9 +11,11 @@ import type { Answer, ServedCall } from "../../src/service/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "polynic-multus-")), socketPath = join(directory, "multus.sock");
 const calls: ServedCall[] = [];
+let isReady = true;
 let next: Answer | Promise<Answer> = { status: 0, stdout: "", stderr: "" };
 const server = multusServer({
   queue: new Queue({ running: 4, waiting: 4 }), limits: { readMs: 5000, workMs: 50 }, log: () => undefined,
+  isReady: () => isReady,
   serve: async (call) => {
     calls.push(call);
     return await next;
@@ -60,6 +62,12 @@ shim.before.each(() => {
 shim("finds the daemon healthy, by GET and by its own POST of null", async () => {
   for (const method of ["GET", "POST"])
     assert.equal(await ask(method, "/healthz", method === "POST" ? "null" : ""), { status: 200, body: "" });
+});
+shim("of a later Multus finds it ready while it accepts calls, and healthy all the same", async () => {
+  for (isReady of [false, true]) for (const method of ["GET", "POST"]) {
+    assert.is((await ask(method, "/readyz", method === "POST" ? "null" : "")).status, isReady ? 200 : 500);
+    assert.is((await ask(method, "/healthz")).status, 200);
+  }
 });
 shim("has its ADD served as multus and gets the result under the key Result, in 1.1.0", async () => {
   next = { status: 0, stderr: "", stdout: JSON.stringify({ cniVersion: "0.4.0",
