@@ -26,12 +26,23 @@ export function applyGateways(handles: Handles, ifName: string, plan: GatewayPla
     .map((family) => ({ family, own: gateways.filter((gateway) => gateway.family === family) }))
     .filter(({ family, own }) => own.length > 0 || (family === 4 ? plan.stripV4 : plan.stripV6));
   if (plans.length === 0) return;
-  const link = container.links.get(ifName);
+  const link = container.links.find(ifName);
+  if (link === undefined) return refuseWithoutLink(ifName, plan);
   for (const { family, own } of plans) {
     if (family === 6) refuseAdvertised(handles, link);
     replaceDefaults(container, link, family, own);
   }
   for (const { family, own } of plans) verifyDefaults(container, link, family, own);
+}
+
+/** A device that is driven without the kernel, as by DPDK, is no link of the namespace, and has no routes to lose. */
+function refuseWithoutLink(ifName: string, { gateways }: GatewayPlan): void {
+  if (gateways.length === 0) return;
+  throw new CniError(
+    code.invalidConfig,
+    `Cannot set the default route via ${gateways.join(" and ")} on interface "${ifName}": the container has no link ` +
+      "of that name, expected a network that makes one",
+  );
 }
 
 /** The next advertisement of a router would make another default route. */

@@ -250,8 +250,12 @@ test("cannot be had on an interface that is down", () => {
     "; the interface is down and has IPv4 address 10.1.0.5/24 and no route, ");
 });
 
-test("cannot be had on an interface that is not there", () => {
-  throws(() => apply("net7", strip), "ENODEV");
+test("cannot be had on an interface without a link, as one that DPDK drives, which has none to lose", () => {
+  ip("route add default via 10.0.0.1");
+  assert.match(throws(() => apply("net7", { ...toV4, stripV6: true }), 7).message,
+    'via 10.1.0.1 on interface "net7": the container has no link of that name, expected a network that makes one');
+  apply("net7", strip);
+  assert.equal(defaults(), ["10.0.0.1 eth0"]);
 });
 
 test("that the kernel does not have in the end are an error that says what it has", () => {
