@@ -80,12 +80,16 @@ export function requireInterfaceName(name: string): void {
     throw new CniError(code.invalidEnvironment, `Cannot use CNI_IFNAME: ${problem}`, { details: name });
 }
 
-/** @throws CniError 7, the name in the details */
-export function requireNetworkName(name: string): void {
+/**
+ * @param subject  where the network's configuration stands, when that is not what the runtime gave
+ * @throws CniError 7, the name in the details
+ */
+export function requireNetworkName(name: string, subject?: string): void {
   if (isIdentifier(name)) return;
   throw new CniError(
     code.invalidConfig,
-    "Cannot use the network's name: expected a letter or digit, then letters, digits, dots, underscores and hyphens",
+    `Cannot use the network's name${subject === undefined ? "" : ` in ${subject}`}: expected a letter or digit, then ` +
+      "letters, digits, dots, underscores and hyphens",
     { details: name },
   );
 }

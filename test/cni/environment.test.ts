@@ -125,6 +125,8 @@ names("accepts what the other two accept", () => {
 names("refuses with the name in the details", () => {
   assert.throws(() => requireNetworkName("../x"), refusal(7, "name", "../x"));
   assert.throws(() => requireNetworkName(""), refusal(7, "name", ""));
+  assert.throws(() => requireNetworkName("a b", "/etc/cni/net.d/1.conf"), refusal(7, "name in /etc/cni/net.d/1.conf:",
+    "a b"));
 });
 
 names.run();

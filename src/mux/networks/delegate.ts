@@ -77,7 +77,7 @@ export function parseDelegate(json: unknown, source: DelegateSource): Delegate {
     ? parseSinglePlugin(json, subject)
     : finishNetwork(parseNetworkList(json, subject), [], subject);
   const network = { ...parsed, cniVersion: parsed.cniVersion || (single ? impliedVersion : defaultVersion) };
-  requireNetworkName(network.name);
+  requireNetworkName(network.name, subject);
   if (network.plugins.length > pluginsMax && source.attached !== true)
     throw refusal(subject, `plugins has ${network.plugins.length} entries, expected at most ${pluginsMax}`);
   const problem = network.plugins.map(nestingProblem).find((one) => one !== undefined);

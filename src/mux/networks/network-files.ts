@@ -57,7 +57,7 @@ export function readNetworkFile(file: string, conf: Pick<MuxConf, "cniVersion">)
  */
 function withFolder(json: JsonObject, file: string): JsonObject {
   const list = parseNetworkList(json, file);
-  requireNetworkName(list.name);
+  requireNetworkName(list.name, file);
   const folder = list.loadOnlyInlinedPlugins ? [] : folderPlugins(join(dirname(file), list.name));
   return folder.length === 0 ? json : { ...json, plugins: [...list.plugins, ...folder] };
 }

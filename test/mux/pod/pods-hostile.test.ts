@@ -217,6 +217,13 @@ pods("may have such keys where only what is built in reads them", async () => {
   assert.equal(bench.story(), ["ADD one eth0", "ADD loopback net1"]);
 });
 
+pods("are told which definition has a name that no network can have", async () => {
+  await api.putDefinition({ namespace: "blue", name: "odd", config: single("two", { name: "odd name" }) });
+  await annotated("odd");
+  const { message } = await rejects(add(adding()), 7);
+  assert.match(message, 'the network\'s name in NetworkAttachmentDefinition "blue/odd": expected');
+});
+
 for (const [what, config, refused] of [
   ["plugin", single("two"), /type is "two"/],
   ["plugin of a list", { cniVersion: "1.0.0", name: "l", plugins: [{ type: "three" }, { type: "two" }] },
