@@ -121,7 +121,7 @@ export const bridge = definePlugin<BridgeConf, BridgePlan>({
     const { ips, routes, dns } = layer3 ?? { ips: [], routes: [], dns: {} };
     return {
       interfaces: [
-        hostEntry(host.links.get(bridgeLink.index)),
+        hostEntry(!settings.isGateway && keepsMac(bridgeLink, hostEnd) ? bridgeLink : host.links.get(bridgeLink.index)),
         hostEntry(hostEnd),
         containerEntry(pair.containerLink, attachment),
         ...(vlanGateway === undefined ? [] : [hostEntry(host.links.get(vlanGateway))]),
@@ -202,6 +202,14 @@ function setAnnouncing(container: Namespace, ifName: string, detectDuplicates: b
     [`${ipv6}/accept_dad`]: detectDuplicates ? "1" : "0",
     [`net/ipv4/conf/${ifName}/arp_notify`]: "1",
   });
+}
+
+/**
+ * Whether a new port leaves a bridge the MAC that it had before: it takes the lowest of its ports' for its own
+ * (br_stp_recalculate_bridge_id, net/bridge/br_stp_if.c), and one that was up had a port already.
+ */
+function keepsMac(before: Pick<Link, "operState" | "mac">, port: Pick<Link, "mac">): boolean {
+  return before.operState === "up" && before.mac !== undefined && port.mac !== undefined && before.mac < port.mac;
 }
 
 function hostEntry({ name, mac }: Link): Interface {

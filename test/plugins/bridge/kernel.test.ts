@@ -170,6 +170,19 @@ kernel("a bridge whose last port has left becomes a gateway all the same, and ke
   assert.is.not(mac, "00:00:00:00:00:00");
   assert.is(result.interfaces[0]?.mac, mac);
   await check({ ...one, prevResult: result });
+
+kernel("tells the bridge's MAC of that moment, whatever ports it has", async () => {
+  run("ip", "link", "add", "br0", "type", "bridge");
+  const told = async (netns: TestNetns) =>
+    (await add(driven({}, { netns: netns.path }))).interfaces[0]?.mac;
+  assert.is(await told(netns), hostLink("br0").address, "its first port's");
+  const second = makeNetns(), third = makeNetns();
+  const low = "02:00:00:00:00:01";
+  assert.is(await told(second), hostLink("br0").address, "the lower one's");
+  run("ip", "link", "set", hostNames().find((name) => name.startsWith("veth")) ?? "", "address", low);
+  assert.equal([await told(third), hostLink("br0").address], [low, low]);
+  for (const one of [second, third]) one.remove();
+});
   await del(one);
   assert.is(hostLink("br0").address, mac);
 });
