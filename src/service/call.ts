@@ -14,12 +14,15 @@ export interface Call {
  * The checks between reading a call and serving it, in the reference's order, but for one: the namespace of this very
  * process is refused before the work, not after it.
  *
+ * @param home  the namespace of this process, where it is open
  * @throws CniError 4 for an unknown verb, 1 for a version, 8 for our own namespace
  */
-export function checkedCall(environment: Environment, input: PluginRequestInput, versions: readonly string[]): Call {
+export function checkedCall(
+  environment: Environment, input: PluginRequestInput, versions: readonly string[], home?: Home,
+): Call {
   const command = requireCommand(environment.command);
   requireVersion(command, input.conf.cniVersion, versions);
-  if (command === "ADD" || command === "DEL") refuseOwnNetns(environment);
+  if (command === "ADD" || command === "DEL") refuseOwnNetns(environment, home);
   return { command, environment, input };
 }
 
@@ -27,8 +30,10 @@ export function attachmentOf({ containerId, netns, ifName, args, path }: Environ
   return { containerId, netns, ifName, args, path };
 }
 
-function refuseOwnNetns({ netns, netnsOverride }: Environment): void {
-  if (netnsOverride || netns === "" || !isOwn(netns)) return;
+type Home = Parameters<typeof isOwnNetns>[1];
+
+function refuseOwnNetns({ netns, netnsOverride }: Environment, home: Home): void {
+  if (netnsOverride || netns === "" || !isOwn(netns, home)) return;
   throw new CniError(
     code.invalidNetns,
     `Cannot use CNI_NETNS "${netns}": it is the network namespace this plugin runs in, expected the container's ` +
@@ -37,9 +42,9 @@ function refuseOwnNetns({ netns, netnsOverride }: Environment): void {
 }
 
 /** A path that cannot be looked at is told where it is opened, and tolerated by DEL. */
-function isOwn(netns: string): boolean {
+function isOwn(netns: string, home: Home): boolean {
   try {
-    return isOwnNetns(netns);
+    return isOwnNetns(netns, home);
   } catch {
     return false;
   }

@@ -127,7 +127,7 @@ async function answerOf(
   const lately = warm === undefined ? new LatelyRead() : latelyReadOf(warm);
   const input = lately.request(call.stdin);
   read(input.conf);
-  const checked = checkedCall(environment, input, versions);
+  const checked = checkedCall(environment, input, versions, warm?.host);
   return plugin === undefined
     ? await runMultiplexer(name, checked, surroundings, { warm, observer, lately })
     : await runPlugin(plugin, checked, surroundings, warm);

@@ -119,5 +119,9 @@ open("isOwnNetns tells our own from others and from nothing", () => {
   assert.is(isOwnNetns("/run/netns/self"), true);
   assert.is(isOwnNetns(makeNetns().path), false);
   assert.is(isOwnNetns("/run/netns/none"), false);
+  const home = openOwnNetns();
+  assert.equal(["self", "none"].map((name) => isOwnNetns(`/run/netns/${name}`, home)), [true, false]);
+  assert.is(isOwnNetns(makeNetns().path, home), false);
+  closeNetns(home);
 });
 open.run();
