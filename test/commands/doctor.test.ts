@@ -21,7 +21,7 @@ const said = (found: readonly Found[]): readonly string[] => found.map(({ severi
 doctor.before.each(() => {
   emptyMachine();
   mkdirSync(binDir, { recursive: true });
-  for (const type of ["polynic", "bridge", "host-local", "portmap"])
+  for (const type of ["polynic", "bridge", "host-local", "portmap", "firewall"])
     writeFileSync(`${binDir}/${type}`, "#!/bin/sh\n", { mode: 0o755 });
   // A runtime that this machine happens to have says where it looks; here it has to be there.
   mkdirSync("/etc/containerd", { recursive: true });
@@ -43,6 +43,8 @@ const multiplexer = { cniVersion: "1.0.0", name: "many", type: "polynic", delega
 
 doctor("has nothing to say where nothing is wrong, and leaves nothing behind", async () => {
   writeConf("10-one.conflist", bridge("one"));
+  const created = await typedHere("network", "create", "shop", "--label", "team=blue");
+  assert.is(created.status, 0, created.stderr);
   const before = ipJson("link");
   assert.equal(await findings(), []);
   assert.equal(ipJson("link"), before);

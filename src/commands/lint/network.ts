@@ -9,6 +9,7 @@ import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import { blame } from "./blame.ts";
 import type { Report } from "./finding.ts";
+import { checkGateways } from "./gateway.ts";
 import type { Spot } from "./spot.ts";
 import { keyTables, reportUnknownKeys } from "./unknown-keys.ts";
 
@@ -48,7 +49,8 @@ export function checkPlugins(
   { json, context }: { readonly json: JsonObject | undefined; readonly context: NetworkContext },
 ): void {
   const { spot, report } = context;
-  if (json !== undefined) reportUnknownKeys({ ...json, plugins: [] }, keyTables(["network-list"]), spot, report);
+  if (json !== undefined)
+    reportUnknownKeys({ ...withoutOwnArgs(json), plugins: [] }, keyTables(["network-list"]), spot, report);
   if (!allVersions.some((version) => version === network.cniVersion)) {
     report(
       "error",
@@ -80,6 +82,12 @@ export function checkPlugins(
   );
 }
 
+/** In `args` of a list polynic network create and podman keep what they know of it. */
+function withoutOwnArgs({ args, ...others }: JsonObject): JsonObject {
+  const isOwn = isJsonObject(args) && Object.keys(args).every((key) => /^(polynic$|podman_)/.test(key));
+  return isOwn || args === undefined ? others : { args, ...others };
+}
+
 /** What `work` gives; an error of ADD's is reported where it points to, and the answer is undefined. */
 export function refused<T>(config: JsonObject, spot: Spot, report: Report, work: () => T): T | undefined {
   try {
@@ -109,6 +117,7 @@ function checkPlugin(plugin: NetworkPlugin, network: NetworkConf, context: Netwo
     // One that waits does so for a module, which is a file of a node.
     if (step instanceof Promise) step.catch(() => undefined);
   });
+  checkGateways(plugin, spot, report);
   const ipamType = ipamTypeOf(plugin);
   const isForeign = ipamType !== undefined && !builtIn.has(ipamType) && insteadOf(ipamType, conf) === undefined;
   if (isForeign) report("warning", spot.at("ipam", "type"), notBuiltIn(ipamType));

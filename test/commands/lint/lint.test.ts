@@ -254,6 +254,41 @@ linting("keeps namespaces apart when asked, or when the multiplexer among the fi
   assert.equal(found.map((line) => /network "([^"]*)"/.exec(line)?.[1]), ["default/x", "red/y"]);
 });
 
+const subnet = "10.1.0.0/24", outside = "10.2.0.1";
+const unreachable = (key: string, within: string = subnet): string =>
+  `error: ${key}: it is "${outside}", which no address reaches: no route can go over it, expected one within ${within}`;
+for (const [title, more, ipam, expected] of [
+  ["the default gateway", { isDefaultGateway: true }, { type: "host-local", subnet, gateway: outside },
+    [unreachable("ipam.gateway")]],
+  ["that of a route, of one of several ranges", {}, { type: "host-local", routes: [{ dst: "0.0.0.0/0" }],
+    ranges: [[{ subnet, gateway: outside }, { subnet: "10.3.0.0/24" }]] },
+    [unreachable("ipam.ranges[0][0].gateway", `${subnet} or 10.3.0.0/24`)]],
+  ["a route's own", {}, { type: "static", addresses: [{ address: "10.1.0.5/24" }],
+    routes: [{ dst: "0.0.0.0/0", gw: outside }] }, [unreachable("ipam.routes[0].gw", "10.1.0.5/24")]],
+  ["one that no route goes over", {}, { type: "host-local", subnet, gateway: outside }, []],
+  ["one behind the first, which is the subnet's", { isDefaultGateway: true }, { type: "host-local", subnet,
+    ranges: [[{ subnet: "10.3.0.0/24", gateway: outside }]] }, []],
+  ["one that a route leads to", {}, { type: "static", addresses: [{ address: "10.1.0.5/24", gateway: "10.1.0.1" }],
+    routes: [{ dst: `${outside}/32` }, { dst: "0.0.0.0/0", gw: outside }] }, []],
+  ["a link-local one", { isDefaultGateway: true }, { type: "static",
+    addresses: [{ address: "fd00::5/64", gateway: "fe80::1" }] }, []],
+  ["ptp's, to which it makes a route", { type: "ptp" }, { type: "host-local", subnet, gateway: outside,
+    routes: [{ dst: "0.0.0.0/0" }] }, []],
+] as const) {
+  linting(`${expected.length > 0 ? "finds" : "allows"} a gateway outside of every subnet: ${title}`, async () => {
+    const found = await lint({ "00.conf": JSON.stringify({ cniVersion: "1.0.0", name: "a", type: "bridge", ipam,
+      ...more }, null, 2) });
+    assert.equal(found.map((finding) => findingLine(finding).replace(/^[^ ]+ /, "")), expected);
+  });
+}
+
+linting("takes what polynic and podman keep in a list's args, and nothing else there", async () => {
+  const list = (args: object): Promise<readonly string[]> => lines({ "00.conflist":
+    JSON.stringify({ cniVersion: "1.0.0", name: "a", args, plugins: [{ type: "bridge" }] }) });
+  assert.equal(await list({ polynic: { made: "br0" }, podman_labels: { a: "b" } }), []);
+  assert.match((await list({ cni: { ips: [] } })).join(), /args: it is unknown and ignored/);
+});
+
 for (const [title, file, json, expected] of [
   ["a key of the multiplexer", "00.conf", { name: "pods", type: "polynic", cniVersion: "1.0.0", delegates: {} },
     ["error: delegates: it is {}, expected a list of network configurations"]],
