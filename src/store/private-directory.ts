@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CniError, code, messageOf } from "../cni/index.ts";
 import type { World } from "../os/index.ts";
@@ -55,13 +55,17 @@ function writeMakingDirectory(directory: string, path: string, content: string):
   }
 }
 
+/** PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC (linux/magic.h): root may, and cannot. */
+const kernelsOwn: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270]);
+
 /** Why nothing can be written below a directory. What is missing would be made: the nearest that is there counts. */
 export function whyNotWritable(directory: string): string | undefined {
   if (!existsSync(directory) && dirname(directory) !== directory) return whyNotWritable(dirname(directory));
   try {
     if (!statSync(directory).isDirectory()) return `${directory} is no directory`;
     accessSync(directory, constants.W_OK | constants.X_OK);
-    return undefined;
+    const isKernels = kernelsOwn.has(statfsSync(directory).type);
+    return isKernels ? `${directory} is the kernel's, where nobody makes files` : undefined;
   } catch (cause) {
     return `${directory} is not writable: ${errnoOf(cause) ?? "unknown error"}`;
   }

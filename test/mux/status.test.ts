@@ -167,6 +167,7 @@ status("is not ready with a cniDir in which nothing can be written, or names tha
     [{ cniDir: join(directory, "file") }, 50, /^Cannot write down what is attached in cniDir .*\/file is no directory/],
     [{ cniDir: join(directory, "file", "x") }, 50, /\/file is no directory, expected a directory/],
     [{ cniDir: join(readOnly, "x") }, 50, /\/read-only is not writable: EROFS/],
+    [{ cniDir: "/proc/x/y" }, 50, /cniDir \/proc\/x\/y: \/proc is the kernel's, where nobody makes files/],
     [{ interfaceNames: { blue: "a/b" } }, 7, /^Cannot use interface name "a\/b" for network "blue"/],
     [{ interfaceNames: { blue: "x".repeat(16) } }, 7, /it is longer than 15 bytes/],
   ] as const) {

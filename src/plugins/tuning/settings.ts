@@ -3,6 +3,7 @@ import type { Link } from "../../kernel/index.ts";
 import { isInterfaceName } from "../../net/index.ts";
 import type { AskedMac } from "../interface/mac.ts";
 import { argsKey, parseMacOf } from "../interface/mac.ts";
+import { refuseMtu } from "../interface/mtu.ts";
 
 /** What a link can be tuned to, by the reference's names; absent is left as it is. */
 export interface LinkSettings {
@@ -27,16 +28,20 @@ export interface SysctlSetting {
   readonly value: string;
 }
 
+/** As ETH_MIN_MTU has it (linux/if_ether.h); the loopback link has most (drivers/net/loopback.c). */
+const mtuOfAny = { min: 68, max: 65_536 };
+
 /**
  * The settings of the link: those of `args.cni` go before the configuration's; of MACs, the runtime's before that of
  * CNI_ARGS, and `args.cni.mac` before all.
  *
- * @throws CniError 4 for CNI_ARGS that cannot be read
+ * @throws CniError 4 for CNI_ARGS that cannot be read, 7 for an MTU that no link can have
  */
 export function linkSettings(conf: TuningConf, args: string): LinkSettings {
   const asked = conf.args?.cni ?? {}, mac = macSource(conf, args)?.text;
   const promisc = asked.promisc ?? conf.promisc ?? false, mtu = asked.mtu ?? conf.mtu ?? 0;
   const allmulti = asked.allmulti ?? conf.allmulti, txQLen = asked.txQLen ?? conf.txQLen;
+  refuseMtu(mtu, mtuOfAny);
   return {
     ...(mac === undefined ? {} : { mac }), ...(promisc ? { promisc } : {}), ...(mtu === 0 ? {} : { mtu }),
     ...(allmulti === undefined ? {} : { allmulti }), ...(txQLen === undefined ? {} : { txQLen }),

@@ -20,6 +20,11 @@ link("takes what args.cni says before the configuration's own, false and 0 inclu
     args: { cni: { promisc: false, mtu: 1300, allmulti: false, txQLen: 0 } } };
   assert.equal(linkSettings(conf, ""), { mtu: 1300, allmulti: false, txQLen: 0 });
 });
+link("has no MTU that no link can have", () => {
+  for (const mtu of [67, 65_537, 99_999_999])
+    assert.throws(() => linkSettings({ mtu }, ""), /Cannot use mtu \d+: .*expected 0, or 68 to 65536/);
+  for (const mtu of [68, 65_536]) assert.equal(linkSettings({ mtu }, ""), { mtu });
+});
 link("leaves alone what nobody names", () => assert.equal(linkSettings({ promisc: false, mtu: 0 }, ""), {}));
 link("refuses a MAC that is none, by whose it is", () => {
   for (const [key, conf, args] of [
