@@ -131,8 +131,8 @@ function build(host: Namespace, { links, addresses, routes, sysctls }: Snapshot,
       addLike(host, link, indexes);
       const { index } = host.links.get(link.name);
       indexes.set(link.index, index);
-      const { mac, mtu, up, alias } = link, master = indexes.get(link.master ?? 0);
-      host.links.set(index, { mtu, ...(mac === undefined ? {} : { mac }), ...(alias === undefined ? {} : { alias }),
+      const { mac = noMac, mtu, up, alias } = link, master = indexes.get(link.master ?? 0);
+      host.links.set(index, { mtu, ...(mac === noMac ? {} : { mac }), ...(alias === undefined ? {} : { alias }),
         ...(master === undefined ? {} : { master }) });
       if (up) host.links.set(index, { up: true });
     });
@@ -151,6 +151,9 @@ function build(host: Namespace, { links, addresses, routes, sysctls }: Snapshot,
       ...(metric === undefined ? {} : { metric }), ...(onLink === undefined ? {} : { onLink }) }));
   }
 }
+
+/** Of a bridge whose last port has gone: the kernel tells it, and takes it from nobody. */
+const noMac = "00:00:00:00:00:00";
 
 /** Of its kind where that can be made here, else one that only has its name. */
 function addLike(host: Namespace, link: Link, indexes: ReadonlyMap<number, number>): void {

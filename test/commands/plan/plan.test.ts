@@ -12,6 +12,10 @@ plan.before(() => {
   run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "far");
   run("ip", "link", "set", "uplink", "up");
   run("ip", "addr", "add", "192.168.7.2/24", "dev", "uplink");
+  // A bridge whose last port has gone has no MAC address any more.
+  run("ip", "link", "add", "lone0", "type", "bridge");
+  run("ip", "link", "add", "port0", "master", "lone0", "type", "veth", "peer", "name", "far0");
+  run("ip", "link", "del", "port0");
   writeConf("10-shop.conflist", { cniVersion: "1.0.0", name: "shop", plugins: [
     { type: "bridge", bridge: "shop0", isGateway: true, ipMasq: true, ipMasqBackend: "nftables",
       ipam: { type: "host-local", ranges: [[{ subnet: "10.1.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] } },
@@ -31,7 +35,7 @@ plan.after(() => {
     typed("detach", name);
     run("ip", "netns", "del", name);
   }
-  for (const name of ["shop0", "uplink"]) attempt("ip", "link", "del", name);
+  for (const name of ["shop0", "uplink", "lone0"]) attempt("ip", "link", "del", name);
   restoreMachine();
 });
 
@@ -78,6 +82,7 @@ plan("is told in words and lines", () => {
   assert.match(stdout, /\nwrite \/var\/lib\/cni\/multus\/results\/lan-planned-lan0\n\n/);
   assert.match(stdout, /\nlan0 would have 192\.168\.7\.9\/24\n/);
   assert.not.match(stdout, /\/tmp\/|\/media|\/mnt|\/proc\/\d/);
+  assert.not.match(stdout, /lone0/);
 });
 
 plan("lists programs with their input, and runs none", () => {
