@@ -98,6 +98,8 @@ async function onceTimed({ type, conf, before }: Row, netns: string, { kernel, w
   const first = before === undefined ? undefined : driven(before, netns, { warm });
   const prevResult = first === undefined ? undefined : await add(first);
   const call = driven({ type, conf }, netns, { warm, prevResult });
+  // What the kernel clears up after a DEL is nothing of the next ADD.
+  await kernel.ended();
   const earlier = kernel.taken(), begin = process.hrtime.bigint();
   const result = await add(call);
   const tookMs = Number(process.hrtime.bigint() - begin) / 1e6, { kernelMs, calls } = kernel.taken();
@@ -149,20 +151,25 @@ function driven({ type, conf }: Pick<Row, "type" | "conf">, netns: string, { war
 interface Watched {
   /** Since it began to watch. */
   taken(): Omit<Once, "tookMs">;
+  /** When nothing is waited for on another thread any more. */
+  ended(): Promise<void>;
   restore(): void;
 }
 
 /** Watches the doors to the kernel that plugins have: netlink sockets, other calls of the C library, files. */
 function watchKernel(): Watched {
   let taken = 0n, calls = 0;
+  const aside = new Set<Promise<unknown>>();
   const timed: Timed = (work) => {
     calls++;
     const begin = process.hrtime.bigint();
     const end = (): void => { taken += process.hrtime.bigint() - begin; };
     const value = work();
     // What is waited for on another thread is the kernel's time as well.
-    if (value instanceof Promise) void value.then(end, end);
-    else end();
+    if (value instanceof Promise) {
+      const ended = value.then(end, end).then(() => void aside.delete(ended));
+      aside.add(ended);
+    } else end();
     return value;
   };
   const { open } = NetlinkSocket, restores = [timedFiles(timed), timedLibc(timed)];
@@ -170,6 +177,10 @@ function watchKernel(): Watched {
     new NetlinkSocket(timedTransport(openTransport(protocol, options), timed)));
   return {
     taken: () => ({ kernelMs: Number(taken) / 1e6, calls }),
+    async ended() {
+      await Promise.all(aside);
+      await new Promise((resolve) => setImmediate(resolve)); // and their sockets are closed
+    },
     restore() {
       NetlinkSocket.open = open;
       for (const restore of restores) restore();
