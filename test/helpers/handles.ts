@@ -4,7 +4,9 @@
  * }`.
  */
 import type { FailedStep, Warm } from "../../src/call/index.ts";
-import { joinErrors, openHandles, teardownGroup, toCniError, undoSteps } from "../../src/call/index.ts";
+import {
+  handlesWith, joinErrors, openHandles, teardownGroup, toCniError, undoSteps,
+} from "../../src/call/index.ts";
 import type { Dns, IpConfig, Result, Route } from "../../src/cni/index.ts";
 import { CniError, code, newestVersion, toWireResult } from "../../src/cni/index.ts";
 import type {
@@ -47,7 +49,7 @@ export async function add(driven: Driven): Promise<Result> {
   const withoutEffect = withoutEffectOf(driven);
   return await withHandles(driven, async (handles) => {
     try {
-      const context = derived<AddContext>(handles, { undo, withoutEffect });
+      const context: AddContext = handlesWith(handles, { undo, withoutEffect });
       const result = await addWith(driven.plugin, requestOf(driven), context);
       // As the command would print it: 0.1.0 and 0.2.0 cannot say that there is no address.
       toWireResult(result, driven.cniVersion ?? newestVersion);
@@ -111,7 +113,7 @@ async function withHandles<T>(
 ): Promise<T> {
   const open = openHandles({ netns, path: [], execute: [], modules, log, ...(warm === undefined ? {} : { warm }),
     surroundings: { env: process.env, tell: () => {} } });
-  const handles = derived<Handles>(open, { plugin: (type: string) => (type === testIpam.type ? testIpam
+  const handles = handlesWith(open, { plugin: (type: string) => (type === testIpam.type ? testIpam
     : open.plugin(type)) });
   try {
     return await work(through === undefined ? handles : derived(handles, through(handles)));
