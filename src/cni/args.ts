@@ -9,6 +9,7 @@ import { CniError, code } from "./errors.ts";
  *   IgnoreUnknown
  */
 export function parseArgs<K extends string>(text: string, known: readonly K[]): Partial<Record<K, string>> {
+  if (text === "") return {};
   const pairs = parseArgPairs(text);
   const names: ReadonlySet<string> = new Set(known);
   const unknown = pairs.map(([key]) => key).filter((key) => key !== ignoreUnknown && !names.has(key));

@@ -26,7 +26,8 @@ const rawJson = JSON as unknown as { isRawJSON(value: unknown): boolean };
  * are read by, takes the long s (U+017F) for an s, and the Kelvin sign for a k, as it is in lower case anyhow.
  */
 export function foldedKey(key: string): string {
-  return key.toLowerCase().replaceAll("\u017f", "s");
+  const lower = key.toLowerCase();
+  return lower.includes("\u017f") ? lower.replaceAll("\u017f", "s") : lower;
 }
 
 function foldAny(value: unknown, table: KeyTable | undefined): unknown {

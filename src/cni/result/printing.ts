@@ -125,9 +125,12 @@ function list(key: string, entries: readonly JsonShape[]): JsonShape {
 
 /** Without what is absent or empty text; `name` and `address` are never empty in a result worth printing. */
 function present(object: JsonShape): JsonShape {
-  return Object.fromEntries(
-    Object.entries(object).filter(([key, value]) => value !== undefined && (value !== "" || key === "name")),
-  );
+  const kept: Record<string, unknown> = {};
+  for (const key of Object.keys(object)) {
+    const value = object[key];
+    if (value !== undefined && (value !== "" || key === "name")) kept[key] = value;
+  }
+  return kept;
 }
 
 /** Of the canonical text a result holds. */
