@@ -67,12 +67,13 @@ function macSource(conf: TuningConf, args: string): { readonly key: string; read
 
 /** Of what will be changed, what it is now. */
 export function presentSettings(link: Link, wanted: LinkSettings): LinkSettings {
-  const present: Required<LinkSettings> = {
-    mac: link.mac ?? "", promisc: link.promiscuity > 0, mtu: link.mtu, allmulti: link.allMulticast,
-    txQLen: link.txQueueLength ?? 0,
+  return {
+    ...("mac" in wanted ? { mac: link.mac ?? "" } : {}),
+    ...("promisc" in wanted ? { promisc: link.promiscuity > 0 } : {}),
+    ...("mtu" in wanted ? { mtu: link.mtu } : {}),
+    ...("allmulti" in wanted ? { allmulti: link.allMulticast } : {}),
+    ...("txQLen" in wanted ? { txQLen: link.txQueueLength ?? 0 } : {}),
   };
-  // The entries are those of `present`, whose type they keep.
-  return Object.fromEntries(Object.entries(present).filter(([key]) => key in wanted)) as LinkSettings;
 }
 
 /**
@@ -87,8 +88,8 @@ export function sysctlSettings(conf: TuningConf, ifName: string): readonly Sysct
     // The kernel is told nothing by it, and says that all is well.
     if (value === "") throw refused(key, "its value is empty, expected one");
     // What would lead up (..) has become slashes by then, and no interface is called so.
-    const file = partsOf(key).replace("IFNAME", () => ifName).replace(/\/+/g, "/").replace(/^\/|\/$/g, "");
-    if (file.startsWith("net/") && !/[\0\n]/.test(file)) return { key, file, value };
+    const file = partsOf(key).replace("IFNAME", () => ifName).split("/").filter((part) => part !== "").join("/");
+    if (file.startsWith("net/") && !file.includes("\0") && !file.includes("\n")) return { key, file, value };
     throw refused(key, `/proc/sys/${file} is not the container's own, expected one below net`);
   });
 }
