@@ -13,7 +13,7 @@ import { allVersions, CniError, code, confSchema } from "../../cni/index.ts";
 import type { KernelRoute, Namespace } from "../../kernel/index.ts";
 import type { Address, Prefix } from "../../net/index.ts";
 import {
-  addressOf, contains, formatAddress, hostPrefix, networkOf, parseAddress, parsePrefix, prefixKey, sameAddress,
+  addressOf, contains, hostPrefix, networkOf, parseAddress, parsePrefix, prefixKey, sameAddress,
 } from "../../net/index.ts";
 import { RT_SCOPE_LINK, RT_TABLE_MAIN } from "../../netlink/index.ts";
 import { definePlugin } from "../contract/define.ts";
@@ -117,7 +117,7 @@ function sourcesOf({ interfaces, ips }: Result, ifName: string, gateways: Gatewa
 function addRule(container: Namespace, address: Address, table: number, undo: AddContext["undo"]): void {
   const rule = { family: address.family, src: hostPrefix(address), table };
   container.rules.add(rule);
-  undo.add(`delete the rule for ${formatAddress(address)}`, () => container.rules.delete(rule));
+  undo.add("delete the rule", () => container.rules.delete(rule));
 }
 
 /** The first table that is anybody's to take; those below are often named in rt_tables. */
