@@ -93,14 +93,8 @@ export function openHandles(options: HandlesOptions): OpenHandles {
     get bootId() { return bootId(); },
   };
   const plugins = new Map<string, Plugin>();
-  return {
-    get host() { return host.value(); },
-    get container() { return present.known() ?? container.value(); },
-    get containerIfPresent() { return present.value(); },
-    get iptables() { return iptables.value(); },
-    get nftTool() { return nftTool.value(); },
-    get firewalld() { return firewalld.value(); },
-    get modules() { return modules.value(); },
+  const parts = { host, container, present, iptables, nftTool, firewalld, modules };
+  const others: Omit<OpenHandles, keyof Opened> = {
     dhcpDaemon: lateDhcpDaemon,
     leases: (choice) => remembered(leases, JSON.stringify(choice), () => openLeases(choice, node, options)),
     nodeSubnets: async (choice, { isDry } = { isDry: false }) => await nodeSubnets(choice, options, isDry),
@@ -117,10 +111,40 @@ export function openHandles(options: HandlesOptions): OpenHandles {
       for (const namespace of opened.splice(0)) namespace.close();
     },
   };
+  return Object.assign(new Opened(parts), others);
 }
 
-/** The handles and one thing more. Not a copy: handles open what they stand for when they are first looked at. */
+type Late = Readonly<Record<"host" | "container", Once<Namespace>> & Record<"present", Once<Namespace | undefined>> & {
+  [Key in "iptables" | "nftTool" | "firewalld" | "modules"]: Once<Handles[Key]> }>;
+
+/**
+ * What is opened when it is first looked at. A class, so that all handles look alike to V8: as accessors of an object
+ * of each call's own, and inherited from it, they cost a plugin half a microsecond a look, and 25 to make.
+ */
+class Opened {
+  /** No private member: what inherits from handles has none. */
+  readonly parts: Late;
+
+  constructor(parts: Late) {
+    this.parts = parts;
+  }
+
+  get host(): Namespace { return this.parts.host.value(); }
+  get container(): Namespace { return this.parts.present.known() ?? this.parts.container.value(); }
+  get containerIfPresent(): Namespace | undefined { return this.parts.present.value(); }
+  get iptables(): Handles["iptables"] { return this.parts.iptables.value(); }
+  get nftTool(): Handles["nftTool"] { return this.parts.nftTool.value(); }
+  get firewalld(): Handles["firewalld"] { return this.parts.firewalld.value(); }
+  get modules(): Handles["modules"] { return this.parts.modules.value(); }
+}
+
+function isOpened(handles: object): handles is Opened {
+  return Object.getPrototypeOf(handles) === Opened.prototype;
+}
+
+/** The handles and one thing more. What has been opened, or will be, is of both. */
 export function handlesWith<T extends object>(handles: Handles, more: T): Handles & T {
+  if (isOpened(handles)) return Object.assign(new Opened(handles.parts), handles, more);
   // True because the new object inherits every handle and is given the rest.
   return Object.assign(Object.create(handles) as Handles, more);
 }
@@ -236,8 +260,13 @@ async function alone<T>(what: string, work: () => T | Promise<T>, log: Log): Pro
   return await aloneOnNode(what, work, (why) => log.warn(`${why.message}; ${what} is changed without that lock`));
 }
 
+interface Once<T> {
+  value(): T;
+  known(): T | undefined;
+}
+
 /** A value made when it is first asked for; a failure is not kept. */
-function once<T>(make: () => T): { value(): T; known(): T | undefined } {
+function once<T>(make: () => T): Once<T> {
   let made: { readonly value: T } | undefined;
   return {
     value: () => (made ??= { value: make() }).value,
