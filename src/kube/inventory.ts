@@ -63,7 +63,7 @@ export function openInventory({ kubeconfig, env, world = realWorld, limitMs = us
       const errand = errandOf("list", resource);
       const get = async (path: string) => refuseNotServed(await send({ ...errand, method: "GET", path }));
       try {
-        return await listAll(get, folderOf(resource), {}, errand);
+        return (await listAll(get, folderOf(resource), {}, errand)).items;
       } catch (error) {
         if (error instanceof NotServed) return undefined;
         throw error;

@@ -143,7 +143,7 @@ export class Api {
       if (error.code === "EMSGSIZE")
         throw new CniError(
           code.cluster,
-          `Cannot ${request.act}: ${error.message}, expected an object of the cluster's API`,
+          `Cannot ${request.act}: ${error.message}, expected an object of the cluster's API`, { cause: error },
         );
       if (error.isDistrust) {
         this.#access = undefined;

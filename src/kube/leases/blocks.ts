@@ -75,7 +75,7 @@ class BlockObjects {
     const selector = [`${labels.scope}=${digestOf(scope)}`, ...(term === undefined ? [] : [term])].join(",");
     const errand = { act: `list reservations of "${scope}"`, permission: `list ${resource}.${group}` };
     const get = async (path: string) => await this.#send("GET", path, errand);
-    const items = await listAll(get, folder, { labelSelector: selector }, errand);
+    const { items } = await listAll(get, folder, { labelSelector: selector }, errand);
     return items.map((item) => fromObject(scope, item)).filter((one) => one !== undefined);
   }
 

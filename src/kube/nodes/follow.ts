@@ -5,10 +5,10 @@ import type { JsonObject } from "../../schema/index.ts";
 import { isJsonObject } from "../../schema/index.ts";
 import type { Access } from "../client/access.ts";
 import { jsonObjectIn } from "../client/json-object.ts";
+import type { Listed as AllOfList } from "../objects/list.ts";
 import { Watch, watchTimes } from "../watch/watch.ts";
 import type { Listed } from "../watch/watched.ts";
 import { Watched } from "../watch/watched.ts";
-import type { ListedNodes } from "./list.ts";
 import { folder, nameOf } from "./list.ts";
 import type { ClusterNode } from "./node.ts";
 import { nodesIn } from "./node.ts";
@@ -21,7 +21,7 @@ export interface Following {
   /** The longest between two looks at all nodes, where they cannot be watched. */
   readonly lookMs: number;
   /** All of them, as they are. */
-  list(): Promise<ListedNodes>;
+  list(): Promise<AllOfList>;
   log(line: string): void;
 }
 
@@ -107,7 +107,7 @@ function wanted({ metadata, spec, status }: JsonObject): JsonObject {
   return { metadata: { name, uid }, spec: { podCIDR, podCIDRs }, status: { addresses } };
 }
 
-function toListed({ items, version }: ListedNodes): Listed {
+function toListed({ items, version }: AllOfList): Listed {
   if (version === "")
     throw new CniError(code.cluster, "Cannot list nodes: the list has no version, expected metadata.resourceVersion");
   const objects = items.map((item) => ({ key: nameOf(item), uid: "", text: JSON.stringify(wanted(item)) }));
