@@ -5,7 +5,7 @@ import type { MergedPool, Outgoing, Target } from "./whereabouts/export-plan.ts"
 import { mergePool, poolObject, reservationChanges, sortScope, targetsOf } from "./whereabouts/export-plan.ts";
 import type { Move, Moved } from "./whereabouts/move.ts";
 import { moveOptions, moveParameters, runMove } from "./whereabouts/move.ts";
-import { parsePool, resources } from "./whereabouts/objects.ts";
+import { DamagedObject, parsePool, resources } from "./whereabouts/objects.ts";
 
 export const exportCommand = command({
   about:
@@ -34,7 +34,8 @@ async function handOver(move: Move): Promise<Moved<Row>> {
     problems.push(...sorted.problems);
     for (const [target, ours] of sorted.byTarget) rows.push(await hand(target, ours, move));
   }
-  problems.push(...rows.flatMap((row) => row.problems.map((one) => `${row.pool}: ${one}`)));
+  problems.push(...rows.flatMap((row) => row.problems.filter((one) => !snapshot.damaged.includes(one))
+    .map((one) => `${row.pool}: ${one}`)));
   return { rows, problems, json: { pools: rows, problems } };
 }
 
@@ -76,9 +77,14 @@ async function hand(target: Target, ours: readonly Outgoing[], move: Move): Prom
     }
     throw new CommandError(`Cannot write IPPool "${target.name}": others have changed it each of ${triesMax} times`);
   } catch (error) {
-    if (!(error instanceof CniError || error instanceof CommandError)) throw error;
+    if (!isTold(error)) throw error;
     return { ...toRow(current, none, "left"), problems: [error.message] };
   }
+}
+
+/** Of one pool, and said of it: others are handed over all the same. */
+function isTold(error: unknown): error is Error {
+  return error instanceof CniError || error instanceof CommandError || error instanceof DamagedObject;
 }
 
 const none: MergedPool = { allocations: new Map(), kept: [], dropped: new Map(), conflicts: [] };

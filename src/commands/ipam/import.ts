@@ -76,7 +76,7 @@ async function take(plan: PoolPlan, move: Move): Promise<Row> {
 
 async function takePool(plan: PlannedPool, { snapshot, engine, isDry }: Move): Promise<TakenOver> {
   const { place } = plan, { scope } = place, { pods, claims } = snapshot;
-  const isElsewhere = elsewhereIn(await engine.readAll(scope), addressAt);
+  const isElsewhere = elsewhereIn(await engine.readAll(scope), plan.pool.range, addressAt);
   const ticket = Buffer.from(randomBytes(12)).toString("hex"), nowMs = realWorld.wallMs();
   const entries = foreignIn(plan, { pods, claims, place, ticket, nowMs, isElsewhere });
   return await takeOver({ engine, scope, entries, isDry, decide: fateOf(pods), world: realWorld });

@@ -1,64 +1,15 @@
 // polynic ipam import and export whereabouts: over and back without renumbering, on each store that nodes share.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseAllDocuments } from "yaml";
-import type { NodeStores } from "../../../src/ipam/index.ts";
-import type { PluginConf } from "../../../src/plugins/index.ts";
-import type { ApiServer } from "../../helpers/api-server.ts";
 import { startApiServer } from "../../helpers/api-server.ts";
-import type { Etcd } from "../../helpers/shared/etcd.ts";
 import { hasEtcd, startEtcd } from "../../helpers/shared/etcd.ts";
-import { addAll, delOf, handlesOf, requestOf } from "../../helpers/shared/ipam-calls.ts";
-import { openBlocks } from "../../../src/call/index.ts";
-import { addressAt } from "../../../src/ipam/index.ts";
-import { formatAddress } from "../../../src/net/index.ts";
+import type { MoveContext as Context } from "../../helpers/shared/moves.ts";
+import { add, confOf, del, fresh, ipam, move, ours, range } from "../../helpers/shared/moves.ts";
 import { Whereabouts, tellAddress } from "../../helpers/shared/whereabouts.ts";
-import { typedHere, typedHereWithJson } from "../../helpers/typed.ts";
-
-interface Context {
-  api: ApiServer;
-  etcd?: Etcd;
-  type: "kubernetes" | "etcd";
-  stores: NodeStores;
-  directory: string;
-  warnings: string[];
-}
-
-const range = "10.1.0.0/24";
-const ipam = { type: "whereabouts", range };
-const confOf = (own: object = ipam, name = "lan"): PluginConf =>
-  ({ cniVersion: "1.0.0", name, type: "macvlan", ipam: own });
-const argsOf = (pod: string, uid = `uid-${pod}`) =>
-  `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=${pod};K8S_POD_UID=${uid}`;
-
-async function move(context: Context, way: "import" | "export", ...words: readonly string[]) {
-  return await typedHereWithJson("ipam", way, "whereabouts", "--conf-dir", context.directory, ...words);
-}
-
-async function add(context: Context, node: string, pod: string, container: string, conf = confOf()): Promise<string> {
-  const request = requestOf(conf, container, { ifName: "net1", args: argsOf(pod) });
-  const [address = ""] = await addAll(handlesOf(context, node, context.stores), request);
-  return address.replace(/\/.*/, "");
-}
-
-async function del(context: Context, node: string, container: string, conf = confOf()): Promise<void> {
-  await delOf(handlesOf(context, node, context.stores), requestOf(conf, container, { ifName: "net1" }));
-}
-
-/** `10.1.0.1 shop/web-0 c1 node`, and what is held. */
-async function ours(context: Context, scope = "whereabouts"): Promise<readonly string[]> {
-  const engine = await openBlocks({ type: context.type, trusted: true, servers: undefined },
-    { stores: context.stores, env: {} });
-  return (await engine.readAll(scope)).flatMap((block) => [...block.entries].map(([offset, entry]) => {
-    const address = formatAddress(addressAt(block, offset));
-    if (entry.state !== "active") return `${address} ${entry.state} ${"key" in entry ? entry.key : ""}`.trim();
-    const { pod, containerId, node, network = "-", claim } = entry.owner;
-    return [address, `${pod?.namespace}/${pod?.name}`, containerId, node, network, ...(claim ? [claim] : [])].join(" ");
-  })).sort();
-}
+import { typedHere } from "../../helpers/typed.ts";
 
 function moving(test: ReturnType<typeof suite<Context>>): void {
   test("goes over and back without renumbering, as often as one likes", async (context) => {
@@ -215,24 +166,6 @@ function meeting(test: ReturnType<typeof suite<Context>>): void {
   });
 }
 
-let scopes = 0;
-
-/** A cluster with nothing of whereabouts but a network, and a machine whose configuration says how it is reached. */
-async function fresh(context: Context): Promise<void> {
-  const { api } = context;
-  for (const plural of ["ippools", "overlappingrangeipreservations", "nodeslicepools", "pods", "leaseblocks",
-    "ipamclaims", "network-attachment-definitions"])
-    for (const { metadata: { namespace = "", name } } of await api.list(plural))
-      await api.remove(plural, namespace, name);
-  await api.putDefinition({ namespace: "shop", name: "lan", config: { ...confOf() } });
-  context.warnings = [];
-  context.directory = mkdtempSync(join(tmpdir(), "polynic-move-"));
-  const etcdServers = { endpoints: context.etcd?.endpoints ?? [], prefix: `/move/${++scopes}` };
-  context.stores = { kubernetes: { kubeconfig: api.kubeconfig }, whereabouts: context.type, etcd: etcdServers };
-  writeFileSync(join(context.directory, "10-pods.conf"), JSON.stringify({ cniVersion: "1.0.0", name: "pods",
-    type: "polynic", kubeconfig: api.kubeconfig, leaseStores: context.stores, clusterNetwork: "default" }));
-}
-
 const kubernetes = suite<Context>("a move to the Kubernetes store");
 const etcd = suite<Context>("a move to etcd");
 for (const each of [kubernetes, etcd]) {
@@ -305,6 +238,13 @@ kubernetes("takes slices of nodes for parts of their range, and fills them again
   assert.is((await move(context, "export")).status, 0);
   assert.equal(await sliced.lines("10.7.0.64/26"), ["10.7.0.65 shop/p-1 c1 net1"]);
   assert.equal(await new Whereabouts(api, "lan").lines("10.7.0.0/24"), ["10.7.0.1 shop/p-2 c2 net1"]);
+  // A slice that its node has taken nothing of yet: what another node has of it is given once all the same.
+  await api.put("nodeslicepools", { metadata: { namespace: "kube-system", name: "lan" },
+    spec: { range: "10.7.0.0/24", sliceSize: "/26" },
+    status: { allocations: [{ nodeName: "node-a", sliceRange: "10.7.0.64/26" },
+      { nodeName: "node-c", sliceRange: "10.7.0.0/26" }] } });
+  assert.is((await move(context, "export")).status, 0);
+  assert.equal(await new Whereabouts(api, "lan-node-c").lines("10.7.0.0/26"), ["10.7.0.1 shop/p-2 c2 net1"]);
 });
 
 kubernetes("keeps what is an IPAMClaim's the claim's, both ways", async (context) => {

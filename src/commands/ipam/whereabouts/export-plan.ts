@@ -6,8 +6,9 @@ import { contains, formatAddress, formatPrefix, parseAddress } from "../../../ne
 import { poolName } from "../../../plugins/index.ts";
 import type { JsonObject } from "../../../schema/index.ts";
 import { isJsonObject } from "../../../schema/index.ts";
+import type { MeantPool } from "./networks.ts";
 import { placeOf } from "./networks.ts";
-import type { Allocation, PoolObject, ReservationObject } from "./objects.ts";
+import type { Allocation, PoolObject, ReservationObject, Slice } from "./objects.ts";
 import {
   addressOfReservation, allocationToJson, offsetIn, reservationName, reservationToJson,
 } from "./objects.ts";
@@ -36,13 +37,24 @@ export function targetsOf({ pools, slices, meant }: Snapshot) {
     else targets.set(known.name, { ...place, name: known.name, range: known.range, known,
       networks: new Set(place.users.map(({ network }) => network)) });
   }
-  for (const { network, prefix, range, scope, isGuarded } of meant) {
-    const name = poolName(prefix, range), made = targets.get(name);
-    const target = made ?? { name, range, scope, prefix, isGuarded, known: undefined, networks: new Set<string>() };
-    if (!pools.some((pool) => pool.name === name) || made !== undefined)
-      targets.set(name, { ...target, networks: new Set([...target.networks, network]) });
-  }
+  for (const { network, prefix, range: whole, scope, isGuarded } of meant)
+    for (const { name, range } of poolsOf({ network, prefix, range: whole }, slices)) {
+      const made = targets.get(name);
+      const target = made ?? { name, range, scope, prefix, isGuarded, known: undefined, networks: new Set<string>() };
+      if (!pools.some((pool) => pool.name === name) || made !== undefined)
+        targets.set(name, { ...target, networks: new Set([...target.networks, network]) });
+    }
   return { targets: [...targets.values()] as readonly Target[], problems: problems as readonly string[] };
+}
+
+/** The pool of a range, and those of nodes that have a slice of it: they give addresses of their own alone. */
+function poolsOf(
+  { network, prefix, range }: Pick<MeantPool, "network" | "prefix" | "range">, slices: readonly Slice[],
+) {
+  const own = slices.filter((one) =>
+    one.pool === (prefix || network) && formatPrefix(one.range) === formatPrefix(range));
+  return [{ name: poolName(prefix, range), range }, ...own.map(({ node, slice }) =>
+    ({ name: poolName(prefix === "" ? node : `${prefix}-${node}`, slice), range: slice }))];
 }
 
 /** An address of ours as whereabouts would write it down. */

@@ -1,7 +1,7 @@
 /** What an import would write, pool by pool. */
 import type { Block, Foreign } from "../../../ipam/index.ts";
-import type { Address } from "../../../net/index.ts";
-import { addressOf, contains, formatAddress, formatPrefix } from "../../../net/index.ts";
+import type { Address, Prefix } from "../../../net/index.ts";
+import { addressOf, contains, formatAddress } from "../../../net/index.ts";
 import type { Judging } from "./fates.ts";
 import { entryFor } from "./fates.ts";
 import type { PlacedPool } from "./networks.ts";
@@ -69,21 +69,23 @@ export function foreignIn({ allocations }: PlannedPool, judging: Judging): reado
   });
 }
 
-/** Whether our store has that interface of that pod at another address. */
-export function elsewhereIn(blocks: readonly Block[], addressIn: (block: Block, offset: number) => Address) {
+/**
+ * Whether our store has that interface of that pod at another address of the pool: with several ranges one has an
+ * address of each.
+ */
+export function elsewhereIn(
+  blocks: readonly Block[], range: Prefix, addressIn: (block: Block, offset: number) => Address,
+) {
   const known = new Map<string, string>();
   for (const block of blocks)
-    for (const [offset, entry] of block.entries)
-      if (entry.state === "active" && entry.owner.pod !== undefined) {
-        const { pod: { namespace, name }, ifName } = entry.owner;
-        known.set(`${namespace}/${name}/${ifName}`, formatAddress(addressIn(block, offset)));
-      }
+    for (const [offset, entry] of block.entries) {
+      const address = addressIn(block, offset);
+      if (entry.state !== "active" || entry.owner.pod === undefined || !contains(range, address)) continue;
+      const { pod: { namespace, name }, ifName } = entry.owner;
+      known.set(`${namespace}/${name}/${ifName}`, formatAddress(address));
+    }
   return ({ podRef, ifName }: Allocation, address: string): boolean => {
     const own = known.get(`${podRef}/${ifName}`);
     return own !== undefined && own !== address;
   };
-}
-
-export function poolTitle({ pool: { name, range } }: PoolPlan): string {
-  return name === "" ? formatPrefix(range) : name;
 }

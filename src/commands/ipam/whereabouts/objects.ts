@@ -134,6 +134,8 @@ export function addressOfReservation(name: string, prefix: string): Address | un
 
 /** A part of a range that whereabouts has set aside for a node, in a pool of its own. */
 export interface Slice {
+  /** `network_name` of the network, else its CNI name. */
+  readonly pool: string;
   readonly range: Prefix;
   readonly node: string;
   readonly slice: Prefix;
@@ -147,7 +149,7 @@ export function slicesIn(object: JsonObject): readonly Slice[] {
     if (typeof nodeName !== "string" || nodeName === "") return [];
     try {
       const range = rangeIn(isJsonObject(spec) ? spec["range"] : undefined, "NodeSlicePool");
-      return [{ range, node: nodeName, slice: rangeIn(sliceRange, "NodeSlicePool") }];
+      return [{ pool: nameOf(object).name, range, node: nodeName, slice: rangeIn(sliceRange, "NodeSlicePool") }];
     } catch {
       return [];
     }
