@@ -7,6 +7,7 @@ import type { Connections } from "./client/connections.ts";
 import type { Environment } from "./client/environment.ts";
 import { inClusterAccess, isInCluster, serviceAccountDirectory } from "./client/in-cluster.ts";
 import { readKubeconfig } from "./client/kubeconfig.ts";
+import { getAllocatedDevices } from "./objects/allocated-devices.ts";
 import { getDefinition } from "./objects/definition.ts";
 import type { PodEvent } from "./objects/event.ts";
 import { recordEvent } from "./objects/event.ts";
@@ -38,6 +39,8 @@ export interface Cluster {
   setNetworkStatus(
     pod: Pod, status: string, options?: { readonly limitMs: number },
   ): Promise<"written" | "gone" | "outdated">;
+  /** What the pod has by dynamic resource allocation: resource name to the ids of its devices. */
+  getAllocatedDevices(pod: Pod): Promise<ReadonlyMap<string, readonly string[]>>;
   /** An IPAMClaim; undefined: the API says that there is none. */
   getIpamClaim(key: PodKey): Promise<IpamClaim | undefined>;
   /** Only the claim's addresses and who has them change; "gone": it is not there any more. */
@@ -99,6 +102,7 @@ export function openCluster(options: ClusterOptions, world: World = realWorld): 
     getDefinition: (key) => kept?.definitionReads.read(`${key.namespace}/${key.name}`, () => ask(key)) ?? ask(key),
     assumed: kept ?? nothingAssumed,
     setNetworkStatus: (pod, status, limits) => setNetworkStatus(api, { pod, status, world, ...limits }),
+    getAllocatedDevices: (pod) => getAllocatedDevices(api, pod),
     getIpamClaim: (key) => getIpamClaim(api, key),
     setClaimStatus: (claim, status) => setClaimStatus(api, claim, status, world),
     recordEvent: (pod, event) => recordEvent(api, { pod, event, world }),

@@ -43,7 +43,9 @@ role("permits exactly what the client asks, through the kubeconfig polynic insta
   using node = pretendNode({ account: false });
   try {
     const web = { namespace: "blue", name: "web" }, net = { namespace: "blue", name: "net1" };
-    await api.putPod(web);
+    await api.putPod({ ...web, status: { resourceClaimStatuses: [{ name: "nic", resourceClaimName: "web-nic" }] } });
+    await api.put("resourceclaims", { metadata: { namespace: "blue", name: "web-nic" },
+      status: { allocation: { devices: { results: [{ driver: "d", pool: "p", device: "vf" }] } } } });
     await api.putDefinition({ ...net, config: { type: "bridge" } });
     node.write(`${confDir}/10-flannel.conflist`, { cniVersion: "1.0.0", name: "cbr0", plugins: [{ type: "flannel" }] });
     const install = () => node.install(["--service-account-dir", api.serviceAccountDirectory], undefined, api.env);
@@ -54,6 +56,7 @@ role("permits exactly what the client asks, through the kubeconfig polynic insta
       const pod = await cluster?.getPod(web);
       if (cluster === undefined || pod === undefined) throw new Error(`Expected the pod in round ${round}`);
       assert.ok(await cluster.getDefinition(net));
+      await cluster.getAllocatedDevices(pod);
       assert.is(await cluster.setNetworkStatus(pod, `[${round}]`), "written");
       assert.is(await cluster.recordEvent(pod, { type: "Normal", reason: "AddedInterface", message: "Add eth0" }),
         undefined);

@@ -111,6 +111,24 @@ devices("that are used up are said to be missing, in an event, and the network i
   await command("DEL");
 });
 
+devices("come from the pod's resource claims, too", async () => {
+  const claimed = "vendor.example/claimed", driver = "nic.vendor.example";
+  await api.put("resourceclaims", { metadata: { namespace: "blue", name: "web-nic" },
+    status: { allocation: { devices: { results: [{ request: "nic", driver, pool: "worker", device: "vf3" }] } } } });
+  await api.put("resourceslices", { metadata: { name: "worker-nic" }, spec: { driver, nodeName: "worker",
+    pool: { name: "worker", generation: 1 }, devices: [{ name: "vf3", attributes: {
+      "k8s.cni.cncf.io/resourceName": { string: claimed },
+      "k8s.cni.cncf.io/deviceID": { string: "0000:02:00.3" },
+    } }] } });
+  await api.putDefinition({ namespace: "blue", name: "claimed", config: { cniVersion: "1.0.0", type: "recorder" },
+    annotations: { "k8s.v1.cni.cncf.io/resourceName": claimed } });
+  await api.putPod({ namespace: "blue", name: "web", annotations: { "k8s.v1.cni.cncf.io/networks": "claimed@c,fast@d" },
+    spec: { nodeName: "worker" }, status: { resourceClaimStatuses: [{ name: "nic", resourceClaimName: "web-nic" }] } });
+  await command("ADD");
+  assert.equal([seen("ADD-c").deviceID, seen("ADD-d").deviceID], ["0000:02:00.3", "0000:01:00.1"]);
+  await command("DEL");
+});
+
 devices("are not described any more once an ADD has failed", async () => {
   await api.putDefinition({ namespace: "blue", name: "refusing", config: { cniVersion: "1.0.0", type: "refuser" } });
   await api.putPod({ namespace: "blue", name: "web",

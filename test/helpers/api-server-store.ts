@@ -26,6 +26,8 @@ export const resources: readonly Resource[] = [
   { plural: "network-attachment-definitions", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1",
     kind: "NetworkAttachmentDefinition" },
   { plural: "leaseblocks", group: "polynic.io", apiVersion: "polynic.io/v1", kind: "LeaseBlock" },
+  ...[["resourceclaims", "ResourceClaim"], ["resourceslices", "ResourceSlice"]].map(([plural = "", kind = ""]) => ({
+    plural, kind, group: "resource.k8s.io", apiVersion: "resource.k8s.io/v1" })),
   { plural: "ipamclaims", group: "k8s.cni.cncf.io", apiVersion: "k8s.cni.cncf.io/v1alpha1", kind: "IPAMClaim" },
   ...[["ippools", "IPPool"], ["overlappingrangeipreservations", "OverlappingRangeIPReservation"],
     ["nodeslicepools", "NodeSlicePool"]].map(([plural = "", kind = ""]) => ({ plural, kind,

@@ -28,6 +28,8 @@ export function plannedCluster({ real, pod, definitions }: ClusterSource, record
       pod !== undefined && nameOf(pod) === nameOf(key) ? pod : await real?.getPod(key))),
     getDefinition: async (key) => await once(`NetworkAttachmentDefinition "${nameOf(key)}"`, async () => (
       definitions.get(nameOf(key)) ?? await real?.getDefinition(key))),
+    getAllocatedDevices: async (asking) => await once(`the devices of pod "${nameOf(asking)}"`, async () => (
+      await real?.getAllocatedDevices(asking) ?? new Map())),
     getIpamClaim: async (key) => await once(`IPAMClaim "${nameOf(key)}"`, async () => await real?.getIpamClaim(key)),
     assumed: { pod: () => undefined, definition: () => undefined },
     async setNetworkStatus({ namespace, name }, status) {

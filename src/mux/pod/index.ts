@@ -22,8 +22,8 @@ import { claimsOf } from "./claims.ts";
 import { withDefaultRoutes } from "./default-routes.ts";
 import type { Definitions } from "./definitions.ts";
 import { definitionsOf } from "./definitions.ts";
-import type { DeviceQueue } from "./devices.ts";
-import { deviceQueue } from "./devices.ts";
+import type { DeviceQueue, Devices } from "./devices.ts";
+import { deviceQueue, devicesOfClaims, together } from "./devices.ts";
 import { findPod, podKeyOf } from "./identity.ts";
 import type { Lookup } from "./networks.ts";
 import { delegateFor, findForNode, networksOfPod, selectionsOf } from "./networks.ts";
@@ -81,7 +81,7 @@ export function openPods({ conf, env, version, log, kept, connections, instead, 
         : attachmentOf(pod, {
             cluster, conf, log,
             definitions: definitionsOf(cluster, how),
-            devices: deviceQueue(() => readDevices(pod, args, log)),
+            devices: deviceQueue(() => readDevices({ cluster, pod, args, log })),
           });
     },
     isOutdated: (error) => error instanceof Outdated,
@@ -99,7 +99,7 @@ export function openPods({ conf, env, version, log, kept, connections, instead, 
       const pod = key === undefined ? undefined : await findPod(cluster, key, args);
       return pod === undefined
         ? undefined
-        : await networksOfPod(pod, { ...forNobody, devices: devicesLeft(pod, args, log) });
+        : await networksOfPod(pod, { ...forNobody, devices: devicesLeft({ cluster, pod, args, log }) });
     },
     close: () => cluster.close(),
   };
@@ -212,23 +212,27 @@ async function confirmAll(
   }
 }
 
+interface DevicesOf extends Pick<AttachmentParts, "cluster" | "log"> {
+  readonly pod: Pod;
+  readonly args: ArgPairs;
+}
+
 /** The kubelet knows a static pod by the UID that it gave it itself, which the runtime has from it. */
-function readDevices(
-  pod: Pod,
-  args: ArgPairs,
-  log: Log,
+async function readDevices(
+  { cluster, pod, args, log }: DevicesOf,
   options: { readonly limitMs?: number } = {},
-): ReturnType<typeof devicesOfPod> {
+): Promise<Devices> {
   const uid = new Map(args).get("K8S_POD_UID") || pod.uid;
-  return devicesOfPod({ ...pod, uid }, { ...options, skipped: (problem) => log.warn(problem) });
+  const ofKubelet = await devicesOfPod({ ...pod, uid }, { ...options, skipped: (problem) => log.warn(problem) });
+  return together(ofKubelet, await devicesOfClaims(cluster, pod, log));
 }
 
 /** A node that is drained does not wait for its kubelet. */
 const devicesLeftMs = 2_000;
 
 /** Those of a pod about to go; the kubelet may have taken them back already. */
-function devicesLeft(pod: Pod, args: ArgPairs, log: Log): DeviceQueue {
-  return deviceQueue(() => readDevices(pod, args, log, { limitMs: devicesLeftMs }).catch(() => new Map()));
+function devicesLeft(of: DevicesOf): DeviceQueue {
+  return deviceQueue(() => readDevices(of, { limitMs: devicesLeftMs }).catch(() => new Map()));
 }
 
 /** The network a failure is one of. */
