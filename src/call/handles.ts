@@ -138,9 +138,12 @@ class Opened {
   get modules(): Handles["modules"] { return this.parts.modules.value(); }
 }
 
+/** As they were opened: handles that others were laid over, as those that record every step are, are inherited. */
 function isOpened(handles: object): handles is Opened {
-  return Object.getPrototypeOf(handles) === Opened.prototype;
+  return Object.getPrototypeOf(handles) === Opened.prototype && !late.some((key) => Object.hasOwn(handles, key));
 }
+
+const late = ["host", "container", "containerIfPresent", "iptables", "nftTool", "firewalld", "modules"] as const;
 
 /** The handles and one thing more. What has been opened, or will be, is of both. */
 export function handlesWith<T extends object>(handles: Handles, more: T): Handles & T {

@@ -1,7 +1,7 @@
 // src/call/handles.ts: what plugins are given, and to whom.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openHandles } from "../../src/call/index.ts";
+import { handlesWith, openHandles } from "../../src/call/index.ts";
 import { throws } from "../helpers/errors.ts";
 
 const silent = { error() {}, warn() {}, verbose() {}, debug() {} };
@@ -30,3 +30,18 @@ leases("are one store for all who ask for the same", () => {
 });
 
 leases.run();
+
+const more = suite("handlesWith");
+
+more("gives one thing more, and what others have laid over stays, as a recorder's or a plan's", () => {
+  const open = handles(), laid = Object.defineProperty(handles(), "iptables", { get: () => "instead" });
+  assert.equal([handlesWith(open, { extra: 1 }).extra, handlesWith(laid, { extra: 1 }).extra], [1, 1]);
+  for (const isEnumerable of [false, true]) {
+    const laidAgain = Object.defineProperty(handlesWith(laid, {}), "host",
+      { get: () => "instead", enumerable: isEnumerable });
+    const { host, iptables, extra } = handlesWith(laidAgain, { extra: 2 });
+    assert.equal([host, iptables, extra], ["instead", "instead", 2]);
+  }
+});
+
+more.run();
