@@ -10,7 +10,7 @@ import { builtModules } from "../helpers/wasm.ts";
 import { cniVersion, plainBridges } from "./cases.ts";
 import { openFloor } from "./floor.ts";
 import { ms, ratio, summarize, table } from "./statistics.ts";
-import { makeContainer, removeContainer } from "./whole-process.ts";
+import { makeContainer, removeContainer, settle } from "./whole-process.ts";
 
 /** Rounds nobody counts: V8 compiles what it finds to be used often. */
 const warmUpRounds = 30;
@@ -34,6 +34,7 @@ export async function compareWithFloor(count: number): Promise<string> {
       const netns = makeContainer();
       const call = bridgesCommand(networks, { netns, warm });
       const added = await taken(() => add(call)), deleted = await taken(() => del(call));
+      settle();
       const floor = openFloor(netns, plainBridges(networks).map(({ name }) => name));
       const floorAdded = await taken(floor.add), floorDeleted = await taken(floor.del);
       floor.close();

@@ -33,6 +33,7 @@ export function measureWholeProcesses(list: readonly Case[], runtimes: readonly 
         const { addMs, delMs } = inNetns(nodeOf(runtime), own, () => (
           { addMs: runtime.add(one, attachment), delMs: runtime.del(one, attachment) }));
         removeContainer();
+        settle();
         if (round === 0) continue;
         of(runtime, "ADD", one).push(addMs);
         of(runtime, "DEL", one).push(delMs);
@@ -96,6 +97,14 @@ export function makeContainer(): string {
 export function removeContainer(): void {
   sh("ip netns delete container");
 }
+
+/** What the kernel still clears up of one container is no part of the next one's time. */
+export function settle(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, settleMs);
+}
+
+/** Some RCU grace periods. */
+const settleMs = 100;
 
 function sh(script: string): void {
   execFileSync("sh", ["-ec", script], { timeout: 20_000 });
