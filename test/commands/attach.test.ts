@@ -25,6 +25,11 @@ for (const word of ["300.1.1.1/24", "10.0.0.1/33", "10.0.0.1/24@10.0.0.300", "fd
   words(`have no address like ${word}`, () =>
     assert.throws(() => takeApart(["br0", word]), (error: unknown) => error instanceof Error &&
       error.message.startsWith(`Cannot use address "${word}": expected one such as 192.168.1.7/24`)));
+for (const [word, right] of [["10.0.0.5", "10.0.0.5/24"], ["10.0.0.5@10.0.0.1", "10.0.0.5/24@10.0.0.1"],
+  ["fd00::5", "fd00::5/64"]] as const)
+  words(`have no address without the length of its prefix: ${word}`, () =>
+    assert.throws(() => takeApart(["br0", word]), (error: unknown) => error instanceof Error && error.message ===
+      `Cannot use address "${word}": the length of its prefix is missing, expected one as in ${right}`));
 words("begin with a network", () => assert.throws(() => takeApart(["10.0.0.5/24"]), /it stands before any network/));
 words.run();
 
@@ -63,6 +68,18 @@ attaching("makes a bridge as pipework does, and detach takes the container off i
   const again = await typed("detach", "web");
   assert.equal([again.status, again.stderr], [1, 'polynic detach: Cannot detach "web": nothing is attached to it by ' +
     "hand, expected a container that polynic attach has attached\n"]);
+});
+
+attaching("reaches a gateway outside of the address's prefix by a route of its own, as pipework has it", async () => {
+  for (const [address, gateway] of [["10.7.0.5/32", "10.8.0.1"], ["fd07::5/128", "fd08::1"]] as const) {
+    const { status, stderr } = await typed("attach", "web", "br0", `${address}@${gateway}`);
+    assert.is(status, 0, stderr);
+    const routes = ipJson(`-n web ${gateway.includes(":") ? "-6 " : ""}route show`);
+    assert.is(routes.find(({ dst }: any) => dst === "default")?.gateway, gateway);
+    assert.is(routes.find(({ dst }: any) => dst === gateway)?.dev, "eth0");
+    assert.is((await typed("check", "web")).status, 0);
+    assert.is((await typed("detach", "web")).status, 0);
+  }
 });
 
 attaching("attaches to several networks, each under the next free name, and detaches from one", async () => {

@@ -1,7 +1,9 @@
 /** The words behind a container: networks, each with an address, a MAC address and a VLAN where wanted. */
 import type { JsonObject } from "../../schema/index.ts";
 import { openOwnNamespace } from "../../kernel/index.ts";
-import { isInterfaceName, linkNameProblem, parseAddress, parsePrefix } from "../../net/index.ts";
+import {
+  contains, isAddress, isInterfaceName, isLinkLocalUnicast, linkNameProblem, parseAddress, parsePrefix,
+} from "../../net/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Configuration } from "../machine/configuration.ts";
 import { configurationFiles, findConfiguration, isReadable, networkOf } from "../machine/configuration.ts";
@@ -28,6 +30,7 @@ const macWord = /^((?:[\da-f]{2}:){5}[\da-f]{2})?(?:@(\d{1,4}))?$/i;
 export function takeApart(words: readonly string[]): readonly Words[] {
   const requests: Words[] = [];
   for (const word of words) {
+    refuseBareAddress(word);
     const last = requests.at(-1), [isMac, mac, vlan] = macWord.exec(word) ?? [];
     if (!addressWord.test(word) && isMac === undefined) {
       requests.push({ network: word });
@@ -41,6 +44,16 @@ export function takeApart(words: readonly string[]): readonly Words[] {
       : { ...last, ...(mac === undefined ? {} : { mac }), ...(vlan === undefined ? {} : { vlan: Number(vlan) }) };
   }
   return requests;
+}
+
+/** No link and no configuration has such a name, so that it would be looked for in vain. */
+function refuseBareAddress(word: string): void {
+  const [own = "", gateway = ""] = word.split("@");
+  if (!isAddress(own)) return;
+  const right = `${own}${own.includes(":") ? "/64" : "/24"}${gateway === "" ? "" : `@${gateway}`}`;
+  throw new UsageError(
+    `Cannot use address "${word}": the length of its prefix is missing, expected one as in ${right}`,
+  );
 }
 
 /** It looks like one. */
@@ -161,12 +174,20 @@ function pluginOf(form: Exclude<ShortForm, "ovs">, parent: string, { network, ad
   }
 }
 
+/** RT_SCOPE_LINK (linux/rtnetlink.h): what the kernel wants of a route that leads to a gateway. */
+const scopeLink = 253;
+
 /** None for `0/0`, as pipework has it, and for nothing. */
 function ipamOf(address: string | undefined): JsonObject | undefined {
   if (address === undefined || address === "0/0") return undefined;
   if (address.toLowerCase() === "dhcp") return { type: "dhcp" };
-  const [own, gateway] = address.split("@");
+  const [own = "", gateway] = address.split("@");
   if (gateway === undefined) return { type: "static", addresses: [{ address: own }] };
-  const dst = gateway.includes(":") ? "::/0" : "0.0.0.0/0";
-  return { type: "static", addresses: [{ address: own, gateway }], routes: [{ dst, gw: gateway }] };
+  const isIpv6 = gateway.includes(":"), route = { dst: isIpv6 ? "::/0" : "0.0.0.0/0", gw: gateway };
+  const to = parseAddress(gateway), isNear = isLinkLocalUnicast(to) || contains(parsePrefix(own), to);
+  // As pipework does: one outside of the prefix is reached by a route of its own, with no gateway of the address's.
+  return isNear
+    ? { type: "static", addresses: [{ address: own, gateway }], routes: [route] }
+    : { type: "static", addresses: [{ address: own }],
+      routes: [{ dst: `${gateway}/${isIpv6 ? 128 : 32}`, scope: scopeLink }, route] };
 }
