@@ -1,10 +1,12 @@
 import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { CniError, code, jsonDepthMax, messageOf } from "../../cni/index.ts";
+import { CniError, code, jsonDepthMax } from "../../cni/index.ts";
 import type { YamlDocument, YamlPosition } from "../../kube/index.ts";
 import { parseYamlDocuments } from "../../kube/index.ts";
 import { findJsonProblem, jsonProblemText, lineAndColumn } from "../../nad/index.ts";
+import { errnoOf } from "../../os/index.ts";
 import { readNamedFile, readStdin } from "../../program/index.ts";
+import { whyFailed } from "../errors.ts";
 import type { Level, Report } from "./finding.ts";
 import type { Spot } from "./spot.ts";
 import { fixed, spotOf } from "./spot.ts";
@@ -169,6 +171,8 @@ function looked<T>(path: string, work: () => T): T {
     return work();
   } catch (cause) {
     if (cause instanceof CniError) throw cause;
-    throw new CniError(code.ioFailure, `Cannot read ${path}: ${messageOf(cause)}`, { cause });
+    const why = errnoOf(cause) === "ENOENT" ? "it is not there, expected a file, a directory, or - for stdin"
+      : whyFailed(cause);
+    throw new CniError(code.ioFailure, `Cannot read ${path}: ${why}`, { cause });
   }
 }

@@ -269,7 +269,7 @@ for (const [title, more, ipam, expected] of [
   ["one behind the first, which is the subnet's", { isDefaultGateway: true }, { type: "host-local", subnet,
     ranges: [[{ subnet: "10.3.0.0/24", gateway: outside }]] }, []],
   ["one that a route leads to", {}, { type: "static", addresses: [{ address: "10.1.0.5/24", gateway: "10.1.0.1" }],
-    routes: [{ dst: `${outside}/32` }, { dst: "0.0.0.0/0", gw: outside }] }, []],
+    routes: [{ dst: `${outside}/32`, scope: 253 }, { dst: "0.0.0.0/0", gw: outside }] }, []],
   ["a link-local one", { isDefaultGateway: true }, { type: "static",
     addresses: [{ address: "fd00::5/64", gateway: "fe80::1" }] }, []],
   ["ptp's, to which it makes a route", { type: "ptp" }, { type: "host-local", subnet, gateway: outside,
@@ -353,7 +353,7 @@ linting("says of a named file that nothing of it was checked, and nothing of one
 
 linting("cannot read what is not there", async () => {
   assert.ok((await rejects(Promise.resolve().then(() => sourcesOf(join(directory, "none"))),
-    5)).message.includes("none"));
+    5)).message.endsWith("/none: it is not there, expected a file, a directory, or - for stdin"));
 });
 
 linting.run();

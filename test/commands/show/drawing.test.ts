@@ -117,3 +117,11 @@ for (const [kind, draw] of Object.entries(pictures)) {
 
   picture.run();
 }
+
+const page = suite("htmlOf");
+page("breaks no word of the table that fits: a narrow window scrolls it", () => {
+  const drawn = htmlOf(modelOf(exampleNode(1)), { when: "now" });
+  assert.match(drawn, /th,td\{[^}]*overflow-wrap:break-word\}/);
+  assert.match(drawn, /\.wide\{overflow-x:auto\}/);
+});
+page.run();

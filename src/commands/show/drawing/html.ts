@@ -45,7 +45,8 @@ const style = [
   ".picture{overflow-x:auto;border:1px solid var(--edge);border-radius:10px;background:var(--page)}",
   ".picture svg{display:block;margin:0 auto}.wide{overflow-x:auto}",
   "table{border-collapse:collapse;width:100%;background:var(--panel);border:1px solid var(--edge)}",
-  "th,td{text-align:left;vertical-align:top;padding:6px 10px;border-top:1px solid var(--edge);overflow-wrap:anywhere}",
+  "th,td{text-align:left;vertical-align:top;padding:6px 10px;border-top:1px solid var(--edge);" +
+    "overflow-wrap:break-word}",
   "th{font-weight:600;background:var(--head);border-top:0}.soft{color:var(--soft)}.wrong{color:var(--wrong)}",
   `code{font:12px ${fonts.fixed}}td code{display:block;line-height:20px}`,
   "details{background:var(--panel);border:1px solid var(--edge);border-radius:8px;margin:6px 0;padding:6px 10px}" +
