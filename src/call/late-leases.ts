@@ -12,6 +12,7 @@ export function lateLeases(place: string, load: () => Promise<LeaseStore>): Leas
     collect: async (scope, listed, isValid) => await (await store()).collect(scope, listed, isValid),
     status: async () => await (await store()).status(),
     own: async (scope) => await shared(await store()).own(scope),
+    refile: async (scope, isDry) => await shared(await store()).refile(scope, isDry),
     survey: async (scope) => await shared(await store()).survey(scope),
     reclaim: async (scope, what) => await shared(await store()).reclaim(scope, what),
     slice: async (scope, slicings) => await shared(await store()).slice(scope, slicings),
@@ -19,11 +20,11 @@ export function lateLeases(place: string, load: () => Promise<LeaseStore>): Leas
 }
 
 /** Those that are loaded late are shared by nodes. */
-function shared(store: LeaseStore): LeaseStore & Required<Pick<LeaseStore, "own" | "survey" | "reclaim" | "slice">> {
-  const { own, survey, reclaim, slice } = store;
-  if (own === undefined || survey === undefined || reclaim === undefined || slice === undefined)
-    throw new Error(`The store in ${store.place} is one node's alone`);
-  return { ...store, own, survey, reclaim, slice };
+function shared(store: LeaseStore): Required<LeaseStore> {
+  const { own, refile, survey, reclaim, slice } = store;
+  const lacks = [own, refile, survey, reclaim, slice].includes(undefined);
+  if (lacks) throw new Error(`The store in ${store.place} is one node's alone`);
+  return store as Required<LeaseStore>; // by the line above
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Keys } from "./keys.ts";
 import { endOf, keysOf } from "./keys.ts";
 import type { KeyValue } from "./transaction.ts";
 import { operationsMax, put, rangeOf, remove, transact, unchanged } from "./transaction.ts";
-import { stepsOf, writtenBlock } from "./steps.ts";
+import { filesOf, filing, stepsOf, writtenBlock } from "./steps.ts";
 
 const usualPrefix = "/polynic";
 export interface EtcdOptions {
@@ -83,13 +83,14 @@ export function openEtcdBlocks(servers: EtcdServers, options: EtcdOptions): Bloc
       }
       refuseTooMany(Math.max(compare.length, operations.length), scope);
       return await recalled.writing(scope, async () => {
-        const act = `write reservations of "${scope}"`;
-        const { succeeded, revision } = await transact(client, { compare, operations, act });
+        const { succeeded, revision } = await transact(client, { compare, operations, act: writing(scope) });
         // Whether it was this that failed, the next read tells.
         unregistered.delete(scope);
         return succeeded ? changes.map((change) => writtenBlock(change, revision)) : undefined;
       });
     },
+    misfiled: async (scope) => await misfiledIn(client, keys(scope), scope),
+    refile: async (scope, block) => await refile(client, { keys: keys(scope), scope, block }),
     forget: async (scope, gone) => await forgetNode(client, keys(scope), gone),
     status: async () => await whyNotReady(client, place),
     close: () => client.close(),
@@ -132,13 +133,46 @@ function rangeOfBlock(keys: Keys, id: string): readonly [string, string] {
 const pageKeys = 8_000;
 
 async function readAll(client: EtcdClient, keys: Keys, scope: string): Promise<readonly SeenBlock[]> {
-  const found: KeyValue[] = [], [first, end] = keys.data;
+  return toBlocks(await allBetween(client, keys.data, { act: `list reservations of "${scope}"` }), keys);
+}
+
+function writing(scope: string): string {
+  return `write reservations of "${scope}"`;
+}
+
+async function misfiledIn(client: EtcdClient, keys: Keys, scope: string): Promise<readonly SeenBlock[]> {
+  const blocks = await readAll(client, keys, scope), files = await filesIn(client, keys, scope);
+  return blocks.filter((block) => filesOf(block, keys).some((key) => !files.has(key)));
+}
+
+async function refile(
+  client: EtcdClient,
+  { keys, scope, block }: { readonly keys: Keys; readonly scope: string; readonly block: SeenBlock },
+): Promise<boolean> {
+  const { compare, operations } = filing(block, keys);
+  for (let from = 0; from < operations.length; from += operationsMax) {
+    const some = operations.slice(from, from + operationsMax);
+    if (!(await transact(client, { compare, operations: some, act: writing(scope) })).succeeded) return false;
+  }
+  return true;
+}
+
+async function filesIn(client: EtcdClient, keys: Keys, scope: string): Promise<ReadonlySet<string>> {
+  const found = await allBetween(client, keys.files, { keysOnly: true, act: `list reservations of "${scope}"` });
+  return new Set(found.map(({ key }) => key));
+}
+
+async function allBetween(
+  client: EtcdClient, [first, end]: readonly [string, string],
+  { act, keysOnly = false }: { readonly act: string; readonly keysOnly?: boolean },
+): Promise<readonly KeyValue[]> {
+  const found: KeyValue[] = [];
   for (let start = first; ; ) {
-    const operations = [rangeOf(start, end, { limit: pageKeys })];
-    const { ranges: [page = []] } = await transact(client, { operations, act: `list reservations of "${scope}"` });
+    const operations = [rangeOf(start, end, { limit: pageKeys, keysOnly })];
+    const { ranges: [page = []] } = await transact(client, { operations, act });
     found.push(...page);
     const last = page.at(-1);
-    if (last === undefined || page.length < pageKeys) return toBlocks(found, keys);
+    if (last === undefined || page.length < pageKeys) return found;
     start = `${last.key}\0`;
   }
 }

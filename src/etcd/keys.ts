@@ -15,6 +15,8 @@ export interface Keys {
   readonly data: readonly [string, string];
   entry(id: string): string;
   block(id: string): string;
+  /** All keys by which others are found: from the first to before the second. */
+  readonly files: readonly [string, string];
   node(node: string): string;
   machine(node: string): string;
   nodeEntry(node: string, id: string): string;
@@ -32,6 +34,7 @@ export function keysOf(prefix: string, scopeName: string): Keys {
     scope,
     // Digits and letters a to f are before "g".
     data: [`${scope}0`, `${scope}g`],
+    files: [`${scope}k`, `${scope}o`],
     entry: (id) => `${scope}${id}`,
     block: (id) => `${scope}${id}/block`,
     node,

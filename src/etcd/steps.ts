@@ -64,6 +64,24 @@ function blockSteps({ compare, operations }: Steps, { before, after }: BlockChan
   operations.push(node === "" ? remove(keys.block(id)) : put(keys.block(id), JSON.stringify({ node, cursors })));
 }
 
+/** All keys by which what is in a block is found. */
+export function filesOf({ id, first, node, entries }: SeenBlock, keys: Keys): readonly string[] {
+  return [
+    ...(node === "" ? [] : [keys.nodeBlock(node, id)]),
+    ...[...entries].flatMap(([offset, entry]) => indexesOf(entry, addressId(addressAt({ first }, offset)), keys, node)),
+  ];
+}
+
+/** Puts these keys in their places, where the block and its entries are as they were read. */
+export function filing(block: SeenBlock, keys: Keys): Steps {
+  // Ours, as above.
+  const stamp = block.stamp as Stamp;
+  const compare = [...block.entries.keys()].map((offset) =>
+    unchanged(keys.entry(addressId(addressAt(block, offset))), stamp.entries.get(offset)));
+  return { compare: [...compare, unchanged(keys.block(block.id), stamp.block)],
+    operations: filesOf(block, keys).map((key) => put(key, "")) };
+}
+
 /**
  * Where an entry is found without reading all.
  *

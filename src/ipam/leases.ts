@@ -178,6 +178,13 @@ export interface LeaseStore {
   status(): Promise<string | undefined>;
   /** What is this node's of the scope; no other's is read. Absent, as the next ones: the store is this node's alone. */
   own?(scope: string): Promise<readonly ListedLease[]>;
+  /**
+   * The first addresses of blocks whose leases are not found by their owners, since somebody has edited what they are
+   * found by: DEL and GC pass them over.
+   *
+   * @param isDry  what would be put right
+   */
+  refile?(scope: string, isDry: boolean): Promise<readonly Address[]>;
   /** All of the scope. */
   survey?(scope: string): Promise<Survey>;
   /** Gives up what is as it was surveyed, whosever it is: whoever asks knows who is gone. */

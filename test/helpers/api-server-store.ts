@@ -217,11 +217,12 @@ export function selected(query: URLSearchParams): (object: Json) => boolean {
   return (object) => fields(object) && labels(object["metadata"].labels ?? {});
 }
 
-/** `a=b`, `a in (b,c)` and `a`, with commas. */
+/** `a=b`, `a in (b,c)`, `a` and `!a`, with commas. */
 function labelsSelected(selector: string): (labels: Readonly<Record<string, string>>) => boolean {
   const terms = [...selector.matchAll(/([^,=\s]+)(?:=([^,]*)| in \(([^)]*)\))?(?:,|$)/g)];
   return (labels) => terms.every(([, name = "", value, list]) => {
     const own = Object.hasOwn(labels, name) ? labels[name] : undefined;
+    if (name.startsWith("!")) return !Object.hasOwn(labels, name.slice(1));
     if (value !== undefined) return own === value;
     return list === undefined ? own !== undefined : list.split(",").includes(own ?? "\0");
   });

@@ -4,6 +4,7 @@ import { requireRoot } from "../errors.ts";
 import { confDirOption, stateDirOption } from "../machine/directories.ts";
 import { rememberedAttachments } from "../machine/known.ts";
 import { jsonOption } from "../options.ts";
+import { blockText, misfiledText } from "./collecting.ts";
 import {
   dataDirOption, knownNamesOf, openReservations, poolsOfMachine, reservationsOf, withNetworks,
 } from "./leases.ts";
@@ -15,8 +16,8 @@ import { holdsAddress, rangesOfPool } from "./ranges.ts";
 
 export const checkCommand = command({
   about:
-    "Stores that do not answer, addresses outside of every range, addresses of containers that are gone, and " +
-    "networks whose ranges overlap although their scopes differ. Nothing is changed.",
+    "Stores that do not answer, addresses outside of every range, addresses of containers that are gone, blocks that " +
+    "an edit has hidden, and networks whose ranges overlap although their scopes differ. Nothing is changed.",
   parameters: { network: { count: "any", help: "names of networks; default: all that have reservations" } },
   options: { ...dataDirOption, ...confDirOption, ...stateDirOption, ...jsonOption },
   async run({ parameters: { network }, options, environment, say, json, table, warn }) {
@@ -53,11 +54,14 @@ async function findingsIn(
   const about = of.networks.join(", ");
   try {
     const why = await of.store.status();
+    const misfiled = why === undefined ? await of.store.refile?.(of.scope, true) ?? [] : [];
     const ranges = pools.flatMap(rangesOfPool), listed = await reservations();
     const outside = pools.length === 0 ? [] : listed.filter(({ at }) =>
       !ranges.some((range) => holdsAddress(range, at)));
     return [
       ...(why === undefined ? [] : [{ network: about, what: why }]),
+      ...misfiled.map((first) =>
+        ({ network: about, what: `block ${blockText(first)}: ${misfiledText}; polynic ipam gc puts it right` })),
       ...outside.map(({ network, address, container }) =>
         ({ network, what: `${address} of ${container} is outside of every range: it goes with that container` })),
       ...listed.filter(({ state }) => state === "gone").map(({ network, address, container }) =>

@@ -11,7 +11,8 @@ export interface Row {
   readonly address: string;
   readonly container: string;
   readonly node: string;
-  readonly state: "freed" | "would be freed" | "given back" | "would be given back" | "stays";
+  readonly state: "freed" | "would be freed" | "given back" | "would be given back"
+    | "put right" | "would be put right" | "stays";
   readonly why: string;
 }
 
@@ -19,10 +20,23 @@ export interface Row {
 export async function collectScope(
   of: ScopeOfMachine, { isDry, ...collecting }: Collecting & { readonly isDry: boolean },
 ): Promise<readonly Row[]> {
+  const misfiled = await of.store.refile?.(of.scope, isDry) ?? [];
   const verdicts = await verdictsOn(of, collecting);
   const done = isDry ? undefined : await carryOut(of, verdicts);
-  const rows = [...leaseRows(of, verdicts, done), ...keptRows(of, verdicts, done), ...blockRows(of, verdicts, done)];
+  const rows = [...leaseRows(of, verdicts, done), ...keptRows(of, verdicts, done), ...blockRows(of, verdicts, done),
+    ...misfiled.map((first) => misfiledRow(of, first, isDry))];
   return isDry ? rows : rows.filter(({ state }) => state !== "stays");
+}
+
+function misfiledRow({ scope }: ScopeOfMachine, first: Address, isDry: boolean): Row {
+  return { network: scope, address: blockText(first), container: "", node: "",
+    state: isDry ? "would be put right" : "put right", why: misfiledText };
+}
+
+export const misfiledText = "an edit has taken away what its addresses are found by, and DEL releases none of them";
+
+export function blockText(first: Address): string {
+  return `${formatAddress(first)}/${first.family === 4 ? 26 : 122}`;
 }
 
 interface Done {
@@ -66,7 +80,6 @@ function blockRows({ scope }: ScopeOfMachine, { blocks }: Verdicts, done: Done |
   return blocks.map(({ block: { first, node }, isGivenBack, reason }) => {
     const text = formatAddress(first), isDone = done?.blocks.has(text) === true;
     const state = !isGivenBack ? "stays" : done === undefined ? "would be given back" : isDone ? "given back" : "stays";
-    return { network: scope, address: `${text}/${first.family === 4 ? 26 : 122}`, container: "", node, state,
-      why: reason };
+    return { network: scope, address: blockText(first), container: "", node, state, why: reason };
   });
 }

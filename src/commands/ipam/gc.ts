@@ -51,7 +51,8 @@ export const gcCommand = command({
 
 const columns = [{ title: "network" }, { title: "address" }, { title: "state" }, { title: "why" }] as const;
 const colours = {
-  freed: "green", "given back": "green", "would be freed": "yellow", "would be given back": "yellow", stays: "dim",
+  freed: "green", "given back": "green", "put right": "green", stays: "dim",
+  "would be freed": "yellow", "would be given back": "yellow", "would be put right": "yellow",
 } as const;
 
 function millisecondsIn(name: string, text: string | undefined): number | undefined {

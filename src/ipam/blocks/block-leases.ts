@@ -55,6 +55,11 @@ export function openBlockLeases(options: BlockLeasesOptions): LeaseStore {
       const blocks = await engine.readFor(scope, { node: node.name, keys: [] });
       return activeIn(blocks, ({ entry }) => entry.owner.node === node.name).map(toListed);
     },
+    refile: async (scope, isDry) => {
+      const lost = await engine.misfiled?.(scope) ?? [], done: Address[] = [];
+      for (const block of lost) if (isDry || await engine.refile?.(scope, block) === true) done.push(block.first);
+      return done;
+    },
     survey: async (scope) => surveyOf(await engine.readAll(scope)),
     reclaim: async (scope, what) => await alone(scope, async () =>
       await reclaim({ engine, scope, world: options.world }, what)),

@@ -37,6 +37,10 @@ export interface BlockEngine {
   write(scope: string, changes: readonly BlockChange[]): Promise<boolean>;
   /** Nothing of a node's is left: what else is kept of it may go. Absent: nothing is. */
   forget?(scope: string, node: string): Promise<void>;
+  /** Blocks that an edit has taken something away from by which they are found; absent: there is nothing such. */
+  misfiled?(scope: string): Promise<readonly SeenBlock[]>;
+  /** Makes such a one findable again; false: somebody has written it meanwhile. */
+  refile?(scope: string, block: SeenBlock): Promise<boolean>;
   /** undefined when an ADD could be served, else why not. */
   status(): Promise<string | undefined>;
   /** Drops connections, those in use too. */

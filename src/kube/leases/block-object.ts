@@ -67,6 +67,12 @@ function allocationsOf({ entries }: Block, before: unknown): JsonObject {
     [offset, entry.state === "unreadable" ? raw[offset] : entryToJson(entry)]));
 }
 
+/** Whether an object has the labels by which its block, and who is in it, are found. */
+export function isFiled(scope: string, block: Block, { metadata }: JsonObject): boolean {
+  const { labels: found } = isJsonObject(metadata) ? metadata : {}, present = isJsonObject(found) ? found : {};
+  return Object.entries(labelsOf(scope, block)).every(([name, value]) => present[name] === value);
+}
+
 function labelsOf(scope: string, { id, node, entries }: Block): JsonObject {
   const nodes = new Map<string, string>();
   for (const entry of entries.values()) if (entry.state === "active") nodes.set(entry.owner.node, "has");

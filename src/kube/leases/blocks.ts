@@ -11,7 +11,9 @@ import type { Connections } from "../client/connections.ts";
 import type { Environment } from "../client/environment.ts";
 import { listAll } from "../objects/list.ts";
 import { openOwnAccess } from "../own-access.ts";
-import { digestOf, fromObject, group, kind, labels, nameOf, resource, toObject, version } from "./block-object.ts";
+import {
+  digestOf, fromObject, group, isFiled, kind, labels, nameOf, resource, toObject, version,
+} from "./block-object.ts";
 
 export interface KubeBlocksOptions {
   /** A file's path; "" for the service account of the pod we run in. */
@@ -54,6 +56,8 @@ export function openKubeBlocks({ kubeconfig, env, ...options }: KubeBlocksOption
     recall: (scope, node) => recalled.of(scope, node),
     readSome: async (scope, ids) => await objects.some(scope, ids),
     readAll: async (scope) => await objects.list(scope),
+    misfiled: async (scope) => await objects.misfiled(scope),
+    refile: async (scope, block) => await objects.write(scope, { before: block, after: block }) !== undefined,
     write: async (scope, changes) =>
       await recalled.writing(scope, async () => await writeAll(objects, scope, changes, world)),
     status: async () => await objects.whyNotReady(),
@@ -64,6 +68,8 @@ export function openKubeBlocks({ kubeconfig, env, ...options }: KubeBlocksOption
 class BlockObjects {
   readonly #api: Api;
   readonly #limitMs: number;
+  /** There where nothing was found: perhaps somebody has taken their labels away, by which they are listed. */
+  readonly #misfiled = new Set<string>();
 
   constructor(api: Api, limitMs: number) {
     this.#api = api;
@@ -72,7 +78,18 @@ class BlockObjects {
 
   /** All of a scope, or those that a term of a label selector chooses besides. */
   async list(scope: string, term?: string): Promise<readonly SeenBlock[]> {
-    const selector = [`${labels.scope}=${digestOf(scope)}`, ...(term === undefined ? [] : [term])].join(",");
+    return await this.#listBy(scope, [`${labels.scope}=${digestOf(scope)}`, ...(term === undefined ? [] : [term])]);
+  }
+
+  /** Those without their labels, and those without the scope's that are of it all the same. */
+  async misfiled(scope: string): Promise<readonly SeenBlock[]> {
+    const all = [...await this.list(scope), ...await this.#listBy(scope, [`!${labels.scope}`])];
+    // Every stamp is the object.
+    return all.filter((block) => !isFiled(scope, block, block.stamp as JsonObject));
+  }
+
+  async #listBy(scope: string, terms: readonly string[]): Promise<readonly SeenBlock[]> {
+    const selector = terms.join(",");
     const errand = { act: `list reservations of "${scope}"`, permission: `list ${resource}.${group}` };
     const get = async (path: string) => await this.#send("GET", path, errand);
     const { items } = await listAll(get, folder, { labelSelector: selector }, errand);
@@ -80,9 +97,10 @@ class BlockObjects {
   }
 
   async some(scope: string, ids: readonly string[]): Promise<readonly SeenBlock[]> {
-    if (ids.length > namedMax) return await this.list(scope, `${labels.block} in (${ids.join(",")})`);
-    const found = await Promise.all(ids.map(async (id) => await this.get(scope, id)));
-    return found.filter((block) => block !== undefined);
+    const isListed = ids.length > namedMax, named = isListed ? ids.filter((id) => this.#misfiled.has(id)) : ids;
+    const listed = isListed ? await this.list(scope, `${labels.block} in (${ids.join(",")})`) : [];
+    const found = await Promise.all(named.map(async (id) => await this.get(scope, id)));
+    return [...listed.filter(({ id }) => !named.includes(id)), ...found.filter((block) => block !== undefined)];
   }
 
   async get(scope: string, id: string): Promise<SeenBlock | undefined> {
@@ -102,6 +120,7 @@ class BlockObjects {
     const errand = { act: `${isNew ? "create" : "update"} ${kind} "${name}"`,
       permission: `${isNew ? "create" : "update"} ${resource}.${group}` };
     const answer = await this.#send(isNew ? "POST" : "PUT", isNew ? folder : `${folder}/${name}`, errand, object);
+    if (isNew && answer.status === 409) this.#misfiled.add(after.id);
     if (answer.status === 409 || (!isNew && saysNotFound(answer, name))) return undefined;
     return fromObject(scope, objectIn(answer, errand));
   }

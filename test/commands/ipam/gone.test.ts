@@ -47,6 +47,18 @@ async function survey(type: "kubernetes" | "etcd"): Promise<Survey> {
   return found;
 }
 
+/** Somebody's edit of all labels, or of all keys by which others are found. */
+async function unfile(type: "kubernetes" | "etcd"): Promise<void> {
+  if (type === "kubernetes") {
+    for (const block of (await api.blocks()).filter(({ spec }) => spec.scope === scope))
+      await api.put("leaseblocks", { ...block, metadata: { ...block["metadata"], labels: {} } });
+    return;
+  }
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const key = base64(`/polynic/${scope}/k`), end = base64(`/polynic/${scope}/o`);
+  await etcd?.post("/v3/kv/deleterange", { key, range_end: end });
+}
+
 /** `10.1.0.2 freed: WHY`, in order; blocks by their node. */
 async function gc(...words: readonly string[]): Promise<readonly string[]> {
   const { json } = await typedHereWithJson("ipam", "gc", scope, "--conf-dir", directory, ...words);
@@ -140,6 +152,25 @@ for (const type of ["kubernetes", ...(hasEtcd ? ["etcd" as const] : [])] as cons
     assert.is((await typedHere("ipam", "free", kept, "--force", ...words)).status, 0);
     assert.equal((await survey(type)).kept, []);
     assert.is(await take(type, "a", { ...podOf("next"), claim: "shop/next.lan" }) === "", false);
+  });
+
+  started(`is found again where an edit has taken away what it is found by (${type})`, async () => {
+    configured(type);
+    const own = [await take(type, "a", podOf("one")), await take(type, "a", podOf("two"))].sort();
+    await unfile(type);
+    await storeOf(type, "a").release(scope, podOf("one"));
+    const block = own[0]?.replace(/\.\d+$/, ".");
+    const why = "an edit has taken away what its addresses are found by, and DEL releases none of them";
+    const { status, stdout } = await typedHere("ipam", "check", scope, "--conf-dir", directory);
+    assert.is(status, 1);
+    assert.match(stdout, new RegExp(`block ${block}\\d+/26: ${why}; polynic ipam gc puts it right`));
+    const dry = await gc("--dry-run");
+    assert.equal(dry.filter((line) => line.includes("would")), [`block of  would be put right: ${why}`]);
+    assert.equal(await gc(), [`block of  put right: ${why}`]);
+    assert.equal(await gc(), []);
+    assert.equal((await typedHere("ipam", "check", scope, "--conf-dir", directory)).status, 0);
+    await storeOf(type, "a").release(scope, podOf("one"));
+    assert.equal((await survey(type)).leases.map(({ owner }) => owner.containerId), ["c-two"]);
   });
 
   started(`stays where nobody can tell, and where the cluster calls its nodes otherwise (${type})`, async () => {

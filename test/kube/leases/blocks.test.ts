@@ -88,6 +88,15 @@ test("stays below 20 KB when a block is full", async ({ api }) => {
   assert.ok(JSON.stringify((await api.blocks())[0]).length < 25_000);
 });
 
+test("takes addresses of blocks whose labels somebody has taken away, however many at once", async ({ api }) => {
+  const four = rangesOf("10.0.0.0/27", "10.0.1.0/27", "10.0.2.0/27", "fd00::/122");
+  await allocate(nodeOn(api, "a"), who("c0"), four);
+  for (const block of await api.blocks())
+    await api.put("leaseblocks", { ...block, metadata: { ...block["metadata"], labels: {} } });
+  assert.equal(await allocate(nodeOn(api, "a"), who("c1"), four), ["10.0.0.3", "10.0.1.3", "10.0.2.3", "fd00::3"]);
+  assert.is((await linesOf(nodeOn(api, "b"))).length, 8, "and their labels are there again");
+});
+
 test("begins again from a fresh read where somebody has written the block meanwhile", async ({ api }) => {
   const a = nodeOn(api, "a");
   await allocate(a, who("c0"), small);
