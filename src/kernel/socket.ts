@@ -216,7 +216,7 @@ export class NetlinkSocket {
   }
 
   #write(requests: readonly AnyRequest[], flags: number): void {
-    output.length = 0;
+    output.clear();
     for (const { type, flags: own = 0, body, header, attributes } of requests) {
       this.#sequence = (this.#sequence + 1) >>> 0;
       const head = { type, flags: NLM_F_REQUEST | flags | own, sequence: this.#sequence };

@@ -94,10 +94,30 @@ output("refuses more than it holds", () => {
 });
 
 output("zeroes what it hands out again", () => {
-  const out = new Output(8);
-  out.bytes.fill(0xff);
-  out.reserve(3);
-  out.align();
-  assert.equal(out.bytes.slice(0, 4), new Uint8Array(4));
+  const out = new Output(8), scribble = (count: number): void => {
+    const at = out.reserve(count);
+    out.bytes.fill(0xff, at, at + count);
+  };
+  for (const giveBack of [() => out.clear(), () => out.cutTo(0), () => { out.cutTo(2); out.clear(); }]) {
+    scribble(3);
+    scribble(4);
+    giveBack();
+    assert.is(out.length, 0);
+    out.reserve(3);
+    out.align();
+    assert.equal(out.bytes, new Uint8Array(8));
+    out.clear();
+  }
 });
+
+output("leaves nothing behind of text that turns out not to be ASCII", () => {
+  const out = new Output(16);
+  string.write(out, "eth\u00fc");
+  out.align();
+  assert.is(hexOf(out.bytes), "657468c3bc0000000000000000000000");
+});
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
 output.run();

@@ -46,16 +46,34 @@ export class CodecError extends Error {
   }
 }
 
-/** Where messages are written: a buffer made once, filled from the start for every send. */
+/**
+ * Where messages are written: a buffer made once, filled from the start for every send. What is free of it is zero: it
+ * is cleared at once for the next send, not piece by piece for each attribute.
+ */
 export class Output {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** Bytes written so far. */
   length = 0;
+  /** Behind these nothing has been written since it was cleared. */
+  #usedBytes = 0;
 
   constructor(capacityBytes: number) {
     this.bytes = new Uint8Array(capacityBytes);
     this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** Begins anew. */
+  clear(): void {
+    this.bytes.fill(0, 0, this.#usedBytes);
+    this.#usedBytes = 0;
+    this.length = 0;
+  }
+
+  /** Takes back what was written from there on. */
+  cutTo(length: number): void {
+    this.bytes.fill(0, length, this.length);
+    this.length = length;
   }
 
   /** Appends `count` zero bytes and returns where they start. */
@@ -65,8 +83,8 @@ export class Output {
     if (end > this.bytes.length) {
       throw new CodecError("encode", "message", `expected at most ${this.bytes.length} bytes, found ${end}`);
     }
-    this.bytes.fill(0, start, end);
     this.length = end;
+    if (end > this.#usedBytes) this.#usedBytes = end;
     return start;
   }
 

@@ -175,7 +175,7 @@ function writeText(out: Output, value: string): void {
     const unit = value.charCodeAt(i);
     if (unit === 0) throw new CodecError("encode", "string", "expected text without NUL");
     if (unit >= 0x80) {
-      out.length = start;
+      out.cutTo(start);
       raw.write(out, new TextEncoder().encode(value));
       return;
     }
