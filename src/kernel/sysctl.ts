@@ -58,9 +58,12 @@ function told<T>(act: "read" | "write", name: string, work: () => T): T {
   }
 }
 
+/** A part that is empty, `.` or `..`. */
+const leadsElsewhere = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
 function pathOf(name: string): string {
   // Interface names become part of a sysctl's name; none may lead elsewhere.
-  if (name.split("/").some((part) => part === "" || part === "." || part === "..")) {
+  if (leadsElsewhere.test(name)) {
     throw new Error(`Cannot use sysctl "${name}": expected a path below /proc/sys such as net/ipv4/ip_forward`);
   }
   return `/proc/sys/${name}`;

@@ -35,4 +35,4 @@ export const ruleBody = body(fibRuleHdr, attrs({
   fwmask:   [16, u32],     // FRA_FWMASK: the bits of the mark that count; absent: all
   oif:      [17, stringz], // FRA_OIFNAME
   protocol: [21, u8],      // FRA_PROTOCOL: RTPROT_*, who made it
-}));
+}, { dropUnknown: true }));

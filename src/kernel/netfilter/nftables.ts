@@ -167,11 +167,11 @@ function listing({ family, table, chain }: Omit<ChainName, "chain"> & { readonly
 function toRule(listed: ValueOf<typeof nft.listedRuleAttrs>): NftRule | undefined {
   const { handle, userdata } = listed;
   if (handle === undefined) return undefined;
-  const targets = listed.expressions?.list?.map(({ data }) =>
-    data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain,
-  );
-  const jump = targets?.find((target) => target !== undefined);
-  return { handle, ...userdata, ...(jump === undefined ? {} : { jump }) };
+  for (const { data } of listed.expressions?.list ?? []) {
+    const jump = data instanceof Uint8Array ? undefined : data?.data?.verdict?.chain;
+    if (jump !== undefined) return { handle, ...userdata, jump };
+  }
+  return { handle, ...userdata };
 }
 
 function chainExists(socket: NetlinkSocket, chain: ChainName): boolean {
@@ -181,13 +181,15 @@ function chainExists(socket: NetlinkSocket, chain: ChainName): boolean {
     attributes: { table: chain.table, name: chain.chain },
   };
   try {
-    socket.get(request, nft.chainBody);
-    return true;
+    return socket.get(request, answered);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return false;
     throw error;
   }
 }
+
+/** That there is an answer is all that is asked. */
+const answered = { read: () => true };
 
 /** Tries to add a table and has the kernel undo it, as `nft --check` does. */
 function usable(socket: () => NetlinkSocket): boolean {

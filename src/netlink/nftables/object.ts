@@ -60,16 +60,16 @@ export const ruleAttrs = attrs({
 const listedExpressionAttrs = attrs({
   name: [1, stringz],
   data: [2, by("name", { immediate: immediateAttrs })],
-});
+}, { dropUnknown: true });
 
-/** What listing rules reads of them. */
+/** What listing rules reads of them; nothing is written back. */
 export const listedRuleAttrs = attrs({
   table:       [1, stringz],
   chain:       [2, stringz],
   handle:      [3, u64be],
   expressions: [4, attrs({ list: [1, repeated(listedExpressionAttrs)] })],  // NFTA_RULE_EXPRESSIONS of NFTA_LIST_ELEM
   userdata:    [7, ruleUserdata],
-});
+}, { dropUnknown: true });
 
 /** NFTA_SET_*. */
 export const setAttrs = attrs({
@@ -101,7 +101,7 @@ export const setElementsAttrs = attrs({
 /** NFTA_GEN_*. */
 const generationAttrs = attrs({
   id: [1, u32be],  // NFTA_GEN_ID: grows with every transaction in the namespace
-});
+}, { dropUnknown: true });
 
 export const tableBody = body(nfgenmsg, tableAttrs);
 export const chainBody = body(nfgenmsg, chainAttrs);
