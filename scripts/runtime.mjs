@@ -36,11 +36,9 @@ export const nodeFlags = [
  *
  * - max-semi-space-size=4, in MiB: of what a call allocates nearly nothing outlives it, so a little room is emptied
  *   often. After 250 ADD and DEL of three networks it stands at 83 MiB; after 500 with V8's own 16 at 137.
- * - always-sparkplug: functions are compiled at their first call, by the compiler that only translates. A node
- *   attaches a few containers after its start, and the first fifteen take a sixth less for it.
  * - v8-pool-size=1, disable-sigusr1: as above.
  */
-export const daemonFlags = ["--max-semi-space-size=4", "--always-sparkplug", "--v8-pool-size=1", "--disable-sigusr1"];
+export const daemonFlags = ["--max-semi-space-size=4", "--v8-pool-size=1", "--disable-sigusr1"];
 
 /** Puts the runtime, stripped where binutils are at hand, and the one library small systems lack into `directory`. */
 export function shipRuntime(directory) {
