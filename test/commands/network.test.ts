@@ -89,6 +89,15 @@ creating("makes a network, attaches two containers that reach each other, shows 
   assert.equal(readdirSync(confDir).filter((name) => name !== "cni.lock"), []);
 });
 
+creating("takes its bridge away while a container has a pair with that index at its other end", async () => {
+  assert.is((await typed("network", "create", "shop")).status, 0);
+  run("ip", "link", "add", "br-shop", "index", "4242", "type", "bridge");
+  run("ip", "link", "add", "pair0", "type", "veth", "peer", "name", "pair1", "index", "4242", "netns", "web");
+  const { stdout, stderr } = await typed("network", "rm", "shop");
+  run("ip", "link", "del", "pair0");
+  assert.is(stdout, `removed shop (${fileOf("shop")}, link br-shop)\n`, stderr);
+});
+
 creating("writes what Docker's options say in keys of the reference", async () => {
   const { status, stderr } = await typed("network", "create", "both",
     "--subnet", "10.7.0.0/24", "--subnet", "fd07::/64",
@@ -152,6 +161,9 @@ for (const [title, args, says] of [
   ["a subnet in use", ["create", "shop", "--subnet", "10.1.0.0/16"], /10\.1\.0\.0\/16 overlaps 10\.1\.2\.0\/24/],
   ["a subnet that is none", ["create", "shop", "--subnet", "banana"], /^[^\n]*Cannot use --subnet banana: expected an/],
   ["a gateway that is none", ["create", "shop", "--subnet", "10.9.0.0/24", "--gateway", "x"], /--gateway x: expected/],
+  ["a gateway of no subnet", ["create", "shop", "--gateway", "10.9.0.1"], /--gateway without --subnet: .*expected --s/],
+  ["a range of no subnet", ["create", "shop", "-d", "macvlan", "--parent", "uplink", "--ip-range", "10.9.0.0/26"],
+    /Cannot use --ip-range without --subnet/],
   ["an address to publish on that is none", ["create", "shop", "--host-binding", "x"], /--host-binding x: expected/],
   ["a name in use", ["create", "mine"], /10-mine\.conflist has that name, expected another/],
   ["a name that is none", ["create", "a/b"], /Cannot name a network "a\/b"/],

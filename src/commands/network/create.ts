@@ -45,6 +45,7 @@ export const createCommand = command({
     requireRoot("create a network");
     const [directory = "/etc/cni/net.d"] = confDirs(options);
     const settings = settingsOf(network, options);
+    refuseWithoutSubnet(options);
     const others = configurationFiles([directory]).filter(isReadable).map(({ configuration }) => configuration);
     refuseTaken(network, others);
     const subnets = settings.ipam === "host-local" ? choose(settings, options, others.map(({ json }) => json)) : [];
@@ -85,6 +86,13 @@ function choose(settings: Settings, given: SettingValues, others: readonly JsonO
       );
   }
   return subnets;
+}
+
+/** Nobody knows which one will be chosen. */
+function refuseWithoutSubnet(given: SettingValues): void {
+  const within = (["gateway", "ip-range", "aux-address"] as const).find((key) => [given[key] ?? []].flat().length > 0);
+  if (within === undefined || given.subnet.length > 0) return;
+  throw new UsageError(`Cannot use --${within} without --subnet: it is a part of one, expected --subnet PREFIX`);
 }
 
 function chosenSubnet(driver: Settings["driver"], taken: readonly Prefix[]): string {

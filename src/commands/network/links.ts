@@ -60,7 +60,9 @@ export async function removeMade(name: string): Promise<boolean> {
 
 function isUnused({ index, info }: Link, { links }: Namespace): boolean {
   if (info?.kind !== "bridge" && info?.kind !== "vlan") return false;
-  return !links.list().some(({ master, parent }) => master === index || parent === index);
+  // The other end of a pair in a container may have any index, this one's too.
+  return !links.list().some(({ master, parent, parentNamespaceId }) =>
+    master === index || (parent === index && parentNamespaceId === undefined));
 }
 
 function expectedLinks({ links }: Namespace): string {
