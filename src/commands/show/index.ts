@@ -22,8 +22,11 @@ import type { Watched } from "./watch.ts";
 import { watch } from "./watch.ts";
 
 const options = {
-  svg: { kind: "text", value: "FILE", completes: "file", help: "write a picture to a file" },
-  html: { kind: "text", value: "FILE", completes: "file", help: "write a page with the picture and all details" },
+  svg: { kind: "text", value: "FILE", completes: "file", help: "write a picture to a file; -: to stdout" },
+  html: {
+    kind: "text", value: "FILE", completes: "file",
+    help: "write a page with the picture and all details; -: to stdout",
+  },
   watch: { kind: "switch", short: "w", help: "look again every second until Ctrl-C, and show what has changed" },
   ...confDirOption, ...stateDirOption, ...jsonOption,
 } as const satisfies OptionTable;
@@ -50,9 +53,14 @@ export const showCommand = command({
       await watch(lookingAt(wanted), { say, style, columns });
       return 0;
     }
+    refuseTogether(given);
     const model = await currentModel(wanted);
-    if (given.svg !== undefined) writeFileSync(given.svg, svgOf(model));
-    if (given.html !== undefined) writeFileSync(given.html, htmlOf(model, { when: new Date().toUTCString() }));
+    const write = (file: string, text: string): void => {
+      if (file === "-") say(text.trimEnd());
+      else writeFileSync(file, text);
+    };
+    if (given.svg !== undefined) write(given.svg, svgOf(model));
+    if (given.html !== undefined) write(given.html, htmlOf(model, { when: new Date().toUTCString() }));
     if (given.json === true) json(model);
     else if (given.svg !== undefined || given.html !== undefined) return 0;
     else for (const line of treeLines(model, { style, columns })) say(line);
@@ -72,6 +80,14 @@ function refuseFiles({ svg, html, json }: Wanted["given"]): void {
   const other = svg !== undefined ? "--svg" : html !== undefined ? "--html" : json === true ? "--json" : undefined;
   if (other !== undefined)
     throw new UsageError(`Cannot use ${other} with --watch: it has one answer, expected one of the two`);
+}
+
+/** Who reads stdout gets one document. */
+function refuseTogether({ svg, html, json }: Wanted["given"]): void {
+  const asked = [svg === "-" ? "--svg -" : "", html === "-" ? "--html -" : "", json === true ? "--json" : ""]
+    .filter((one) => one !== "");
+  if (asked.length > 1)
+    throw new UsageError(`Cannot use ${asked.join(" with ")}: stdout has one answer, expected one of them`);
 }
 
 const lookMs = 1_000;

@@ -93,6 +93,9 @@ show("writes pictures", () => {
     assert.ok(text.startsWith(start));
     for (const word of ["shop/web", "10.1.0.2/24", "front0", "8080", "host-local"]) assert.ok(text.includes(word));
   }
+  assert.is(typed("show", "--svg", "-").stdout.replaceAll(/\s+/g, " ").trim(),
+    readFileSync("/run/node.svg", "utf8").replaceAll(/\s+/g, " ").trim());
+  assert.is(typed("show", "--svg", "-", "--json").status, 2);
   const refused = typed("show", "--svg", "/nowhere/node.svg");
   assert.is(refused.status, 1);
   assert.match(refused.stderr, /Cannot open \/nowhere\/node\.svg: no such file/);
