@@ -119,6 +119,28 @@ etcdSuite("says what waits where etcd is away, and is right again afterwards", a
   assert.equal(readdirSync(join(context.directory, "a", "releases")), []);
 });
 
+etcdSuite("releases what was noted of servers that are called otherwise by then", async (context) => {
+  const { endpoints: [url = ""] } = context.etcd, by = (endpoint: string, prefix = "/called") =>
+    exampleConf("etcd.conflist", { endpoints: [endpoint], prefix });
+  const releases = join(context.directory, "a", "releases"), call = () => handlesOf(context, "a");
+  for (const prefix of ["/called", "/others"]) await add(call(), requestOf(by(url, prefix), "c1"));
+  context.etcd.members[0]?.signal("SIGKILL");
+  for (const prefix of ["/called", "/others"]) await del(call(), requestOf(by(url, prefix), "c1"), hostLocal);
+  context.etcd.members[0]?.restart();
+  await context.etcd.ready();
+  const renamed = by(url.replace("127.0.0.1", "localhost"));
+  await add(call(), requestOf(renamed, "c2"));
+  await rejects(hostLocal?.check(requestOf(renamed, "c1"), call()) ?? Promise.resolve(), 111);
+  const [other, ...more] = readdirSync(releases).map((name) => readFileSync(join(releases, name), "utf8"));
+  assert.equal(more, []);
+  assert.match(other ?? "", /below \/others.*"asked":\["etcd at http:\/\/localhost:\d+ below \/called"\]/);
+  await add(call(), requestOf(renamed, "c3"));
+  assert.is(readFileSync(join(releases, readdirSync(releases)[0] ?? ""), "utf8"), other, "it is asked once");
+  await add(call(), requestOf(by(url, "/others"), "c2"));
+  await rejects(hostLocal?.check(requestOf(by(url, "/others"), "c1"), call()) ?? Promise.resolve(), 111);
+  assert.equal(readdirSync(releases), []);
+});
+
 etcdSuite("shares a scope among networks, of which each collects its own", async (context) => {
   const leaseStores = { etcd: { endpoints: context.etcd.endpoints, prefix: "/scope" } };
   const handles = handlesOf(context, "a", leaseStores);

@@ -41,8 +41,8 @@ export function openSharedLeases(choice: SharedChoice, options: SharedOptions): 
   const lockPath = (scope: string): string =>
     join(stateDir, `leases-${encodeURIComponent(`${choice.type} ${scope}`).slice(0, lockNameMax)}.lock`);
   return openBlockLeases({
-    engine, node,
-    journal: openReleaseJournal(join(stateDir, "releases"), engine.place),
+    engine, node, home: stateDir,
+    journal: openReleaseJournal(join(stateDir, "releases"), { kind: choice.type, place: engine.place }),
     // Without the lock all is as exact, and there are more conflicts.
     alone: (scope, work) => withLockIfPossible(lockPath(scope), lockOptions, (why) => log.debug(why.message), work),
     tell: (line) => log.warn(line),

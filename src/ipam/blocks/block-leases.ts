@@ -16,6 +16,8 @@ import { Turn } from "./turn.ts";
 export interface BlockLeasesOptions extends TurnOptions {
   /** Keeps others of this node waiting while `work` runs: they would only conflict. */
   readonly alone: <T>(scope: string, work: () => Promise<T>) => Promise<T>;
+  /** Where the journal is, and the lock: callers with another one have a turn of their own. */
+  readonly home?: string;
   /** A line for people. */
   readonly tell: (line: string) => void;
 }
@@ -29,10 +31,10 @@ export interface BlockLeasesOptions extends TurnOptions {
  * for anything else of that scope.
  */
 export function openBlockLeases(options: BlockLeasesOptions): LeaseStore {
-  const { engine, node, alone } = options;
+  const { engine, node, alone, home } = options;
   return {
     place: engine.place,
-    exclusively: async (scope, work) => await inTurn({ engine, scope, alone,
+    exclusively: async (scope, work) => await inTurn({ engine, scope, home, alone,
       begin: async () => await drain(options, scope),
       work: async (together) => await work(new Turn(options, scope, together)),
     }),
@@ -71,8 +73,9 @@ export function openBlockLeases(options: BlockLeasesOptions): LeaseStore {
 /** Releases of which the engine could not be told; an error leaves those that are not done for another time. */
 async function drain(options: BlockLeasesOptions, scope: string): Promise<void> {
   for (const pending of options.journal.pending(scope)) {
-    await release(options, pending);
-    options.journal.done(pending);
+    const released = await release(options, pending);
+    if (released.length === 0 && pending.isOfAnother === true) options.journal.passOn(pending);
+    else options.journal.done(pending);
   }
 }
 

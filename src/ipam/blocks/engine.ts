@@ -61,6 +61,8 @@ export interface ReleaseJournal {
   pending(scope: string): readonly PendingRelease[];
   add(release: PendingRelease): void;
   done(release: PendingRelease): void;
+  /** This engine has nothing of it: it is not pending here any more, and may be elsewhere. */
+  passOn(release: PendingRelease): void;
 }
 
 export interface PendingRelease {
@@ -69,6 +71,11 @@ export interface PendingRelease {
   readonly holds: readonly Hold[];
   /** Only what was taken with it; absent: all that the owner has. */
   readonly ticket?: string;
+  /**
+   * Noted of an engine of that kind by another name: a configuration may call it otherwise by now, or mean another
+   * one.
+   */
+  readonly isOfAnother?: boolean;
 }
 
 /** Whether there was no answer in time: what was asked for may have been done. */

@@ -20,6 +20,8 @@ export type Outcome = "written" | "refused" | "apart";
 export interface InTurn<T> {
   readonly engine: BlockEngine;
   readonly scope: string;
+  /** Only callers who say the same here wait for each other: they have the lock and the journal in common. */
+  readonly home?: string | undefined;
   /** Keeps others of this node waiting. */
   readonly alone: (scope: string, work: () => Promise<void>) => Promise<void>;
   /** Done before anything else once it is ours alone. */
@@ -31,13 +33,14 @@ export interface InTurn<T> {
 const callersMax = 16, addressesMax = 32;
 
 /** Does `work` after that of those who asked before, and as far as it goes while they wait for the engine. */
-export async function inTurn<T>({ engine, scope, alone, begin, work }: InTurn<T>): Promise<T> {
-  const queues = waiting.get(engine) ?? new Map<string, Waiting[]>(), known = queues.get(scope), queue = known ?? [];
-  waiting.set(engine, queues.set(scope, queue));
+export async function inTurn<T>({ engine, scope, home = "", alone, begin, work }: InTurn<T>): Promise<T> {
+  const queues = waiting.get(engine) ?? new Map<string, Waiting[]>(), key = JSON.stringify([scope, home]);
+  const known = queues.get(key), queue = known ?? [];
+  waiting.set(engine, queues.set(key, queue));
   return await new Promise<T>((resolve, reject) => {
     const run = async (together: Together): Promise<void> => await work(together).then(resolve, reject);
     queue.push({ run, refuse: reject, alone, begin });
-    if (known === undefined) void lead(engine, scope, queues, queue);
+    if (known === undefined) void lead(engine, scope, queue, () => queues.delete(key));
   });
 }
 
@@ -46,12 +49,10 @@ interface Waiting extends Pick<InTurn<unknown>, "alone" | "begin"> {
   refuse(error: unknown): void;
 }
 
-/** Who waits for a scope of an engine; there is a list as long as somebody does. */
+/** Who waits for a scope of an engine, by their home; there is a list as long as somebody does. */
 const waiting = new WeakMap<BlockEngine, Map<string, Waiting[]>>();
 
-async function lead(
-  engine: BlockEngine, scope: string, queues: Map<string, Waiting[]>, queue: Waiting[],
-): Promise<void> {
+async function lead(engine: BlockEngine, scope: string, queue: Waiting[], end: () => void): Promise<void> {
   for (;;) {
     const [first] = queue;
     if (first === undefined) break;
@@ -67,7 +68,7 @@ async function lead(
     }
   }
   // In the same step as the last look: whoever comes next leads.
-  queues.delete(scope);
+  end();
 }
 
 /** One after the other, each until it is done or waits for the engine. */

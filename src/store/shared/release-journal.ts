@@ -11,14 +11,27 @@ import { readJsonFile } from "./json-file.ts";
 /** A release with all its holds. */
 const fileBytesMax = 64 * 1024;
 
+/** So many engines that had nothing of a release are remembered: a node has one or two. */
+const askedMax = 16;
+
+/** What a store is kept in. */
+export interface JournalEngine {
+  /** `etcd`. */
+  readonly kind: string;
+  /** As it calls itself, with its servers as a configuration spells them. */
+  readonly place: string;
+}
+
 /**
  * Releases that a store's engine could not be told of: a file each, `<time>-<chance>.json` with the time in
  * milliseconds as 15 digits, so that names are in order. A file that holds something else is left alone.
  *
+ * Each engine sees its own, and once those of others of its kind: servers that did not answer are often called
+ * otherwise by the time that they do.
+ *
  * @param directory  for all engines; made when there is something to note
- * @param engine  as the store calls itself: each sees its own
  */
-export function openReleaseJournal(directory: string, engine: string): ReleaseJournal {
+export function openReleaseJournal(directory: string, engine: JournalEngine): ReleaseJournal {
   const paths = new Map<PendingRelease, string>();
   return {
     pending: (scope) => namesIn(directory).flatMap((name) => {
@@ -35,6 +48,12 @@ export function openReleaseJournal(directory: string, engine: string): ReleaseJo
         writeWholeFile(path, JSON.stringify(toJson(release, engine)));
       });
     },
+    passOn(release) {
+      const path = paths.get(release), json = path === undefined ? undefined : readJsonFile(path, fileBytesMax);
+      if (path === undefined || json === undefined) return;
+      const asked = [...askedIn(json), engine.place].slice(-askedMax);
+      told("write", path, () => writeWholeFile(path, JSON.stringify({ ...json, asked })));
+    },
     done(release) {
       const path = paths.get(release);
       if (path !== undefined) told("delete", path, () => void removeIfPresent(path));
@@ -48,19 +67,24 @@ function namesIn(directory: string): readonly string[] {
   return told("read", directory, () => readdirSync(directory).filter((name) => /^\d{15}-\w+\.json$/.test(name)).sort());
 }
 
-function toJson({ scope, owner, holds, ticket }: PendingRelease, engine: string): JsonObject {
+function toJson({ scope, owner, holds, ticket }: PendingRelease, { kind, place }: JournalEngine): JsonObject {
   return {
-    engine, scope, owner: { ...owner },
+    kind, engine: place, scope, owner: { ...owner },
     holds: holds.map(({ address, seconds }) => ({ address: formatAddress(address), seconds })),
     ...(ticket === undefined ? {} : { ticket }),
   };
 }
 
-/** undefined for another engine's, and for what is none. */
-function releaseIn(path: string, engine: string): PendingRelease | undefined {
-  const json = readJsonFile(path, fileBytesMax);
-  const { scope, owner, holds, ticket } = json ?? {};
-  if (json?.["engine"] !== engine || typeof scope !== "string" || !isJsonObject(owner)) return undefined;
+function askedIn({ asked }: JsonObject): readonly unknown[] {
+  return Array.isArray(asked) ? asked : [];
+}
+
+/** undefined for one of another kind, or that has nothing to do with this engine, and for what is none. */
+function releaseIn(path: string, { kind, place }: JournalEngine): PendingRelease | undefined {
+  const json = readJsonFile(path, fileBytesMax) ?? {}, { scope, owner, holds, ticket } = json;
+  const isOfAnother = json["engine"] !== place;
+  if (isOfAnother && (json["kind"] !== kind || askedIn(json).includes(place))) return undefined;
+  if (typeof scope !== "string" || !isJsonObject(owner)) return undefined;
   const { containerId, ifName, pod, network, claim } = owner;
   if (typeof containerId !== "string" || typeof ifName !== "string") return undefined;
   const { namespace = "", name = "", uid = "" } = isJsonObject(pod) ? pod : {};
@@ -74,6 +98,7 @@ function releaseIn(path: string, engine: string): PendingRelease | undefined {
     },
     holds: Array.isArray(holds) ? holds.flatMap(holdIn) : [],
     ...(typeof ticket === "string" ? { ticket } : {}),
+    ...(isOfAnother ? { isOfAnother } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { CniError, code } from "../../../src/cni/index.ts";
 import type { BlockEngine } from "../../../src/ipam/index.ts";
 import { RecalledBlocks } from "../../../src/ipam/index.ts";
+import { inTurn } from "../../../src/ipam/blocks/together.ts";
 import { rejects } from "../../helpers/errors.ts";
 import { SharedBlocks, away, openMemoryBlocks } from "../../helpers/shared/memory-blocks.ts";
 import { allocate, linesOf, nodeWith, rangesOf, scope } from "../../helpers/shared/nodes.ts";
@@ -76,6 +77,15 @@ for (const count of [1, pods])
     await allocate(node, who("next"), sets);
     assert.equal([(await linesOf(node)).length, node.journal.noted], [3, []]);
   });
+
+together("begin with what is noted where they note it themselves, and not with others'", async () => {
+  const engine = openMemoryBlocks(new SharedBlocks(), new RecalledBlocks(() => 0)), drained: string[] = [];
+  const calls = ["one", "other", "one", "other"].map(async (home) => await inTurn({
+    engine, scope, home, alone: async (_, work) => await work(), begin: async () => void drained.push(home),
+    work: async () => home }));
+  assert.equal(await Promise.all(calls), ["one", "other", "one", "other"]);
+  assert.equal(drained.toSorted(), ["one", "other"]);
+});
 
 together("get theirs where one of them is refused", async () => {
   const shared = new SharedBlocks();
