@@ -49,7 +49,10 @@ export interface ReachPlan {
   readonly tunnel: PlannedTunnel | undefined;
   /** What does not leave the cluster: pods of all nodes, and the nodes. */
   readonly inside: readonly Prefix[];
-  /** No link has an address that the cluster has of this node: one of the two is about to change, or wrong. */
+  /**
+   * No link has an address that the cluster has of this node, or none of the family that the tunnel takes: one of the
+   * two is about to change, or wrong.
+   */
   readonly isAstray: boolean;
   /** Peers that cannot be reached, and why; for people. */
   readonly problems: readonly string[];
@@ -61,12 +64,14 @@ export function planReach(nodes: readonly ClusterNode[], here: Here): ReachPlan 
   if (own === undefined) return undefined;
   const peers = nodes.filter((one) => one !== own).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const links = own.addresses.flatMap((address) => here.addresses.filter((one) => sameAddress(one.address, address)));
-  const ways = peers.flatMap((peer) => peer.subnets.map((subnet) => wayTo(peer, subnet, own, links, here)));
+  const family = tunnelFamily(nodes), end = endOf(own, family);
+  const under = links.find(({ address }) => address.family === end?.family);
+  const from: From = { own, links, under, family, isTunnelOnly: here.isTunnelOnly, owners: ownersOf(peers) };
+  const ways = peers.flatMap((peer) => peer.subnets.map((subnet) => wayTo(peer, subnet, from)));
   const routes = ways.flatMap((way) => ("routes" in way ? way.routes : []));
   const tunneled = ways.flatMap((way) => ("tunneled" in way && way.tunneled !== undefined ? [way.tunneled] : []));
-  const [under] = links, isAstray = own.addresses.length > 0 && links.length === 0;
   return {
-    subnets: own.subnets, routes, isAstray,
+    subnets: own.subnets, routes, isAstray: under === undefined,
     tunnel: tunneled.length === 0 || under === undefined ? undefined : {
       parent: under.index, local: under.address, mac: macOf(own.name), addresses: own.subnets.map(firstOf),
       remotes: [...new Map(tunneled.map(({ mac, remote }) => [mac, { mac, remote }])).values()],
@@ -75,11 +80,47 @@ export function planReach(nodes: readonly ClusterNode[], here: Here): ReachPlan 
     },
     inside: nodes.flatMap(({ subnets, addresses }) => [...subnets, ...addresses.map(hostPrefix)]),
     problems: [
-      ...(isAstray
-        ? [`no link of this node has ${own.addresses.map(formatAddress).join(" or ")}, its InternalIP`] : []),
+      ...(under === undefined ? [astray(own.addresses)] : []),
       ...ways.flatMap((way) => ("problem" in way ? [way.problem] : [])),
     ],
   };
+}
+
+function astray(addresses: readonly Address[]): string {
+  return addresses.length === 0 ? "the cluster has no InternalIP of this node"
+    : `no link of this node has ${addresses.map(formatAddress).join(" or ")}, its InternalIP`;
+}
+
+/** What most nodes have an address of, else what most name first: all find the same, since one tunnel speaks one. */
+function tunnelFamily(nodes: readonly ClusterNode[]): Address["family"] {
+  const have = (family: number) =>
+    nodes.filter(({ addresses }) => addresses.some((one) => one.family === family)).length;
+  const prefer = (family: number) => nodes.filter(({ addresses: [first] }) => first?.family === family).length;
+  return (have(6) - have(4) || prefer(6) - prefer(4)) > 0 ? 6 : 4;
+}
+
+/** The address at which a node's tunnel ends: of that family, or of the one that it has. */
+function endOf({ addresses }: ClusterNode, family: Address["family"]): Address | undefined {
+  return addresses.find((one) => one.family === family) ?? addresses[0];
+}
+
+/** By subnet the first node that has it: of two only one can be right, and a route leads to one. */
+function ownersOf(nodes: readonly ClusterNode[]): ReadonlyMap<string, string> {
+  return new Map(nodes.toReversed().flatMap(({ name, subnets }) =>
+    subnets.map((subnet) => [formatPrefix(subnet), name] as const)));
+}
+
+/** From where ways are looked for. */
+interface From {
+  readonly own: ClusterNode;
+  /** This node's addresses by its links. */
+  readonly links: Here["addresses"];
+  /** Which of them the tunnel stands on. */
+  readonly under: Here["addresses"][number] | undefined;
+  /** What tunnels go by. */
+  readonly family: Address["family"];
+  readonly isTunnelOnly: boolean;
+  readonly owners: ReadonlyMap<string, string>;
 }
 
 interface Tunneled {
@@ -93,23 +134,24 @@ type Way =
   | { readonly problem: string };
 
 /** Over a link that both are on, else through the tunnel, whose ends are the nodes' addresses of one family. */
-function wayTo(
-  peer: ClusterNode,
-  subnet: Prefix,
-  own: ClusterNode,
-  links: Here["addresses"],
-  { isTunnelOnly }: Here,
-): Way {
-  const { family } = subnet.address, what = `pods of node "${peer.name}" in ${formatPrefix(subnet)}`;
+function wayTo(peer: ClusterNode, subnet: Prefix, from: From): Way {
+  const { own, links, under, isTunnelOnly, owners } = from, { family } = subnet.address;
+  const what = `pods of node "${peer.name}" in ${formatPrefix(subnet)}`;
   const mine = own.subnets.find((one) => overlaps(one, subnet));
   if (mine !== undefined)
     return { problem: `Cannot reach ${what}: this node's are in ${formatPrefix(mine)}, expected subnets apart` };
+  const owner = owners.get(formatPrefix(subnet));
+  if (owner !== peer.name)
+    return { problem: `Cannot reach ${what}: node "${owner}" has them, too, expected subnets apart` };
   const direct = isTunnelOnly ? undefined : neighbourOf(peer.addresses.filter((one) => one.family === family), links);
   if (direct !== undefined) return { routes: [{ dst: subnet, ...direct, isForPods: false }] };
-  const [under] = links, remote = peer.addresses.find((one) => one.family === under?.address.family);
-  if (under === undefined || remote === undefined) {
-    return { problem: `Cannot reach ${what}: the node has no InternalIP ` +
-      `${under === undefined ? "to be reached from here" : `of IPv${under.address.family}, as this one has`}` };
+  const remote = endOf(peer, from.family), is = under?.address.family;
+  if (remote === undefined || remote.family !== is) {
+    const lacks = is === undefined ? "the node has no InternalIP to be reached from here"
+      : remote !== undefined && peer.addresses.some((one) => one.family === is)
+        ? `its tunnel goes by IPv${remote.family}, of which this node has no InternalIP`
+        : `the node has no InternalIP of IPv${is}, as this one has`;
+    return { problem: `Cannot reach ${what}: ${lacks}` };
   }
   const mac = macOf(peer.name), gateway = family === 4 ? networkOf(subnet).address : linkLocalOf(mac);
   const way = { gateway, index: undefined };

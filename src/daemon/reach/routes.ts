@@ -48,31 +48,26 @@ export function routeChanges(host: Pick<Namespace, "routes">, wanted: readonly N
 }
 
 /**
- * Puts routes right, and leaves those that are. What has changed takes the place of what was in one step, so that no
- * destination is without a route in between.
+ * Puts routes right, and leaves those that are, and where somebody else's leads. What has changed takes the place of
+ * what was in one step, so that no destination is without a route in between.
  *
  * @returns destinations to which somebody else's route leads
  */
 export function setRoutes(host: Pick<Namespace, "routes">, wanted: readonly NewRoute[]): readonly Prefix[] {
-  const others: Prefix[] = [];
-  for (const route of routeChanges(host, wanted).missing) {
-    const isTaken = host.routes.list(route.dst.address.family).some((one) => isInTheWay(one, route));
-    if (isTaken) others.push(route.dst);
-    else host.routes.replace(route);
-  }
+  const taken = new Set(families.flatMap((family) => host.routes.list(family)).filter(isOthers)
+    .map(({ dst }) => formatPrefix(dst)));
+  const isTaken = ({ dst, table }: NewRoute) => table === undefined && taken.has(formatPrefix(dst));
+  for (const route of routeChanges(host, wanted).missing) if (!isTaken(route)) host.routes.replace(route);
   for (const route of routeChanges(host, wanted).stale) deleteRoute(host, route);
-  return others;
+  return wanted.filter(isTaken).map(({ dst }) => dst);
 }
 
-/** The same destination by somebody else: the kernel would put ours in its place. */
-function isInTheWay(one: KernelRoute, { dst, table }: NewRoute): boolean {
-  return table === undefined && one.table === mainTable && one.protocol !== reachProtocol && samePrefix(one.dst, dst)
-    && (one.metric ?? 0) === (dst.address.family === 4 ? 0 : usualMetric6);
+/** Of whatever metric: the kernel would put ours in the place of one, and before or behind another. */
+function isOthers({ table, protocol }: KernelRoute): boolean {
+  return table === mainTable && protocol !== reachProtocol;
 }
 
 const mainTable = 254;
-/** IP6_RT_PRIO_USER (linux/ipv6_route.h). */
-const usualMetric6 = 1024;
 
 function deleteRoute({ routes }: Pick<Namespace, "routes">, route: KernelRoute): void {
   try {

@@ -76,10 +76,46 @@ for (const [title, seeds, problem] of [
     'Cannot reach pods of node "b" in 10.1.1.128/25: this node\'s are in 10.1.1.0/24, expected subnets apart'],
   ["a node without an address", [{ name: "b", subnets: ["10.1.2.0/24"] }],
     'Cannot reach pods of node "b" in 10.1.2.0/24: the node has no InternalIP of IPv4, as this one has'],
+  ["a subnet of another peer's", [{ name: "b", addresses: ["192.0.2.2"] },
+    { name: "c", subnets: ["10.1.2.0/24"] }, { name: "d", subnets: ["10.1.2.0/24"], addresses: ["192.0.2.4"] }],
+    'Cannot reach pods of node "c" in 10.1.2.0/24: the node has no InternalIP of IPv4, as this one has; ' +
+      'Cannot reach pods of node "d" in 10.1.2.0/24: node "c" has them, too, expected subnets apart'],
 ] as const)
   planning(`tells of ${title}`, () => {
     const plan = planReach(nodes(a, ...seeds), here);
-    assert.equal([plan?.routes, plan?.problems], [[], [problem]]);
+    assert.equal([plan?.routes, plan?.problems.join("; ")], [[], problem]);
+  });
+
+for (const [title, own, peers, wanted] of [
+  ["most have an address of", ["192.0.2.1", "2001:db8::1"],
+    [["2001:db8:9::2"], ["198.51.100.3", "2001:db8:9::3"]], "2001:db8::1 to 2001:db8:9::2 2001:db8:9::3"],
+  ["most name first where all have both", ["2001:db8::1", "192.0.2.1"],
+    [["198.51.100.2", "2001:db8:9::2"], ["198.51.100.3", "2001:db8:9::3"]], "192.0.2.1 to 198.51.100.2 198.51.100.3"],
+  ["it has alone, to nodes that have no more", ["192.0.2.1"], [["2001:db8:9::2"], ["198.51.100.3", "2001:db8:9::3"],
+    ["2001:db8:9::4"], ["198.51.100.5"], ["2001:db8:9::6"]], "192.0.2.1 to 198.51.100.5"],
+] as const)
+  planning(`has the tunnel go by the family that ${title}`, () => {
+    const others = peers.map((addresses, i) => ({ name: `n${i}`, subnets: [`10.1.${i + 2}.0/24`], addresses }));
+    const { tunnel } = planReach(nodes({ ...a, addresses: own }, ...others), here) ?? {};
+    assert.is(tunnel && `${formatAddress(tunnel.local)} to ` +
+      tunnel.remotes.map(({ remote }) => formatAddress(remote)).join(" "), wanted);
+  });
+
+planning("tells of a node whose tunnel goes by the other family", () => {
+  const peers = [["198.51.100.2", "2001:db8:9::2"], ["2001:db8:9::3"], ["2001:db8:9::4"]].map((addresses, i) =>
+    ({ name: `n${i}`, subnets: [`10.1.${i + 2}.0/24`], addresses }));
+  const { problems } = planReach(nodes({ ...a, addresses: ["192.0.2.1"] }, ...peers), here) ?? {};
+  assert.is(problems?.[0], 'Cannot reach pods of node "n0" in 10.1.2.0/24: its tunnel goes by IPv6, of which this ' +
+    "node has no InternalIP");
+});
+
+for (const [title, addresses] of [
+  ["none", []], ["another of the tunnel's family", ["203.0.113.1", "2001:db8::1"]],
+] as const)
+  planning(`is astray where the cluster has ${title} of its addresses`, () => {
+    const peer = { name: "b", subnets: ["10.1.2.0/24"], addresses: ["192.0.2.2"] };
+    assert.is(planReach(nodes({ ...a, addresses }, peer), here)?.isAstray, true);
+    assert.is(planReach(nodes(a, peer), here)?.isAstray, false);
   });
 
 planning("tells of an InternalIP that no link has, with which nobody can be reached", () => {

@@ -228,6 +228,20 @@ kernel("this node's own address may change in the cluster and on its link in any
   await everyPodReaches();
 });
 
+kernel("the tunnel goes by the family that all have, for pods of either", async () => {
+  const was = c.seed;
+  c.seed = { ...was, addresses: ["2001:db8:2::33"] };
+  address(c, onOther.filter((one) => one.includes(":")));
+  await reachAll();
+  assert.equal(entries(a), [`${macOf("c")} 2001:db8:2::33 permanent`]);
+  assert.equal([tunnels(a)[0].mtu, tunnels(b)[0].mtu, tunnels(c)[0].mtu], [1430, 1430, 1430]);
+  await everyPodReaches();
+  c.seed = was;
+  address(c, onOther);
+  await reachAll();
+  await everyPodReaches();
+});
+
 kernel("a node that comes onto the same link is reached over it, and the tunnel goes", async () => {
   router.exec("ip", "link", "set", "to-c", "master", "sw");
   c.seed = { ...c.seed, addresses: ["192.0.2.3", "2001:db8:1::3"] };
@@ -256,13 +270,25 @@ kernel("leaves alone what somebody else has made, and tells of it", async () => 
   const { problems } = await reach(a);
   assert.match(problems.join(), /a route to 10\.244\.3\.0\/24 is there that is not polynic's/);
   assert.is(ipJson("route show 10.244.3.0/24", a.netns)[0].gateway, "192.0.2.254");
+  a.netns.exec("ip", "route", "del", "10.244.3.0/24");
+  for (const [family, route] of [["-4", "10.244.3.0/24"], ["-6", "fd00:244:3::/64"]] as const) {
+    const ip = (...words: readonly string[]) => a.netns.exec("ip", family, "route", ...words, route,
+      "via", family === "-4" ? "192.0.2.254" : "2001:db8:1::fe", "metric", "200");
+    await reach(a);
+    ip("add");
+    assert.match((await reach(a)).problems.join(), new RegExp(`a route to ${route} is there that is not polynic's`));
+    a.netns.exec("ip", family, "route", "del", route, "proto", "112");
+    await reach(a);
+    assert.equal(ours(a).filter((line) => line.startsWith(route)), [], "whatever its metric is");
+    ip("del");
+  }
+  await reach(a);
   a.netns.exec("ip", "link", "add", "vxlan-polynic", "type", "vxlan", "id", "5", "dstport", "4000");
   a.netns.exec("ip", "link", "set", "vxlan-polynic", "up");
   let refused = "";
   await reach(a, all(), true).catch((error: Error) => { refused = error.message; });
   assert.match(refused, /link "vxlan-polynic" is in its way, since it is not polynic's/);
   a.netns.exec("ip", "link", "del", "vxlan-polynic");
-  a.netns.exec("ip", "route", "del", "10.244.3.0/24");
 });
 
 kernel("changes nothing where the cluster does not know this node", async () => {
